@@ -1,0 +1,3 @@
+//! The outside world: carrier, callers and agents.
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! Lull: outbound campaigns and predictive dialling in the lulls of inbound traffic.
+//!
+//! One crate, several rooms. `ARCHITECTURE.md` tells what each room is for and what it must not import;
+//! `tests/it/fences.rs` holds them to it.
+
+pub mod cli;
+pub mod engine;
+pub mod media;
+pub mod model;
+pub mod runtime;
+pub mod sip;
+pub mod store;
+pub mod web;

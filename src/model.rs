@@ -1,0 +1,4 @@
+//! The words of the trade, valid by construction.
+
+pub mod id;
+pub mod time;

@@ -1,0 +1,1 @@
+//! One integration binary: a rig, then one file per capability.
