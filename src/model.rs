@@ -1,4 +1,17 @@
 //! The words of the trade, valid by construction.
+//!
+//! Nothing here decides when to dial: that is `engine`. Nothing here does I/O. Read [`campaign::Campaign`],
+//! [`lead::Lead`] and [`disposition::Disposition`] first.
 
+pub mod agent;
+pub mod attempt;
+pub mod calling_hours;
+pub mod campaign;
+pub mod disposition;
 pub mod id;
+pub mod lead;
+pub mod name;
+pub mod phone;
+pub mod profile;
+pub mod settings;
 pub mod time;

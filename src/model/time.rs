@@ -74,8 +74,11 @@ impl Sub<Instant> for Instant {
 }
 
 /// A point in calendar time: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(transparent)]
+#[schema(value_type = i64, description = "milliseconds since 1970-01-01T00:00:00Z")]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -1,0 +1,127 @@
+//! What the operator sets up and the engine must know: trunks' limits, groups, queues, numbers that lead to them.
+//!
+//! Addresses, certificates and passwords are not here; `config` keeps them from the engine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::calling_hours::WeeklyHours;
+use super::name::{CampaignKey, GroupName, ProfileName, PromptName, QueueName, TrunkName};
+use super::profile::Profile;
+
+/// Everything the engine is configured with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Trunks by name.
+    pub trunks: BTreeMap<TrunkName, TrunkLimits>,
+    /// Agent groups by name.
+    pub groups: BTreeMap<GroupName, GroupSettings>,
+    /// Inbound queues by name.
+    pub queues: BTreeMap<QueueName, QueueSettings>,
+    /// What a dialled number leads to, by its digits as the trunk sends them (normalised to E.164 where possible).
+    pub numbers: BTreeMap<String, NumberRoute>,
+    /// Compliance profiles by name.
+    pub profiles: BTreeMap<ProfileName, Profile>,
+    /// IANA zone of the installation: what "today" means on the wallboard.
+    pub zone: String,
+    /// Version of the time zone data in use.
+    pub tzdata: String,
+}
+
+/// What one trunk can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrunkLimits {
+    /// Calls at once, both directions.
+    pub channels_max: u32,
+    /// New calls per second. The driver's governor keeps the rate; the engine does not offer more than this in flight.
+    pub calls_per_second: f64,
+}
+
+/// One agent group: its gate, its slots, and whom it serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GroupSettings {
+    /// What people read.
+    pub title: String,
+    /// Queues its agents take callers from, in order of priority.
+    pub queues: Vec<QueueName>,
+    /// Whether its agents take outbound calls.
+    pub outbound: bool,
+    /// Idleness above which outbound slots open, 0 to 1.
+    pub idle_threshold: f64,
+    /// The gate closes when idleness falls below threshold minus this.
+    pub hysteresis: f64,
+    /// Idleness must have exceeded the threshold for this long before the gate opens, in seconds.
+    pub dwell_s: f64,
+    /// Agents kept out of outbound so that inbound finds one.
+    pub reserve: u32,
+    /// Time constant of the smoothing of idleness, in seconds; 0 for none.
+    pub smoothing_s: f64,
+    /// Who gets a freed agent.
+    pub serve_first: ServeFirst,
+    /// Wrap-up after an inbound call, in seconds.
+    pub wrap_up_s: u32,
+}
+
+/// Who gets a freed agent when an answered customer and a caller in the queue both wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServeFirst {
+    /// The answered customer, who has two seconds.
+    Answered,
+    /// The caller.
+    Inbound,
+    /// The answered customer, unless inbound is below its service level.
+    #[default]
+    Auto,
+}
+
+/// One inbound queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct QueueSettings {
+    /// What people read.
+    pub title: String,
+    /// When it is open, in the zone of the installation; `None`: always.
+    pub hours: Option<WeeklyHours>,
+    /// Share of callers to be answered within `within_s`, 0 to 1.
+    pub service_level_target: f64,
+    /// Time within which they are to be answered, in seconds.
+    pub within_s: f64,
+    /// Callers who wait longer are sent to the overflow, in seconds.
+    pub wait_max_s: f64,
+    /// Callers beyond this many waiting are sent to the overflow at once.
+    pub waiting_max: u32,
+    /// Heard while waiting.
+    pub hold_prompt: PromptName,
+    /// Heard before the hold prompt ("please wait").
+    pub greeting_prompt: Option<PromptName>,
+    /// Heard outside the opening hours, then hung up.
+    pub closed_prompt: PromptName,
+    /// Heard at overflow, then hung up.
+    pub overflow_prompt: PromptName,
+    /// Queues of higher priority are served first, 0 to 99.
+    pub priority: u8,
+}
+
+/// What a dialled number leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case", tag = "to")]
+pub enum NumberRoute {
+    /// A queue.
+    Queue {
+        /// Its name.
+        queue: QueueName,
+    },
+    /// A campaign's caller ID: callers who return its call go to this queue, with the story on the screen.
+    Campaign {
+        /// Its name.
+        campaign: CampaignKey,
+        /// Where the callers wait.
+        queue: QueueName,
+    },
+    /// A message, then hung up.
+    Prompt {
+        /// Its name.
+        prompt: PromptName,
+    },
+}
