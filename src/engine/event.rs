@@ -1,0 +1,374 @@
+//! What the engine is told. Every input is one of these, so that a journal of them is the whole history.
+//!
+//! An event about something that is already gone (an answer crosses a hang-up) is normal: it is counted as stale and
+//! never an error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::agent::Device;
+use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, Refusal};
+use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::disposition::Disposition;
+use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, SessionId, UserId};
+use crate::model::lead::{Callback, Lead, SuppressionReason};
+use crate::model::name::{CampaignKey, GroupName, TrunkName};
+use crate::model::phone::PhoneNumber;
+use crate::model::settings::Settings;
+use crate::model::time::Timestamp;
+
+/// One input of the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    // ---- what is set up ----
+    /// New settings: at start, and at each reload. Calls that are up go on.
+    SettingsApplied {
+        /// All of them.
+        settings: Arc<Settings>,
+    },
+    /// A campaign was applied, or read at start.
+    CampaignApplied {
+        /// Its definition.
+        campaign: Arc<Campaign>,
+        /// Its live state.
+        state: CampaignState,
+        /// Counts of today, read from the store at start; `None` when a running campaign gets a new definition.
+        today: Option<DayCounts>,
+    },
+    /// Somebody started, paused or ended a campaign.
+    CampaignControl {
+        /// Answered by [`super::command::Command::Reply`].
+        request: RequestId,
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// What it becomes.
+        state: CampaignState,
+    },
+    /// Somebody changed a live control of an agent group. `None` leaves a value as it is.
+    GroupControl {
+        /// Answered by [`super::command::Command::Reply`].
+        request: RequestId,
+        /// Which group.
+        group: GroupName,
+        /// The change.
+        change: GroupChange,
+    },
+    /// Attempts that had no end when the program stopped. Each becomes `unknown`; none is dialled again before its
+    /// cool-off.
+    Recovered {
+        /// The attempts.
+        attempts: Vec<OpenAttempt>,
+    },
+    /// The program shuts down: no new calls, those that are up finish.
+    Drain,
+
+    // ---- leads and intents ----
+    /// Leads that are due, as asked for.
+    LeadsFetched {
+        /// For which campaign.
+        campaign: CampaignKey,
+        /// The leads, best first.
+        leads: Vec<Lead>,
+        /// When the next lead becomes due, if these are all there are now.
+        next_due: Option<Timestamp>,
+        /// Leads of the campaign that are neither done nor given up.
+        open_total: u64,
+    },
+    /// New leads came in or old ones changed: ask again.
+    LeadsChanged {
+        /// For which campaign.
+        campaign: CampaignKey,
+    },
+    /// The intent is durable: the INVITE may leave.
+    IntentRecorded {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The last look at the number said no.
+    IntentRefused {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The intent could not be recorded; nothing is dialled.
+    IntentFailed {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The driver could not start the call now: the trunks' rate or channels are used up, or none is up. The intent is
+    /// ended without having counted, and the lead goes back.
+    DialDeferred {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The number was suppressed a moment ago, durably.
+    Suppressed {
+        /// The number.
+        number: PhoneNumber,
+        /// For one campaign, or for all.
+        campaign: Option<CampaignKey>,
+        /// Why.
+        reason: SuppressionReason,
+    },
+
+    // ---- outbound calls ----
+    /// The INVITE left.
+    AttemptSent {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// By which trunk, after failover.
+        trunk: TrunkName,
+    },
+    /// A 18x came.
+    AttemptRinging {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// A 200 came. From now on the connect deadline runs.
+    AttemptAnswered {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// Machine detection has decided.
+    AttemptClassified {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The verdict.
+        by: AnsweredBy,
+        /// Confidence in per cent.
+        confidence: u8,
+        /// Time since the answer, in ms.
+        took_ms: u32,
+    },
+    /// It ended before it was answered.
+    AttemptFailed {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How.
+        failure: CallFailure,
+    },
+    /// The customer hung up, or the call was lost, after it was answered.
+    AttemptHungUp {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+
+    // ---- inbound calls ----
+    /// A call arrived from a trunk.
+    InboundOffered {
+        /// The id the driver gave it.
+        call: InboundId,
+        /// By which trunk.
+        trunk: TrunkName,
+        /// The number that was dialled: E.164 where it could be read, else as the trunk sent it.
+        did: String,
+        /// The caller, where the trunk told and it could be read.
+        caller: Option<PhoneNumber>,
+        /// The call of ours that the caller returns, looked up by the driver.
+        story: Option<Story>,
+    },
+    /// The caller hung up, at whatever stage.
+    InboundHungUp {
+        /// Which call.
+        call: InboundId,
+    },
+    /// A prompt that does not repeat was played to its end (closed, overflow, information message, consent).
+    PromptEnded {
+        /// Which call.
+        call: CallRef,
+    },
+
+    // ---- agents ----
+    /// An agent signs in. A later session of the same user replaces an earlier one.
+    AgentSignedIn {
+        /// Answered by [`super::command::Command::Reply`].
+        request: RequestId,
+        /// Who.
+        user: UserId,
+        /// Fences out older tabs.
+        session: SessionId,
+        /// What people read.
+        name: String,
+        /// The groups.
+        groups: Vec<GroupName>,
+        /// How the agent hears and speaks.
+        device: Device,
+    },
+    /// An agent acts at the desk.
+    AgentActed {
+        /// Answered by [`super::command::Command::Reply`].
+        request: RequestId,
+        /// Who.
+        user: UserId,
+        /// Must be the newest sign-in of the user.
+        session: SessionId,
+        /// What.
+        action: AgentAction,
+    },
+    /// The desk's connection was lost (`false`) or is back (`true`). A call goes on; a ready agent is paused after a
+    /// grace.
+    AgentPresence {
+        /// Who.
+        user: UserId,
+        /// Whether the desk is there.
+        present: bool,
+    },
+    /// The agent's leg is up: a nailed-up phone answered.
+    AgentLegUp {
+        /// Who.
+        user: UserId,
+    },
+    /// The agent's leg is gone, or the phone could not be reached.
+    AgentLegDown {
+        /// Who.
+        user: UserId,
+    },
+    /// Customer and agent hear each other.
+    Bridged {
+        /// Which call.
+        call: CallRef,
+        /// Who.
+        user: UserId,
+    },
+    /// The agent's phone did not answer.
+    BridgeFailed {
+        /// Which call.
+        call: CallRef,
+        /// Who.
+        user: UserId,
+    },
+
+    // ---- the world around ----
+    /// A trunk's keep-alive began or ceased to be answered.
+    TrunkHealth {
+        /// Which trunk.
+        trunk: TrunkName,
+        /// Whether it is up.
+        up: bool,
+    },
+    /// The store stopped or resumed answering.
+    StoreHealth {
+        /// Whether it is up.
+        up: bool,
+    },
+    /// Wall clock and monotonic clock diverged by more than 2 s within 60 s (`false`), or agree again (`true`).
+    ClockHealth {
+        /// Whether calendar time can be trusted.
+        sure: bool,
+    },
+    /// A write that somebody waits for is durable, or was refused by the store.
+    Recorded {
+        /// Who waits.
+        request: RequestId,
+        /// Whether it is durable.
+        ok: bool,
+    },
+}
+
+/// What an agent does at the desk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum AgentAction {
+    /// Willing to take calls.
+    Ready,
+    /// Paused, at once or after the call at hand.
+    NotReady {
+        /// One of the configured reasons.
+        reason: String,
+    },
+    /// Ends the customer's call.
+    HangUp,
+    /// Records the result of the call at hand or being wrapped up.
+    Record {
+        /// The call.
+        call: CallRef,
+        /// What was recorded.
+        outcome: RecordedOutcome,
+    },
+    /// Doubles the wrap-up time, once per call.
+    ExtendWrapUp,
+    /// Leaves. Refused during a call.
+    SignOut,
+}
+
+/// What an agent records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedOutcome {
+    /// The campaign's own name of the result; for a plain inbound call, the disposition's name.
+    pub result: String,
+    /// Answers by question key, as text.
+    pub answers: BTreeMap<String, String>,
+    /// Free text.
+    pub note: String,
+    /// A later call that was agreed.
+    pub callback: Option<Callback>,
+}
+
+/// A change of a group's live controls.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupChange {
+    /// 0 to 1.
+    pub idle_threshold: Option<f64>,
+    /// 0 to 1.
+    pub hysteresis: Option<f64>,
+    /// Seconds.
+    pub dwell_s: Option<f64>,
+    /// Agents.
+    pub reserve: Option<u32>,
+}
+
+/// An attempt without an end, as the store found it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenAttempt {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Whose.
+    pub campaign: CampaignKey,
+    /// For which lead.
+    pub lead: LeadId,
+    /// To which number.
+    pub number: PhoneNumber,
+    /// When its intent was recorded.
+    pub at: Timestamp,
+    /// Attempts of the lead that ended `unknown` before.
+    pub unknown_before: u32,
+}
+
+/// An earlier call of ours that an inbound caller returns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Story {
+    /// The campaign that called.
+    pub campaign: CampaignKey,
+    /// The lead that was called.
+    pub lead: LeadId,
+    /// When.
+    pub at: Timestamp,
+    /// How it ended.
+    pub disposition: Option<Disposition>,
+}
+
+/// A campaign's counts of one day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DayCounts {
+    /// INVITEs that left.
+    pub dialled: u64,
+    /// Of these, answered by people (or by what could not be told from people).
+    pub answered: u64,
+    /// Of these, connected to an agent.
+    pub connected: u64,
+    /// Of these, abandoned.
+    pub abandoned: u64,
+    /// Of these, hung up by the customer before an agent could be connected in time.
+    pub hung_up: u64,
+    /// Answered by machines and the like.
+    pub machines: u64,
+    /// Accepted offers.
+    pub accepted: u64,
+}
