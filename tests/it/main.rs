@@ -1,1 +1,3 @@
 //! One integration binary: a rig, then one file per capability.
+
+mod fences;

@@ -1,0 +1,49 @@
+# The commands of the house. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+UI := src/ui
+UI_SOURCES := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | column -t -s "$$(printf '\t')"
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package.json $(UI)/package-lock.json
+	cd $(UI) && npm ci --no-fund --no-audit
+	touch $@
+
+$(UI)/dist/index.html: $(UI)/node_modules/.package-lock.json $(UI_SOURCES)
+	cd $(UI) && npm run --silent build
+
+.PHONY: ui
+ui: $(UI)/dist/index.html ## Build the browser app
+
+.PHONY: build
+build: ui ## Build the program with the browser app in it
+	cargo build --release --locked
+
+.PHONY: demo
+demo: ui ## Watch a contact centre at work: inbound waves, a gate that opens and closes, calls in the lulls
+	cargo build --locked --bin lull -p lull -p lull-loadtest
+	target/debug/lull-world
+
+.PHONY: test
+test: ui ## Everything that must hold, from unit to browser
+	packaging/test-packages
+	cd $(UI) && npm test --silent
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo build --workspace --locked
+	cargo test --workspace --locked
+
+.PHONY: load
+load: ui ## Measure speed and memory against controls in the same run
+	cargo build --release --locked -p lull -p lull-loadtest
+	target/release/lull-load
+
+.PHONY: clean
+clean: ## Remove what was built and what the demo left
+	cargo clean
+	rm -rf $(UI)/node_modules $(UI)/dist demo
