@@ -4,3 +4,5 @@
 //! [`handle::Handle`] first: it is all that the pages and the API see of it.
 
 pub mod handle;
+pub mod journal;
+pub mod wire;

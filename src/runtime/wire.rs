@@ -1,0 +1,425 @@
+//! Sockets of the signalling side: UDP listeners, and TCP or TLS connections in both directions.
+//!
+//! Bytes go through here and nothing is understood: what they mean is `sip`'s business. Datagrams are read in bursts
+//! straight by the driver's loop; each stream has a task that reads and one queue that is written, both bounded, so that
+//! a peer that neither reads nor stops sending costs one connection and nothing else.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// Receive buffer asked of the kernel for each UDP listener. The default of most systems loses bursts of a few hundred
+/// calls a second.
+const UDP_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Streams at once over all listeners. A centre has a handful of trunks and some hundred phones.
+const STREAMS_MAX: usize = 4096;
+/// Streams at once from one address (AST-2016-005: sixty idle connections from one host exhausted a whole stack).
+const STREAMS_PER_ADDRESS_MAX: usize = 64;
+/// Messages that may wait for a peer that does not read.
+const STREAM_QUEUE_MAX: usize = 256;
+/// Facts that may wait for the driver's loop.
+const FACTS_MAX: usize = 4096;
+/// Bytes read from a stream at once.
+const READ_BYTES: usize = 16 * 1024;
+/// A connection must be made, and TLS agreed, within this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// A stream on which nothing arrives for this long is closed. Phones send keep-alives every 30 to 120 s (RFC 5626 4.4).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What happened on a stream.
+#[derive(Debug)]
+pub enum StreamFact {
+    /// It is up, in either direction.
+    Opened {
+        /// The number it is known by.
+        connection: u64,
+        /// The other end.
+        remote: SocketAddr,
+        /// Over TLS.
+        tls: bool,
+    },
+    /// Bytes arrived.
+    Data {
+        /// On which stream.
+        connection: u64,
+        /// From whom.
+        remote: SocketAddr,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// It is gone, or could not be made.
+    Closed {
+        /// Which stream.
+        connection: u64,
+        /// The other end.
+        remote: SocketAddr,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Which addresses may open streams: everybody else is closed without a byte.
+pub type Admission = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
+/// All sockets of the signalling side.
+pub struct Wire {
+    udp: Vec<Arc<UdpSocket>>,
+    streams: BTreeMap<u64, Stream>,
+    facts: mpsc::Receiver<StreamFact>,
+    facts_in: mpsc::Sender<StreamFact>,
+    accepted: mpsc::Receiver<Accepted>,
+    accepted_in: mpsc::Sender<Accepted>,
+    connector: Option<TlsConnector>,
+    next: u64,
+    dropped: u64,
+}
+
+struct Stream {
+    remote: SocketAddr,
+    tls: bool,
+    queue: mpsc::Sender<Bytes>,
+}
+
+struct Accepted {
+    socket: TcpStream,
+    remote: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Wire {
+    /// No sockets yet. `connector` is used for TLS connections to trunks.
+    pub fn new(connector: Option<TlsConnector>) -> Wire {
+        let (facts_in, facts) = mpsc::channel(FACTS_MAX);
+        let (accepted_in, accepted) = mpsc::channel(64);
+        Wire {
+            udp: Vec::new(),
+            streams: BTreeMap::new(),
+            facts,
+            facts_in,
+            accepted,
+            accepted_in,
+            connector,
+            next: 1,
+            dropped: 0,
+        }
+    }
+
+    /// Opens a UDP listener; the first is number 0. Gives the address it is bound to.
+    ///
+    /// # Errors
+    /// The address is in use or not ours.
+    pub fn listen_udp(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        // Best effort: the kernel caps it at its own maximum, which `doctor` reports.
+        socket.set_recv_buffer_size(UDP_BUFFER_BYTES)?;
+        socket.set_send_buffer_size(UDP_BUFFER_BYTES)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let bound = socket.local_addr()?;
+        self.udp.push(Arc::new(socket));
+        Ok(bound)
+    }
+
+    /// Opens a TCP listener, with TLS if an acceptor is given.
+    ///
+    /// # Errors
+    /// The address is in use or not ours.
+    pub async fn listen_stream(
+        &mut self,
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        admission: Admission,
+    ) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        let accepted = self.accepted_in.clone();
+        tokio::spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((socket, remote)) if admission(remote.ip()) => {
+                        // A driver that is behind leaves the rest in the kernel's backlog.
+                        if accepted.send(Accepted { socket, remote, tls: tls.clone() }).await.is_err() {
+                            return;
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        });
+        Ok(bound)
+    }
+
+    /// The UDP listeners.
+    pub fn udp(&self) -> &[Arc<UdpSocket>] {
+        &self.udp
+    }
+
+    /// The next thing that happens on a stream. Cancel-safe.
+    pub async fn next_fact(&mut self) -> StreamFact {
+        loop {
+            tokio::select! {
+                // Both senders are held by `self`, so neither channel can end.
+                Some(fact) = self.facts.recv() => {
+                    if let StreamFact::Closed { connection, .. } = &fact {
+                        self.streams.remove(connection);
+                    }
+                    return fact;
+                }
+                Some(accepted) = self.accepted.recv() => {
+                    if let Some(fact) = self.admit(accepted) {
+                        return fact;
+                    }
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, accepted: Accepted) -> Option<StreamFact> {
+        let Accepted { socket, remote, tls } = accepted;
+        let same = self.streams.values().filter(|s| s.remote.ip() == remote.ip()).count();
+        if self.streams.len() >= STREAMS_MAX || same >= STREAMS_PER_ADDRESS_MAX {
+            self.dropped += 1;
+            return None;
+        }
+        let secure = tls.is_some();
+        let connection = self.stream(remote, secure, |connection, queue, facts| async move {
+            match tls {
+                None => carry(socket, connection, remote, queue, facts).await,
+                Some(acceptor) => match tokio::time::timeout(CONNECT_TIMEOUT, acceptor.accept(socket)).await {
+                    Ok(Ok(socket)) => carry(socket, connection, remote, queue, facts).await,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => "TLS was not agreed in time".to_owned(),
+                },
+            }
+        });
+        Some(StreamFact::Opened { connection, remote, tls: secure })
+    }
+
+    /// Opens a stream to a peer; what comes of it is told by facts. What is sent meanwhile waits.
+    pub fn connect(&mut self, remote: SocketAddr, tls: Option<rustls::pki_types::ServerName<'static>>) -> u64 {
+        let connector = self.connector.clone();
+        let secure = tls.is_some();
+        self.stream(remote, secure, move |connection, queue, facts| async move {
+            let opened = StreamFact::Opened { connection, remote, tls: secure };
+            let socket = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(remote)).await {
+                Ok(Ok(socket)) => socket,
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => return "the connection was not made in time".to_owned(),
+            };
+            // Requests are small and must leave at once.
+            if let Err(error) = socket.set_nodelay(true) {
+                return error.to_string();
+            }
+            let Some(name) = tls else {
+                if facts.send(opened).await.is_err() {
+                    return "closed".to_owned();
+                }
+                return carry(socket, connection, remote, queue, facts).await;
+            };
+            let Some(connector) = connector else { return "no TLS is configured".to_owned() };
+            match tokio::time::timeout(CONNECT_TIMEOUT, connector.connect(name, socket)).await {
+                Ok(Ok(socket)) => {
+                    if facts.send(opened).await.is_err() {
+                        return "closed".to_owned();
+                    }
+                    carry(socket, connection, remote, queue, facts).await
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "TLS was not agreed in time".to_owned(),
+            }
+        })
+    }
+
+    fn stream<F, T>(&mut self, remote: SocketAddr, tls: bool, task: F) -> u64
+    where
+        F: FnOnce(u64, mpsc::Receiver<Bytes>, mpsc::Sender<StreamFact>) -> T,
+        T: Future<Output = String> + Send + 'static,
+    {
+        let connection = self.next;
+        self.next += 1;
+        let (queue, waiting) = mpsc::channel(STREAM_QUEUE_MAX);
+        self.streams.insert(connection, Stream { remote, tls, queue });
+        let facts = self.facts_in.clone();
+        let run = task(connection, waiting, facts.clone());
+        tokio::spawn(async move {
+            let why = run.await;
+            // The driver may be gone; then nobody needs to know.
+            let _gone = facts.send(StreamFact::Closed { connection, remote, why }).await;
+        });
+        connection
+    }
+
+    /// A stream to this peer that is up or being made, if there is one.
+    pub fn stream_to(&self, remote: SocketAddr, tls: bool) -> Option<u64> {
+        self.streams.iter().find(|(_, s)| s.remote == remote && s.tls == tls).map(|(connection, _)| *connection)
+    }
+
+    /// Sends a datagram. One that does not fit into the kernel's buffer is dropped, as the network might: SIP repeats it.
+    ///
+    /// # Errors
+    /// The peer is known to be unreachable.
+    pub fn send_datagram(&mut self, listener: usize, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        let Some(socket) = self.udp.get(listener) else { return Err(io::ErrorKind::NotFound.into()) };
+        match socket.try_send_to(bytes, remote) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.dropped += 1;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends on a stream; `false` if it is gone or its peer does not read.
+    pub fn send_stream(&mut self, connection: u64, bytes: Bytes) -> bool {
+        match self.streams.get(&connection) {
+            Some(stream) => match stream.queue.try_send(bytes) {
+                Ok(()) => true,
+                Err(_) => {
+                    self.dropped += 1;
+                    false
+                }
+            },
+            None => false,
+        }
+    }
+
+    /// Closes a stream once what waits in its queue is written.
+    pub fn close(&mut self, connection: u64) {
+        self.streams.remove(&connection);
+    }
+
+    /// Datagrams and connections that were dropped because something was full.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Streams that are up or being made.
+    pub fn streams(&self) -> usize {
+        self.streams.len()
+    }
+}
+
+/// Carries bytes both ways until either side ends; says why it ended.
+async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    connection: u64,
+    remote: SocketAddr,
+    mut queue: mpsc::Receiver<Bytes>,
+    facts: mpsc::Sender<StreamFact>,
+) -> String {
+    let (mut reader, mut writer) = tokio::io::split(socket);
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        tokio::select! {
+            read = tokio::time::timeout(IDLE_TIMEOUT, reader.read(&mut buffer)) => match read {
+                Err(_) => return "idle".to_owned(),
+                Ok(Ok(0)) => return "closed by the other end".to_owned(),
+                Ok(Ok(length)) => {
+                    let bytes = Bytes::copy_from_slice(&buffer[..length]);
+                    if facts.send(StreamFact::Data { connection, remote, bytes }).await.is_err() {
+                        return "closed".to_owned();
+                    }
+                }
+                Ok(Err(error)) => return error.to_string(),
+            },
+            message = queue.recv() => match message {
+                None => return "closed".to_owned(),
+                Some(bytes) => match tokio::time::timeout(CONNECT_TIMEOUT, writer.write_all(&bytes)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return error.to_string(),
+                    Err(_) => return "the other end does not read".to_owned(),
+                },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn everybody() -> Admission {
+        Arc::new(|_| true)
+    }
+
+    fn loopback() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    #[tokio::test]
+    async fn a_stream_carries_bytes_both_ways_and_says_when_it_ends() {
+        let mut here = Wire::new(None);
+        let address = here.listen_stream(loopback(), None, everybody()).await.unwrap();
+        let mut there = TcpStream::connect(address).await.unwrap();
+        there.write_all(b"ping").await.unwrap();
+        let StreamFact::Opened { connection, .. } = here.next_fact().await else { panic!("not opened") };
+        let StreamFact::Data { bytes, .. } = here.next_fact().await else { panic!("no data") };
+        assert_eq!(&bytes[..], b"ping");
+        assert!(here.send_stream(connection, Bytes::from_static(b"pong")));
+        let mut answer = [0; 4];
+        there.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"pong");
+        drop(there);
+        assert!(matches!(here.next_fact().await, StreamFact::Closed { .. }));
+        assert_eq!(here.streams(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_closed_without_a_byte() {
+        let mut here = Wire::new(None);
+        let address = here.listen_stream(loopback(), None, Arc::new(|_| false)).await.unwrap();
+        let mut there = TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        assert_eq!(there.read_to_end(&mut answer).await.unwrap_or(0), 0);
+        assert_eq!(here.streams(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_take_all_streams() {
+        let mut here = Wire::new(None);
+        let address = here.listen_stream(loopback(), None, everybody()).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..STREAMS_PER_ADDRESS_MAX + 1 {
+            held.push(TcpStream::connect(address).await.unwrap());
+        }
+        for _ in 0..STREAMS_PER_ADDRESS_MAX {
+            assert!(matches!(here.next_fact().await, StreamFact::Opened { .. }));
+        }
+        let mut last = held.pop().unwrap();
+        let reader = tokio::spawn(async move {
+            let mut answer = Vec::new();
+            last.read_to_end(&mut answer).await.unwrap_or(0)
+        });
+        tokio::select! {
+            fact = here.next_fact() => panic!("one stream too many: {fact:?}"),
+            read = reader => assert_eq!(read.unwrap(), 0),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_not_there_is_told_by_a_fact() {
+        let mut here = Wire::new(None);
+        let address = {
+            let gone = TcpListener::bind(loopback()).await.unwrap();
+            gone.local_addr().unwrap()
+        };
+        let wanted = here.connect(address, None);
+        let StreamFact::Closed { connection, .. } = here.next_fact().await else { panic!("not closed") };
+        assert_eq!(connection, wanted);
+    }
+}
