@@ -5,15 +5,19 @@
 
 pub mod agent;
 pub mod attempt;
+pub mod calendar;
 pub mod calling_hours;
 pub mod campaign;
+pub mod campaign_file;
 pub mod dialable;
 pub mod disposition;
+pub mod document;
 pub mod id;
 pub mod lead;
 pub mod name;
 pub mod phone;
 pub mod profile;
+pub mod profile_file;
 pub mod settings;
 pub mod time;
 pub mod zone;

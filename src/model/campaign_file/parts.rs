@@ -1,0 +1,238 @@
+//! The tables of a campaign file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Known, column_name, refer, required_text, sound};
+use crate::model::campaign::{
+    AgentResult, Answer, Offer, Pacing, Question, RatioOn, Recording, RetryRule, ScriptSection,
+};
+use crate::model::disposition::{Disposition, DispositionKind};
+use crate::model::document::{ComplaintCode, Spot, Table, did_you_mean};
+
+/// Most lines for one idle agent. More would abandon nearly everybody.
+const LINES_PER_AGENT_MAX: f64 = 10.0;
+/// Longest wait before a retry, in seconds: 90 days.
+const RETRY_AFTER_S_MAX: u64 = 90 * 86_400;
+/// Most characters of a free answer.
+const TEXT_LENGTH_MAX: u32 = 10_000;
+/// Most entries of a list that people read on one screen.
+const ENTRIES_MAX: usize = 100;
+
+pub(super) fn offer(table: &Table<'_>) -> Option<Offer> {
+    let name = required_text(table, "name");
+    let selling_points = table.or("selling_points", Vec::new());
+    let steps = table.or("steps", Vec::new());
+    Some(Offer { name: name?, selling_points: selling_points?, steps: steps? })
+}
+
+pub(super) fn script(root: &Table<'_>) -> Option<Vec<ScriptSection>> {
+    list(root, "script", |table| {
+        let title = required_text(table, "title");
+        let text = required_text(table, "text");
+        Some(ScriptSection { title: title?, text: text? })
+    })
+}
+
+pub(super) fn questionnaire(root: &Table<'_>) -> Option<Vec<Question>> {
+    let mut taken = BTreeSet::new();
+    list(root, "questionnaire", |table| {
+        let key = key(table, &mut taken);
+        let text = required_text(table, "text");
+        let answer = table.required_table("answer").and_then(|answer| self::answer(&answer));
+        let required = table.or("required", false);
+        Some(Question { key: key?, text: text?, answer: answer?, required: required? })
+    })
+}
+
+fn answer(table: &Table<'_>) -> Option<Answer> {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Choice,
+        Number,
+        Text,
+        Date,
+    }
+    const KINDS: &[(&str, Kind)] =
+        &[("choice", Kind::Choice), ("number", Kind::Number), ("text", Kind::Text), ("date", Kind::Date)];
+    match kind_of(table, "kind", KINDS)? {
+        Kind::Choice => choice(table),
+        Kind::Number => {
+            let min = sound(table, "min", |key| table.optional::<f64>(key));
+            let max = sound(table, "max", |key| table.optional::<f64>(key));
+            let (min, max) = (min?, max?);
+            if let (Some(least), Some(most)) = (min, max)
+                && least > most
+            {
+                let says = format!("min {least} is more than max {most}");
+                return table.spot("min")?.wrong(ComplaintCode::Conflict, says, "swap them");
+            }
+            Some(Answer::Number { min, max })
+        }
+        Kind::Text => Some(Answer::Text { length_max: table.within("length_max", 1..=TEXT_LENGTH_MAX, 500)? }),
+        Kind::Date => Some(Answer::Date),
+    }
+}
+
+/// The word that decides which other keys a table has.
+fn kind_of<T: Copy>(table: &Table<'_>, key: &'static str, words: &[(&'static str, T)]) -> Option<T> {
+    let kind = match table.spot(key) {
+        Some(spot) => spot.one_of(words),
+        None => {
+            table.missing(key);
+            None
+        }
+    };
+    if kind.is_none() {
+        table.accept_rest();
+    }
+    kind
+}
+
+fn choice(table: &Table<'_>) -> Option<Answer> {
+    let Some(spot) = table.spot("options") else {
+        table.missing("options");
+        return None;
+    };
+    let mut options: Vec<String> = Vec::new();
+    for item in spot.items("a list of choices")? {
+        let option = item.text("a choice in quotes")?.to_owned();
+        if options.contains(&option) {
+            return item.wrong(ComplaintCode::Duplicate, format!("`{option}` is a choice twice"), "remove one of them");
+        }
+        options.push(option);
+    }
+    if !(2..=ENTRIES_MAX).contains(&options.len()) {
+        let says = format!("there are {} choices", options.len());
+        return spot.wrong(ComplaintCode::OutOfRange, says, format!("expected 2 to {ENTRIES_MAX}"));
+    }
+    Some(Answer::Choice { options })
+}
+
+pub(super) fn results(root: &Table<'_>) -> Option<Vec<AgentResult>> {
+    if !root.has("results") {
+        root.missing("results");
+    }
+    let mut taken = BTreeSet::new();
+    let results = list(root, "results", |table| {
+        let key = key(table, &mut taken);
+        let title = required_text(table, "title");
+        let disposition = table.spot("disposition").or_else(|| {
+            table.missing("disposition");
+            None
+        });
+        let disposition = disposition.and_then(|spot| agent_disposition(&spot));
+        let note_required = table.or("note_required", false);
+        Some(AgentResult { key: key?, title: title?, disposition: disposition?, note_required: note_required? })
+    })?;
+    if results.is_empty()
+        && let Some(spot) = root.spot("results")
+    {
+        return spot.wrong(ComplaintCode::WrongValue, "there are no results", "an agent must have one to choose");
+    }
+    Some(results)
+}
+
+fn agent_disposition(spot: &Spot<'_>) -> Option<Disposition> {
+    let text = spot.text("a disposition in quotes")?;
+    let of_agents = || {
+        let all = Disposition::ALL.iter().copied();
+        // What the wrap-up timer records by itself is not chosen.
+        all.filter(|d| d.kind() == DispositionKind::Agent && *d != Disposition::NotRecorded)
+    };
+    if let Some(disposition) = of_agents().find(|disposition| disposition.as_str() == text) {
+        return Some(disposition);
+    }
+    let expected = did_you_mean(text, of_agents().map(Disposition::as_str)).unwrap_or_default();
+    spot.wrong(ComplaintCode::WrongValue, format!("`{text}` is not a disposition an agent can give"), expected)
+}
+
+pub(super) fn pacing(table: &Table<'_>) -> Option<Pacing> {
+    const MODES: &[(&str, bool)] = &[("progressive", false), ("ratio", true)];
+    const MOMENTS: &[(&str, RatioOn)] = &[("every_event", RatioOn::EveryEvent), ("agent_freed", RatioOn::AgentFreed)];
+    let ringing_max = sound(table, "ringing_max", |key| table.optional_within(key, 1..=100_000));
+    if !kind_of(table, "mode", MODES)? {
+        return Some(Pacing::Progressive { ringing_max: ringing_max? });
+    }
+    let lines_per_agent = table.required_within("lines_per_agent", 0.1..=LINES_PER_AGENT_MAX);
+    let min_idle_total = table.or("min_idle_total", 0);
+    let on = table.word("on", MOMENTS, RatioOn::EveryEvent);
+    Some(Pacing::Ratio {
+        lines_per_agent: lines_per_agent?,
+        min_idle_total: min_idle_total?,
+        on: on?,
+        ringing_max: ringing_max?,
+    })
+}
+
+pub(super) fn retry(root: &Table<'_>) -> Option<BTreeMap<Disposition, RetryRule>> {
+    let mut rules = BTreeMap::new();
+    let mut all_sound = true;
+    for (name, table) in root.named("retry") {
+        let after_s = table.required_within("after_s", 1..=RETRY_AFTER_S_MAX);
+        let attempts_max = table.required_within("attempts_max", 1..=super::ATTEMPTS_MAX);
+        let rule = after_s.zip(attempts_max).map(|(after_s, attempts_max)| RetryRule { after_s, attempts_max });
+        let complain = |code, says: String, expected: String| {
+            let complaint = crate::model::document::Complaint::new(code, name.place, &name.key, says);
+            root.reader().complain(complaint.expecting(expected));
+        };
+        let Ok(disposition) = name.value.parse::<Disposition>() else {
+            let names = Disposition::ALL.iter().map(|disposition| disposition.as_str());
+            let expected = did_you_mean(&name.value, names)
+                .unwrap_or_else(|| "expected one such as `busy` or `no_answer`; README.md lists them".to_owned());
+            complain(ComplaintCode::WrongValue, format!("`{}` is not a disposition", name.value), expected);
+            all_sound = false;
+            continue;
+        };
+        if disposition.suppresses() || disposition == Disposition::InvalidNumber {
+            let says = format!("a number is not called again after `{disposition}`");
+            complain(ComplaintCode::Conflict, says, "remove the rule".to_owned());
+        }
+        match rule {
+            Some(rule) => {
+                rules.insert(disposition, rule);
+            }
+            None => all_sound = false,
+        }
+    }
+    let is_table =
+        root.spot("retry").is_none_or(|spot| matches!(spot.node.value, crate::model::document::Value::Table(_)));
+    (all_sound && is_table).then_some(rules)
+}
+
+pub(super) fn recording(root: &Table<'_>, known: Option<&Known>) -> Option<Recording> {
+    if !root.has("recording") {
+        root.spot("recording");
+        return Some(Recording::default());
+    }
+    let table = root.table("recording")?;
+    let on = table.or("on", false);
+    let consent_prompt = sound(&table, "consent_prompt", |key| {
+        let prompt = table.optional_at(key)?;
+        Some(refer(&table, prompt, "prompt", known.map(|known| &known.prompts)))
+    });
+    Some(Recording { on: on?, consent_prompt: consent_prompt? })
+}
+
+fn key(table: &Table<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
+    let Some(spot) = table.spot("key") else {
+        table.missing("key");
+        return None;
+    };
+    column_name(&spot, taken)
+}
+
+/// Reads a list of tables that may be left out; `None` after a complaint about any of them.
+fn list<T>(root: &Table<'_>, key: &'static str, mut read: impl FnMut(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let count = match root.spot(key) {
+        Some(spot) => spot.items("a list of tables, each under its own heading in double brackets")?.len(),
+        None => return Some(Vec::new()),
+    };
+    if count > ENTRIES_MAX {
+        let says = format!("there are {count} entries");
+        return root.spot(key)?.wrong(ComplaintCode::OutOfRange, says, format!("expected at most {ENTRIES_MAX}"));
+    }
+    // All are read before the first missing one ends it, so that all complaints are made.
+    let tables = root.tables(key);
+    let read: Vec<Option<T>> = tables.iter().map(|table| read(table)).collect();
+    if read.len() < count { None } else { read.into_iter().collect() }
+}

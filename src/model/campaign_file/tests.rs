@@ -1,0 +1,162 @@
+use super::*;
+use crate::model::disposition::Disposition;
+use crate::model::profile_file;
+
+const SHIPPED: [(&str, &str); 3] = [
+    ("family-plan.toml", include_str!("../../../campaigns/family-plan.toml")),
+    ("churn-rescue.toml", include_str!("../../../campaigns/churn-rescue.toml")),
+    ("care-reminder.toml", include_str!("../../../campaigns/care-reminder.toml")),
+];
+const FAMILY_PLAN: &str = SHIPPED[0].1;
+const REFERENCE: &str = include_str!("../../../campaigns/README.md");
+
+fn known() -> Known {
+    Known {
+        profiles: profile_file::shipped(),
+        groups: ["blend", "retention"].map(|name| name.parse().unwrap()).into(),
+        trunks: ["carrier", "carrier-backup"].map(|name| name.parse().unwrap()).into(),
+        prompts: ["information", "recording-consent"].map(|name| name.parse().unwrap()).into(),
+        numbers: ["+861000000000", "+861000000001", "+442079460000"]
+            .map(|number| PhoneNumber::from_e164(number).unwrap())
+            .into(),
+    }
+}
+
+/// The complaints about the family plan with one piece of it replaced.
+fn changed(piece: &str, by: &str) -> String {
+    assert!(FAMILY_PLAN.contains(piece), "{piece} is not in the file");
+    let text = FAMILY_PLAN.replacen(piece, by, 1);
+    read("f.toml", &text, Some(&known())).expect_err(&format!("{by} was accepted")).to_string()
+}
+
+#[test]
+fn shipped_campaigns_are_accepted_and_read_back_from_what_is_written() {
+    for (file, text) in SHIPPED {
+        let campaign = read(file, text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+        assert_eq!(format!("{}.toml", campaign.key), file);
+        let written = write(&campaign).unwrap();
+        let again = read(file, &written, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}\n{written}"));
+        assert_eq!(again, campaign);
+    }
+}
+
+#[test]
+fn each_mistake_is_told_with_value_and_expectation() {
+    for (piece, by, says) in [
+        ("key = \"family-plan\"", "key = \"Family\"", "contains `F`"),
+        ("title = \"家庭", "titel = \"家庭", "`titel` is not a known key; did you mean `title`?"),
+        (
+            "group = \"blend\"",
+            "group = \"bland\"",
+            "`bland` is not an agent group of this installation; did you mean `blend`?",
+        ),
+        ("profile = \"cn\"", "profile = \"xy\"", "`xy` is not a profile of this installation"),
+        ("\"+861000000000\"", "\"+861000000009\"", "+861000000009 is not a number of this installation; did you mean"),
+        ("\"+861000000000\"", "\"01000000000\"", "not a number in international form"),
+        ("[\"carrier\"]", "[\"carrier\", \"carrier\"]", "`carrier` is named twice"),
+        ("[\"carrier\"]", "[]", "name at least one trunk"),
+        (
+            "ring_timeout_s = 30",
+            "ring_timeout_s = 12",
+            "12 s is shorter than the profile `cn` allows; let it ring for at least 15 s",
+        ),
+        ("ring_timeout_s = 30", "ring_timeout_s = \"30\"", "`\"30\"` is text; expected a whole number, without quotes"),
+        ("priority = 60", "priority = 100", "`100` is out of range; expected 0 to 99"),
+        ("tier = 3", "tier = 0", "expected 1 to 5"),
+        (
+            "attempts_max = 4",
+            "abandon_rate_max = 0.05",
+            "0.05 is more than the profile `cn` allows; expected at most 0.03",
+        ),
+        (
+            "\"information\"",
+            "\"informatoin\"",
+            "`informatoin` is not a prompt of this installation; did you mean `information`?",
+        ),
+        ("mode = \"progressive\"", "mode = \"predictve\"", "`\"predictve\"` is not known here"),
+        ("mode = \"progressive\"", "mode = \"ratio\"", "`lines_per_agent` is missing; add it in `pacing`"),
+        (
+            "mode = \"progressive\"",
+            "mode = \"progressive\"\nlines_per_agent = 2",
+            "`lines_per_agent` is not a known key",
+        ),
+        ("[retry.busy]", "[retry.bussy]", "`bussy` is not a disposition; did you mean `busy`?"),
+        ("[retry.busy]", "[retry.do_not_call]", "a number is not called again after `do_not_call`"),
+        ("after_s = 1200", "afer_s = 1200", "`afer_s` is not a known key; did you mean `after_s`?"),
+        ("key = \"broadband\"", "key = \"family_size\"", "`family_size` is used twice"),
+        ("key = \"broadband\"", "key = \"Broad band\"", "cannot be a column name"),
+        ("\"其他运营商\"", "\"本公司\"", "`本公司` is a choice twice"),
+        ("min = 1, max = 4", "min = 5, max = 4", "min 5 is more than max 4"),
+        ("kind = \"date\"", "kind = \"day\"", "expected one of `choice`, `number`, `text`, `date`"),
+        ("disposition = \"accepted\"", "disposition = \"busy\"", "`busy` is not a disposition an agent can give"),
+        ("\"09:30-12:00\"", "\"12:00-09:30\"", "ends before it begins"),
+        ("workdays = \"cn-workdays-2026\"", "workdays = [\"2026-13-01\"]", "`2026-13-01` is not a date"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+        assert!(complaints.starts_with("f.toml:"), "{complaints}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once_and_nothing_is_told_twice() {
+    let text = FAMILY_PLAN
+        .replace("tier = 3", "tier = 9")
+        .replace("after_s = 1200", "afer_s = 1200")
+        .replace("mode = \"progressive\"", "mode = 3");
+    let complaints = read("f.toml", &text, Some(&known())).unwrap_err();
+    let keys: Vec<String> = complaints.located().into_iter().map(|at| at.key).collect();
+    assert_eq!(keys, ["tier", "pacing.mode", "retry.busy.after_s", "retry.busy.afer_s"]);
+}
+
+#[test]
+fn hours_outside_the_profile_and_empty_hours_are_refused() {
+    let hours = "[hours]\nmon-fri = [\"09:30-12:00\", \"14:00-20:00\"]\nsat-sun = [\"10:00-12:00\", \"14:00-18:00\"]";
+    assert!(changed(hours, "[hours]\nmon = [\"22:00-23:00\"]").contains("never meet those of the profile `cn`"));
+    assert!(changed(hours, "[hours]").contains("never open"));
+}
+
+#[test]
+fn a_file_without_anything_lists_what_is_needed() {
+    let complaints = read("f.toml", "", None).unwrap_err();
+    let keys: Vec<String> = complaints.located().into_iter().map(|at| at.key).collect();
+    for key in ["key", "title", "offer", "results", "hours", "pacing", "group", "profile", "caller_id", "trunks"] {
+        assert!(keys.iter().any(|missing| missing == key), "{key} is not among {keys:?}");
+    }
+}
+
+#[test]
+fn what_is_left_out_has_the_defaults_of_the_reference() {
+    let campaign = read("c.toml", SHIPPED[2].1, Some(&known())).unwrap();
+    assert!(!campaign.recording.on && !campaign.cancel_before_ring_min);
+    assert!((campaign.abandon_rate_max - 0.01).abs() < 1e-9, "the profile's own");
+    assert!(campaign.retry.contains_key(&Disposition::NoAnswer) && campaign.attempt_caps.is_empty());
+}
+
+#[test]
+fn the_reference_names_every_key_the_parser_knows_and_no_other() {
+    let mut read_keys = BTreeSet::new();
+    for (file, text) in SHIPPED {
+        let document = Document::parse(SourceKind::File, file, text);
+        let reader = Reader::new(&document);
+        assert!(campaign(&reader.root(), Some(&known())).is_some());
+        read_keys.extend(reader.known_keys());
+    }
+    let documented: BTreeSet<String> = REFERENCE
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(key, _)| key.to_owned())
+        .filter(|key| !key.ends_with(".toml"))
+        .collect();
+    assert_eq!(read_keys.difference(&documented).collect::<Vec<_>>(), Vec::<&String>::new(), "not in README.md");
+    assert_eq!(documented.difference(&read_keys).collect::<Vec<_>>(), Vec::<&String>::new(), "only in README.md");
+}
+
+#[test]
+fn the_reference_names_every_disposition_a_rule_or_a_result_may_have() {
+    for disposition in Disposition::ALL {
+        if *disposition != Disposition::NotRecorded {
+            assert!(REFERENCE.contains(&format!("`{disposition}`")), "{disposition}");
+        }
+    }
+}
