@@ -5,23 +5,22 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::classify::{AmdSettings, Classification};
-use super::dtmf::Digit;
-use super::leg::{LegStats, SourceRule};
-use super::prompt::Prompt;
+use sha2::{Digest, Sha256};
+
 use super::record::RecorderHandle;
 use super::rtp::{DATAGRAM_MAX, HEADER_LEN};
-use super::sdp::Negotiated;
 use crate::model::id::LegId;
 use crate::model::time::Instant;
 
+mod command;
+mod event;
 mod seat;
 mod work;
 
+pub use command::{Command, CommandFault, Idle, Repeat};
+pub use event::{Event, PromptEnd, RecordFault, Voice};
 use seat::Seat;
 
 /// Slots of the wheel: one per millisecond of a 20 ms frame, so that thousands of streams do not all fire at once.
@@ -34,287 +33,6 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 pub const SILENT_AFTER: Duration = Duration::from_secs(30);
 /// Effects that may wait; the driver drains them after every input, and one input makes a few per leg.
 const EFFECTS_MAX: usize = 1 << 20;
-
-/// What to do with legs. A command about a leg that is gone is counted as stale, not answered.
-#[derive(Debug)]
-pub enum Command {
-    /// Takes what SDP agreed on, at first and at each re-offer.
-    SetRemote {
-        /// The leg.
-        leg: LegId,
-        /// From [`super::sdp::answer`] or [`super::sdp::accept_answer`].
-        media: Negotiated,
-        /// Whom to listen to.
-        source: SourceRule,
-    },
-    /// Lets two legs hear each other from the next packet on. Ends bridges and prompts they had.
-    Bridge {
-        /// One.
-        a: LegId,
-        /// The other.
-        b: LegId,
-    },
-    /// Ends the bridge of a leg, for both.
-    Unbridge {
-        /// Either side.
-        leg: LegId,
-    },
-    /// Plays a prompt to a leg, in place of what plays. A bridged leg hears it instead of its peer until it ends.
-    Play {
-        /// The leg.
-        leg: LegId,
-        /// What.
-        prompt: Arc<Prompt>,
-        /// How often.
-        repeat: Repeat,
-    },
-    /// Stops what plays.
-    StopPlay {
-        /// The leg.
-        leg: LegId,
-    },
-    /// Presses keys towards a leg; what it hears else waits meanwhile.
-    PressDigits {
-        /// The leg.
-        leg: LegId,
-        /// Up to 64 at once.
-        digits: Vec<Digit>,
-    },
-    /// Starts answering machine detection on what a leg says; ends with [`Event::Classified`].
-    Classify {
-        /// The leg.
-        leg: LegId,
-        /// How.
-        settings: AmdSettings,
-    },
-    /// Stops it without an event.
-    StopClassify {
-        /// The leg.
-        leg: LegId,
-    },
-    /// Records a leg: left what it says, right what it hears. `announce` is played at once and is on the recording.
-    Record {
-        /// The leg.
-        leg: LegId,
-        /// The file, which must not exist.
-        file: PathBuf,
-        /// A tone or message that says so to the leg.
-        announce: Option<Arc<Prompt>>,
-    },
-    /// Ends the recording; [`Event::Recorded`] follows when the file is complete.
-    StopRecord {
-        /// The leg.
-        leg: LegId,
-    },
-    /// What a leg is sent while nobody speaks to it.
-    SetIdle {
-        /// The leg.
-        leg: LegId,
-        /// What.
-        idle: Idle,
-    },
-    /// Ends a leg and gives its ports back; [`Event::LegClosed`] follows.
-    CloseLeg {
-        /// The leg.
-        leg: LegId,
-    },
-}
-
-/// What a leg is sent while nobody speaks to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Idle {
-    /// Nothing: the default, and right for customers of trunks.
-    #[default]
-    Nothing,
-    /// Silence, 50 packets per second: for nailed-up agents, so that NAT pinholes and phones' timers stay awake. Also fills
-    /// pauses of a bridged peer that last longer than 200 ms.
-    Silence,
-}
-
-/// How often a prompt plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// Once.
-    Once,
-    /// Until stopped, with silence between.
-    Loop {
-        /// Length of the silence.
-        pause_ms: u32,
-    },
-}
-
-/// Why a prompt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptEnd {
-    /// It was heard to its end.
-    Finished,
-    /// [`Command::StopPlay`].
-    Stopped,
-    /// Another prompt took its place.
-    Replaced,
-    /// The leg was bridged.
-    Bridged,
-}
-
-/// What is heard first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
-    /// The bridged leg.
-    Bridge,
-    /// A prompt.
-    Prompt,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// The leg listens to this source only, from now on.
-    LegLatched {
-        /// The leg.
-        leg: LegId,
-        /// The source.
-        source: SocketAddr,
-    },
-    /// A prompt ended.
-    PromptEnded {
-        /// The leg.
-        leg: LegId,
-        /// Its name.
-        prompt: Arc<str>,
-        /// Why.
-        end: PromptEnd,
-    },
-    /// A key was pressed and released.
-    Digit {
-        /// The leg.
-        leg: LegId,
-        /// Which key.
-        digit: Digit,
-        /// How long it was held.
-        duration: Duration,
-    },
-    /// All digits of [`Command::PressDigits`] were sent.
-    DigitsSent {
-        /// The leg.
-        leg: LegId,
-    },
-    /// Detection has a verdict.
-    Classified {
-        /// The leg.
-        leg: LegId,
-        /// Verdict, confidence, time taken and the rule that decided.
-        classification: Classification,
-    },
-    /// Nothing came from the peer for [`SILENT_AFTER`] although it is not on hold. Repeats while it lasts.
-    RtpSilent {
-        /// The leg.
-        leg: LegId,
-        /// Since when.
-        since: Instant,
-    },
-    /// The first packet after a bridge or the start of a prompt went out to the leg.
-    FirstAudioOut {
-        /// The leg.
-        leg: LegId,
-        /// What it hears.
-        voice: Voice,
-        /// Time since the command was carried out.
-        after: Duration,
-    },
-    /// A recording is complete.
-    Recorded {
-        /// The leg.
-        leg: LegId,
-        /// The file.
-        file: PathBuf,
-        /// Its length.
-        length: Duration,
-        /// Its size.
-        bytes: u64,
-        /// 20 ms pieces that are missing.
-        dropped_frames: u64,
-        /// SHA-256 over the file.
-        sha256: [u8; 32],
-    },
-    /// A recording could not be begun or went wrong; the call goes on.
-    RecordFailed {
-        /// The leg.
-        leg: LegId,
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        why: RecordFault,
-    },
-    /// A command could not be carried out.
-    Refused {
-        /// The leg.
-        leg: LegId,
-        /// Why.
-        why: CommandFault,
-    },
-    /// The leg is closed and its ports are back.
-    LegClosed {
-        /// The leg.
-        leg: LegId,
-        /// Its figures.
-        stats: LegStats,
-    },
-}
-
-/// Why a recording failed.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordFault {
-    /// The disk.
-    #[error("cannot write: {0}")]
-    Disk(std::io::Error),
-    /// The leg is being recorded already.
-    #[error("the leg is being recorded already")]
-    AlreadyRecording,
-    /// Nothing is negotiated, so the law of the file is not known.
-    #[error("the leg has no negotiated media yet")]
-    NoMedia,
-    /// Too many at once, or the recorder has stopped.
-    #[error("the recorder takes no more recordings")]
-    RecorderFull,
-}
-
-/// Why a command was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandFault {
-    /// A leg of this id is open.
-    #[error("the leg is open already")]
-    AlreadyOpen,
-    /// [`PlaneSettings::legs_max`] are open.
-    #[error("{legs_max} legs are open, no more are taken")]
-    TooManyLegs {
-        /// The limit.
-        legs_max: usize,
-    },
-    /// The socket cannot be watched.
-    #[error("cannot watch the media socket: {0}")]
-    Socket(std::io::Error),
-    /// A leg cannot be bridged with itself.
-    #[error("a leg cannot be bridged with itself")]
-    BridgeWithItself,
-    /// The other leg of a bridge is gone.
-    #[error("the leg to bridge with, {other}, is not open")]
-    OtherLegGone {
-        /// The missing one.
-        other: LegId,
-    },
-    /// The peer takes no telephone events.
-    #[error("the peer takes no telephone events")]
-    NoTelephoneEvents,
-    /// More than 64 digits wait.
-    #[error("{refused} digits do not fit into the queue")]
-    TooManyDigits {
-        /// How many were left out.
-        refused: usize,
-    },
-    /// The prompt has no audio.
-    #[error("the prompt is empty")]
-    EmptyPrompt,
-}
 
 /// What the driver must do.
 #[derive(Debug)]
@@ -397,6 +115,7 @@ pub struct Plane {
     out: [u8; DATAGRAM_MAX],
     recordings: usize,
     next_recording: u64,
+    drawn: u64,
     stale_commands: u64,
     packets_in: u64,
     packets_out: u64,
@@ -420,6 +139,7 @@ impl Plane {
             out: [0; DATAGRAM_MAX],
             recordings: 0,
             next_recording: 0,
+            drawn: 0,
             stale_commands: 0,
             packets_in: 0,
             packets_out: 0,
@@ -580,13 +300,13 @@ impl Plane {
         self.effects.push_back(Effect::Tell(event));
     }
 
-    /// SplitMix64: numbers for streams, from the secret seed.
+    /// Numbers for one stream. Hashed, because a peer that sees its own stream's must not reckon those of others.
     fn draw(&mut self) -> u64 {
-        self.settings.seed = self.settings.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.settings.seed;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
+        self.drawn += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.settings.seed.to_be_bytes());
+        hash.update(self.drawn.to_be_bytes());
+        hash.finalize().iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte))
     }
 
     /// Puts a leg on the wheel if it needs the clock; leaving happens when its turn comes.

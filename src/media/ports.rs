@@ -193,6 +193,10 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        // IPv4 peers in IPv6 clothes would not compare equal to what their SDP says.
+        socket.set_only_v6(true)?;
+    }
     socket.bind(&address.into())?;
     // Both are wishes: a system that refuses them still carries calls.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);

@@ -317,6 +317,7 @@ impl Driver {
         let place = token.0 / 2;
         let is_rtcp = token.0 % 2 == 1;
         let now = (self.clock)();
+        let mut faults = 0;
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(sockets) = self.sockets.get(place).and_then(Option::as_ref) else { return false };
             let socket = match (is_rtcp, &sockets.rtcp) {
@@ -339,10 +340,11 @@ impl Driver {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // The peer's port is closed (ICMP): not the end of a call, and the queue behind it is still read.
-                Err(_) => {}
+                Err(_) => faults += 1,
             }
         }
-        true
+        // A socket that does nothing but fail must not keep the loop spinning.
+        faults < DATAGRAMS_PER_TURN
     }
 
     /// Sends what the wheel made due and does what the plane asks for.
@@ -399,12 +401,19 @@ impl Driver {
 /// Sends one packet; false when the system would not take it.
 fn send(sockets: &[Option<Sockets>], transmit: &Transmit<'_>) -> bool {
     let Some(sockets) = sockets.get(transmit.slot as usize).and_then(Option::as_ref) else { return false };
-    let sent = if sockets.connected == Some(transmit.to) {
-        sockets.rtp.send(transmit.packet)
-    } else {
-        sockets.rtp.send_to(transmit.packet, transmit.to)
+    let attempt = || {
+        if sockets.connected == Some(transmit.to) {
+            sockets.rtp.send(transmit.packet)
+        } else {
+            sockets.rtp.send_to(transmit.packet, transmit.to)
+        }
     };
-    sent.is_ok()
+    match attempt() {
+        Ok(_) => true,
+        // A connected socket first reports the ICMP answer to an earlier packet; this one has not been sent yet.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => attempt().is_ok(),
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]

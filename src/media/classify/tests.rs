@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::f32::consts::TAU;
 
 /// What a line carries, one piece after another, in milliseconds.
@@ -222,4 +223,25 @@ fn settings_are_read_with_defaults_and_checked() {
     assert_eq!(AmdSettings::default().check(), Ok(()));
     let error = AmdSettings { beep_ms: 5, ..AmdSettings::default() }.check().unwrap_err();
     assert_eq!(error.to_string(), "beep_ms is 5, expected 100 to 5000");
+}
+
+proptest! {
+    #[test]
+    fn any_audio_gets_exactly_one_verdict_in_time(seed: u64, law in prop_oneof![Just(Law::Mu), Just(Law::A)]) {
+        let mut noise = Noise(seed);
+        let mut loudness = 1.0;
+        let mut classifier = Classifier::new(AmdSettings::default());
+        let mut verdicts = 0;
+        for _ in 0..300 {
+            if noise.next() > 0.9 {
+                loudness = noise.next().abs() * 30_000.0;
+            }
+            let frame: Vec<u8> = (0..160).map(|_| law.encode((noise.next() * loudness) as i16)).collect();
+            if let Some(found) = classifier.feed(law, &frame) {
+                verdicts += 1;
+                prop_assert!((0.0..=1.0).contains(&found.confidence) && found.took <= Duration::from_millis(5_020));
+            }
+        }
+        prop_assert_eq!(verdicts, 1);
+    }
 }

@@ -1,9 +1,14 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::media::dtmf::TelephoneEvent;
+use crate::media::classify::AmdSettings;
+use crate::media::dtmf::{Digit, TelephoneEvent};
 use crate::media::g711::Law;
+use crate::media::leg::SourceRule;
+use crate::media::prompt::Prompt;
 use crate::media::record::{Recorder, recorder};
 use crate::media::rtp::{Header, Packet};
-use crate::media::sdp::{Codec, Direction};
+use crate::media::sdp::{Codec, Direction, Negotiated};
 use proptest::prelude::*;
 
 /// A plane in virtual time, with what came out of it.

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::seat::{Classifying, Playing, PromptFrame, Recording, Seat, Stage};
-use super::{
-    Command, CommandFault, Effect, Event, Idle, Plane, PromptEnd, RecordFault, Repeat, SILENT_AFTER, Transmit, Voice,
-};
+use super::{CommandFault, Effect, Event, Idle, Plane, PromptEnd, RecordFault, Repeat, SILENT_AFTER, Transmit, Voice};
 use crate::media::classify::{AmdSettings, Classifier};
 use crate::media::dtmf::{Digit, Pressing};
 use crate::media::g711::Law;
@@ -458,26 +456,6 @@ impl Plane {
         if let Some(recorder) = &self.settings.recorder {
             // Cannot fail while the recorder lives: it has room for a start and a stop of every recording.
             recorder.stop(recording.id, recording.dropped);
-        }
-    }
-}
-
-impl Command {
-    /// The leg a command is about; of a bridge, the first.
-    pub fn leg(&self) -> LegId {
-        match self {
-            Command::Bridge { a, .. } => *a,
-            Command::SetRemote { leg, .. }
-            | Command::Unbridge { leg }
-            | Command::Play { leg, .. }
-            | Command::StopPlay { leg }
-            | Command::PressDigits { leg, .. }
-            | Command::Classify { leg, .. }
-            | Command::StopClassify { leg }
-            | Command::Record { leg, .. }
-            | Command::StopRecord { leg }
-            | Command::SetIdle { leg, .. }
-            | Command::CloseLeg { leg } => *leg,
         }
     }
 }

@@ -377,6 +377,43 @@ fn keys_are_passed_on_reported_once_and_can_be_pressed() {
 }
 
 #[test]
+fn a_peer_whose_port_closes_and_opens_again_hears_the_next_packet() {
+    let mut rig = Rig::new(32_550);
+    let (mut customer, mut agent) = (rig.phone(1, Law::Mu), rig.phone(2, Law::Mu));
+    rig.handle.send(Command::Bridge { a: customer.leg, b: agent.leg }).unwrap();
+    agent.say(&speech(0)); // locks and connects the agent's leg
+    assert_eq!(customer.hear().1, speech(0));
+    let address = agent.socket.local_addr().unwrap();
+    agent.socket = Peer::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    for round in 0..5 {
+        customer.say(&speech(round));
+        rig.handle.counts(PATIENCE).unwrap();
+    }
+    agent.socket = Peer::bind(address).unwrap();
+    agent.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    customer.say(&speech(6));
+    while agent.hear().1 != speech(6) {} // one that was still on its way when the port opened
+    rig.end(&[&customer, &agent]);
+}
+
+#[test]
+fn a_command_wakes_the_loop_at_once() {
+    let rig = Rig::new(32_600);
+    let clock = real_clock();
+    let mut waits: Vec<Duration> = (0..100)
+        .map(|_| {
+            let asked = clock();
+            rig.handle.counts(PATIENCE).unwrap();
+            clock().since(asked)
+        })
+        .collect();
+    waits.sort();
+    // There and back; a busy machine may delay many of them, a loop that is not woken delays all.
+    assert!(waits[25] < Duration::from_millis(5), "{waits:?}");
+    rig.end(&[]);
+}
+
+#[test]
 fn a_learned_source_needs_three_packets_and_is_then_locked() {
     let mut rig = Rig::new(32_350);
     let rule = SourceRule::Learned { from: Some(Ipv4Addr::LOCALHOST.into()) };
