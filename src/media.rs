@@ -20,7 +20,8 @@
 //! 4. On answer, if the campaign wants it: [`plane::Command::Classify`]; [`plane::Event::Classified`] comes after 0.8 to 5 s.
 //! 5. [`plane::Command::Bridge`] with the agent's leg (nailed-up ones are opened with [`plane::Idle::Silence`]);
 //!    [`plane::Event::FirstAudioOut`] of the customer's leg says how long it took. [`plane::Command::Record`] on the
-//!    customer's leg records both sides. When no agent is free: [`plane::Command::Play`] and wait for `PromptEnded`.
+//!    customer's leg records both sides. A tone that tells the agent of the call: `Bridge` first, then `Play` on the
+//!    agent's leg; the customer is not held up by it. When no agent is free: [`plane::Command::Play`] and wait for `PromptEnded`.
 //! 6. A re-INVITE: `parse`, raise [`sdp::LocalMedia::version`], `answer`, `SetRemote` again; bridges stay. A re-INVITE
 //!    without a body is answered with [`sdp::offer`]; its ACK's body goes through `accept_answer`.
 //! 7. At the end: [`plane::Command::CloseLeg`]; [`plane::Event::LegClosed`] says that ports are back, and how the line was.

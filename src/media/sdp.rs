@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use bytes::Bytes;
 
@@ -152,6 +153,29 @@ impl Network {
             (IpAddr::V6(ours), IpAddr::V6(theirs)) => shared(ours.into(), theirs.into(), 128),
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
+    }
+}
+
+/// A text that is no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no network, expected an address with prefix length like 198.51.100.0/24 or a single address")]
+pub struct NetworkError {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+    fn from_str(text: &str) -> Result<Network, NetworkError> {
+        let fault = || NetworkError { text: text.to_owned() };
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.trim().parse().map_err(|_| fault())?;
+        let widest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = match prefix {
+            None => widest,
+            Some(bits) => bits.trim().parse().ok().filter(|bits| *bits <= widest).ok_or_else(fault)?,
+        };
+        Ok(Network { address, prefix_bits })
     }
 }
 

@@ -183,6 +183,14 @@ fn a_key_held_for_long_keeps_its_timestamp_and_the_audio_after_it_its_place() {
     assert_eq!(stream.relay(at(4_000), 1, &audio).unwrap().timestamp, first.timestamp.wrapping_add(32_000));
 }
 
+#[test]
+fn the_quality_estimate_falls_with_loss() {
+    let line = |packets_in, lost_in| LegStats { packets_in, lost_in, ..LegStats::default() }.mos_estimate();
+    assert!((line(1_000, 0) - 4.41).abs() < 0.01, "{}", line(1_000, 0));
+    assert!((line(950, 50) - 3.9).abs() < 0.2, "{}", line(950, 50));
+    assert!(line(800, 200) < 2.8 && line(0, 1_000) >= 1.0);
+}
+
 proptest! {
     #[test]
     fn any_datagram_from_anyone_at_any_time_is_judged_without_panic(

@@ -35,6 +35,7 @@ pub enum Command {
         leg: LegId,
     },
     /// Plays a prompt to a leg, in place of what plays. A bridged leg hears it instead of its peer until it ends.
+    /// Its time runs even while the peer is on hold or nothing is negotiated yet.
     Play {
         /// The leg.
         leg: LegId,

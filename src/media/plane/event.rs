@@ -58,6 +58,9 @@ pub enum Event {
         leg: LegId,
         /// Since when.
         since: Instant,
+        /// Datagrams that came from other sources so far. Many of them and nothing heard: the peer sends from elsewhere
+        /// than it signalled, and should be marked as behind NAT.
+        refused_sources: u64,
     },
     /// The first packet after a bridge or the start of a prompt went out to the leg.
     FirstAudioOut {

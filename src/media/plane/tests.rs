@@ -238,7 +238,7 @@ fn silence_of_a_peer_is_told_every_thirty_seconds_unless_on_hold() {
     assert!(rig.told.is_empty());
     rig.pass(ms(200));
     let began = Instant::from_micros(50_000_000);
-    assert!(matches!(rig.told[..], [Event::RtpSilent { leg: LegId(1), since }] if since == began));
+    assert!(matches!(rig.told[..], [Event::RtpSilent { leg: LegId(1), since, refused_sources: 0 }] if since == began));
     rig.pass(ms(60_200));
     assert_eq!(rig.told.len(), 3);
     rig.agree(1, Direction::ReceiveOnly);

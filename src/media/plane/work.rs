@@ -446,7 +446,8 @@ impl Plane {
             let since = seat.leg.alive_at.max(seat.silence_told_at);
             if now.since(since) >= SILENT_AFTER {
                 seat.silence_told_at = now;
-                let told = Event::RtpSilent { leg: seat.id, since: seat.leg.alive_at };
+                let refused_sources = seat.leg.stats.dropped_source;
+                let told = Event::RtpSilent { leg: seat.id, since: seat.leg.alive_at, refused_sources };
                 self.effects.push_back(Effect::Tell(told));
             }
         }

@@ -112,6 +112,17 @@ fn loopback_and_networks_follow_the_policy() {
 }
 
 #[test]
+fn networks_are_read_as_people_write_them() {
+    let network: Network = "198.51.100.0/24".parse().unwrap();
+    assert!(network.contains("198.51.100.77".parse().unwrap()) && !network.contains("198.51.101.1".parse().unwrap()));
+    assert_eq!("2001:db8::1".parse::<Network>().unwrap().prefix_bits, 128);
+    for text in ["198.51.100.0/33", "carrier", "198.51.100.0/", "/8"] {
+        let error = text.parse::<Network>().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{text}` is no network")), "{error}");
+    }
+}
+
+#[test]
 fn the_three_ways_of_hold_are_answered_and_nothing_is_sent() {
     for (connection, attribute, answered) in [
         (CONNECTION, "a=sendonly\r\n", "a=recvonly"),
