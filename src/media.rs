@@ -13,12 +13,13 @@
 //!    runtime's own bounded queue; the listener runs on the media thread and must not block. [`prompt::PromptShelf`] has
 //!    the prompts.
 //! 2. Before an INVITE: [`ports::MediaPorts::take`] (an error is a refusal to dial, with its reason), build
-//!    [`sdp::LocalMedia`] from [`ports::LegPorts::port`], then [`thread::MediaHandle::open`]; send [`sdp::offer`].
+//!    [`sdp::LocalMedia`] from [`ports::LegPorts::port`], then [`thread::MediaHandle::open`] with [`plane::Idle::Silence`]; send
+//!    [`sdp::offer`].
 //! 3. On a 183 or 200 with a body: [`sdp::parse`] with the trunk's [`sdp::MediaPolicy`], [`sdp::accept_answer`], then
 //!    [`plane::Command::SetRemote`]. For an inbound INVITE: `parse`, [`sdp::answer`], `SetRemote`. An [`sdp::SdpError`] is a
 //!    488 or a BYE, and its text goes to the log.
 //! 4. On answer, if the campaign wants it: [`plane::Command::Classify`]; [`plane::Event::Classified`] comes after 0.8 to 5 s.
-//! 5. [`plane::Command::Bridge`] with the agent's leg (nailed-up ones are opened with [`plane::Idle::Silence`]);
+//! 5. [`plane::Command::Bridge`] with the agent's leg (rung or nailed up, it is a leg like any other);
 //!    [`plane::Event::FirstAudioOut`] of the customer's leg says how long it took. [`plane::Command::Record`] on the
 //!    customer's leg records both sides. A tone that tells the agent of the call: `Bridge` first, then `Play` on the
 //!    agent's leg; the customer is not held up by it. When no agent is free: [`plane::Command::Play`] and wait for `PromptEnded`.

@@ -119,11 +119,12 @@ impl Command {
 /// What a leg is sent while nobody speaks to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Idle {
-    /// Nothing: the default, and right for customers of trunks.
-    #[default]
+    /// Nothing: for legs that only ring.
     Nothing,
-    /// Silence, 50 packets per second: for nailed-up agents, so that NAT pinholes and phones' timers stay awake. Also fills
-    /// pauses of a bridged peer that last longer than 200 ms.
+    /// Silence, 50 packets per second, as soon as something is negotiated: the default. It keeps NAT pinholes and the media
+    /// timers of phones and carriers awake, and a carrier that itself waits for the first packet to learn our source would
+    /// otherwise never send: detection would hear silence. Also fills pauses of a bridged peer longer than 200 ms.
+    #[default]
     Silence,
 }
 

@@ -397,6 +397,46 @@ fn a_peer_whose_port_closes_and_opens_again_hears_the_next_packet() {
 }
 
 #[test]
+fn a_hundred_calls_come_and_go_and_every_port_and_file_is_back() {
+    let open_files = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let (sender, events) = sync_channel(4_096);
+    let listener = Box::new(move |event| sender.send(event).unwrap());
+    let (handle, thread) = start(MediaSettings { legs_max: 400, seed: 7 }, real_clock(), listener).unwrap();
+    let settings = PortSettings {
+        address: Ipv4Addr::LOCALHOST.into(),
+        range: 32_700..=33_699,
+        with_rtcp: true,
+        files_max: 10_000,
+    };
+    let mut ports = MediaPorts::new(settings).unwrap();
+    let far = Peer::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    handle.counts(PATIENCE).unwrap();
+    let before = open_files();
+    for round in 0..2i64 {
+        for id in 0..200i64 {
+            let leg = LegId(round * 1_000 + id);
+            handle.open(leg, ports.take().unwrap(), Idle::Silence).unwrap();
+            let media = agreed(Law::Mu, far.local_addr().unwrap());
+            handle.send(Command::SetRemote { leg, media, source: SourceRule::Signalled }).unwrap();
+            if id % 2 == 1 {
+                handle.send(Command::Bridge { a: leg, b: LegId(leg.0 - 1) }).unwrap();
+            }
+        }
+        let counts = handle.counts(PATIENCE).unwrap();
+        assert_eq!((counts.legs, counts.bridges, ports.taken()), (200, 100, 200));
+        assert_eq!(open_files(), before + 400);
+        for id in 0..200i64 {
+            handle.send(Command::CloseLeg { leg: LegId(round * 1_000 + id) }).unwrap();
+        }
+        let counts = handle.counts(PATIENCE).unwrap();
+        assert_eq!((counts.legs, counts.bridges, counts.clocked, ports.taken()), (0, 0, 0, 0));
+        assert_eq!(open_files(), before);
+    }
+    thread.stop();
+    assert_eq!(events.try_iter().filter(|event| matches!(event, Event::LegClosed { .. })).count(), 400);
+}
+
+#[test]
 fn a_command_wakes_the_loop_at_once() {
     let rig = Rig::new(32_600);
     let clock = real_clock();
