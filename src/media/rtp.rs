@@ -141,6 +141,7 @@ struct Stream {
     ssrc: u32,
     first: u32,
     highest: u32,
+    timestamp: u32,
     transit: i64,
 }
 
@@ -162,15 +163,25 @@ impl Reception {
             if step < DROPOUT_MAX {
                 stream.highest = stream.highest.wrapping_add(u32::from(step));
                 self.received_in_stream += 1;
-                let change = (transit - stream.transit).unsigned_abs().min(80_000) as f64;
-                stream.transit = transit;
-                self.jitter += (change - self.jitter) / 16.0;
+                // The updates of a telephone event keep its timestamp and say nothing about the network.
+                if stream.timestamp != header.timestamp {
+                    let change = (transit - stream.transit).unsigned_abs().min(80_000) as f64;
+                    stream.transit = transit;
+                    stream.timestamp = header.timestamp;
+                    self.jitter += (change - self.jitter) / 16.0;
+                }
                 return Place::Newer;
             }
         }
         self.close_stream();
         let sequence = u32::from(header.sequence);
-        self.stream = Some(Stream { ssrc: header.ssrc, first: sequence, highest: sequence, transit });
+        self.stream = Some(Stream {
+            ssrc: header.ssrc,
+            first: sequence,
+            highest: sequence,
+            timestamp: header.timestamp,
+            transit,
+        });
         self.streams = self.streams.saturating_add(1);
         self.received_in_stream = 1;
         Place::First
@@ -256,6 +267,16 @@ mod tests {
             reception.note(at, &header(step, u32::from(step) * 160, 7));
         }
         assert_eq!(reception.jitter(), Duration::from_micros(500));
+    }
+
+    #[test]
+    fn a_key_held_down_is_no_jitter() {
+        let mut reception = Reception::default();
+        for step in 0..50u16 {
+            let timestamp = if step < 25 { 0 } else { u32::from(step) * 160 };
+            reception.note(Instant::from_micros(u64::from(step) * 20_000), &header(step, timestamp, 7));
+        }
+        assert_eq!(reception.jitter(), Duration::ZERO);
     }
 
     #[test]
