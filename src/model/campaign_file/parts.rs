@@ -222,7 +222,7 @@ fn key(table: &Table<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
 }
 
 /// Reads a list of tables that may be left out; `None` after a complaint about any of them.
-fn list<T>(root: &Table<'_>, key: &'static str, mut read: impl FnMut(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
+fn list<T>(root: &Table<'_>, key: &'static str, read: impl FnMut(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
     let count = match root.spot(key) {
         Some(spot) => spot.items("a list of tables, each under its own heading in double brackets")?.len(),
         None => return Some(Vec::new()),
@@ -233,6 +233,6 @@ fn list<T>(root: &Table<'_>, key: &'static str, mut read: impl FnMut(&Table<'_>)
     }
     // All are read before the first missing one ends it, so that all complaints are made.
     let tables = root.tables(key);
-    let read: Vec<Option<T>> = tables.iter().map(|table| read(table)).collect();
-    if read.len() < count { None } else { read.into_iter().collect() }
+    let entries: Vec<Option<T>> = tables.iter().map(read).collect();
+    if entries.len() < count { None } else { entries.into_iter().collect() }
 }

@@ -91,6 +91,11 @@ impl<'r> Spot<'r> {
         self.node.place
     }
 
+    /// Whether it is a table; a complaint otherwise is made by whoever reads it as one.
+    pub fn is_table(&self) -> bool {
+        matches!(self.node.value, Value::Table(_))
+    }
+
     /// As it is written, cut if it is long.
     pub fn shown(&self) -> String {
         if self.key.ends_with("password") {

@@ -1,0 +1,382 @@
+//! What the operator sets up: the default file, the operator's files, the environment and flags laid over one another.
+//!
+//! `config/default.toml` is both the documentation and what is loaded first. Every value keeps its origin, and everything
+//! that is wrong is told at once with file, line and column. Campaigns are not configuration: `model::campaign_file`
+//! reads them against [`Config::known`]. Read [`load`], [`Config`] and [`Sources`] first.
+
+pub mod doctor;
+mod explain;
+mod load;
+pub mod network;
+mod read;
+pub mod secret;
+pub mod tzdata;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use explain::{Difference, Setting};
+pub use load::{Sources, load};
+pub use network::Network;
+pub use secret::Secret;
+
+use crate::model::campaign_file::Known;
+use crate::model::dialable::Region;
+use crate::model::name::{GroupName, ProfileName, PromptName, QueueName, TrunkName};
+use crate::model::phone::PhoneNumber;
+use crate::model::profile::Profile;
+use crate::model::settings::{GroupSettings, NumberRoute, QueueSettings, Settings, TrunkLimits};
+use crate::model::zone::{Zone, database};
+
+/// The default file.
+pub const DEFAULT: &str = include_str!("config/default.toml");
+/// How complaints call the default file.
+pub const DEFAULT_NAME: &str = "default.toml";
+/// Prompts built into the program, `builtin:NAME`.
+pub const BUILTIN_PROMPTS: [&str; 6] =
+    ["hold", "please-wait", "closed", "overflow", "information", "recording-consent"];
+
+/// Everything that is configured, checked against itself.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the whole installation shares.
+    pub installation: Installation,
+    /// Where things are kept.
+    pub data: Data,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Pages and API.
+    pub http: Http,
+    /// Signing in.
+    pub access: Access,
+    /// Logging.
+    pub log: Log,
+    /// SIP listeners.
+    pub sip: Sip,
+    /// Audio.
+    pub rtp: Rtp,
+    /// Carriers and PBXs.
+    pub trunks: BTreeMap<TrunkName, Trunk>,
+    /// What a dialled number leads to.
+    pub numbers: BTreeMap<String, NumberRoute>,
+    /// Inbound queues.
+    pub queues: BTreeMap<QueueName, QueueSettings>,
+    /// Agent groups.
+    pub groups: BTreeMap<GroupName, GroupSettings>,
+    /// Agents' phones by the user part of their address.
+    pub phones: BTreeMap<String, Phone>,
+    /// Prompts.
+    pub prompts: BTreeMap<PromptName, Prompt>,
+    /// Compliance profiles: the shipped ones and those of the data directory.
+    pub profiles: BTreeMap<ProfileName, Profile>,
+    settings_in_force: Vec<Setting>,
+}
+
+/// What the whole installation shares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Installation {
+    /// Shown on the pages.
+    pub title: String,
+    /// What "today" means.
+    pub zone: Zone,
+    /// Region of numbers in national form.
+    pub region: Region,
+    /// Why an agent may be not ready.
+    pub not_ready_reasons: Vec<String>,
+}
+
+/// Where things are kept. Paths are absolute, or relative to the working directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    /// Everything Lull writes.
+    pub directory: PathBuf,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// Where recordings go.
+    pub recordings: PathBuf,
+    /// Where further profiles are.
+    pub profiles: Option<PathBuf>,
+}
+
+/// How long things are kept, in days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Attempts, results and reports.
+    pub attempts_days: u32,
+    /// Recordings.
+    pub recordings_days: u32,
+    /// The engine's inputs.
+    pub journal_days: u32,
+}
+
+/// Pages and API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How it is encrypted.
+    pub tls: Tls,
+    /// How browsers reach it, where that differs.
+    pub public_url: Option<String>,
+}
+
+/// How a listener is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    Off,
+    /// With a certificate made by Lull and kept in the data directory.
+    SelfSigned,
+    /// With the operator's own.
+    Files(Certificate),
+}
+
+/// A certificate chain and its key, PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The chain.
+    pub certificate_file: PathBuf,
+    /// The key.
+    pub key_file: PathBuf,
+}
+
+/// Signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Signed out after this time without a request, in seconds.
+    pub session_idle_s: u32,
+    /// Signed out after this time in any case, in seconds.
+    pub session_max_s: u32,
+    /// Tries for one account or from one address.
+    pub logins_per_minute: u32,
+    /// Shortest password, in characters.
+    pub password_length_min: u32,
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A filter as `tracing-subscriber` reads it.
+    pub level: String,
+    /// One JSON object for each line, for collectors.
+    pub json: bool,
+}
+
+/// SIP listeners and phones' domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// Where it listens.
+    pub listeners: Vec<SipListener>,
+    /// Our address as the other side sees it.
+    pub advertised: Option<IpAddr>,
+    /// For TLS listeners.
+    pub certificate: Option<Certificate>,
+    /// Domain of the agents' phones, also their digest realm.
+    pub domain: String,
+    /// Session timer, in seconds.
+    pub session_expires_s: u32,
+    /// Networks from which phones may register.
+    pub phone_networks: Vec<Network>,
+}
+
+/// One SIP socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SipListener {
+    /// Its transport.
+    pub transport: Transport,
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+/// How SIP messages travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// UDP.
+    #[default]
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+}
+
+/// Audio sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rtp {
+    /// Local address.
+    pub address: IpAddr,
+    /// Our address as the other side sees it.
+    pub advertised: Option<IpAddr>,
+    /// First port, even.
+    pub port_min: u16,
+    /// Last port.
+    pub port_max: u16,
+    /// Peers may name a loopback address for their audio.
+    pub allow_loopback: bool,
+}
+
+/// A carrier or PBX.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trunk {
+    /// Where calls go, in this order.
+    pub targets: Vec<Target>,
+    /// How.
+    pub transport: Transport,
+    /// Networks its calls come from. Empty: whatever addresses its targets have.
+    pub sources: Vec<Network>,
+    /// User of digest authentication.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// Challenges of this realm only.
+    pub realm: Option<String>,
+    /// Where the caller ID goes.
+    pub caller_id_header: CallerIdHeader,
+    /// How numbers are written.
+    pub number_form: NumberForm,
+    /// Calls at once, both directions.
+    pub channels_max: u32,
+    /// New calls per second.
+    pub calls_per_second: f64,
+    /// Calls that may leave at the same instant.
+    pub burst: u32,
+    /// Time between OPTIONS, in seconds; 0 for none.
+    pub keep_alive_s: u32,
+    /// In order of preference.
+    pub codecs: Vec<Codec>,
+    /// Audio comes from another address than the one signalled.
+    pub nat: bool,
+    /// Only numbers that begin like one of these are dialled; empty: all.
+    pub allowed_prefixes: Vec<String>,
+    /// Numbers that begin like one of these are never dialled.
+    pub denied_prefixes: Vec<String>,
+}
+
+impl Trunk {
+    /// Whether a number may be dialled through it.
+    pub fn may_dial(&self, number: &PhoneNumber) -> bool {
+        let begins_with = |prefix: &String| number.as_str().starts_with(prefix.as_str());
+        let allowed = self.allowed_prefixes.is_empty() || self.allowed_prefixes.iter().any(begins_with);
+        allowed && !self.denied_prefixes.iter().any(begins_with)
+    }
+}
+
+/// Where a trunk's calls go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A host, by name or address, and a port.
+    Host {
+        /// Name or address, without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A domain whose SRV records (RFC 3263) say where.
+    Srv {
+        /// The domain.
+        domain: String,
+    },
+}
+
+/// The header that carries the caller ID.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallerIdHeader {
+    /// From alone.
+    #[default]
+    From,
+    /// P-Asserted-Identity (RFC 3325).
+    PAssertedIdentity,
+    /// P-Preferred-Identity (RFC 3325).
+    PPreferredIdentity,
+    /// Remote-Party-ID, of old gateways.
+    RemotePartyId,
+}
+
+/// How a trunk wants numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NumberForm {
+    /// With the plus sign.
+    #[default]
+    Plus,
+    /// Digits only.
+    Digits,
+}
+
+/// An audio codec (RFC 3551).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Codec {
+    /// G.711 µ-law, payload type 0.
+    Pcmu,
+    /// G.711 A-law, payload type 8.
+    Pcma,
+}
+
+/// An agent's SIP phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// Its password.
+    pub password: Secret,
+    /// Audio comes from another address than the one signalled.
+    pub nat: bool,
+    /// In order of preference.
+    pub codecs: Vec<Codec>,
+}
+
+/// What is played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// One of [`BUILTIN_PROMPTS`].
+    Builtin(&'static str),
+    /// A WAV file.
+    File(PathBuf),
+}
+
+impl Config {
+    /// What the engine is configured with.
+    pub fn settings(&self) -> Settings {
+        let limits =
+            |trunk: &Trunk| TrunkLimits { channels_max: trunk.channels_max, calls_per_second: trunk.calls_per_second };
+        Settings {
+            trunks: self.trunks.iter().map(|(name, trunk)| (name.clone(), limits(trunk))).collect(),
+            groups: self.groups.clone(),
+            queues: self.queues.clone(),
+            numbers: self.numbers.clone(),
+            profiles: self.profiles.clone(),
+            zone: self.installation.zone.name().to_owned(),
+            tzdata: database().version().to_owned(),
+        }
+    }
+
+    /// What campaign files may refer to.
+    pub fn known(&self) -> Known {
+        Known {
+            profiles: self.profiles.clone(),
+            groups: self.groups.iter().filter(|(_, group)| group.outbound).map(|(name, _)| name.clone()).collect(),
+            trunks: self.trunks.keys().cloned().collect(),
+            prompts: self.prompts.keys().cloned().collect(),
+            numbers: self.owned_numbers(),
+        }
+    }
+
+    /// Our own numbers in international form, which may be shown to customers.
+    pub fn owned_numbers(&self) -> BTreeSet<PhoneNumber> {
+        self.numbers.keys().filter_map(|number| PhoneNumber::from_e164(number).ok()).collect()
+    }
+
+    /// Every value in force with its origin. Secrets are not shown.
+    pub fn explain(&self) -> &[Setting] {
+        &self.settings_in_force
+    }
+
+    /// Makes a path of a file absolute, as the operator meant it.
+    fn beside(base: &Path, path: &str) -> PathBuf {
+        base.join(path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

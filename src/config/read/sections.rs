@@ -1,0 +1,104 @@
+//! Sections without names: installation, data, retention, http, access, log.
+
+use std::path::Path;
+
+use super::{certificate, parsed, text_if_there};
+use crate::config::{Access, Config, Data, Http, Installation, Log, Retention, Tls};
+use crate::model::document::{ComplaintCode, Table};
+
+/// A century; more is a slip.
+const DAYS_MAX: u32 = 36_500;
+/// Most reasons for not being ready: they are shown as a menu.
+const REASONS_MAX: usize = 30;
+
+pub(super) fn installation(table: &Table<'_>) -> Option<Installation> {
+    let title = table.required("title");
+    let zone = table.required("zone");
+    let region = parsed(table, "region", "a country such as CN");
+    let reasons: Option<Vec<String>> = table.required("not_ready_reasons");
+    if let (Some(reasons), Some(spot)) = (&reasons, table.spot("not_ready_reasons"))
+        && !(1..=REASONS_MAX).contains(&reasons.len())
+    {
+        let says = format!("there are {} reasons", reasons.len());
+        return spot.wrong(ComplaintCode::OutOfRange, says, format!("expected 1 to {REASONS_MAX}"));
+    }
+    Some(Installation { title: title?, zone: zone?, region: region?, not_ready_reasons: reasons? })
+}
+
+pub(super) fn data(table: &Table<'_>, base: &Path) -> Option<Data> {
+    let directory = table.required::<String>("directory").map(|path| Config::beside(base, &path));
+    let database: Option<String> = table.required("database");
+    let recordings: Option<String> = table.required("recordings");
+    let profiles = text_if_there(table, "profiles");
+    let directory = directory?;
+    Some(Data {
+        database: directory.join(database?),
+        recordings: directory.join(recordings?),
+        profiles: profiles?.map(|path| Config::beside(base, &path)),
+        directory,
+    })
+}
+
+pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
+    // Attempt caps look back 31 days.
+    let attempts_days = table.required_within("attempts_days", 31..=DAYS_MAX);
+    let recordings_days = table.required_within("recordings_days", 1..=DAYS_MAX);
+    let journal_days = table.required_within("journal_days", 1..=DAYS_MAX);
+    Some(Retention { attempts_days: attempts_days?, recordings_days: recordings_days?, journal_days: journal_days? })
+}
+
+pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Kind {
+        Off,
+        SelfSigned,
+        Files,
+    }
+    const KINDS: &[(&str, Kind)] = &[("off", Kind::Off), ("self_signed", Kind::SelfSigned), ("files", Kind::Files)];
+    let listen = parsed(table, "listen", "an address and a port such as 127.0.0.1:8080");
+    let kind = table.word("tls", KINDS, Kind::Off);
+    let certificate = certificate(table, base);
+    let public_url = text_if_there(table, "public_url");
+    if let (Some(Some(url)), Some(spot)) = (&public_url, table.spot("public_url"))
+        && !(url.starts_with("https://") || url.starts_with("http://"))
+    {
+        return spot.wrong(ComplaintCode::WrongValue, format!("`{url}` is not an address"), "begin it with https://");
+    }
+    let tls = match (kind?, certificate?) {
+        (Kind::Off, _) => Tls::Off,
+        (Kind::SelfSigned, _) => Tls::SelfSigned,
+        (Kind::Files, Some(certificate)) => Tls::Files(certificate),
+        (Kind::Files, None) => {
+            table.missing("certificate_file");
+            return None;
+        }
+    };
+    Some(Http { listen: listen?, tls, public_url: public_url? })
+}
+
+pub(super) fn access(table: &Table<'_>) -> Option<Access> {
+    let session_idle_s = table.required_within("session_idle_s", 60..=30 * 86_400);
+    let session_max_s = table.required_within("session_max_s", 60..=30 * 86_400);
+    let logins_per_minute = table.required_within("logins_per_minute", 1..=1000);
+    let password_length_min = table.required_within("password_length_min", 8..=64);
+    if let (Some(idle), Some(max), Some(spot)) = (session_idle_s, session_max_s, table.spot("session_max_s"))
+        && idle > max
+    {
+        let says = format!("{max} s is shorter than session_idle_s, {idle} s");
+        return spot.wrong(ComplaintCode::Conflict, says, "make it at least as long");
+    }
+    Some(Access {
+        session_idle_s: session_idle_s?,
+        session_max_s: session_max_s?,
+        logins_per_minute: logins_per_minute?,
+        password_length_min: password_length_min?,
+    })
+}
+
+pub(super) fn log(table: &Table<'_>) -> Option<Log> {
+    let level =
+        parsed::<tracing_subscriber::EnvFilter>(table, "level", "a level such as info, or info,lull::sip=debug");
+    let level = level.and_then(|_| table.required("level"));
+    let json = table.word("format", &[("text", false), ("json", true)], false);
+    Some(Log { level: level?, json: json? })
+}

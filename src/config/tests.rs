@@ -1,0 +1,248 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::model::campaign_file;
+use crate::model::document::{Complaints, Document, Node, Reader, SourceKind, Value};
+
+/// A directory with a main file and whatever else is given by relative path.
+fn installation(main: &str, others: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
+    let directory = tempfile::tempdir().unwrap();
+    for (path, text) in others.iter().chain([&("lull.toml", main)]) {
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let sources = Sources { file: Some(directory.path().join("lull.toml")), ..Sources::default() };
+    (directory, sources)
+}
+
+fn complaints(main: &str) -> String {
+    let (_directory, sources) = installation(main, &[]);
+    load(&sources).expect_err(&format!("accepted: {main}")).to_string()
+}
+
+fn default() -> Config {
+    load(&Sources::default()).unwrap_or_else(|complaints: Complaints| panic!("{complaints}"))
+}
+
+#[test]
+fn the_default_file_alone_is_a_whole_configuration() {
+    let config = default();
+    let settings = config.settings();
+    assert_eq!(settings.groups.len(), 1);
+    assert_eq!(settings.zone, "Asia/Shanghai");
+    assert!(config.phones.is_empty(), "no account without a password of the operator's");
+    assert!(config.http.listen.ip().is_loopback(), "nobody else reaches the pages before the operator says so");
+    assert!(!config.rtp.allow_loopback);
+}
+
+#[test]
+fn shipped_campaigns_run_against_the_default_file() {
+    let known = default().known();
+    for (file, text) in [
+        ("family-plan.toml", include_str!("../../campaigns/family-plan.toml")),
+        ("churn-rescue.toml", include_str!("../../campaigns/churn-rescue.toml")),
+        ("care-reminder.toml", include_str!("../../campaigns/care-reminder.toml")),
+    ] {
+        campaign_file::read(file, text, Some(&known)).unwrap_or_else(|complaints| panic!("{complaints}"));
+    }
+}
+
+/// The default file with every key that has no value switched on.
+fn everything_switched_on() -> String {
+    let switched = DEFAULT.lines().map(|line| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest,
+        Some(_) | None => line,
+    });
+    switched.collect::<Vec<_>>().join("\n")
+}
+
+fn keys(node: &Node, path: &str, keys: &mut BTreeSet<String>) {
+    match &node.value {
+        Value::Table(fields) => {
+            for (name, (_, inner)) in fields {
+                let named = ["trunks", "numbers", "queues", "groups", "phones", "prompts"].contains(&path);
+                let key =
+                    if path.is_empty() { name.clone() } else { format!("{path}.{}", if named { "*" } else { name }) };
+                keys.insert(key.clone());
+                self::keys(inner, &key, keys);
+            }
+        }
+        Value::List(items) => {
+            let tables = items.iter().filter(|item| matches!(item.value, Value::Table(_)));
+            tables.for_each(|item| self::keys(item, &format!("{path}[]"), keys));
+        }
+        Value::Text(_) | Value::Integer(_) | Value::Float(_) | Value::Switch(_) | Value::Moment(_) => {}
+    }
+}
+
+#[test]
+fn the_default_file_documents_every_key_and_every_documented_key_is_right() {
+    let all = everything_switched_on();
+    let without_inline: Vec<&str> = all.lines().filter(|line| !line.starts_with("password = ")).collect();
+    let main = without_inline.join("\n").replace("tls = \"off\"", "tls = \"files\"");
+    let secrets = [
+        ("secrets/carrier", "a carrier's password\n"),
+        ("secrets/seat-1", "a seat's password\n"),
+        ("profiles/xx.toml", &crate::model::profile_file::SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
+    ];
+    let (_directory, sources) = installation(&main, &secrets);
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(config.phones["seat-1"].password.reveal(), "a seat's password");
+    assert!(config.profiles.contains_key(&"xx".parse().unwrap()) && config.profiles.len() == 4);
+
+    let document = Document::parse(SourceKind::File, "all.toml", &all);
+    let mut documented = BTreeSet::new();
+    keys(&document.root, "", &mut documented);
+    let gathered = load::gather(&sources).unwrap();
+    let reader = Reader::new(&gathered);
+    read::config(&reader.root(), sources.file.as_deref().and_then(Path::parent).unwrap()).unwrap();
+    let known = reader.known_keys();
+    assert_eq!(known.difference(&documented).collect::<Vec<_>>(), Vec::<&String>::new(), "not in default.toml");
+    assert_eq!(documented.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "only in default.toml");
+}
+
+#[test]
+fn later_sources_win_and_every_value_says_where_it_came_from() {
+    let (directory, mut sources) = installation(
+        "[http]\nlisten = \"127.0.0.1:9000\"\n[rtp]\nport_min = 30000\nport_max = 30999\n[installation]\ntitle = \"A\"\n",
+        &[
+            ("conf.d/20.toml", "[installation]\ntitle = \"C\"\n"),
+            ("conf.d/10.toml", "[installation]\ntitle = \"B\"\nregion = \"GB\"\n"),
+        ],
+    );
+    sources.environment = vec![
+        ("LULL_HTTP__LISTEN".into(), "127.0.0.1:9001".into()),
+        ("LULL_GROUPS__BLEND__IDLE_THRESHOLD".into(), "0.5".into()),
+        ("LULL_TRUNKS__CARRIER_BACKUP__CHANNELS_MAX".into(), "7".into()),
+        ("LULL_CONFIG".into(), "somebody else's".into()),
+        ("PATH".into(), "/bin".into()),
+    ];
+    sources.flags = vec![("http.listen".into(), "127.0.0.1:9002".into())];
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(config.http.listen.port(), 9002);
+    assert_eq!(config.installation.title, "C");
+    assert_eq!(config.trunks[&"carrier-backup".parse().unwrap()].channels_max, 7);
+    assert!((config.groups[&"blend".parse().unwrap()].idle_threshold - 0.5).abs() < 1e-9);
+    assert_eq!(config.data.database, directory.path().join("./lull.db"));
+    let origin = |key: &str| {
+        let setting = config.explain().iter().find(|setting| setting.key == key);
+        setting.unwrap_or_else(|| panic!("{key}")).origin.replace(&directory.path().display().to_string(), "")
+    };
+    assert_eq!(origin("http.listen"), "--http.listen");
+    assert_eq!(origin("rtp.port_min"), "/lull.toml:4");
+    assert_eq!(origin("installation.title"), "/conf.d/20.toml:2");
+    assert_eq!(origin("groups.blend.idle_threshold"), "LULL_GROUPS__BLEND__IDLE_THRESHOLD");
+    assert_eq!(origin("numbers.\"+861000000000\".queue"), "default");
+    assert_eq!(origin("log.level"), "default");
+}
+
+#[test]
+fn example_tables_are_gone_as_soon_as_the_operator_writes_one() {
+    let (_directory, sources) = installation(
+        "[trunks.pbx]\ntargets = [\"pbx.example.com:5060\", \"srv:example.com\", \"[2001:db8::5]:5060\"]\nchannels_max = 4\ncalls_per_second = 1\n",
+        &[],
+    );
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(config.trunks.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["pbx"]);
+    let trunk = &config.trunks[&"pbx".parse().unwrap()];
+    assert_eq!(trunk.targets[1], Target::Srv { domain: "example.com".into() });
+    assert_eq!(trunk.targets[2], Target::Host { host: "2001:db8::5".into(), port: 5060 });
+    assert_eq!(config.queues.len(), 1, "other examples stay");
+}
+
+#[test]
+fn mistakes_name_file_line_column_value_and_expectation() {
+    for (main, says) in [
+        ("[htpp]\nlisten = 1\n", "lull.toml:1:2: htpp: `htpp` is not a known key; did you mean `http`?"),
+        (
+            "[http]\nlissten = \"x\"\n",
+            "lull.toml:2:1: http.lissten: `lissten` is not a known key; did you mean `listen`?",
+        ),
+        ("[http]\nlisten = \"localhost\"\n", "lull.toml:2:10: http.listen:"),
+        ("[http]\ntls = \"files\"\n", "`certificate_file` is missing"),
+        ("[installation]\nzone = \"Asia/Peking\"\n", "`Asia/Peking` is not a time zone"),
+        ("[installation]\nregion = \"XX\"\n", "`XX` is not a region"),
+        ("[sip]\nlisteners = [{ transport = \"upd\", address = \"0.0.0.0:5060\" }]\n", "did you mean `udp`?"),
+        ("[sip]\nlisteners = [{ transport = \"tls\", address = \"0.0.0.0:5061\" }]\n", "`certificate_file` is missing"),
+        ("[sip]\nphone_networks = [\"10.0.0.1/8\"]\n", "the network is 10.0.0.0/8"),
+        ("[rtp]\nport_min = 20001\n", "20001 is odd"),
+        ("[rtp]\nport_min = 40000\n", "port_min 40000 is above port_max 29999"),
+        ("[trunks.t]\nchannels_max = 1\ncalls_per_second = 1\n", "trunks.t.targets: `targets` is missing"),
+        ("[trunks.t]\ntargets = [\"h\"]\nchannels_max = 1\ncalls_per_second = 1\n", "`h` is not a target"),
+        ("[trunks.T]\ntargets = [\"h:5060\"]\nchannels_max = 1\ncalls_per_second = 1\n", "contains `T`"),
+        (
+            "[trunks.t]\ntargets = [\"h:1\"]\nchannels_max = 1\ncalls_per_second = 1\npassword = \"p\"\n",
+            "`username` is missing",
+        ),
+        ("[numbers]\n\"+861000000000\" = { queue = \"servce\" }\n", "`servce` is not a queue; did you mean `service`?"),
+        ("[numbers]\n\"0086 10\" = { queue = \"service\" }\n", "`0086 10` is not a number"),
+        ("[numbers]\n\"+861000000000\" = { }\n", "`queue` is missing"),
+        ("[phones.seat]\npassword = \"short\"\n", "the password is too short"),
+        ("[phones.seat]\npassword_file = \"nowhere\"\n", "nowhere cannot be read"),
+        ("[phones.seat]\n", "`password_file` is missing"),
+        ("[prompts]\nhold = \"builtin:hodl\"\n", "`hodl` is not a built-in prompt; did you mean `hold`?"),
+        ("[groups.g]\ntitle = \"G\"\nidle_threshold = 0.1\nhysteresis = 0.2\n", "the gate would never close"),
+        ("[groups.g]\ntitle = \"G\"\nqueues = [\"x\"]\n", "`x` is not a queue"),
+        (
+            "[queues.service]\ntitle = \"S\"\nhold_prompt = \"hold\"\nclosed_prompt = \"closed\"\noverflow_prompt = \"nothing\"\n",
+            "`nothing` is not a prompt",
+        ),
+        ("[log]\nlevel = \"lull=lots\"\n", "log.level"),
+        ("[access]\nsession_idle_s = 90000\n", "shorter than session_idle_s"),
+        ("http = 1\n", "is a number; expected a table"),
+    ] {
+        let told = complaints(main);
+        assert!(told.contains(says), "{main}\n→ {told}");
+    }
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    assert_eq!(complaints("[rtp]\nport_min = \"x\"\n").lines().count(), 1);
+    assert_eq!(complaints("[http]\ntls = \"fils\"\nlisten = 3\n").lines().count(), 2);
+    assert_eq!(complaints("[phones.seat]\npassword = \"short\"\n").lines().count(), 1);
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let secret = "correct horse battery";
+    let main = format!(
+        "[phones.seat]\npassword = {secret:?}\n[trunks.t]\ntargets = [\"h:5060\"]\nchannels_max = 1\ncalls_per_second = 1\nusername = \"u\"\npassword = {secret:?}\n"
+    );
+    let (_directory, sources) = installation(&main, &[]);
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(config.phones["seat"].password.reveal(), secret);
+    assert!(!format!("{config:?}").contains("horse"));
+    let shown = serde_json::to_string(config.explain()).unwrap();
+    assert!(!shown.contains("horse") && shown.contains("(set)"), "{shown}");
+}
+
+#[test]
+fn a_reload_tells_what_changes_and_what_needs_a_restart() {
+    let before = default();
+    let (_directory, sources) =
+        installation("[rtp]\nport_max = 25000\n[groups.blend]\ntitle = \"B\"\nreserve = 2\n", &[]);
+    let after = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let differences = before.differences(&after);
+    let told = |section: &str| differences.iter().find(|d| d.section == section).map(|d| d.restart);
+    assert_eq!(told("rtp"), Some(true));
+    assert_eq!(told("groups"), Some(false));
+    assert_eq!(told("trunks"), None);
+    assert!(before.differences(&default()).is_empty());
+}
+
+#[test]
+fn a_trunk_dials_only_what_its_prefixes_allow() {
+    let mut trunk = default().trunks[&"carrier".parse().unwrap()].clone();
+    let number = |text: &str| PhoneNumber::from_e164(text).unwrap();
+    assert!(trunk.may_dial(&number("+8613800138000")) && !trunk.may_dial(&number("+88213123456")));
+    trunk.denied_prefixes = vec!["+86138".into()];
+    assert!(!trunk.may_dial(&number("+8613800138000")) && trunk.may_dial(&number("+8613900139000")));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = load(&Sources { file: Some("/nonexistent/lull.toml".into()), ..Sources::default() }).unwrap_err();
+    assert!(error.to_string().starts_with("/nonexistent/lull.toml:1:1: the file cannot be read"), "{error}");
+}
