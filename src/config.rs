@@ -35,9 +35,8 @@ use crate::model::zone::{Zone, database};
 pub const DEFAULT: &str = include_str!("config/default.toml");
 /// How complaints call the default file.
 pub const DEFAULT_NAME: &str = "default.toml";
-/// Prompts built into the program, `builtin:NAME`.
-pub const BUILTIN_PROMPTS: [&str; 6] =
-    ["hold", "please-wait", "closed", "overflow", "information", "recording-consent"];
+/// Sounds built into the program, `builtin:NAME`. They carry no words; `media` makes them, a test holds the names together.
+pub const BUILTIN_PROMPTS: [&str; 6] = ["hold", "please_wait", "information", "beep", "consent", "ringback"];
 
 /// Everything that is configured, checked against itself.
 #[derive(Clone, Debug)]

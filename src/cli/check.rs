@@ -87,6 +87,15 @@ mod tests {
         (outcome, String::from_utf8(out).unwrap())
     }
 
+    #[test]
+    fn every_built_in_prompt_of_the_configuration_can_be_played() {
+        let shelf = crate::media::prompt::PromptShelf::built_in();
+        let playable: Vec<&str> = shelf.names().collect();
+        let mut configurable = crate::config::BUILTIN_PROMPTS;
+        configurable.sort_unstable();
+        assert_eq!(playable, configurable);
+    }
+
     const GOOD: &str = include_str!("../../campaigns/family-plan.toml");
 
     #[test]

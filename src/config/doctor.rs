@@ -12,6 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::{Config, Prompt, Tls};
 use crate::model::time::Timestamp;
 
+/// Built-in sounds that stand where words belong.
+const SPEAKING: [&str; 2] = ["information", "consent"];
+/// Sample rates that can be played.
+const PROMPT_RATES_HZ: [u32; 5] = [8_000, 16_000, 32_000, 44_100, 48_000];
+/// Longest prompt, in seconds.
+const PROMPT_S_MAX: u32 = 600;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -86,25 +93,34 @@ fn prompts(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, prompt) in &config.prompts {
         let subject = format!("prompt {name}");
-        let Prompt::File(path) = prompt else { continue };
+        let path = match prompt {
+            Prompt::Builtin(sound) if SPEAKING.contains(sound) => {
+                let says = format!("the built-in `{sound}` is a chime without words");
+                let advice = "record the message and name its WAV file: customers must be told something";
+                findings.push(Finding::warning("prompt_wordless", &subject, says, advice));
+                continue;
+            }
+            Prompt::Builtin(_) => continue,
+            Prompt::File(path) => path,
+        };
         findings.push(match hound::WavReader::open(path) {
             Ok(reader) => {
                 let spec = reader.spec();
-                if spec.sample_rate == 8000 && spec.channels == 1 && spec.bits_per_sample == 16 {
+                let seconds = reader.duration() / spec.sample_rate.max(1);
+                if PROMPT_RATES_HZ.contains(&spec.sample_rate) && spec.channels <= 2 && seconds <= PROMPT_S_MAX {
                     Finding::ok("prompt", &subject, format!("{} can be played", path.display()))
                 } else {
                     let says = format!(
-                        "{} has {} Hz, {} channels, {} bits",
+                        "{} has {} Hz, {} channels, {seconds} s",
                         path.display(),
                         spec.sample_rate,
                         spec.channels,
-                        spec.bits_per_sample
                     );
                     Finding::error(
                         "prompt_format",
                         &subject,
                         says,
-                        "convert it to WAV with 8000 Hz, one channel, 16 bits",
+                        "convert it to WAV with 8000 Hz, one channel, at most 10 minutes",
                     )
                 }
             }

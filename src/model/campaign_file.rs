@@ -62,7 +62,8 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let questionnaire = parts::questionnaire(root);
     let results = parts::results(root);
     let pacing = root.required_table("pacing").and_then(|table| parts::pacing(&table));
-    let group = root.required_at("group").map(|group| refer(root, group, "agent group", known.map(|k| &k.groups)));
+    let group =
+        root.required_at("group").map(|group| refer(root, group, "outbound agent group", known.map(|k| &k.groups)));
     let idle_threshold_min = sound(root, "idle_threshold_min", |key| root.optional_within(key, 0.0..=1.0));
     let assignment = root.word("assignment", ASSIGNMENTS, Assignment::default());
     let (profile, rules) = profile(root, known);
@@ -142,7 +143,7 @@ fn refer<T: Ord + std::fmt::Display>(table: &Table<'_>, name: At<T>, what: &str,
         let says = format!(
             "`{}` is not {} {what} of this installation",
             name.value,
-            if what.starts_with('a') { "an" } else { "a" }
+            if what.starts_with('o') { "an" } else { "a" }
         );
         let names: Vec<String> = known.iter().map(T::to_string).collect();
         let mut complaint = super::document::Complaint::new(ComplaintCode::UnknownName, name.place, &name.key, says);

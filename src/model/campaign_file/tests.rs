@@ -48,7 +48,7 @@ fn each_mistake_is_told_with_value_and_expectation() {
         (
             "group = \"blend\"",
             "group = \"bland\"",
-            "`bland` is not an agent group of this installation; did you mean `blend`?",
+            "`bland` is not an outbound agent group of this installation; did you mean `blend`?",
         ),
         ("profile = \"cn\"", "profile = \"xy\"", "`xy` is not a profile of this installation"),
         ("\"+861000000000\"", "\"+861000000009\"", "+861000000009 is not a number of this installation; did you mean"),
