@@ -1,1 +1,267 @@
-//! Room: store.
+//! What Lull remembers: leads, attempts, results, the suppression and consent ledgers, campaigns, users.
+//!
+//! One SQLite file. Not the engine's memory (the engine asks for leads and reports what happened) and not the place
+//! where it is decided whether to dial: the guard is called inside the transaction that records an intent, with the
+//! facts read in that transaction. Every write that is answered with success is on the disk.
+//!
+//! Read [`Store`], [`StoreError`] and [`IntentOutcome`] first; `writer` is how writes become durable together.
+
+mod attempts;
+mod audit;
+mod calls;
+mod campaigns;
+mod consents;
+mod db;
+mod error;
+// mod figures;
+// mod history;
+// mod import;
+mod journal;
+mod leads;
+// mod password;
+mod schema;
+// mod sessions;
+mod suppressions;
+// mod users;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use attempts::{Ended, IntentCheck, IntentOutcome, OpenAttempt, OpenStage};
+pub use audit::{AuditEntry, Discrepancy};
+pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt};
+pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
+pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
+pub use error::{DownReason, Health, StoreError};
+//XX pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
+//XX pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
+
+pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
+//XX pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
+//XX pub use sessions::{SessionLife, SessionRow, SignedIn};
+pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
+//XX pub use users::{NewUser, Role, User};
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::model::id::Mint;
+use crate::model::time::Timestamp;
+use db::{Conn, Db};
+use journal::{Entry, Journal};
+use writer::{FileIdentity, Message, QUEUE_MAX, Task, Work, Writer};
+
+/// Bytes of a page of the database, SQLite's own choice.
+const PAGE_BYTES: u64 = 4096;
+
+/// Who opens the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opener {
+    /// The service: at most one per database. It keeps the journal.
+    #[default]
+    Service,
+    /// A command beside the service, for the length of its work.
+    Command,
+}
+
+/// How to open the store.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Who opens it.
+    pub opener: Opener,
+    /// Check the file's integrity first; takes about a second per gigabyte.
+    pub quick_check: bool,
+    /// Most bytes the database file may take; beyond it the disk counts as full.
+    pub size_max_bytes: Option<u64>,
+}
+
+/// The store. A handle: clones share one writer and one set of readers.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Arc<Db>,
+    writer: mpsc::Sender<Message>,
+    health: watch::Receiver<Health>,
+    ids: Arc<Ids>,
+    journal: Option<Arc<Journal>>,
+    hashing: Semaphore,
+    path: PathBuf,
+    /// Held, not read: its lock ends with it.
+    _lock: Option<File>,
+}
+
+/// Mints the ids of what the store itself makes.
+pub(crate) struct Ids(Mutex<Mint>);
+
+impl Ids {
+    fn next(&self, now: Timestamp) -> i64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+    }
+}
+
+impl Store {
+    /// Opens the database at `path`, makes it where there is none, and brings it to the newest schema.
+    ///
+    /// # Errors
+    /// Says what is wrong with the file: no database, another program's, a newer schema, read-only, damaged, in use by
+    /// another service, or no room on the disk.
+    pub async fn open(path: &Path, options: Options) -> Result<Store, StoreError> {
+        check_place(path)?;
+        let lock = match options.opener {
+            Opener::Service => Some(lock(path)?),
+            Opener::Command => None,
+        };
+        let pages = options.size_max_bytes.map(|bytes| u32::try_from(bytes / PAGE_BYTES).unwrap_or(u32::MAX));
+        let db = Arc::new(Db::sqlite(path, pages));
+        let mut conn = db.writer(true).await?;
+        schema::prepare(&mut conn, path, options.quick_check).await?;
+        let ids = Arc::new(Ids(Mutex::new(Mint::new(salt()))));
+        let journal = match options.opener {
+            Opener::Service => {
+                let place = beside(path, "results");
+                let opened = tokio::task::spawn_blocking(move || Journal::open(&place)).await;
+                Some(Arc::new(opened.map_err(|_| StoreError::Closed)??))
+            }
+            Opener::Command => None,
+        };
+        let (health_sender, health) = watch::channel(Health::Up);
+        let (sender, queue) = mpsc::channel(QUEUE_MAX);
+        let writer = Writer {
+            db: Arc::clone(&db),
+            conn: Some(conn),
+            health: health_sender,
+            journal: journal.clone(),
+            ids: Arc::clone(&ids),
+            file: FileIdentity::of(path),
+        };
+        tokio::spawn(writer.run(queue));
+        let inner = Inner {
+            db,
+            writer: sender,
+            health,
+            ids,
+            journal,
+            hashing: Semaphore::new(2),
+            path: path.to_path_buf(),
+            _lock: lock,
+        };
+        Ok(Store { inner: Arc::new(inner) })
+    }
+
+    /// Finishes what waits, and closes the file. Later calls answer [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.inner.writer.send(Message::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    /// Whether writes are taken; changes are seen by waiting on the receiver.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.inner.health.clone()
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The schema of the file and the newest one this program knows, for `doctor`.
+    pub async fn schema_version(&self) -> Result<(i64, i64), StoreError> {
+        let mut conn = self.reader().await?;
+        Ok((schema::version(&mut conn).await?, schema::newest()))
+    }
+
+    /// Queues a write and waits until the transaction it is in is on the disk.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Work<'c, T> + Send + 'static,
+    {
+        let (task, answer) = Task::new(work);
+        self.inner.writer.send(Message::Job(Box::new(task))).await.map_err(|_| StoreError::Closed)?;
+        // The writer ended without an answer: whether the commit happened is open.
+        answer.await.unwrap_or(Err(StoreError::Unresolved))
+    }
+
+    /// What to do when a write that must not be lost was not taken: keep it in the journal.
+    ///
+    /// # Errors
+    /// The write's own error where it was refused for what it says, and the journal's where that is full as well.
+    async fn keep(&self, error: StoreError, entry: Entry) -> Result<(), StoreError> {
+        let Some(journal) = self.inner.journal.clone().filter(|_| error.is_outage()) else { return Err(error) };
+        let kept = tokio::task::spawn_blocking(move || journal.append(entry)).await;
+        kept.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn reader(&self) -> Result<Conn, StoreError> {
+        self.inner.db.reader().await
+    }
+
+    fn ids(&self) -> Arc<Ids> {
+        Arc::clone(&self.inner.ids)
+    }
+}
+
+/// The file `kind` beside the database.
+fn beside(path: &Path, kind: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".");
+    name.push(kind);
+    path.with_file_name(name)
+}
+
+fn check_place(path: &Path) -> Result<(), StoreError> {
+    let refuse = |detail: String| Err(StoreError::CannotOpen { path: path.to_path_buf(), detail });
+    if path.is_dir() {
+        return refuse("it is a directory; expected a file".to_owned());
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !directory.is_dir() {
+        return refuse(format!("the directory {} does not exist; make it first", directory.display()));
+    }
+    if path.exists() && std::fs::OpenOptions::new().read(true).write(true).open(path).is_err() {
+        return Err(StoreError::ReadOnly { path: path.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Takes the lock that keeps a second service out. It ends with the process, however that ends.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let place = beside(path, "lock");
+    let refuse = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly { path: place.clone() }
+        }
+        std::io::ErrorKind::StorageFull => StoreError::DiskFull { path: place.clone() },
+        _ => StoreError::CannotOpen { path: place.clone(), detail: error.to_string() },
+    };
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&place).map_err(refuse)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            return Err(StoreError::InUse { path: path.to_path_buf(), holder: holder.trim().to_owned() });
+        }
+        Err(std::fs::TryLockError::Error(error)) => return Err(refuse(error)),
+    }
+    let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)).map(drop));
+    written.and_then(|()| writeln!(file, "process {}", std::process::id())).map_err(refuse)?;
+    Ok(file)
+}
+
+fn salt() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness ids of two processes might meet; the primary keys refuse that.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

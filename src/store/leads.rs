@@ -1,0 +1,583 @@
+//! Leads: what the hopper fetches, what becomes of a lead after an attempt, and their counts.
+//!
+//! The order of dialling: agreed callbacks that are due, then by priority, then whoever has waited longest. Campaign,
+//! zones, rank and due time are the columns of one index, and each question is answered from one place in it, so that
+//! fetching costs the same with a thousand leads and with ten million.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+
+use super::Store;
+use super::attempts::{PAST_MS, number_facts, past_attempt, phone, zones_text};
+use super::db::{Conn, Row, json, params, statements};
+use super::error::StoreError;
+use crate::model::attempt::CallRef;
+use crate::model::id::{AttemptId, LeadId, ListId};
+use crate::model::lead::{Callback, Lead, LeadNext, LeadState, PAST_ATTEMPTS_MAX};
+use crate::model::name::CampaignKey;
+use crate::model::phone::PhoneNumber;
+use crate::model::time::Timestamp;
+
+/// Most leads fetched at once: the hopper holds minutes of dialling, not the list.
+pub(super) const FETCH_MAX: usize = 2000;
+/// Most leads handed to one write: bounds how long it holds the writer.
+const LEADS_PER_WRITE: usize = 500;
+/// Added to the rank of a lead with a callback.
+const CALLBACK_RANK: i64 = 100;
+
+/// Where a lead's time zones come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ZoneSource {
+    /// The file said so.
+    Column,
+    /// Derived from the number.
+    Number,
+    /// Unknown: the lead is never dialled.
+    None,
+}
+
+/// A lead as pages and the desk show it.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct LeadCard {
+    /// Its id.
+    pub id: LeadId,
+    /// Whose lead it is.
+    pub campaign: CampaignKey,
+    /// The list it came with.
+    pub list: ListId,
+    /// The number.
+    pub number: PhoneNumber,
+    /// The person's name; empty where the list had none.
+    pub name: String,
+    /// Time zones the number may be in.
+    pub zones: Vec<String>,
+    /// Where they come from.
+    pub zone_source: ZoneSource,
+    /// 0 to 99; higher first.
+    pub priority: u8,
+    /// The list's other columns.
+    pub extra: BTreeMap<String, String>,
+    /// Where it stands.
+    pub state: LeadState,
+    /// When it is due, while it may be dialled.
+    pub due_at: Option<Timestamp>,
+    /// The agreed callback.
+    pub callback: Option<Callback>,
+    /// When it was brought in.
+    pub created_at: Timestamp,
+    /// When its state changed last.
+    pub changed_at: Timestamp,
+}
+
+/// A single lead to be added, outside an import.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewLead {
+    /// The number.
+    pub number: PhoneNumber,
+    /// The person's name.
+    pub name: String,
+    /// Time zones.
+    pub zones: Vec<String>,
+    /// Where they come from.
+    pub zone_source: ZoneSource,
+    /// 0 to 99.
+    pub priority: u8,
+    /// Other columns.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// How many leads of a campaign are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct LeadCounts {
+    /// May be dialled when due.
+    pub open: u64,
+    /// An attempt is on its way.
+    pub dialling: u64,
+    /// A callback was agreed.
+    pub callback: u64,
+    /// Reached, nothing left to do.
+    pub done: u64,
+    /// Given up.
+    pub given_up: u64,
+}
+
+impl LeadCounts {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.open + self.dialling + self.callback + self.done + self.given_up
+    }
+}
+
+/// What decides about a lead, and therefore in which state of the lead it may.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Decider {
+    /// The end of this attempt: only while the lead still waits for it.
+    End(AttemptId),
+    /// A result of this call: also after an earlier revision decided otherwise.
+    Result(CallRef),
+}
+
+statements! {
+    ZONE_SETS = "select zones from campaign_zones where campaign = $1 order by zones";
+    NEXT_RANK = "
+        select rank from leads
+        where campaign = $1 and zones = $2 and due_at is not null and rank < $3
+        order by rank desc limit 1";
+    DUE = "
+        with due as (
+            select id, list_id, number, zones, rank, due_at, state, callback_agent from leads
+            where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4
+            order by due_at, id limit $5)
+        select d.id, d.list_id, d.number, d.zones, d.rank, d.due_at, d.state, d.callback_agent,
+            (select s.reason from suppressions s
+             where s.number = d.number and s.scope in ('*', $1) and s.lifted_at is null
+               and (s.expires_at is null or s.expires_at > $4)
+             order by s.added_at limit 1) as suppressed,
+            case when exists (
+                select 1 from consents g
+                where g.number = d.number and g.kind = 'given' and g.purpose in ('*', $1) and g.at <= $4
+                  and (g.expires_at is null or g.expires_at > $4)
+                  and not exists (
+                      select 1 from consents r
+                      where r.number = g.number and r.kind = 'revoked' and r.purpose in ('*', g.purpose, $1)
+                        and r.at >= g.at)
+            ) then 1 else 0 end as consent,
+            (select a.id from attempts a where a.number = d.number and a.state = 'live') as live_attempt
+        from due d order by d.due_at, d.id";
+    DUE_PAST = "
+        with due as (
+            select id, number, due_at from leads
+            where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4
+            order by due_at, id limit $5)
+        select d.id, a.at, a.campaign, a.disposition
+        from due d join attempts a on a.number = d.number and a.at > $6
+        order by d.id, a.at desc, a.id desc";
+    DUE_ATTEMPTS = "
+        with due as (
+            select id, due_at from leads
+            where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4
+            order by due_at, id limit $5)
+        select d.id, a.disposition, count(*) as count
+        from due d join attempts a on a.lead_id = d.id
+        where a.disposition is not null
+        group by d.id, a.disposition";
+    NEXT_DUE = "
+        select due_at from leads
+        where campaign = $1 and zones = $2 and rank = $3 and due_at is not null
+        order by due_at limit 1";
+    COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
+    COUNT_DUE = "
+        select count(*) as count from leads where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4";
+    CARD = "
+        select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
+               callback_agent, created_at, changed_at
+        from leads where id = $1";
+    CARDS_OF_NUMBER = "
+        select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
+               callback_agent, created_at, changed_at
+        from leads where number = $1 order by created_at desc, id desc";
+    CARDS_OF_CAMPAIGN = "
+        select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
+               callback_agent, created_at, changed_at
+        from leads
+        where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
+        order by id limit $4";
+    NEXT_AFTER_END = "
+        update leads set state = $2, due_at = $3, callback_agent = $4, changed_at = $5,
+            closed_by = case when $2 in ('done', 'given_up') then 'attempt' else null end,
+            rank = priority + case when $2 = 'callback' then 100 else 0 end
+        where id = $1 and state = 'dialling' and last_attempt = $6";
+    NEXT_AFTER_RESULT = "
+        update leads set state = $2, due_at = $3, callback_agent = $4, changed_at = $5,
+            closed_by = case when $2 in ('done', 'given_up') then 'attempt' else null end,
+            rank = priority + case when $2 = 'callback' then 100 else 0 end
+        where id = $1 and last_attempt = $6";
+    NEXT_AFTER_INBOUND = "
+        update leads set state = $2, due_at = $3, callback_agent = $4, changed_at = $5,
+            closed_by = case when $2 in ('done', 'given_up') then 'attempt' else null end,
+            rank = priority + case when $2 = 'callback' then 100 else 0 end
+        where id = $1 and state <> 'dialling'";
+    PUT_OFF = "
+        update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
+    GIVE_UP = "
+        update leads set state = 'given_up', due_at = null, closed_by = 'attempt', changed_at = $2
+        where id = $1 and state in ('open', 'callback')";
+    CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
+    ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
+    ADD_LEAD = "
+        insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
+                           state, due_at, created_at, changed_at)
+        values ($1, $2, $3, null, $4, $5, $6, $7, $8, $8, $9, 'open', 0, $10, $10)
+        on conflict (number, campaign) do nothing";
+}
+
+impl Store {
+    /// The next leads that are due and whose zones are all open, best first, with the facts about their numbers.
+    ///
+    /// `claimed` leads are passed over (the hopper has them already). `open` is asked once for each set of zones that
+    /// occurs in the campaign. The facts are of now; the guard sees them again when the intent is recorded.
+    pub async fn fetch_leads(
+        &self,
+        campaign: &CampaignKey,
+        now: Timestamp,
+        limit: usize,
+        claimed: &HashSet<LeadId>,
+        open: &(dyn Fn(&[String]) -> bool + Send + Sync),
+    ) -> Result<Vec<Lead>, StoreError> {
+        let wanted = limit.min(FETCH_MAX);
+        let mut conn = self.reader().await?;
+        let mut found = Vec::new();
+        for zones in open_zone_sets(&mut conn, campaign, open).await? {
+            let mut rank_below = i64::MAX;
+            let mut of_these = 0;
+            while of_these < wanted {
+                let next = conn.row(NEXT_RANK, params![campaign.as_str(), zones.as_str(), rank_below]).await?;
+                let Some(row) = next else { break };
+                rank_below = row.int("rank")?;
+                let place = Place { campaign, zones: &zones, rank: rank_below, now };
+                let due = place.due(&mut conn, wanted + claimed.len()).await?;
+                let fresh = due.into_iter().filter(|due| !claimed.contains(&due.lead.id));
+                for due in fresh.take(wanted - of_these) {
+                    of_these += 1;
+                    found.push(due);
+                }
+            }
+        }
+        found.sort_by_key(|due| (std::cmp::Reverse(due.rank), due.due_at, due.lead.id));
+        found.truncate(wanted);
+        Ok(found.into_iter().map(|due| due.lead).collect())
+    }
+
+    /// When the next lead of the campaign is due in the zones that `open` accepts; may lie in the past.
+    pub async fn next_due(
+        &self,
+        campaign: &CampaignKey,
+        open: &(dyn Fn(&[String]) -> bool + Send + Sync),
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut conn = self.reader().await?;
+        let mut next: Option<Timestamp> = None;
+        for zones in open_zone_sets(&mut conn, campaign, open).await? {
+            for rank in ranks(&mut conn, campaign, &zones).await? {
+                let row = conn.row(NEXT_DUE, params![campaign.as_str(), zones.as_str(), rank]).await?;
+                let due = row.map(|row| row.time("due_at")).transpose()?;
+                next = [next, due].into_iter().flatten().min();
+            }
+        }
+        Ok(next)
+    }
+
+    /// How many leads are due in the zones that `open` accepts.
+    pub async fn count_due(
+        &self,
+        campaign: &CampaignKey,
+        now: Timestamp,
+        open: &(dyn Fn(&[String]) -> bool + Send + Sync),
+    ) -> Result<u64, StoreError> {
+        let mut conn = self.reader().await?;
+        let mut count = 0;
+        for zones in open_zone_sets(&mut conn, campaign, open).await? {
+            for rank in ranks(&mut conn, campaign, &zones).await? {
+                let row = conn.one(COUNT_DUE, params![campaign.as_str(), zones.as_str(), rank, now]).await?;
+                count += row.count("count")?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The sets of zones that occur among a campaign's leads; an empty set is "unknown".
+    pub async fn campaign_zones(&self, campaign: &CampaignKey) -> Result<Vec<Vec<String>>, StoreError> {
+        let mut conn = self.reader().await?;
+        let rows = conn.rows(ZONE_SETS, params![campaign.as_str()]).await?;
+        rows.iter().map(|row| row.json("zones")).collect()
+    }
+
+    /// How many leads of a campaign are in each state.
+    pub async fn lead_counts(&self, campaign: &CampaignKey) -> Result<LeadCounts, StoreError> {
+        let mut conn = self.reader().await?;
+        lead_counts(&mut conn, campaign).await
+    }
+
+    /// One lead.
+    pub async fn lead(&self, id: LeadId) -> Result<Option<LeadCard>, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.row(CARD, params![id.0]).await?.as_ref().map(card).transpose()
+    }
+
+    /// The leads with this number, newest first: at most one per campaign.
+    pub async fn leads_of_number(&self, number: &PhoneNumber) -> Result<Vec<LeadCard>, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.rows(CARDS_OF_NUMBER, params![number.as_str()]).await?.iter().map(card).collect()
+    }
+
+    /// A page of a campaign's leads in the order they were brought in, after `after`.
+    pub async fn leads_of_campaign(
+        &self,
+        campaign: &CampaignKey,
+        state: Option<LeadState>,
+        after: Option<LeadId>,
+        limit: usize,
+    ) -> Result<Vec<LeadCard>, StoreError> {
+        let mut conn = self.reader().await?;
+        let limit = limit.min(FETCH_MAX) as u64;
+        let values = params![campaign.as_str(), after.map_or(0, |id| id.0), state.map(LeadState::as_str), limit];
+        conn.rows(CARDS_OF_CAMPAIGN, values).await?.iter().map(card).collect()
+    }
+
+    /// Puts leads off until a later time, without an attempt: their window is closed, their number cools off.
+    pub async fn put_off(&self, leads: Vec<(LeadId, Timestamp)>) -> Result<(), StoreError> {
+        for some in leads.chunks(LEADS_PER_WRITE) {
+            let some = some.to_vec();
+            self.write(move |conn| {
+                Box::pin(async move {
+                    for (lead, until) in some {
+                        conn.run(PUT_OFF, params![lead.0, until]).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives leads up without an attempt: their caps can never allow one again.
+    pub async fn give_up(&self, leads: Vec<LeadId>, at: Timestamp) -> Result<(), StoreError> {
+        for some in leads.chunks(LEADS_PER_WRITE) {
+            let some = some.to_vec();
+            self.write(move |conn| {
+                Box::pin(async move {
+                    for lead in some {
+                        conn.run(GIVE_UP, params![lead.0, at]).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Says what becomes of a lead whose attempt ended and for which no result will come (after a crash).
+    pub async fn settle_lead(
+        &self,
+        lead: LeadId,
+        attempt: AttemptId,
+        next: LeadNext,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |conn| Box::pin(async move { apply_next(conn, lead, Decider::End(attempt), &next, at).await }))
+            .await
+    }
+
+    /// Makes an empty list for a campaign.
+    pub async fn create_list(
+        &self,
+        campaign: &CampaignKey,
+        name: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<ListId, StoreError> {
+        let id = self.inner.ids.next(at);
+        let (campaign, name, by) = (campaign.clone(), name.to_owned(), by.to_owned());
+        self.write(move |conn| {
+            Box::pin(async move {
+                super::campaigns::must_exist(conn, &campaign).await?;
+                conn.run(CREATE_LIST, params![id, campaign.as_str(), name, by, at]).await?;
+                Ok(ListId(id))
+            })
+        })
+        .await
+    }
+
+    /// Adds one lead to a list, due at once. `None` if the number is on the campaign already or suppressed for it.
+    pub async fn add_lead(
+        &self,
+        campaign: &CampaignKey,
+        list: ListId,
+        lead: NewLead,
+        at: Timestamp,
+    ) -> Result<Option<LeadId>, StoreError> {
+        let id = self.inner.ids.next(at);
+        let campaign = campaign.clone();
+        self.write(move |conn| {
+            Box::pin(async move {
+                if super::suppressions::is_suppressed(conn, &lead.number, &campaign, at).await? {
+                    return Ok(None);
+                }
+                let zones = zones_text(&lead.zones);
+                let values = params![
+                    id,
+                    campaign.as_str(),
+                    list.0,
+                    lead.number.as_str(),
+                    lead.name,
+                    zones.as_str(),
+                    super::db::word(&lead.zone_source),
+                    u32::from(lead.priority.min(99)),
+                    json(&lead.extra),
+                    at,
+                ];
+                let added = conn.run(ADD_LEAD, values).await?;
+                conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
+                Ok((added == 1).then_some(LeadId(id)))
+            })
+        })
+        .await
+    }
+}
+
+/// A place in the index of due leads.
+struct Place<'p> {
+    campaign: &'p CampaignKey,
+    zones: &'p str,
+    rank: i64,
+    now: Timestamp,
+}
+
+struct Due {
+    rank: i64,
+    due_at: Timestamp,
+    lead: Lead,
+}
+
+impl Place<'_> {
+    async fn due(&self, conn: &mut Conn, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let key = || params![self.campaign.as_str(), self.zones, self.rank, self.now, limit as u64];
+        let rows = conn.rows(DUE, key()).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut past_key = key();
+        past_key.push(self.now.as_millis().saturating_sub(PAST_MS).into());
+        let mut past: BTreeMap<i64, Vec<_>> = BTreeMap::new();
+        for row in conn.rows(DUE_PAST, past_key).await? {
+            let of_lead = past.entry(row.int("id")?).or_default();
+            if of_lead.len() < PAST_ATTEMPTS_MAX {
+                of_lead.push(past_attempt(&row)?);
+            }
+        }
+        let mut attempts: BTreeMap<i64, BTreeMap<_, u32>> = BTreeMap::new();
+        for row in conn.rows(DUE_ATTEMPTS, key()).await? {
+            let count = u32::try_from(row.count("count")?).unwrap_or(u32::MAX);
+            attempts.entry(row.int("id")?).or_default().insert(row.parsed("disposition")?, count);
+        }
+        rows.iter()
+            .map(|row| {
+                let id = row.int("id")?;
+                let mut facts = number_facts(row)?;
+                facts.past = past.remove(&id).unwrap_or_default();
+                let lead = Lead {
+                    id: LeadId(id),
+                    campaign: self.campaign.clone(),
+                    list: ListId(row.int("list_id")?),
+                    number: phone(row, "number")?,
+                    zones: row.json("zones")?,
+                    attempts: attempts.remove(&id).unwrap_or_default(),
+                    facts,
+                    callback: callback(row)?,
+                };
+                Ok(Due { rank: row.int("rank")?, due_at: row.time("due_at")?, lead })
+            })
+            .collect()
+    }
+}
+
+async fn open_zone_sets(
+    conn: &mut Conn,
+    campaign: &CampaignKey,
+    open: &(dyn Fn(&[String]) -> bool + Send + Sync),
+) -> Result<Vec<String>, StoreError> {
+    let mut sets = Vec::new();
+    for row in conn.rows(ZONE_SETS, params![campaign.as_str()]).await? {
+        let zones: Vec<String> = row.json("zones")?;
+        // An unknown zone is never dialled, whatever the caller says.
+        if !zones.is_empty() && open(&zones) {
+            sets.push(row.text("zones")?);
+        }
+    }
+    Ok(sets)
+}
+
+async fn ranks(conn: &mut Conn, campaign: &CampaignKey, zones: &str) -> Result<Vec<i64>, StoreError> {
+    let mut ranks = Vec::new();
+    let mut below = i64::MAX;
+    while let Some(row) = conn.row(NEXT_RANK, params![campaign.as_str(), zones, below]).await? {
+        below = row.int("rank")?;
+        ranks.push(below);
+    }
+    Ok(ranks)
+}
+
+pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Result<LeadCounts, StoreError> {
+    let mut counts = LeadCounts::default();
+    for row in conn.rows(COUNTS, params![campaign.as_str()]).await? {
+        let count = row.count("count")?;
+        match row.word::<LeadState>("state")? {
+            LeadState::Open => counts.open = count,
+            LeadState::Dialling => counts.dialling = count,
+            LeadState::Callback => counts.callback = count,
+            LeadState::Done => counts.done = count,
+            LeadState::GivenUp => counts.given_up = count,
+        }
+    }
+    Ok(counts)
+}
+
+fn callback(row: &Row) -> Result<Option<Callback>, StoreError> {
+    match (row.word::<LeadState>("state")?, row.opt_time("due_at")?) {
+        (LeadState::Callback, Some(at)) => Ok(Some(Callback { at, agent: row.opt_text("callback_agent")? })),
+        _ => Ok(None),
+    }
+}
+
+fn card(row: &Row) -> Result<LeadCard, StoreError> {
+    Ok(LeadCard {
+        id: LeadId(row.int("id")?),
+        campaign: row.parsed("campaign")?,
+        list: ListId(row.int("list_id")?),
+        number: phone(row, "number")?,
+        name: row.text("name")?,
+        zones: row.json("zones")?,
+        zone_source: row.word("zone_source")?,
+        priority: u8::try_from(row.count("priority")?).unwrap_or(99),
+        extra: row.json("extra")?,
+        state: row.word("state")?,
+        due_at: row.opt_time("due_at")?,
+        callback: callback(row)?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    })
+}
+
+/// Moves a lead on. A decision that comes too late (another attempt began since) changes nothing.
+pub(super) async fn apply_next(
+    conn: &mut Conn,
+    lead: LeadId,
+    decider: Decider,
+    next: &LeadNext,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (state, due_at, agent) = match next {
+        LeadNext::Retry { at } => (LeadState::Open, Some(*at), None),
+        LeadNext::Callback(callback) => (LeadState::Callback, Some(callback.at), callback.agent.clone()),
+        LeadNext::Done => (LeadState::Done, None, None),
+        LeadNext::GivenUp => (LeadState::GivenUp, None, None),
+    };
+    let mut values = params![lead.0, state.as_str(), due_at, agent, at];
+    let statement = match decider {
+        Decider::End(attempt) => {
+            values.push(attempt.0.into());
+            NEXT_AFTER_END
+        }
+        Decider::Result(CallRef::Outbound(attempt)) => {
+            values.push(attempt.0.into());
+            NEXT_AFTER_RESULT
+        }
+        Decider::Result(CallRef::Inbound(_)) => NEXT_AFTER_INBOUND,
+    };
+    conn.run(statement, values).await.map(drop)
+}
+
+const _: () = assert!(CALLBACK_RANK == 100, "the statements above write it out");
