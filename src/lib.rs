@@ -4,6 +4,7 @@
 //! `tests/it/fences.rs` holds them to it.
 
 pub mod cli;
+pub mod clock;
 pub mod engine;
 pub mod media;
 pub mod model;

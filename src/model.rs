@@ -15,3 +15,4 @@ pub mod phone;
 pub mod profile;
 pub mod settings;
 pub mod time;
+pub mod zone;
