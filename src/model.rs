@@ -7,6 +7,7 @@ pub mod agent;
 pub mod attempt;
 pub mod calling_hours;
 pub mod campaign;
+pub mod dialable;
 pub mod disposition;
 pub mod id;
 pub mod lead;

@@ -193,7 +193,10 @@ impl Database {
     fn zone(&self, name: &str) -> Option<TimeZone> {
         let zone = match &self.rules {
             Rules::Bundled(rules) => rules.get(name).ok(),
-            Rules::Loaded(zones) => zones.get(&name.to_ascii_lowercase()).cloned(),
+            // Some systems leave out the old aliases (Asia/Calcutta) that number data still uses.
+            Rules::Loaded(zones) => {
+                zones.get(&name.to_ascii_lowercase()).cloned().or_else(|| TimeZoneDatabase::bundled().get(name).ok())
+            }
         };
         // `Etc/Unknown` is jiff's word for "no idea", and behaves as UTC.
         zone.filter(|zone| !zone.is_unknown())
@@ -254,7 +257,8 @@ mod tests {
             assert_eq!(zone.offset_ms(change), bundled.offset_ms(change));
             at = change;
         }
-        assert!(loaded.zone("Asia/Shanghai").is_none());
+        assert!(loaded.zone("Asia/Calcutta").is_some(), "what the system leaves out is taken from the bundled rules");
+        assert!(loaded.zone("Asia/Nowhere").is_none());
         assert_eq!(
             Database::from_files("2099a", "zoneinfo", [("Asia/Bad", b"nonsense".as_slice())]).unwrap_err(),
             DatabaseError::NotTzif("Asia/Bad".into())
