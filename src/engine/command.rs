@@ -6,7 +6,7 @@ use crate::model::agent::AgentView;
 use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
-use crate::model::lead::Callback;
+use crate::model::lead::{Callback, LeadNext};
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
@@ -24,6 +24,17 @@ pub enum Command {
         limit: u32,
         /// Leads already in hand, to be left out.
         held: Vec<LeadId>,
+    },
+    /// A lead was refused: write when it is worth looking at again, or that it is given up. There is no attempt.
+    PutOffLead {
+        /// Whose.
+        campaign: CampaignKey,
+        /// Which lead.
+        lead: LeadId,
+        /// What becomes of it: `Retry` or `GivenUp`.
+        next: LeadNext,
+        /// Why.
+        refusal: Refusal,
     },
     /// Pass the gate once more and make the intent durable; answered by `IntentRecorded`, `IntentRefused` or
     /// `IntentFailed`.

@@ -56,6 +56,9 @@ dispositions! {
     Congestion = "congestion", Network;
     /// The trunk failed before the customer's side was reached. Does not count against the customer's attempts.
     TrunkFailure = "trunk_failure", Network;
+    /// The intent was withdrawn before an INVITE left (the gate closed, no trunk had room). Nobody's phone rang: it
+    /// does not count as an attempt.
+    NotDialled = "not_dialled", Network;
     /// A machine answered.
     Machine = "machine", Network;
     /// A fax or modem answered.
@@ -103,7 +106,7 @@ impl Disposition {
     /// Whether it counts against the attempt caps of the number. Failures on the near side of the network do not
     /// (nobody's phone rang); an unknown outcome does.
     pub fn counts_as_attempt(self) -> bool {
-        !matches!(self, Disposition::Congestion | Disposition::TrunkFailure)
+        !matches!(self, Disposition::Congestion | Disposition::TrunkFailure | Disposition::NotDialled)
     }
 }
 

@@ -1,0 +1,13 @@
+//! Outbound: which leads are dialled, each attempt's life, and what follows it.
+//!
+//! How many are dialled at once is `pacing`; whether a number may be dialled is `guard`. Read [`attempt::Stage`],
+//! [`board::Board`] and [`retry`] first.
+
+pub mod attempt;
+pub mod board;
+pub mod cause;
+pub mod dial;
+pub mod hopper;
+pub mod retry;
+pub mod trunk;
+pub mod yielding;

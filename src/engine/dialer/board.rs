@@ -1,0 +1,213 @@
+//! One campaign as the engine runs it: its leads in hand, its attempts, its counts of today, and why it does not dial.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::hopper::Hopper;
+use crate::engine::Engine;
+use crate::engine::acd::gate::Gate;
+use crate::engine::command::{Answer, Command, RequestRefusal};
+use crate::engine::event::DayCounts;
+use crate::engine::pacing::{Pacer, pacer};
+use crate::engine::requests::Pending;
+use crate::engine::stats;
+use crate::engine::timers::Timer;
+use crate::model::attempt::{CallRef, Refusal};
+use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::disposition::Disposition;
+use crate::model::id::{AttemptId, RequestId};
+use crate::model::name::CampaignKey;
+use crate::model::profile::Profile;
+use crate::model::time::{Instant, Now};
+
+/// One campaign at work.
+pub struct Board {
+    /// Its definition.
+    pub campaign: Arc<Campaign>,
+    /// Whether it dials.
+    pub state: CampaignState,
+    /// How many it starts.
+    pub pacer: Box<dyn Pacer + Send>,
+    /// Its own gate, used if it demands more idleness than its group.
+    pub gate: Gate,
+    /// Counts of today.
+    pub today: DayCounts,
+    /// How often each reason held a dial back today: once for each lead that was refused, and once each time another
+    /// reason became the binding one.
+    pub refusals: BTreeMap<&'static str, u64>,
+    /// Why it places no further dial at this moment.
+    pub holding: Option<Refusal>,
+    /// Its leads in hand.
+    pub hopper: Hopper,
+    /// Its attempts.
+    pub live: BTreeSet<AttemptId>,
+    /// Of these, on their way to an agent.
+    pub pending: u32,
+    /// When it last placed a dial, counted in dials of the engine: whoever waited longest goes first among equals.
+    pub last_dial: u64,
+    /// The store failed to record an intent: nothing is tried before this.
+    pub rests_until: Instant,
+}
+
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Board")
+            .field("campaign", &self.campaign.key)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    /// A campaign without attempts.
+    pub fn new(campaign: Arc<Campaign>, state: CampaignState, today: DayCounts) -> Board {
+        Board {
+            pacer: pacer(&campaign.pacing),
+            campaign,
+            state,
+            gate: Gate::Closed,
+            today,
+            refusals: BTreeMap::new(),
+            holding: None,
+            hopper: Hopper::default(),
+            live: BTreeSet::new(),
+            pending: 0,
+            last_dial: 0,
+            rests_until: Instant::ZERO,
+        }
+    }
+
+    /// The cap that applies: the stricter of the campaign's and the profile's.
+    pub fn abandon_rate_max(&self, profile: Option<&Profile>) -> f64 {
+        let cap = self.campaign.abandon_rate_max;
+        profile.map_or(cap, |profile| cap.min(profile.abandon_rate_max))
+    }
+
+    /// Whether only dials with an agent held for them are allowed.
+    pub fn budget_spent(&self, profile: Option<&Profile>) -> bool {
+        stats::abandon_budget_spent(&self.today, self.abandon_rate_max(profile))
+    }
+
+    /// Counts a refusal.
+    pub fn count(&mut self, refusal: Refusal) {
+        *self.refusals.entry(refusal.code()).or_default() += 1;
+    }
+
+    /// The binding reason from now on; counted when it changes.
+    pub fn hold(&mut self, refusal: Option<Refusal>) {
+        let changed = refusal.map(Refusal::code) != self.holding.map(Refusal::code);
+        self.holding = refusal;
+        if let Some(refusal) = refusal.filter(|_| changed) {
+            self.count(refusal);
+        }
+    }
+}
+
+impl Engine {
+    /// A campaign was applied, or read at start.
+    pub(in crate::engine) fn apply_campaign(
+        &mut self,
+        campaign: Arc<Campaign>,
+        state: CampaignState,
+        today: Option<DayCounts>,
+    ) {
+        let key = campaign.key.clone();
+        match self.campaigns.get_mut(&key) {
+            Some(board) => {
+                board.pacer = pacer(&campaign.pacing);
+                board.gate = if board.campaign.group == campaign.group { board.gate } else { Gate::Closed };
+                board.campaign = campaign;
+                board.state = state;
+                board.today = today.unwrap_or_else(|| board.today.clone());
+                board.hopper.look_again();
+            }
+            None => {
+                self.campaigns.insert(key.clone(), Board::new(campaign, state, today.unwrap_or_default()));
+            }
+        }
+        self.follow_state(&key);
+    }
+
+    /// Somebody starts, pauses or ends a campaign. It stops at once and starts when that is durable.
+    pub(in crate::engine) fn control_campaign(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        campaign: CampaignKey,
+        state: CampaignState,
+    ) {
+        let Some(board) = self.campaigns.get_mut(&campaign) else {
+            return self.refuse(request, RequestRefusal::UnknownCampaign { campaign });
+        };
+        if board.state == CampaignState::Ended && state != CampaignState::Ended {
+            return self.refuse(request, RequestRefusal::CampaignEnded);
+        }
+        if self.requests.is_full() {
+            return self.refuse(request, RequestRefusal::StoreDown);
+        }
+        if state != CampaignState::Running {
+            board.state = state;
+        }
+        let at = now.timestamp;
+        let key = campaign.clone();
+        self.commands.push_back(Command::RecordCampaignState { request: Some(request), campaign: key, state, at });
+        self.requests.insert(request, Pending::CampaignState { campaign: campaign.clone(), state });
+        self.follow_state(&campaign);
+    }
+
+    /// The store has answered a change of state. One that could not be stored leaves a campaign stopped.
+    pub(in crate::engine) fn campaign_state_recorded(
+        &mut self,
+        request: RequestId,
+        campaign: &CampaignKey,
+        state: CampaignState,
+        ok: bool,
+    ) {
+        if ok && let Some(board) = self.campaigns.get_mut(campaign) {
+            // A pause that came in between holds.
+            let overtaken = state == CampaignState::Running && board.state == CampaignState::Ended;
+            board.state = if overtaken { board.state } else { state };
+        }
+        self.follow_state(campaign);
+        let refused = Answer::Refused { why: RequestRefusal::StoreDown };
+        self.reply(request, if ok { Answer::Done } else { refused });
+    }
+
+    fn follow_state(&mut self, key: &CampaignKey) {
+        let Some(board) = self.campaigns.get_mut(key) else { return };
+        match board.state {
+            CampaignState::Running => {
+                if let Some(group) = self.groups.get_mut(&board.campaign.group) {
+                    group.agent_freed = true;
+                }
+            }
+            CampaignState::Ready | CampaignState::Paused | CampaignState::Ended => {
+                board.hopper.empty();
+                self.timers.cancel(&Timer::LeadsDue { campaign: key.clone() });
+            }
+        }
+    }
+
+    /// A durable result counts: accepted offers of today, and the attempt's own disposition.
+    pub(in crate::engine) fn note_result(
+        &mut self,
+        call: CallRef,
+        campaign: Option<&CampaignKey>,
+        before: Option<Disposition>,
+        disposition: Disposition,
+    ) {
+        if let CallRef::Outbound(id) = call
+            && let Some(attempt) = self.attempts.get_mut(&id)
+        {
+            attempt.result = Some(disposition);
+        }
+        let Some(board) = campaign.and_then(|key| self.campaigns.get_mut(key)) else { return };
+        let was = before == Some(Disposition::Accepted);
+        let is = disposition == Disposition::Accepted;
+        match (was, is) {
+            (false, true) => board.today.accepted += 1,
+            (true, false) => board.today.accepted = board.today.accepted.saturating_sub(1),
+            (true, true) | (false, false) => {}
+        }
+    }
+}

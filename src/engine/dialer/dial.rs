@@ -1,0 +1,334 @@
+//! Placing dials: as many as the pacing wants, with leads that pass the guard, on trunks that have room.
+//!
+//! A dial is decided here, made durable by the store, and looked at once more before the INVITE leaves. Each thing that
+//! holds it back has a reason, counted and shown. Read [`Engine::pace`] and [`Engine::intent_recorded`] first.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::attempt::{Attempt, Stage};
+use super::board::Board;
+use super::retry;
+use crate::engine::Engine;
+use crate::engine::acd::group::{Engagement, Group};
+use crate::engine::command::Command;
+use crate::engine::guard;
+use crate::engine::pacing::Figures;
+use crate::model::attempt::{Intent, Refusal};
+use crate::model::campaign::CampaignState;
+use crate::model::disposition::Disposition;
+use crate::model::id::{AttemptId, UserId};
+use crate::model::lead::{Lead, LeadNext};
+use crate::model::name::{CampaignKey, GroupName};
+use crate::model::time::{Instant, Now};
+
+/// After the store failed to record an intent, the campaign tries no other for this long.
+pub const INTENT_FAILED_REST: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Places dials for all campaigns: higher priority first, and among equals whoever dialled longest ago.
+    pub(in crate::engine) fn pace(&mut self, now: Now) {
+        let mut order: Vec<(Reverse<u8>, u64, CampaignKey)> = Vec::with_capacity(self.campaigns.len());
+        for (key, board) in &self.campaigns {
+            order.push((Reverse(board.campaign.priority), board.last_dial, key.clone()));
+        }
+        order.sort();
+        // First a fair share of what there is, then what others left.
+        for place in 0..order.len() {
+            let (priority, _, key) = &order[place];
+            let sharers = order[place..].iter().take_while(|(other, _, _)| other == priority);
+            let sharers = sharers.filter(|(_, _, other)| self.competes(key, other)).count();
+            self.place(now, key, sharers.max(1));
+        }
+        for (_, _, key) in &order {
+            let reason = self.place(now, key, 1);
+            if let Some(board) = self.campaigns.get_mut(key) {
+                board.hold(reason);
+            }
+        }
+        for group in self.groups.values_mut() {
+            group.agent_freed = false;
+        }
+    }
+
+    fn competes(&self, one: &CampaignKey, other: &CampaignKey) -> bool {
+        let running = |key| self.campaigns.get(key).filter(|board| board.state == CampaignState::Running);
+        match (running(one), running(other)) {
+            (Some(one), Some(other)) => one.campaign.group == other.campaign.group && !other.hopper.leads.is_empty(),
+            (_, _) => false,
+        }
+    }
+
+    /// Places the campaign's dials, at most its share of one in `sharers`. Gives what holds the next one back.
+    fn place(&mut self, now: Now, key: &CampaignKey, sharers: usize) -> Option<Refusal> {
+        let board = self.campaigns.get(key)?;
+        if let Some(reason) = self.standing_reason(now, board) {
+            return Some(reason);
+        }
+        let figures = self.figures(board);
+        let wanted = board.pacer.place(&figures);
+        if wanted == 0 {
+            let unbound = board.pacer.place(&Figures { budget_spent: false, ..figures });
+            return Some(if unbound > 0 { Refusal::AbandonBudget } else { Refusal::Pacing });
+        }
+        let share = (wanted as usize).div_ceil(sharers);
+        for _ in 0..share {
+            let Some(board) = self.campaigns.get(key) else { return None };
+            let trunk = match self.trunk_for(now, &board.campaign) {
+                Ok(trunk) => trunk,
+                Err(reason) => return Some(reason),
+            };
+            let Some(lead) = self.next_lead(now, key) else { return Some(Refusal::NoLeadDue) };
+            self.begin_attempt(now, key, lead, trunk);
+        }
+        Some(Refusal::Pacing)
+    }
+
+    /// What holds back every dial of the campaign, whatever the pacing says. The gravest first.
+    fn standing_reason(&self, now: Now, board: &Board) -> Option<Refusal> {
+        let state = board.state;
+        if state != CampaignState::Running || !self.settings.profiles.contains_key(&board.campaign.profile) {
+            return Some(Refusal::CampaignState { state });
+        }
+        if self.draining {
+            return Some(Refusal::Draining);
+        }
+        if !self.store_up || board.rests_until > now.instant {
+            return Some(Refusal::StoreDown);
+        }
+        if !self.clock_sure {
+            return Some(Refusal::ClockUnsure);
+        }
+        let group = self.groups.get(&board.campaign.group).filter(|group| group.staffed > 0 && group.settings.outbound);
+        let Some(group) = group else { return Some(Refusal::NoAgent) };
+        if !group.gate.is_open() {
+            return Some(Refusal::GateClosed);
+        }
+        if !own_gate_open(board) {
+            return Some(Refusal::IdlenessBelowCampaign);
+        }
+        if group.slots() == 0 {
+            return Some(Refusal::NoSlot);
+        }
+        None
+    }
+
+    /// What the pacer may know.
+    pub(in crate::engine) fn figures(&self, board: &Board) -> Figures {
+        let profile = self.settings.profiles.get(&board.campaign.profile);
+        let base = Figures {
+            idle_total: self.idle_total,
+            pending_own: board.pending,
+            budget_spent: board.budget_spent(profile),
+            ..Figures::default()
+        };
+        let Some(group) = self.groups.get(&board.campaign.group) else {
+            return Figures { pending: board.pending, ..base };
+        };
+        let open = own_gate_open(board) && group.settings.outbound;
+        let idle = u32::try_from(group.idle.len()).unwrap_or(u32::MAX);
+        let idle = idle.min(self.idle_left_by_others(&board.campaign.group, group));
+        Figures {
+            slots: if open { group.slots() } else { 0 },
+            idle_with_slot: if open { idle.min(group.slots_free()) } else { 0 },
+            pending: group.pending,
+            agent_freed: group.agent_freed,
+            ..base
+        }
+    }
+
+    /// Where agents are in several outbound groups, one idle agent must not be held for two attempts: all idle agents of
+    /// the groups that share agents with this one, less what those groups have on its way.
+    fn idle_left_by_others(&self, own: &GroupName, group: &Group) -> u32 {
+        if self.groups.values().filter(|group| group.settings.outbound).count() < 2 {
+            return u32::MAX;
+        }
+        let mut names: BTreeSet<&GroupName> = BTreeSet::new();
+        for agent in group.members.iter().filter_map(|user| self.agents.get(user)) {
+            names.extend(agent.groups.iter());
+        }
+        let others = || names.iter().filter(|name| **name != own).filter_map(|name| self.groups.get(*name));
+        let mut idle: BTreeSet<UserId> = group.idle.iter().map(|(_, user)| *user).collect();
+        let mut pending = 0u32;
+        for other in others().filter(|other| other.settings.outbound) {
+            idle.extend(other.idle.iter().map(|(_, user)| *user));
+            pending = pending.saturating_add(other.pending);
+        }
+        u32::try_from(idle.len()).unwrap_or(u32::MAX).saturating_sub(pending)
+    }
+
+    /// The next lead that the guard lets pass. Those it refuses are counted and put off.
+    fn next_lead(&mut self, now: Now, key: &CampaignKey) -> Option<Lead> {
+        loop {
+            let board = self.campaigns.get_mut(key)?;
+            let lead = board.hopper.leads.pop_front()?;
+            let profile = self.settings.profiles.get(&board.campaign.profile)?;
+            let used_up = counted_attempts(&lead) >= board.campaign.attempts_max;
+            let verdict = if self.numbers.contains_key(&lead.number) {
+                Err(Refusal::NumberBusy)
+            } else if used_up {
+                Err(Refusal::AttemptCap)
+            } else {
+                guard::check(now.timestamp, &board.campaign, board.state, profile, &lead.zones, &lead.facts)
+            };
+            let Err(refusal) = verdict else { return Some(lead) };
+            let next = if used_up {
+                LeadNext::GivenUp
+            } else {
+                guard::after_refusal(now.timestamp, &board.campaign, profile, &lead.zones, &lead.facts, refusal)
+            };
+            self.put_off(now, key, &lead, next, refusal);
+        }
+    }
+
+    fn put_off(&mut self, now: Now, key: &CampaignKey, lead: &Lead, next: LeadNext, refusal: Refusal) {
+        let Some(board) = self.campaigns.get_mut(key) else { return };
+        board.count(refusal);
+        if let LeadNext::Retry { at } = &next {
+            board.hopper.expect(now.instant + at.since(now.timestamp));
+        }
+        self.commands.push_back(Command::PutOffLead { campaign: key.clone(), lead: lead.id, next, refusal });
+    }
+
+    fn begin_attempt(&mut self, now: Now, key: &CampaignKey, lead: Lead, trunk: crate::model::name::TrunkName) {
+        let id = AttemptId(self.mint.next(now.timestamp));
+        self.dials += 1;
+        let Some(board) = self.campaigns.get_mut(key) else { return };
+        board.last_dial = self.dials;
+        board.live.insert(id);
+        let campaign = board.campaign.clone();
+        let profile = self.settings.profiles.get(&campaign.profile);
+        let seconds = |s: Option<f64>| s.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_default();
+        let connect_deadline = seconds(profile.map(|profile| profile.connect_deadline_s));
+        let ring_min = seconds(profile.map(|profile| profile.ring_min_s));
+        let intent = Intent {
+            attempt: id,
+            campaign: key.clone(),
+            lead: lead.id,
+            number: lead.number.clone(),
+            caller_id: campaign.caller_id.clone(),
+            trunk: trunk.clone(),
+            at: now.timestamp,
+            tzdata: self.settings.tzdata.clone(),
+            number_of_attempt: counted_attempts(&lead),
+        };
+        self.numbers.insert(lead.number.clone(), id);
+        self.take_channel(&trunk);
+        let attempt = Attempt {
+            lead,
+            group: campaign.group.clone(),
+            trunk,
+            stage: Stage::Recording,
+            connect_deadline,
+            ring_min,
+            campaign,
+            sent: None,
+            rang: None,
+            answered: None,
+            connected: None,
+            deadline: Instant::ZERO,
+            agent: None,
+            classified: None,
+            result: None,
+            consent_heard: false,
+            suppressed: None,
+        };
+        self.attempts.insert(id, attempt);
+        self.count_stage(id, None, Some(Stage::Recording), Instant::ZERO);
+        self.commands.push_back(Command::RecordIntent { intent });
+    }
+
+    /// The intent is durable. The last look: has anything changed since it was decided?
+    pub(in crate::engine) fn intent_recorded(&mut self, now: Now, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(&id).filter(|attempt| attempt.stage == Stage::Recording) else {
+            return self.stale();
+        };
+        let key = attempt.campaign.key.clone();
+        let (campaign, trunk) = (attempt.campaign.clone(), attempt.trunk.clone());
+        let refusal = self.second_thought(now, &key, attempt);
+        let trunks = self.trunks_for_dial(now, &campaign, &trunk);
+        let refusal = refusal.or_else(|| trunks.is_empty().then_some(Refusal::TrunkDown));
+        if let Some(refusal) = refusal {
+            if let Some(board) = self.campaigns.get_mut(&key) {
+                board.count(refusal);
+            }
+            return self.end_attempt(now, id, Disposition::NotDialled, None);
+        }
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        let (number, caller_id) = (attempt.lead.number.clone(), campaign.caller_id.clone());
+        self.commands.push_back(Command::Dial { attempt: id, number, caller_id, trunks });
+        self.set_stage(id, Stage::Sending);
+    }
+
+    fn second_thought(&self, now: Now, key: &CampaignKey, attempt: &Attempt) -> Option<Refusal> {
+        if let Some(by) = attempt.suppressed {
+            return Some(Refusal::Suppressed { by });
+        }
+        let board = self.campaigns.get(key)?;
+        let standing = self.standing_reason(now, board);
+        standing.or_else(|| (self.excess(key).0 > 0).then_some(Refusal::NoSlot))
+    }
+
+    /// The store's last look at the number said no: there is no attempt.
+    pub(in crate::engine) fn intent_refused(&mut self, now: Now, id: AttemptId, refusal: Refusal) {
+        let Some(attempt) = self.attempts.get(&id).filter(|attempt| attempt.stage == Stage::Recording) else {
+            return self.stale();
+        };
+        let (key, lead) = (attempt.campaign.key.clone(), attempt.lead.clone());
+        let next = match self.settings.profiles.get(&attempt.campaign.profile) {
+            Some(profile) => {
+                guard::after_refusal(now.timestamp, &attempt.campaign, profile, &lead.zones, &lead.facts, refusal)
+            }
+            None => LeadNext::Retry { at: now.timestamp + guard::PUT_OFF_HOLD },
+        };
+        self.forget_attempt(id);
+        self.put_off(now, &key, &lead, next, refusal);
+    }
+
+    /// The intent could not be recorded, or nobody knows whether it was: nothing is dialled, and its end is written in
+    /// case it was.
+    pub(in crate::engine) fn intent_failed(&mut self, now: Now, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(&id).filter(|attempt| attempt.stage == Stage::Recording) else {
+            return self.stale();
+        };
+        if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
+            board.count(Refusal::StoreDown);
+            board.rests_until = now.instant + INTENT_FAILED_REST;
+            let campaign = attempt.campaign.key.clone();
+            self.timers.set(crate::engine::timers::Timer::StoreRest { campaign }, board.rests_until);
+        }
+        let next = LeadNext::Retry { at: now.timestamp + retry::REQUEUE };
+        self.end_attempt_with(now, id, Disposition::NotDialled, None, Some(next));
+    }
+
+    /// Takes an attempt out of the tables that never existed for the store.
+    fn forget_attempt(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        self.count_stage(id, Some(attempt.stage), None, attempt.deadline);
+        let Some(attempt) = self.attempts.remove(&id) else { return };
+        if self.numbers.get(&attempt.lead.number) == Some(&id) {
+            self.numbers.remove(&attempt.lead.number);
+        }
+        self.give_channel(&attempt.trunk);
+        if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
+            board.live.remove(&id);
+        }
+    }
+
+    /// Idle agents over all groups, each counted once.
+    pub(in crate::engine) fn count_idle(&mut self, before: Engagement, after: Engagement) {
+        let step = i32::from(after == Engagement::Idle) - i32::from(before == Engagement::Idle);
+        self.idle_total = self.idle_total.checked_add_signed(step).unwrap_or_default();
+    }
+}
+
+/// A campaign that demands more idleness than its group has a gate of its own.
+fn own_gate_open(board: &Board) -> bool {
+    board.campaign.idle_threshold_min.is_none() || board.gate.is_open()
+}
+
+/// Attempts of the lead that counted.
+fn counted_attempts(lead: &Lead) -> u32 {
+    lead.attempts.iter().filter(|(disposition, _)| disposition.counts_as_attempt()).map(|(_, count)| *count).sum()
+}

@@ -1,0 +1,177 @@
+//! The hopper: leads in hand, so that a dial need not wait for the store.
+//!
+//! One fetch is on its way at a time. When the store has no more, it is asked again when the next lead is due, when
+//! leads changed, or after a while.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::engine::command::Command;
+use crate::engine::pacing::lines_per_agent;
+use crate::engine::timers::Timer;
+use crate::model::campaign::CampaignState;
+use crate::model::id::LeadId;
+use crate::model::lead::Lead;
+use crate::model::name::CampaignKey;
+use crate::model::time::{Instant, Now, Timestamp};
+
+/// Leads in hand for each line that the agents may keep busy: refused ones must not leave an agent waiting.
+const LEADS_PER_LINE: f64 = 2.0;
+/// Fewest and most leads in hand.
+const SIZE: std::ops::RangeInclusive<u32> = 8..=1000;
+/// A fetch that was not answered is repeated after this.
+pub const FETCH_LIMIT: Duration = Duration::from_secs(30);
+/// The store is asked again after this even if it said that nothing is due: a safety net, not a clock.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// An answer without a new lead is not followed by another question earlier than this.
+pub const LOOK_AGAIN_MIN: Duration = Duration::from_secs(1);
+
+/// Whether there may be leads to fetch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// There may be some now.
+    #[default]
+    Now,
+    /// Asked; the answer is on its way.
+    Asked {
+        /// At most so many.
+        limit: u32,
+    },
+    /// None before this.
+    Later {
+        /// When to ask again.
+        at: Instant,
+    },
+}
+
+/// Leads in hand.
+#[derive(Debug, Default)]
+pub struct Hopper {
+    /// Best first.
+    pub leads: VecDeque<Lead>,
+    /// Where more come from.
+    pub source: Source,
+    /// Leads changed while a fetch was on its way.
+    changed: bool,
+    /// Leads that are neither done nor given up, when last asked.
+    pub open_total: u64,
+    /// When the next lead is due, if none was when last asked.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Hopper {
+    /// Lets go of all leads: the store has them.
+    pub fn empty(&mut self) {
+        self.leads.clear();
+        self.look_again();
+    }
+
+    /// There may be other leads now.
+    pub fn look_again(&mut self) {
+        match self.source {
+            Source::Asked { .. } => self.changed = true,
+            Source::Now | Source::Later { .. } => self.source = Source::Now,
+        }
+    }
+
+    /// A lead of this campaign becomes due at this time.
+    pub fn expect(&mut self, at: Instant) {
+        match self.source {
+            Source::Later { at: known } if at < known => self.source = Source::Later { at },
+            Source::Later { .. } | Source::Now | Source::Asked { .. } => {}
+        }
+    }
+}
+
+impl Engine {
+    /// Asks for leads where the hopper runs low.
+    pub(in crate::engine) fn refill(&mut self, now: Now) {
+        let draining = self.draining || !self.store_up;
+        for (key, board) in &mut self.campaigns {
+            if board.state != CampaignState::Running || draining {
+                continue;
+            }
+            let staffed = self.groups.get(&board.campaign.group).map_or(0, |group| group.staffed);
+            let lines = f64::from(staffed) * lines_per_agent(&board.campaign.pacing) * LEADS_PER_LINE;
+            let size = (lines.ceil() as u32).clamp(*SIZE.start(), *SIZE.end());
+            let in_hand = u32::try_from(board.hopper.leads.len()).unwrap_or(u32::MAX);
+            let timer = Timer::LeadsDue { campaign: key.clone() };
+            match board.hopper.source {
+                Source::Asked { .. } => continue,
+                Source::Later { at } if at > now.instant => {
+                    self.timers.set(timer, at);
+                    continue;
+                }
+                Source::Later { .. } | Source::Now => {}
+            }
+            self.timers.cancel(&timer);
+            if in_hand > size / 2 {
+                continue;
+            }
+            let limit = size - in_hand;
+            let mut held: Vec<LeadId> = board.hopper.leads.iter().map(|lead| lead.id).collect();
+            held.extend(board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id));
+            board.hopper.source = Source::Asked { limit };
+            self.timers.set(Timer::FetchOverdue { campaign: key.clone() }, now.instant + FETCH_LIMIT);
+            self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held });
+        }
+    }
+
+    /// Leads came.
+    pub(in crate::engine) fn leads_fetched(
+        &mut self,
+        now: Now,
+        key: &CampaignKey,
+        leads: Vec<Lead>,
+        next_due: Option<Timestamp>,
+        open_total: u64,
+    ) {
+        self.timers.cancel(&Timer::FetchOverdue { campaign: key.clone() });
+        let Some(board) = self.campaigns.get_mut(key) else { return self.stale() };
+        let Source::Asked { limit } = board.hopper.source else { return self.stale() };
+        board.hopper.open_total = open_total;
+        board.hopper.next_due = next_due;
+        let full = leads.len() >= limit as usize;
+        let mut fresh = 0usize;
+        if board.state == CampaignState::Running {
+            if board.hopper.leads.is_empty()
+                && let Some(group) = self.groups.get_mut(&board.campaign.group)
+            {
+                group.agent_freed = true; // idle agents had nothing to dial
+            }
+            let mut promised = 0usize;
+            for lead in leads.into_iter().filter(|lead| lead.campaign == *key) {
+                let in_hand = board.hopper.leads.iter().any(|held| held.id == lead.id);
+                let live = board.live.iter().any(|id| self.attempts.get(id).is_some_and(|a| a.lead.id == lead.id));
+                if in_hand || live {
+                    continue;
+                }
+                fresh += 1;
+                if lead.callback.is_some() {
+                    board.hopper.leads.insert(promised.min(board.hopper.leads.len()), lead);
+                    promised += 1;
+                } else {
+                    board.hopper.leads.push_back(lead);
+                }
+            }
+        }
+        let due = next_due.map(|due| now.instant + due.since(now.timestamp));
+        let earliest = if fresh == 0 { now.instant + LOOK_AGAIN_MIN } else { now.instant };
+        let latest = now.instant + LOOK_AGAIN;
+        board.hopper.source = if board.hopper.changed || (full && fresh > 0) {
+            Source::Now
+        } else {
+            Source::Later { at: due.unwrap_or(latest).clamp(earliest, latest) }
+        };
+        board.hopper.changed = false;
+    }
+
+    /// The answer to a fetch is overdue: it may have been lost with the store.
+    pub(in crate::engine) fn fetch_overdue(&mut self, key: &CampaignKey) {
+        let Some(board) = self.campaigns.get_mut(key) else { return };
+        if let Source::Asked { .. } = board.hopper.source {
+            board.hopper.source = Source::Now;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The one gate before a dial: may this number be called for this campaign at this moment?
+//!
+//! Pure. The engine asks it when it picks a lead, with what was known when the lead was fetched; the driver asks the
+//! very same function inside the transaction that records the intent, with fresh facts. Nothing is dialled that it did
+//! not let pass twice. Whether agents, slots and trunks are free is not asked here. Read [`check`] first.
+
+use std::time::Duration;
+
+use crate::model::attempt::Refusal;
+use crate::model::calling_hours::{callable, next_callable};
+use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::disposition::Disposition;
+use crate::model::lead::{LeadNext, NumberFacts, PastAttempt};
+use crate::model::profile::{AttemptCap, Profile};
+use crate::model::time::Timestamp;
+use crate::model::zone::Zone;
+
+/// After an attempt whose outcome nobody knows, the number rests at least this long: its phone may have rung, and the
+/// carrier may still be ringing it (reliability.md decision 1, I-17).
+pub const UNKNOWN_COOL_OFF: Duration = Duration::from_secs(600);
+/// A refused lead is not looked at again earlier than this, so that one lead cannot keep the hopper spinning.
+pub const PUT_OFF_MIN: Duration = Duration::from_secs(60);
+/// A lead without consent, or with an unknown time zone, is looked at again after this: somebody may have added it.
+pub const PUT_OFF_HOLD: Duration = Duration::from_secs(3600);
+/// A number that another attempt is dialling is looked at again after this.
+pub const PUT_OFF_BUSY: Duration = Duration::from_secs(600);
+
+/// Whether a number may be dialled now. The first reason that holds is given, the gravest first.
+///
+/// `at` is calendar time, `zones` are IANA names of every zone the number may be in: it must be open in all of them, by
+/// the campaign's and the profile's hours; no zone, or one that is not known, is never open.
+///
+/// # Errors
+/// The reason why not.
+pub fn check(
+    at: Timestamp,
+    campaign: &Campaign,
+    state: CampaignState,
+    profile: &Profile,
+    zones: &[String],
+    facts: &NumberFacts,
+) -> Result<(), Refusal> {
+    if let Some(by) = facts.suppressed {
+        return Err(Refusal::Suppressed { by });
+    }
+    if state != CampaignState::Running {
+        return Err(Refusal::CampaignState { state });
+    }
+    if profile.consent_required && !facts.consent {
+        return Err(Refusal::NoConsent);
+    }
+    if facts.live_attempt.is_some() {
+        return Err(Refusal::NumberBusy);
+    }
+    let zones = read_zones(zones).ok_or(Refusal::ZoneUnknown)?;
+    if !callable(at, &zones, &[&campaign.hours, &profile.hours]) {
+        return Err(Refusal::OutsideWindow);
+    }
+    if caps(campaign, profile).any(|cap| cap_ends(at, cap, &facts.past).is_some()) {
+        return Err(Refusal::AttemptCap);
+    }
+    if cool_off_ends(profile, &facts.past).is_some_and(|end| end > at) {
+        return Err(Refusal::CoolOff);
+    }
+    Ok(())
+}
+
+/// What becomes of a lead that was refused: when it is worth asking again, or that it is not.
+pub fn after_refusal(
+    at: Timestamp,
+    campaign: &Campaign,
+    profile: &Profile,
+    zones: &[String],
+    facts: &NumberFacts,
+    refusal: Refusal,
+) -> LeadNext {
+    let again = match refusal {
+        Refusal::Suppressed { .. } => return LeadNext::GivenUp,
+        Refusal::OutsideWindow => {
+            let Some(zones) = read_zones(zones) else { return LeadNext::Retry { at: at + PUT_OFF_HOLD } };
+            match next_callable(at, &zones, &[&campaign.hours, &profile.hours]) {
+                Some(next) => return LeadNext::Retry { at: next.max(at) },
+                None => return LeadNext::GivenUp,
+            }
+        }
+        Refusal::AttemptCap => caps(campaign, profile).filter_map(|cap| cap_ends(at, cap, &facts.past)).max(),
+        Refusal::CoolOff => cool_off_ends(profile, &facts.past),
+        Refusal::NumberBusy => Some(at + PUT_OFF_BUSY),
+        Refusal::ZoneUnknown | Refusal::NoConsent => Some(at + PUT_OFF_HOLD),
+        Refusal::CampaignState { .. }
+        | Refusal::GateClosed
+        | Refusal::IdlenessBelowCampaign
+        | Refusal::NoSlot
+        | Refusal::NoAgent
+        | Refusal::Pacing
+        | Refusal::NoLeadDue
+        | Refusal::TrunkChannels
+        | Refusal::TrunkRate
+        | Refusal::TrunkDown
+        | Refusal::StoreDown
+        | Refusal::ClockUnsure
+        | Refusal::AbandonBudget
+        | Refusal::Draining => None,
+    };
+    LeadNext::Retry { at: again.unwrap_or(at).max(at + PUT_OFF_MIN) }
+}
+
+/// The zones by name; `None` if there is none or one is not known: a window that cannot be judged is closed.
+pub fn read_zones(names: &[String]) -> Option<Vec<Zone>> {
+    let zones: Result<Vec<Zone>, _> = names.iter().map(|name| Zone::named(name)).collect();
+    zones.ok().filter(|zones| !zones.is_empty())
+}
+
+fn caps<'a>(campaign: &'a Campaign, profile: &'a Profile) -> impl Iterator<Item = &'a AttemptCap> {
+    profile.attempt_caps.iter().chain(&campaign.attempt_caps)
+}
+
+/// When a cap that is reached allows the next attempt; `None` if it is not reached.
+fn cap_ends(at: Timestamp, cap: &AttemptCap, past: &[PastAttempt]) -> Option<Timestamp> {
+    let window = Duration::from_secs(cap.within_s);
+    let counted: Vec<Timestamp> = past.iter().filter(|p| counts(p) && p.at + window > at).map(|p| p.at).collect();
+    if counted.len() < cap.max as usize {
+        return None;
+    }
+    // Newest first: the window is free again when the oldest of the `max` newest has left it.
+    let oldest = counted.get((cap.max as usize).saturating_sub(1)).copied().unwrap_or(at);
+    Some(oldest + window)
+}
+
+/// An open attempt counts as one: it may be ringing.
+fn counts(past: &PastAttempt) -> bool {
+    past.disposition.is_none_or(Disposition::counts_as_attempt)
+}
+
+fn cool_off_ends(profile: &Profile, past: &[PastAttempt]) -> Option<Timestamp> {
+    let rest = |p: &PastAttempt| match p.disposition {
+        Some(Disposition::Abandoned) => Some(p.at + Duration::from_secs(profile.abandon_cool_off_s)),
+        Some(Disposition::Unknown) => Some(p.at + UNKNOWN_COOL_OFF),
+        Some(_) | None => None,
+    };
+    past.iter().filter_map(rest).max()
+}
+
+#[cfg(test)]
+mod tests;

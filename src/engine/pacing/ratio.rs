@@ -1,0 +1,96 @@
+//! Ratio: a fixed number of lines for each idle agent with a slot.
+
+use super::{Figures, Pacer, within};
+use crate::model::campaign::RatioOn;
+
+/// Places `max(0, ⌊lines_per_agent × idle agents with a slot⌋ − pending)` if at least `min_idle_total` agents are idle.
+///
+/// With the abandon budget spent it places no more than progressive dialling would. It gives ringing attempts up only
+/// when slots shrink (inbound, pauses, the gate), never because of its own arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Lines per idle agent with a slot.
+    pub lines_per_agent: f64,
+    /// Idle agents of all groups below which nothing is placed.
+    pub min_idle_total: u32,
+    /// When it is decided.
+    pub on: RatioOn,
+    /// Never more ringing than this.
+    pub ringing_max: Option<u32>,
+}
+
+impl Pacer for Ratio {
+    fn place(&self, figures: &Figures) -> u32 {
+        // With nothing on its way no agent will ever be freed by it: deciding only on freed agents would stall.
+        let decides = match self.on {
+            RatioOn::EveryEvent => true,
+            RatioOn::AgentFreed => figures.agent_freed || figures.pending == 0,
+        };
+        if !decides || figures.idle_total < self.min_idle_total {
+            return 0;
+        }
+        let lines = self.lines(figures.idle_with_slot);
+        let wanted = if figures.budget_spent { lines.min(figures.idle_with_slot) } else { lines };
+        within(wanted.saturating_sub(figures.pending), figures, self.ringing_max)
+    }
+
+    fn keep(&self, figures: &Figures) -> u32 {
+        self.lines(figures.slots)
+    }
+}
+
+impl Ratio {
+    fn lines(&self, agents: u32) -> u32 {
+        // 1e-9: 1.2 × 5 agents are 6 lines, whatever binary fractions say.
+        (self.lines_per_agent * f64::from(agents) + 1e-9).floor().clamp(0.0, f64::from(u32::MAX)) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(lines_per_agent: f64, on: RatioOn) -> Ratio {
+        Ratio { lines_per_agent, min_idle_total: 0, on, ringing_max: None }
+    }
+
+    fn figures(idle: u32, pending: u32) -> Figures {
+        Figures {
+            slots: 10,
+            idle_with_slot: idle,
+            idle_total: idle,
+            pending,
+            pending_own: pending,
+            ..Figures::default()
+        }
+    }
+
+    #[test]
+    fn lines_are_rounded_down_over_all_idle_agents() {
+        assert_eq!(ratio(1.5, RatioOn::EveryEvent).place(&figures(3, 0)), 4);
+        assert_eq!(ratio(1.5, RatioOn::EveryEvent).place(&figures(3, 3)), 1);
+        assert_eq!(ratio(1.2, RatioOn::EveryEvent).place(&figures(5, 0)), 6);
+        assert_eq!(ratio(2.0, RatioOn::EveryEvent).place(&figures(0, 0)), 0);
+    }
+
+    #[test]
+    fn decided_on_freed_agents_it_waits_for_one() {
+        let pacer = ratio(2.0, RatioOn::AgentFreed);
+        assert_eq!(pacer.place(&figures(2, 1)), 0);
+        assert_eq!(pacer.place(&Figures { agent_freed: true, ..figures(2, 1) }), 3);
+        assert_eq!(pacer.place(&figures(2, 0)), 4, "with nothing on its way it must not stall");
+    }
+
+    #[test]
+    fn with_the_budget_spent_an_agent_is_held_for_each_dial() {
+        let pacer = ratio(3.0, RatioOn::EveryEvent);
+        assert_eq!(pacer.place(&Figures { budget_spent: true, ..figures(2, 1) }), 1);
+    }
+
+    #[test]
+    fn nothing_is_placed_while_too_few_agents_are_idle_in_all() {
+        let pacer = Ratio { min_idle_total: 3, ..ratio(2.0, RatioOn::EveryEvent) };
+        assert_eq!(pacer.place(&figures(2, 0)), 0);
+        assert_eq!(pacer.place(&figures(3, 0)), 6);
+    }
+}

@@ -1,0 +1,70 @@
+//! Requests that wait until the store has made something durable.
+
+use std::collections::BTreeMap;
+
+use crate::model::attempt::CallRef;
+use crate::model::campaign::CampaignState;
+use crate::model::disposition::Disposition;
+use crate::model::id::{RequestId, UserId};
+use crate::model::name::CampaignKey;
+
+/// Most requests that wait at once; more are refused until the store answers.
+pub const REQUESTS_MAX: usize = 10_000;
+
+/// What waits.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pending {
+    /// A result of an agent.
+    Result {
+        /// Whose.
+        user: UserId,
+        /// Of which call.
+        call: CallRef,
+        /// What it means.
+        disposition: Disposition,
+        /// For which campaign, if any.
+        campaign: Option<CampaignKey>,
+    },
+    /// A campaign's live state. It dials only once that is durable; it stops at once.
+    CampaignState {
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// What it becomes.
+        state: CampaignState,
+    },
+    /// A group's live controls.
+    GroupControl,
+}
+
+/// The requests that wait.
+#[derive(Debug, Default)]
+pub struct Requests {
+    waiting: BTreeMap<RequestId, Pending>,
+}
+
+impl Requests {
+    /// Whether no more are taken.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= REQUESTS_MAX
+    }
+
+    /// Waits for the store.
+    pub fn insert(&mut self, request: RequestId, pending: Pending) {
+        self.waiting.insert(request, pending);
+    }
+
+    /// The store has answered.
+    pub fn take(&mut self, request: RequestId) -> Option<Pending> {
+        self.waiting.remove(&request)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
