@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::agent::AgentView;
+use crate::model::agent::{AgentState, AgentView};
 use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
@@ -127,6 +127,17 @@ pub enum Command {
         /// The result.
         result: CallResult,
     },
+    /// An attempt that ended before a crash, and whose agent recorded nothing, leaves its lead to the retry rules.
+    SettleLead {
+        /// Which lead.
+        lead: LeadId,
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What becomes of it.
+        next: LeadNext,
+        /// When it was decided.
+        at: Timestamp,
+    },
     /// An inbound call is over.
     RecordInbound {
         /// Its end.
@@ -141,8 +152,8 @@ pub enum Command {
     RecordAgentState {
         /// Who.
         user: UserId,
-        /// The state's code, with the reason of a pause behind a colon.
-        state: String,
+        /// To what; `None`: signed out.
+        state: Option<AgentState>,
         /// When.
         at: Timestamp,
     },

@@ -339,6 +339,8 @@ pub struct OpenAttempt {
     pub at: Timestamp,
     /// Attempts of the lead that ended `unknown` before.
     pub unknown_before: u32,
+    /// The call itself had ended; only the agent's result was missing.
+    pub ended: bool,
 }
 
 /// An earlier call of ours that an inbound caller returns.

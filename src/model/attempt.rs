@@ -39,6 +39,8 @@ pub struct Intent {
     pub trunk: TrunkName,
     /// When the engine decided it.
     pub at: Timestamp,
+    /// The zones the number may be in, for the last look at its calling window.
+    pub zones: Vec<String>,
     /// Version of the time zone data the calling window was judged with.
     pub tzdata: String,
     /// Attempts of this lead before this one.

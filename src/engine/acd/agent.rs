@@ -313,8 +313,7 @@ impl Engine {
             DeviceLeg::NailedUp => self.commands.push_back(Command::ReleaseAgent { user }),
             DeviceLeg::PerCall => {}
         }
-        let state = "offline".to_owned();
-        self.commands.push_back(Command::RecordAgentState { user, state, at: now.timestamp });
+        self.commands.push_back(Command::RecordAgentState { user, state: None, at: now.timestamp });
         self.commands.push_back(Command::AgentGone { user });
         self.changed_agents.remove(&user);
     }
@@ -344,15 +343,7 @@ impl Engine {
     }
 
     fn record_state(&mut self, now: Now, user: UserId, state: &AgentState) {
-        let state = match state {
-            AgentState::NotReady { reason } => format!("{}:{reason}", state.code()),
-            AgentState::Connecting
-            | AgentState::Ready
-            | AgentState::Reserved { .. }
-            | AgentState::Talking { .. }
-            | AgentState::WrapUp { .. } => state.code().to_owned(),
-        };
-        self.commands.push_back(Command::RecordAgentState { user, state, at: now.timestamp });
+        self.commands.push_back(Command::RecordAgentState { user, state: Some(state.clone()), at: now.timestamp });
     }
 
     /// The desk is shown anew at the end of this input.

@@ -644,14 +644,20 @@ impl Engine {
     /// Attempts without an end when the program stopped: unknown, and at rest for the cool-off.
     pub(in crate::engine) fn recovered(&mut self, now: Now, attempts: Vec<OpenAttempt>) {
         for open in attempts.into_iter().filter(|open| !self.attempts.contains_key(&open.attempt)) {
+            let outcome = if open.ended { Disposition::NotRecorded } else { Disposition::Unknown };
             let before = [(Disposition::Unknown, open.unknown_before)].into();
             let next = match self.campaigns.get(&open.campaign) {
                 Some(board) => {
                     let profile = self.settings.profiles.get(&board.campaign.profile);
-                    retry::after_attempt(now.timestamp, &board.campaign, profile, &before, Disposition::Unknown)
+                    retry::after_attempt(now.timestamp, &board.campaign, profile, &before, outcome)
                 }
                 None => LeadNext::Retry { at: now.timestamp + guard::UNKNOWN_COOL_OFF },
             };
+            if open.ended {
+                let (lead, attempt, at) = (open.lead, open.attempt, now.timestamp);
+                self.commands.push_back(Command::SettleLead { lead, attempt, next, at });
+                continue;
+            }
             let end = AttemptEnd {
                 attempt: open.attempt,
                 disposition: Disposition::Unknown,

@@ -210,6 +210,7 @@ impl Engine {
             caller_id: campaign.caller_id.clone(),
             trunk: trunk.clone(),
             at: now.timestamp,
+            zones: lead.zones.clone(),
             tzdata: self.settings.tzdata.clone(),
             number_of_attempt: counted_attempts(&lead),
         };
