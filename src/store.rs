@@ -13,16 +13,16 @@ mod campaigns;
 mod consents;
 mod db;
 mod error;
-// mod figures;
-// mod history;
-// mod import;
+mod figures;
+mod history;
+mod import;
 mod journal;
 mod leads;
-// mod password;
+mod password;
 mod schema;
-// mod sessions;
+mod sessions;
 mod suppressions;
-// mod users;
+mod users;
 mod writer;
 
 #[cfg(test)]
@@ -34,14 +34,18 @@ pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt};
 pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
 pub use error::{DownReason, Health, StoreError};
-//XX pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
-//XX pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
+pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
+pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
+pub use import::{
+    Dialable, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults,
+    LedgerKind, LedgerPlan, Progress, ReadNumber, Rejection,
+};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
-//XX pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
-//XX pub use sessions::{SessionLife, SessionRow, SignedIn};
+pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
+pub use sessions::{SessionLife, SessionRow, SignedIn};
 pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
-//XX pub use users::{NewUser, Role, User};
+pub use users::{NewUser, Role, User};
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -149,7 +153,7 @@ impl Store {
             health,
             ids,
             journal,
-            hashing: Semaphore::new(2),
+            hashing: Semaphore::new(password::HASHES_AT_ONCE),
             path: path.to_path_buf(),
             _lock: lock,
         };

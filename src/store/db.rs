@@ -242,6 +242,17 @@ impl Conn {
         }
     }
 
+    /// How SQLite would answer a statement.
+    #[cfg(test)]
+    pub(super) async fn explain(&mut self, statement: Statement) -> Result<Vec<String>, StoreError> {
+        let text = sqlx::AssertSqlSafe(format!("explain query plan {}", statement.text));
+        let (path, conn) = self.parts();
+        match sqlx::query(text).fetch_all(conn).await {
+            Ok(rows) => Ok(rows.iter().filter_map(|row| row.try_get("detail").ok()).collect()),
+            Err(error) => Err(translate(path, statement.name, &error)),
+        }
+    }
+
     /// Transaction control and pragmas: no values, no rows.
     pub(super) async fn control(&mut self, text: &'static str) -> Result<(), StoreError> {
         let (path, conn) = self.parts();
@@ -339,6 +350,18 @@ impl Db {
         match readers.acquire().await {
             Ok(conn) => Ok(Conn::SqliteReader { path: path.clone(), conn }),
             Err(error) => Err(translate(path, "open", &error)),
+        }
+    }
+
+    /// A file of its own for work that need not survive a crash; SQLite whatever the database is.
+    pub(super) async fn scratch(path: &Path) -> Result<Conn, StoreError> {
+        let options = sqlite_options(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Off)
+            .synchronous(SqliteSynchronous::Off);
+        match options.connect().await {
+            Ok(conn) => Ok(Conn::Sqlite { path: path.to_path_buf(), conn }),
+            Err(error) => Err(opening(path, translate(path, "open", &error))),
         }
     }
 

@@ -1,7 +1,10 @@
 //! Tests of the store on real files: a rig, then one file per promise.
 
 mod dialling;
+mod importing;
 mod outages;
+mod people;
+mod reading;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -196,9 +199,14 @@ async fn every_statement_is_accepted_by_the_database() {
         calls::STATEMENTS,
         campaigns::STATEMENTS,
         consents::STATEMENTS,
+        figures::STATEMENTS,
+        history::STATEMENTS,
+        import::STATEMENTS,
         leads::STATEMENTS,
         schema::STATEMENTS,
+        sessions::STATEMENTS,
         suppressions::STATEMENTS,
+        users::STATEMENTS,
     ];
     for statement in rooms.into_iter().flatten() {
         conn.prepare(*statement).await.unwrap_or_else(|error| panic!("{error}"));

@@ -1,0 +1,747 @@
+//! Import: a CSV file becomes leads, suppressions or consents, and every row is accounted for.
+//!
+//! Not in memory: rows go through a staging file, are sorted by number there, and are merged in short transactions, so
+//! that the dialer's own writes go between them. Read [`ImportPlan`], [`ImportCounts`] and [`Store::import_leads`] first.
+
+mod headers;
+mod ledger;
+mod rows;
+mod staging;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use self::headers::{Columns, Meaning, OF_LEADS};
+use self::rows::{Record, Rows};
+use self::staging::{Staged, Staging, Verdict};
+use super::Store;
+use super::attempts::zones_text;
+use super::db::{Conn, json, params, statements, word};
+use super::error::StoreError;
+use super::leads::ZoneSource;
+use crate::model::id::{ImportId, ListId};
+use crate::model::name::CampaignKey;
+use crate::model::phone::PhoneNumber;
+use crate::model::time::Timestamp;
+
+pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
+
+/// Rows merged in one transaction: holds the writer for some 20 ms.
+const ROWS_PER_MERGE: usize = 2500;
+/// Rows and bytes handed from the reading thread at once, and how many such parcels may wait.
+const PARCEL_ROWS: usize = 2000;
+const PARCEL_BYTES: usize = 1 << 20;
+const PARCELS_WAITING: usize = 2;
+/// Most characters of one cell.
+const CELL_CHARS_MAX: usize = 10_000;
+/// Priority of leads without one.
+const PRIORITY_DEFAULT: u8 = 50;
+
+/// A number that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialable {
+    /// In E.164.
+    pub number: PhoneNumber,
+    /// IANA names of the zones it may be in; empty: unknown.
+    pub zones: Vec<String>,
+}
+
+/// Why a cell is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// A stable code.
+    pub code: &'static str,
+    /// What is wrong, what was expected.
+    pub message: String,
+}
+
+/// Reads what people write as a number.
+pub type ReadNumber = Arc<dyn Fn(&str) -> Result<Dialable, Rejection> + Send + Sync>;
+
+/// What to do with the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportMode {
+    /// Check every row and change nothing.
+    DryRun,
+    /// Bring them in.
+    Run,
+}
+
+/// An import of leads.
+#[derive(Clone, Debug)]
+pub struct ImportPlan {
+    /// The file.
+    pub path: PathBuf,
+    /// The campaign the list belongs to.
+    pub campaign: CampaignKey,
+    /// Name of the new list.
+    pub list: String,
+    /// The number's column, where several could be meant.
+    pub number_column: Option<String>,
+    /// What to do.
+    pub mode: ImportMode,
+    /// Where rejected rows are written; `None`: nowhere.
+    pub error_file: Option<PathBuf>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of the rows. `accepted + duplicate + invalid + suppressed = rows`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ImportCounts {
+    /// Rows of the file, without header and blank lines.
+    pub rows: u64,
+    /// Brought in.
+    pub accepted: u64,
+    /// In the file or on the campaign already.
+    pub duplicate: u64,
+    /// Not readable as what they should be.
+    pub invalid: u64,
+    /// Suppressed for the campaign.
+    pub suppressed: u64,
+    /// Among the accepted: without a time zone, so never dialled.
+    pub without_zone: u64,
+}
+
+impl ImportCounts {
+    /// Rows that were not accepted.
+    pub fn rejected(&self) -> u64 {
+        self.duplicate + self.invalid + self.suppressed
+    }
+}
+
+/// How far an import is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Progress {
+    /// What it does.
+    pub stage: ImportStage,
+    /// Rows done in this stage.
+    pub rows: u64,
+    /// Of the file, read so far.
+    pub bytes_read: u64,
+    /// Of the file.
+    pub bytes_total: u64,
+}
+
+/// What an import does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportStage {
+    /// Reads and checks the file; nothing has changed yet.
+    Reading,
+    /// Brings rows in (or, in a dry run, checks them against what is there).
+    Merging,
+    /// Writes the rejected rows.
+    WritingErrors,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ImportOutcome {
+    /// Its id, by which it can be undone; `None` after a dry run.
+    pub import: Option<ImportId>,
+    /// The list it made; `None` after a dry run.
+    pub list: Option<ListId>,
+    /// What became of the rows.
+    pub counts: ImportCounts,
+    /// Rejected rows by code.
+    pub rejected: BTreeMap<String, u64>,
+    /// The file with the rejected rows, if there are any and a file was wanted.
+    pub error_file: Option<PathBuf>,
+}
+
+/// An import in the list of imports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ImportRow {
+    /// Its id.
+    pub id: ImportId,
+    /// `leads`, `suppressions` or `consents`.
+    pub kind: String,
+    /// The campaign, for leads.
+    pub campaign: Option<CampaignKey>,
+    /// The list it made.
+    pub list: Option<ListId>,
+    /// The file's name.
+    pub file: String,
+    /// `running`, `done`, `failed` or `undone`. A run that was killed stays `running`.
+    pub state: String,
+    /// What became of the rows.
+    pub counts: ImportCounts,
+    /// Why it failed.
+    pub detail: String,
+    /// Who.
+    pub started_by: String,
+    /// When.
+    pub started_at: Timestamp,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Why a file cannot be imported as a whole. Up to and including [`ImportError::Cell`] nothing has been changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// Cannot be opened.
+    #[error("cannot open {}: {detail}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// Cannot be read to its end.
+    #[error("cannot read the file: {detail}")]
+    Read {
+        /// Why.
+        detail: String,
+    },
+    /// Nothing in it.
+    #[error("the file is empty; expected a header line and at least one row")]
+    Empty,
+    /// A header and nothing else.
+    #[error("the file has a header and no rows")]
+    HeaderOnly,
+    /// An Excel file.
+    #[error("this is a spreadsheet, not a CSV file; in Excel choose Save as, CSV UTF-8")]
+    Spreadsheet,
+    /// UTF-16.
+    #[error("the file is in UTF-16 (\"Unicode text\"); in Excel choose Save as, CSV UTF-8")]
+    Utf16,
+    /// Not UTF-8.
+    #[error(
+        "line {line}: byte {byte} (value {value:#04x}) is not UTF-8; the file is probably in GB18030 or a Windows code page: in Excel choose Save as, CSV UTF-8"
+    )]
+    NotUtf8 {
+        /// The line.
+        line: u64,
+        /// Place in the file, from 0.
+        byte: u64,
+        /// What is there.
+        value: u8,
+    },
+    /// A field that never ends.
+    #[error("the quotation mark in line {line} is never closed: everything after it would be one cell")]
+    QuoteNotClosed {
+        /// Where it is.
+        line: u64,
+    },
+    /// No number.
+    #[error(
+        "no column is recognised as the phone number; found {found}; expected one called phone, number, mobile, 手机 or 电话, or name it"
+    )]
+    NoNumberColumn {
+        /// The columns there are.
+        found: String,
+    },
+    /// Two columns of one name.
+    #[error("the columns {first} and {second} are both called `{name}`; rename one")]
+    DuplicateHeader {
+        /// The name.
+        name: String,
+        /// The one, from 1.
+        first: usize,
+        /// The other.
+        second: usize,
+    },
+    /// Two columns of one meaning.
+    #[error("both `{first}` and `{second}` could be the {meaning}; rename one, or name the one that is meant")]
+    AmbiguousHeader {
+        /// What they mean.
+        meaning: &'static str,
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Too wide.
+    #[error("the header has {found} columns; at most {allowed} are taken")]
+    TooManyColumns {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        allowed: usize,
+    },
+    /// A default or an option that does not fit.
+    #[error("{what} `{value}`: expected {expected}")]
+    Cell {
+        /// Which.
+        what: &'static str,
+        /// What it is.
+        value: String,
+        /// What would fit.
+        expected: String,
+    },
+    /// The error file cannot be written.
+    #[error("cannot write the rejected rows to {}: {detail}", path.display())]
+    ErrorFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// The store failed. What was merged before stays and can be undone.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+statements! {
+    BEGIN_IMPORT = "
+        insert into imports (id, kind, campaign, list_id, file, state, rows, accepted, duplicate, invalid, suppressed,
+                             detail, started_by, started_at)
+        values ($1, $2, $3, $4, $5, 'running', 0, 0, 0, 0, 0, '', $6, $7)";
+    CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
+    END_IMPORT = "
+        update imports set state = $2, rows = $3, accepted = $4, duplicate = $5, invalid = $6, suppressed = $7,
+                           detail = $8, ended_at = $9
+        where id = $1";
+    IMPORT_STATE = "select kind, state from imports where id = $1";
+    IMPORTS = "
+        select id, kind, campaign, list_id, file, state, rows, accepted, duplicate, invalid, suppressed, detail,
+               started_by, started_at, ended_at
+        from imports order by id desc limit $1";
+    SUPPRESSED_AMONG = "
+        select distinct s.number as number from json_each($1) j join suppressions s on s.number = j.value
+        where s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
+    PRESENT_AMONG = "
+        select l.number as number from json_each($1) j join leads l on l.number = j.value and l.campaign = $2";
+    MERGE = "
+        insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
+                           state, due_at, created_at, changed_at)
+        select j.value ->> 0, $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5,
+               j.value ->> 5, j.value ->> 6, 'open', 0, $5, $5
+        from json_each($1) j where true";
+    ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
+    UNDO_SOME = "
+        delete from leads where id in (
+            select id from leads where import_id = $1 and last_attempt is null and state <> 'dialling' limit $2)";
+    UNDO_REST = "
+        update leads set state = 'given_up', due_at = null, closed_by = 'undo', changed_at = $2
+        where import_id = $1 and state in ('open', 'callback')";
+    UNDONE = "update imports set state = 'undone' where id = $1";
+}
+
+impl Store {
+    /// Imports leads from a CSV file: reads and checks all of it, then merges it into a new list of the campaign.
+    ///
+    /// # Errors
+    /// [`ImportError`] says what is wrong with the file as a whole; single bad rows are counted and written to the
+    /// error file, which has the original columns and four more, and can be corrected and imported again.
+    pub async fn import_leads(
+        &self,
+        plan: ImportPlan,
+        read: ReadNumber,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<ImportOutcome, ImportError> {
+        let mut conn = self.reader().await?;
+        super::campaigns::must_exist(&mut conn, &plan.campaign).await?;
+        drop(conn);
+        let id = self.inner.ids.next(plan.at);
+        let mut staging = Staging::create(super::beside(self.path(), &format!("import-{id}"))).await?;
+        let columns = stage(&plan, read, &mut staging, progress).await?;
+        let outcome = match plan.mode {
+            ImportMode::DryRun => {
+                self.merge(&plan, None, &mut staging, progress).await?;
+                None
+            }
+            ImportMode::Run => {
+                let (import, list) = self.begin_import(&plan, id).await?;
+                let merged = self.merge(&plan, Some((import, list)), &mut staging, progress).await;
+                let counts = staging.counts().await?;
+                self.end_import(import, &counts, merged.as_ref().err(), plan.at).await?;
+                merged?;
+                Some((import, list))
+            }
+        };
+        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0 });
+        let counts = staging.counts().await?;
+        let error_file = match &plan.error_file {
+            Some(path) if counts.rejected() > 0 => {
+                staging.write_errors(&columns, path).await?;
+                Some(path.clone())
+            }
+            Some(_) | None => None,
+        };
+        let rejected = staging.rejected_by_code().await?;
+        let (import, list) = outcome.unzip();
+        Ok(ImportOutcome { import, list, counts, rejected, error_file })
+    }
+
+    /// The latest imports, newest first.
+    pub async fn imports(&self, limit: usize) -> Result<Vec<ImportRow>, StoreError> {
+        let mut conn = self.reader().await?;
+        let rows = conn.rows(IMPORTS, params![limit.min(1000) as u64]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ImportRow {
+                    id: ImportId(row.int("id")?),
+                    kind: row.text("kind")?,
+                    campaign: row.opt_parsed("campaign")?,
+                    list: row.opt_int("list_id")?.map(ListId),
+                    file: row.text("file")?,
+                    state: row.text("state")?,
+                    counts: ImportCounts {
+                        rows: row.count("rows")?,
+                        accepted: row.count("accepted")?,
+                        duplicate: row.count("duplicate")?,
+                        invalid: row.count("invalid")?,
+                        suppressed: row.count("suppressed")?,
+                        without_zone: 0,
+                    },
+                    detail: row.text("detail")?,
+                    started_by: row.text("started_by")?,
+                    started_at: row.time("started_at")?,
+                    ended_at: row.opt_time("ended_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Takes the leads of an import away again: those never dialled are removed, the others given up.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown import of leads, [`StoreError::Unfit`] for one that was undone before.
+    pub async fn undo_import(&self, import: ImportId, by: &str, at: Timestamp) -> Result<u64, StoreError> {
+        let mut conn = self.reader().await?;
+        let row = conn.row(IMPORT_STATE, params![import.0]).await?;
+        drop(conn);
+        let missing = StoreError::NotFound { what: "import of leads", name: import.to_string() };
+        let row = row.ok_or_else(|| missing.clone())?;
+        if row.text("kind")? != "leads" {
+            return Err(missing);
+        }
+        let state = row.text("state")?;
+        if state == "undone" {
+            let expected = "an import that has not been undone".to_owned();
+            return Err(StoreError::Unfit { what: "import", value: import.to_string(), expected });
+        }
+        let mut removed = 0;
+        loop {
+            let some = self
+                .write(move |conn| {
+                    Box::pin(async move { conn.run(UNDO_SOME, params![import.0, ROWS_PER_MERGE as u64]).await })
+                })
+                .await?;
+            removed += some;
+            if some == 0 {
+                break;
+            }
+        }
+        let (ids, by) = (self.ids(), by.to_owned());
+        self.write(move |conn| {
+            Box::pin(async move {
+                removed += conn.run(UNDO_REST, params![import.0, at]).await?;
+                conn.run(UNDONE, params![import.0]).await?;
+                let detail = format!("{removed} leads");
+                super::audit::note(conn, &ids, at, &by, "import_undone", &import.to_string(), &detail).await?;
+                Ok(removed)
+            })
+        })
+        .await
+    }
+
+    async fn begin_import(&self, plan: &ImportPlan, id: i64) -> Result<(ImportId, ListId), StoreError> {
+        let list = self.inner.ids.next(plan.at);
+        let ids = self.ids();
+        let plan = plan.clone();
+        self.write(move |conn| {
+            Box::pin(async move {
+                let file = file_name(&plan.path);
+                let (campaign, by) = (plan.campaign.as_str(), plan.by.as_str());
+                conn.run(CREATE_LIST, params![list, campaign, plan.list.as_str(), by, plan.at]).await?;
+                let values = params![id, "leads", Some(campaign), Some(list), file.as_str(), by, plan.at];
+                conn.run(BEGIN_IMPORT, values).await?;
+                let object = ImportId(id).to_string();
+                super::audit::note(conn, &ids, plan.at, by, "import_started", &object, &file).await?;
+                Ok((ImportId(id), ListId(list)))
+            })
+        })
+        .await
+    }
+
+    async fn end_import(
+        &self,
+        import: ImportId,
+        counts: &ImportCounts,
+        failed: Option<&ImportError>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (counts, detail) = (*counts, failed.map(ToString::to_string));
+        self.write(move |conn| {
+            Box::pin(async move {
+                let state = if detail.is_some() { "failed" } else { "done" };
+                let ImportCounts { rows, accepted, duplicate, invalid, suppressed, .. } = counts;
+                let detail = detail.unwrap_or_default();
+                let values = params![import.0, state, rows, accepted, duplicate, invalid, suppressed, detail, at];
+                conn.run(END_IMPORT, values).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    /// Goes through the staged rows by number, and notes in the staging file what became of each.
+    async fn merge(
+        &self,
+        plan: &ImportPlan,
+        into: Option<(ImportId, ListId)>,
+        staging: &mut Staging,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), ImportError> {
+        let mut done = 0;
+        let mut last: Option<(String, u64)> = None; // number and first line of it
+        let mut seen: Option<(String, u64)> = None; // where the batch before ended
+        loop {
+            let rows = staging.next_by_number(seen.as_ref(), ROWS_PER_MERGE).await?;
+            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
+            let count = rows.len() as u64;
+            let mut verdicts = Vec::new();
+            let mut fresh: Vec<Staged> = Vec::with_capacity(rows.len());
+            // The first row of a number counts; it may have been in a batch before.
+            let mut first = last.clone();
+            for row in rows {
+                match &first {
+                    Some((number, line)) if *number == row.number => {
+                        verdicts.push(Verdict::duplicate_in_file(row.line, *line));
+                    }
+                    Some(_) | None => {
+                        first = Some((row.number.clone(), row.line));
+                        fresh.push(row);
+                    }
+                }
+            }
+            verdicts.extend(self.merge_batch(plan, into, fresh).await?);
+            staging.judge(&verdicts).await?;
+            done += count;
+            (last, seen) = (first, Some(end));
+            progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0 });
+        }
+    }
+
+    async fn merge_batch(
+        &self,
+        plan: &ImportPlan,
+        into: Option<(ImportId, ListId)>,
+        rows: Vec<Staged>,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let (campaign, at) = (plan.campaign.clone(), plan.at);
+        let Some((import, list)) = into else {
+            let mut conn = self.reader().await?;
+            return judge_batch(&mut conn, &campaign, at, &rows).await.map(|(verdicts, _)| verdicts);
+        };
+        let ids = self.ids();
+        self.write(move |conn| {
+            Box::pin(async move {
+                let (verdicts, taken) = judge_batch(conn, &campaign, at, &rows).await?;
+                let leads: Vec<serde_json::Value> = taken
+                    .iter()
+                    .map(|row| {
+                        serde_json::json!([
+                            ids.next(at),
+                            row.number,
+                            row.name,
+                            row.zones,
+                            row.zone_source,
+                            row.priority,
+                            row.extra
+                        ])
+                    })
+                    .collect();
+                let values = params![json(&leads), campaign.as_str(), list.0, import.0, at];
+                conn.run(MERGE, values).await?;
+                let zones: std::collections::BTreeSet<&str> = taken.iter().map(|row| row.zones.as_str()).collect();
+                for zones in zones {
+                    conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
+                }
+                Ok(verdicts)
+            })
+        })
+        .await
+    }
+}
+
+/// Which rows of a batch cannot be taken, and which can.
+async fn judge_batch<'r>(
+    conn: &mut Conn,
+    campaign: &CampaignKey,
+    at: Timestamp,
+    rows: &'r [Staged],
+) -> Result<(Vec<Verdict>, Vec<&'r Staged>), StoreError> {
+    let numbers = json(&rows.iter().map(|row| row.number.as_str()).collect::<Vec<_>>());
+    let mut suppressed = std::collections::BTreeSet::new();
+    for row in conn.rows(SUPPRESSED_AMONG, params![numbers.as_str(), campaign.as_str(), at]).await? {
+        suppressed.insert(row.text("number")?);
+    }
+    let mut present = std::collections::BTreeSet::new();
+    for row in conn.rows(PRESENT_AMONG, params![numbers, campaign.as_str()]).await? {
+        present.insert(row.text("number")?);
+    }
+    let mut verdicts = Vec::new();
+    let mut taken = Vec::with_capacity(rows.len());
+    for row in rows {
+        if suppressed.contains(&row.number) {
+            verdicts.push(Verdict::suppressed(row.line));
+        } else if present.contains(&row.number) {
+            verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
+        } else {
+            taken.push(row);
+        }
+    }
+    Ok((verdicts, taken))
+}
+
+/// Reads and checks the whole file into the staging file.
+async fn stage(
+    plan: &ImportPlan,
+    read: ReadNumber,
+    staging: &mut Staging,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Columns, ImportError> {
+    let (mut rows, bytes_total, header) = open(&plan.path)?;
+    let columns = Columns::read(&header, OF_LEADS, plan.number_column.as_deref())?;
+    let (sender, mut parcels) = mpsc::channel(PARCELS_WAITING);
+    let theirs = columns.clone();
+    let reading = tokio::task::spawn_blocking(move || -> Result<u64, ImportError> {
+        let (mut parcel, mut bytes_at, mut count) = (Vec::new(), rows.offset(), 0);
+        while let Some(record) = rows.next()? {
+            count += 1;
+            parcel.push(check_lead(&record, &theirs, &*read));
+            if parcel.len() >= PARCEL_ROWS || rows.offset() - bytes_at >= PARCEL_BYTES as u64 {
+                bytes_at = rows.offset();
+                if sender.blocking_send((std::mem::take(&mut parcel), bytes_at)).is_err() {
+                    return Ok(count); // the other side failed and says why
+                }
+            }
+        }
+        let _ = sender.blocking_send((parcel, rows.offset()));
+        Ok(count)
+    });
+    let mut done = 0;
+    while let Some((parcel, bytes_read)) = parcels.recv().await {
+        done += parcel.len() as u64;
+        staging.add(&parcel).await?;
+        progress(Progress { stage: ImportStage::Reading, rows: done, bytes_read, bytes_total });
+    }
+    let count = reading.await.map_err(|error| ImportError::Read { detail: error.to_string() })??;
+    if count == 0 {
+        return Err(ImportError::HeaderOnly);
+    }
+    staging.sort().await?;
+    Ok(columns)
+}
+
+type FileRows = Rows<std::io::Chain<std::io::Cursor<Vec<u8>>, BufReader<File>>>;
+
+/// A file's rows, its length, and its header.
+fn open(path: &Path) -> Result<(FileRows, u64, Vec<String>), ImportError> {
+    let refuse = |error: std::io::Error| ImportError::Open { path: path.to_path_buf(), detail: error.to_string() };
+    let file = File::open(path).map_err(refuse)?;
+    let metadata = file.metadata().map_err(refuse)?;
+    if metadata.is_dir() {
+        return Err(ImportError::Open { path: path.to_path_buf(), detail: "it is a directory".to_owned() });
+    }
+    let mut rows = Rows::new(BufReader::with_capacity(1 << 16, file))?;
+    let header = rows.next()?.ok_or(ImportError::Empty)?;
+    Ok((rows, metadata.len(), header.fields))
+}
+
+/// A row as it will be staged: with what it means, or with what is wrong with it.
+fn check_lead(record: &Record, columns: &Columns, read: &dyn Fn(&str) -> Result<Dialable, Rejection>) -> Staged {
+    let mut staged = Staged { line: record.line, originals: columns.originals(&record.fields), ..Staged::default() };
+    if let Err(verdict) = check_shape(record, columns).and_then(|()| understand(record, columns, read, &mut staged)) {
+        staged.verdict = Some(verdict);
+    }
+    staged
+}
+
+/// What every row must satisfy, whatever it is for.
+fn check_shape(record: &Record, columns: &Columns) -> Result<(), Verdict> {
+    let refuse = |column: &str, code, message: String| Err(Verdict::invalid(record.line, column, code, message));
+    if record.too_long {
+        let message = format!("the row is longer than {} bytes", rows::ROW_BYTES_MAX);
+        return refuse("", "row_too_long", message);
+    }
+    let surplus: Vec<&str> =
+        record.fields.iter().skip(columns.width).map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    if record.fields.len() < columns.width || !surplus.is_empty() {
+        let mut message = format!("the row has {} fields, the header {}", record.fields.len(), columns.width);
+        if !surplus.is_empty() {
+            message.push_str(&format!("; surplus: {}", surplus.join(" | ")));
+        }
+        return refuse("", "ragged_row", message);
+    }
+    for (name, place) in columns.names.iter().zip(&columns.places) {
+        let text = record.fields.get(*place).map_or("", String::as_str);
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return refuse(name, "control_character", "the cell contains a control character".to_owned());
+        }
+        if text.len() > CELL_CHARS_MAX && text.chars().count() > CELL_CHARS_MAX {
+            return refuse(name, "cell_too_long", format!("the cell has more than {CELL_CHARS_MAX} characters"));
+        }
+    }
+    Ok(())
+}
+
+fn understand(
+    record: &Record,
+    columns: &Columns,
+    read: &dyn Fn(&str) -> Result<Dialable, Rejection>,
+    staged: &mut Staged,
+) -> Result<(), Verdict> {
+    let refuse = |meaning, code, message| Verdict::invalid(record.line, &columns.name(meaning), code, message);
+    let field = |meaning| columns.field(&record.fields, meaning);
+    let dialable = read_number(field(Meaning::Number), read)
+        .map_err(|rejection| refuse(Meaning::Number, rejection.code, rejection.message))?;
+    let zone = field(Meaning::Zone);
+    let (zones, source) = if !zone.is_empty() {
+        // Zone names are case-insensitive to people and to the database of zones; one spelling is kept.
+        let known = jiff::tz::TimeZone::get(zone).ok();
+        let name = known.as_ref().and_then(|zone| zone.iana_name()).map(str::to_owned);
+        let expected = || format!("`{zone}` is not a time zone; expected a name such as Asia/Shanghai, or nothing");
+        (vec![name.ok_or_else(|| refuse(Meaning::Zone, "zone_unknown", expected()))?], ZoneSource::Column)
+    } else if dialable.zones.is_empty() {
+        (Vec::new(), ZoneSource::None)
+    } else {
+        (dialable.zones, ZoneSource::Number)
+    };
+    staged.priority = match field(Meaning::Priority) {
+        "" => PRIORITY_DEFAULT,
+        text => match text.parse::<u8>() {
+            Ok(priority) if priority <= 99 => priority,
+            _ => {
+                let message = format!("`{text}` is not a priority; expected a whole number from 0 to 99, or nothing");
+                return Err(refuse(Meaning::Priority, "priority_invalid", message));
+            }
+        },
+    };
+    staged.number = dialable.number.as_str().to_owned();
+    staged.name = field(Meaning::Name).to_owned();
+    staged.zones = zones_text(&zones);
+    staged.zone_source = word(&source);
+    staged.extra = json(&columns.extra(&record.fields).collect::<BTreeMap<_, _>>());
+    Ok(())
+}
+
+/// Reads a number's cell; what Excel does to numbers is told apart from a wrong one.
+fn read_number(text: &str, read: &dyn Fn(&str) -> Result<Dialable, Rejection>) -> Result<Dialable, Rejection> {
+    if text.is_empty() {
+        return Err(Rejection { code: "number_missing", message: "the phone number is missing".to_owned() });
+    }
+    let scientific = text.contains(['e', 'E']) && text.contains(['.', '+']) && text.parse::<f64>().is_ok();
+    if scientific {
+        let message = format!(
+            "`{text}` is a number Excel has rounded, its last digits are lost; format the column as text and paste the numbers again"
+        );
+        return Err(Rejection { code: "number_rounded", message });
+    }
+    read(text)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

@@ -1,0 +1,261 @@
+//! Which column means what, from what people call their columns in English and Chinese.
+
+use super::ImportError;
+
+/// Most columns of a file.
+const COLUMNS_MAX: usize = 200;
+/// The columns an error file adds; ignored when it is imported again.
+pub(super) const ERROR_COLUMNS: [&str; 4] = ["error_line", "error_column", "error_code", "error_message"];
+
+/// What a column can mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Meaning {
+    Number,
+    Name,
+    Zone,
+    Priority,
+    Reason,
+    Scope,
+    Expires,
+    Note,
+    Text,
+    TextVersion,
+    Channel,
+    At,
+}
+
+/// The columns that mean something in a file of each kind; all others are extra.
+pub(super) const OF_LEADS: &[Meaning] = &[Meaning::Number, Meaning::Name, Meaning::Zone, Meaning::Priority];
+pub(super) const OF_SUPPRESSIONS: &[Meaning] =
+    &[Meaning::Number, Meaning::Reason, Meaning::Scope, Meaning::Expires, Meaning::Note];
+pub(super) const OF_CONSENTS: &[Meaning] = &[
+    Meaning::Number,
+    Meaning::Scope,
+    Meaning::Expires,
+    Meaning::Text,
+    Meaning::TextVersion,
+    Meaning::Channel,
+    Meaning::At,
+];
+
+impl Meaning {
+    /// For messages.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Meaning::Number => "phone number",
+            Meaning::Name => "name",
+            Meaning::Zone => "time zone",
+            Meaning::Priority => "priority",
+            Meaning::Reason => "reason",
+            Meaning::Scope => "campaign",
+            Meaning::Expires => "expiry",
+            Meaning::Note => "note",
+            Meaning::Text => "text of the consent",
+            Meaning::TextVersion => "version of the text",
+            Meaning::Channel => "channel",
+            Meaning::At => "time of the consent",
+        }
+    }
+
+    /// What people call it, without case, spaces and punctuation.
+    fn synonyms(self) -> &'static [&'static str] {
+        match self {
+            Meaning::Number => &[
+                "phone",
+                "phonenumber",
+                "phoneno",
+                "number",
+                "mobile",
+                "mobilephone",
+                "mobilenumber",
+                "mobileno",
+                "tel",
+                "telephone",
+                "telephonenumber",
+                "cell",
+                "cellphone",
+                "msisdn",
+                "手机",
+                "手机号",
+                "手机号码",
+                "电话",
+                "电话号码",
+                "号码",
+                "联系电话",
+                "联系方式",
+                "移动电话",
+            ],
+            Meaning::Name => &[
+                "name",
+                "fullname",
+                "customer",
+                "customername",
+                "contact",
+                "contactname",
+                "姓名",
+                "名字",
+                "名称",
+                "客户",
+                "客户姓名",
+                "客户名称",
+                "联系人",
+            ],
+            Meaning::Zone => &["zone", "timezone", "tz", "时区"],
+            Meaning::Priority => &["priority", "prio", "优先级"],
+            Meaning::Reason => &["reason", "原因"],
+            Meaning::Scope => &["scope", "campaign", "purpose", "范围", "活动", "用途"],
+            Meaning::Expires => {
+                &["expires", "expiresat", "expiry", "validuntil", "到期", "到期日", "到期时间", "有效期"]
+            }
+            Meaning::Note => &["note", "notes", "comment", "remark", "备注"],
+            Meaning::Text => &["text", "wording", "consenttext", "同意文本", "文本"],
+            Meaning::TextVersion => &["version", "textversion", "版本"],
+            Meaning::Channel => &["channel", "渠道"],
+            Meaning::At => &["at", "date", "time", "consentedat", "consentdate", "givenat", "时间", "日期", "同意时间"],
+        }
+    }
+}
+
+/// The header of a file, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// Names as they stand in the file; nameless ones are called `column_N`. Without the error file's columns.
+    pub(super) names: Vec<String>,
+    /// Place in a row of each of `names`.
+    pub(super) places: Vec<usize>,
+    /// Fields a row should have.
+    pub(super) width: usize,
+    meanings: Vec<(Meaning, usize)>,
+}
+
+impl Columns {
+    /// Understands a header. `number_column` names the number's column where the synonyms cannot tell.
+    pub(super) fn read(
+        header: &[String],
+        wanted: &[Meaning],
+        number_column: Option<&str>,
+    ) -> Result<Columns, ImportError> {
+        if header.len() > COLUMNS_MAX {
+            return Err(ImportError::TooManyColumns { found: header.len(), allowed: COLUMNS_MAX });
+        }
+        let mut columns = Columns { names: vec![], places: vec![], width: header.len(), meanings: vec![] };
+        for (place, text) in header.iter().enumerate() {
+            let name = text.trim().to_owned();
+            let name = if name.is_empty() { format!("column_{}", place + 1) } else { name };
+            if ERROR_COLUMNS.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(first) = columns.names.iter().position(|other| plain(other) == plain(&name)) {
+                let first = columns.places[first] + 1;
+                return Err(ImportError::DuplicateHeader { name, first, second: place + 1 });
+            }
+            columns.names.push(name);
+            columns.places.push(place);
+        }
+        for meaning in wanted {
+            let chosen = if *meaning == Meaning::Number { number_column } else { None };
+            if let Some(place) = columns.find(*meaning, chosen)? {
+                columns.meanings.push((*meaning, place));
+            }
+        }
+        match columns.place(Meaning::Number) {
+            Some(_) => Ok(columns),
+            None => Err(ImportError::NoNumberColumn { found: columns.names.join(", ") }),
+        }
+    }
+
+    fn find(&self, meaning: Meaning, chosen: Option<&str>) -> Result<Option<usize>, ImportError> {
+        let fits = |name: &str| match chosen {
+            Some(wanted) => plain(name) == plain(wanted),
+            None => meaning.synonyms().contains(&plain(name).as_str()),
+        };
+        let mut found = self.names.iter().enumerate().filter(|(_, name)| fits(name));
+        let Some((first, name)) = found.next() else { return Ok(None) };
+        if let Some((_, second)) = found.next() {
+            return Err(ImportError::AmbiguousHeader {
+                meaning: meaning.title(),
+                first: name.clone(),
+                second: second.clone(),
+            });
+        }
+        Ok(self.places.get(first).copied())
+    }
+
+    /// The place in a row of what means `meaning`.
+    pub(super) fn place(&self, meaning: Meaning) -> Option<usize> {
+        self.meanings.iter().find(|(one, _)| *one == meaning).map(|(_, place)| *place)
+    }
+
+    /// The field that means `meaning`, trimmed; empty where there is no such column.
+    pub(super) fn field<'f>(&self, fields: &'f [String], meaning: Meaning) -> &'f str {
+        self.place(meaning).and_then(|place| fields.get(place)).map_or("", |text| text.trim())
+    }
+
+    /// The name of the column that means `meaning`, for the error file.
+    pub(super) fn name(&self, meaning: Meaning) -> String {
+        let place = self.place(meaning);
+        let index = place.and_then(|place| self.places.iter().position(|one| *one == place));
+        index.and_then(|index| self.names.get(index)).cloned().unwrap_or_default()
+    }
+
+    /// Names and fields of the columns that mean nothing to us, where they are not empty.
+    pub(super) fn extra<'f>(&'f self, fields: &'f [String]) -> impl Iterator<Item = (&'f str, &'f str)> {
+        self.names.iter().zip(&self.places).filter_map(|(name, place)| {
+            let known = self.meanings.iter().any(|(_, one)| one == place);
+            let text = fields.get(*place).map_or("", |text| text.trim());
+            (!known && !text.is_empty()).then_some((name.as_str(), text))
+        })
+    }
+
+    /// A row's original fields in the order of `names`, for the error file.
+    pub(super) fn originals(&self, fields: &[String]) -> Vec<String> {
+        self.places.iter().map(|place| fields.get(*place).cloned().unwrap_or_default()).collect()
+    }
+}
+
+/// Without case, spaces and punctuation.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(header: &[&str]) -> Result<Columns, ImportError> {
+        let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+        Columns::read(&header, OF_LEADS, None)
+    }
+
+    #[test]
+    fn columns_are_found_by_what_people_call_them_in_two_languages() {
+        for header in [["Customer Name", "Phone No.", "Time Zone", "city"], ["客户姓名", "手机号码", "时区", "城市"]]
+        {
+            let columns = read(&header).unwrap();
+            assert_eq!(columns.place(Meaning::Name), Some(0), "{header:?}");
+            assert_eq!(columns.place(Meaning::Number), Some(1), "{header:?}");
+            assert_eq!(columns.place(Meaning::Zone), Some(2), "{header:?}");
+            let row = ["A", "1", "", "X"].map(str::to_owned);
+            assert_eq!(columns.extra(&row).collect::<Vec<_>>(), vec![(header[3], "X")]);
+        }
+    }
+
+    #[test]
+    fn a_header_without_a_number_twice_the_same_or_with_two_numbers_is_refused_by_name() {
+        assert_eq!(read(&["city", "age"]), Err(ImportError::NoNumberColumn { found: "city, age".to_owned() }));
+        let twice = read(&["phone", "City", "city "]).unwrap_err();
+        assert_eq!(twice, ImportError::DuplicateHeader { name: "city".to_owned(), first: 2, second: 3 });
+        let two = read(&["手机", "电话"]).unwrap_err().to_string();
+        assert!(two.contains("`手机`") && two.contains("`电话`"), "{two}");
+        let header = ["手机".to_owned(), "电话".to_owned()];
+        let chosen = Columns::read(&header, OF_LEADS, Some("电话")).unwrap();
+        assert_eq!(chosen.place(Meaning::Number), Some(1));
+    }
+
+    #[test]
+    fn the_columns_of_an_error_file_are_not_taken_for_customer_data() {
+        let columns = read(&["phone", "error_line", "error_column", "error_code", "error_message", ""]).unwrap();
+        assert_eq!(columns.names, ["phone", "column_6"]);
+        assert_eq!(columns.width, 6);
+    }
+}

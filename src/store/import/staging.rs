@@ -1,0 +1,272 @@
+//! The staging file: where an import's rows are sorted and judged, beside the database and out of its way.
+//!
+//! It is worth nothing after a crash and gone after the import, so it is written without syncing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::headers::{Columns, ERROR_COLUMNS};
+use super::{ImportCounts, ImportError};
+use crate::model::name::CampaignKey;
+use crate::store::db::{Conn, Db, json, params, statements};
+use crate::store::error::StoreError;
+
+/// Rejected rows read at once while the error file is written.
+const ERRORS_PER_READ: usize = 1000;
+
+/// A row between reading and merging.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Staged {
+    pub(super) line: u64,
+    pub(super) number: String,
+    pub(super) name: String,
+    pub(super) zones: String,
+    pub(super) zone_source: String,
+    pub(super) priority: u8,
+    pub(super) extra: String,
+    pub(super) originals: Vec<String>,
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// Why a row is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    line: u64,
+    kind: &'static str,
+    column: String,
+    code: &'static str,
+    message: String,
+}
+
+impl Verdict {
+    pub(super) fn invalid(line: u64, column: &str, code: &'static str, message: String) -> Verdict {
+        Verdict { line, kind: "invalid", column: column.to_owned(), code, message }
+    }
+
+    pub(super) fn duplicate_in_file(line: u64, first: u64) -> Verdict {
+        let message = format!("the number is in line {first} already");
+        Verdict { line, kind: "duplicate", column: String::new(), code: "duplicate_in_file", message }
+    }
+
+    pub(super) fn duplicate_in_campaign(line: u64, campaign: &CampaignKey) -> Verdict {
+        let message = format!("the number is on the campaign {campaign} already");
+        Verdict { line, kind: "duplicate", column: String::new(), code: "duplicate_in_campaign", message }
+    }
+
+    pub(super) fn suppressed(line: u64) -> Verdict {
+        let message = "the number is suppressed and must not be dialled".to_owned();
+        Verdict { line, kind: "suppressed", column: String::new(), code: "suppressed", message }
+    }
+
+    /// The four cells of the error file.
+    pub(super) fn cells(&self) -> [String; 4] {
+        [self.line.to_string(), self.column.clone(), self.code.to_owned(), self.message.clone()]
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+const CREATE: &str = "
+    create table staged (
+        line integer primary key, number text not null, name text not null, zones text not null,
+        zone_source text not null, priority bigint not null, extra text not null, originals text not null,
+        error_kind text, error_column text, error_code text, error_message text)";
+
+statements! {
+    ADD = "
+        insert into staged
+        select j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5, j.value ->> 6,
+               j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, j.value ->> 11
+        from json_each($1) j";
+    NEXT = "
+        select line, number, name, zones, zone_source, priority, extra from staged
+        where number <> '' and (number, line) > ($1, $2) order by number, line limit $3";
+    JUDGE = "
+        update staged set error_kind = $2, error_column = $3, error_code = $4, error_message = $5 where line = $1";
+    COUNTS = "
+        select count(*) as rows,
+               count(*) filter (where error_kind is null) as accepted,
+               count(*) filter (where error_kind = 'duplicate') as duplicate,
+               count(*) filter (where error_kind = 'invalid') as invalid,
+               count(*) filter (where error_kind = 'suppressed') as suppressed,
+               count(*) filter (where error_kind is null and zone_source = 'none') as without_zone
+        from staged";
+    BY_CODE = "
+        select error_code, count(*) as count from staged where error_kind is not null group by error_code";
+    ERRORS = "
+        select line, originals, error_column, error_code, error_message from staged
+        where error_kind is not null and line > $1 order by line limit $2";
+}
+
+/// An open staging file; dropped, it is gone.
+pub(super) struct Staging {
+    path: PathBuf,
+    conn: Conn,
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Staging {
+    pub(super) async fn create(path: PathBuf) -> Result<Staging, StoreError> {
+        let conn = Db::scratch(&path).await?;
+        let mut staging = Staging { path, conn };
+        staging.conn.control(CREATE).await?;
+        Ok(staging)
+    }
+
+    pub(super) async fn add(&mut self, rows: &[Staged]) -> Result<(), StoreError> {
+        let rows: Vec<serde_json::Value> = rows
+            .iter()
+            .map(|row| {
+                let verdict = row.verdict.as_ref();
+                serde_json::json!([
+                    row.line,
+                    if verdict.is_some() { "" } else { row.number.as_str() },
+                    row.name,
+                    row.zones,
+                    row.zone_source,
+                    row.priority,
+                    row.extra,
+                    json(&row.originals),
+                    verdict.map(|verdict| verdict.kind),
+                    verdict.map(|verdict| verdict.column.as_str()),
+                    verdict.map(|verdict| verdict.code),
+                    verdict.map(|verdict| verdict.message.as_str()),
+                ])
+            })
+            .collect();
+        self.conn.run(ADD, params![json(&rows)]).await.map(drop)
+    }
+
+    pub(super) async fn sort(&mut self) -> Result<(), StoreError> {
+        self.conn.control("create index staged_number on staged (number, line) where number <> ''").await
+    }
+
+    /// The next rows that can still be taken, by number, after `last`.
+    pub(super) async fn next_by_number(
+        &mut self,
+        last: Option<&(String, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Staged>, StoreError> {
+        let (number, line) = last.map_or(("", 0), |(number, line)| (number.as_str(), *line));
+        let rows = self.conn.rows(NEXT, params![number, line, limit as u64]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Staged {
+                    line: row.count("line")?,
+                    number: row.text("number")?,
+                    name: row.text("name")?,
+                    zones: row.text("zones")?,
+                    zone_source: row.text("zone_source")?,
+                    priority: u8::try_from(row.count("priority")?).unwrap_or(99),
+                    extra: row.text("extra")?,
+                    ..Staged::default()
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn judge(&mut self, verdicts: &[Verdict]) -> Result<(), StoreError> {
+        if verdicts.is_empty() {
+            return Ok(());
+        }
+        self.conn.control("begin").await?;
+        for verdict in verdicts {
+            let Verdict { line, kind, column, code, message } = verdict;
+            self.conn.run(JUDGE, params![*line, *kind, column.as_str(), *code, message.as_str()]).await?;
+        }
+        self.conn.control("commit").await
+    }
+
+    pub(super) async fn counts(&mut self) -> Result<ImportCounts, StoreError> {
+        let row = self.conn.one(COUNTS, vec![]).await?;
+        Ok(ImportCounts {
+            rows: row.count("rows")?,
+            accepted: row.count("accepted")?,
+            duplicate: row.count("duplicate")?,
+            invalid: row.count("invalid")?,
+            suppressed: row.count("suppressed")?,
+            without_zone: row.count("without_zone")?,
+        })
+    }
+
+    pub(super) async fn rejected_by_code(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows = self.conn.rows(BY_CODE, vec![]).await?;
+        rows.iter().map(|row| Ok((row.text("error_code")?, row.count("count")?))).collect()
+    }
+
+    /// Writes the rejected rows in the file's order: the original columns, then four that say what is wrong.
+    pub(super) async fn write_errors(&mut self, columns: &Columns, path: &Path) -> Result<(), ImportError> {
+        let mut file = ErrorFile::create(path, &columns.names)?;
+        let mut last = 0;
+        loop {
+            let rows = self.conn.rows(ERRORS, params![last, ERRORS_PER_READ as u64]).await?;
+            if rows.is_empty() {
+                return file.finish();
+            }
+            for row in rows {
+                last = row.count("line")?;
+                let mut cells: Vec<String> = row.json("originals")?;
+                cells.push(last.to_string());
+                for column in ["error_column", "error_code", "error_message"] {
+                    cells.push(row.text(column)?);
+                }
+                file.write(&cells)?;
+            }
+        }
+    }
+}
+
+/// A file of rejected rows, written beside its place and put there when it is whole.
+pub(super) struct ErrorFile {
+    path: PathBuf,
+    part: PathBuf,
+    writer: csv::Writer<std::fs::File>,
+}
+
+impl ErrorFile {
+    pub(super) fn create(path: &Path, names: &[String]) -> Result<ErrorFile, ImportError> {
+        let part = crate::store::beside(path, "part");
+        let writer = csv::Writer::from_path(&part)
+            .map_err(|error| ImportError::ErrorFile { path: path.to_path_buf(), detail: error.to_string() })?;
+        let mut file = ErrorFile { path: path.to_path_buf(), part, writer };
+        let header: Vec<String> =
+            names.iter().cloned().chain(ERROR_COLUMNS.iter().map(|name| (*name).to_owned())).collect();
+        file.write(&header)?;
+        Ok(file)
+    }
+
+    pub(super) fn write(&mut self, cells: &[String]) -> Result<(), ImportError> {
+        let refuse = |error: csv::Error| ImportError::ErrorFile { path: self.path.clone(), detail: error.to_string() };
+        self.writer.write_record(cells).map_err(refuse)
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), ImportError> {
+        let written = self.writer.flush().and_then(|()| std::fs::rename(&self.part, &self.path));
+        written.map_err(|error| ImportError::ErrorFile { path: self.path.clone(), detail: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_statement_is_accepted_and_the_file_is_gone_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stage");
+        let mut staging = Staging::create(path.clone()).await.unwrap();
+        for statement in STATEMENTS {
+            staging.conn.prepare(*statement).await.unwrap_or_else(|error| panic!("{error}"));
+        }
+        assert!(path.exists());
+        drop(staging);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,301 @@
+//! Imports: every row is accounted for, whatever the file.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::lead::{LeadState, SuppressionReason};
+
+/// Reads `1…` of eleven digits as a Chinese mobile and E.164 as it is; `+1` has two zones, `+999` none.
+fn reader() -> ReadNumber {
+    Arc::new(|text: &str| {
+        let refuse = || Rejection { code: "number_invalid", message: format!("`{text}` is not a phone number") };
+        let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        let e164 = if plain.starts_with('+') { plain } else { format!("+86{plain}") };
+        let number = PhoneNumber::from_e164(&e164).map_err(|_| refuse())?;
+        let zones: &[&str] = match &e164 {
+            e164 if e164.starts_with("+999") => &[],
+            e164 if e164.starts_with("+1") => &["America/New_York", "America/Chicago"],
+            e164 if e164.starts_with("+861") && e164.len() == 14 => &["Asia/Shanghai"],
+            _ => return Err(refuse()),
+        };
+        Ok(Dialable { number, zones: zones.iter().map(|zone| (*zone).to_owned()).collect() })
+    })
+}
+
+fn plan(rig: &Rig, text: impl AsRef<[u8]>) -> ImportPlan {
+    let path = rig.directory.path().join("list.csv");
+    std::fs::write(&path, text).unwrap();
+    ImportPlan {
+        path,
+        campaign: key("spring"),
+        list: "May".to_owned(),
+        number_column: None,
+        mode: ImportMode::Run,
+        error_file: Some(rig.directory.path().join("errors.csv")),
+        by: "ann".to_owned(),
+        at: NOW,
+    }
+}
+
+async fn import(rig: &Rig, text: impl AsRef<[u8]>) -> Result<ImportOutcome, ImportError> {
+    rig.store.import_leads(plan(rig, text), reader(), &mut |_| {}).await
+}
+
+fn errors(rig: &Rig) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(rig.directory.path().join("errors.csv"));
+    let records = reader.as_mut().unwrap().records();
+    records.map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+fn leftovers(rig: &Rig) -> Vec<String> {
+    let files = std::fs::read_dir(rig.directory.path()).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.contains("import-") || name.ends_with(".part")).collect()
+}
+
+#[tokio::test]
+async fn every_row_is_accepted_or_rejected_with_its_line_column_code_and_reason() {
+    let rig = Rig::new().await;
+    rig.lead("+8613800000009").await;
+    let stop = Suppression {
+        number: number("+8613800000008"),
+        scope: Scope::All,
+        reason: SuppressionReason::OptOut,
+        source: "hand".to_owned(),
+        note: String::new(),
+        expires_at: None,
+    };
+    rig.store.suppress(stop, "ann", NOW).await.unwrap();
+    let text = "\u{feff}姓名;手机号;时区;优先级;City\r\n\
+        王芳;138 0000 0001;;;上海\r\n\
+        \"Li; \"\"Wei\"\"\";13800000002;asia/tokyo;90;\"two\r\nlines\"\r\n\
+        x;13800000001;;;\r\n\
+        x;13800000009;;;\r\n\
+        x;13800000008;;;\r\n\
+        x;nonsense;;;\r\n\
+        x;1.38E+10;;;\r\n\
+        x;;;;\r\n\
+        x;13800000003;Mars/Base;;\r\n\
+        x;13800000004;;high;\r\n\
+        x;13800000005\r\n\
+        x;13800000006;;;;surplus\r\n\
+        x\0;13800000007;;;\r\n\
+        Nobody;+99912345678;;;\r\n";
+    let outcome = import(&rig, text).await.unwrap();
+    let counts = ImportCounts { rows: 14, accepted: 3, duplicate: 2, invalid: 8, suppressed: 1, without_zone: 1 };
+    assert_eq!(outcome.counts, counts);
+    let rejected: Vec<(String, String, String)> =
+        errors(&rig).into_iter().skip(1).map(|row| (row[5].clone(), row[6].clone(), row[7].clone())).collect();
+    let expected = [
+        ("5", "", "duplicate_in_file"),
+        ("6", "", "duplicate_in_campaign"),
+        ("7", "", "suppressed"),
+        ("8", "手机号", "number_invalid"),
+        ("9", "手机号", "number_rounded"),
+        ("10", "手机号", "number_missing"),
+        ("11", "时区", "zone_unknown"),
+        ("12", "优先级", "priority_invalid"),
+        ("13", "", "ragged_row"),
+        ("14", "", "ragged_row"),
+        ("15", "姓名", "control_character"),
+    ];
+    assert_eq!(rejected, expected.map(|(line, column, code)| (line.to_owned(), column.to_owned(), code.to_owned())));
+    let wei = rig.store.leads_of_number(&number("+8613800000002")).await.unwrap().remove(0);
+    assert_eq!(
+        (wei.name.as_str(), wei.priority, wei.zones.as_slice()),
+        ("Li; \"Wei\"", 90, &["Asia/Tokyo".to_owned()][..])
+    );
+    assert_eq!(wei.extra, BTreeMap::from([("City".to_owned(), "two\r\nlines".to_owned())]));
+    assert_eq!(leftovers(&rig), Vec::<String>::new());
+    // Two leads with a zone and the one that was there; the one without a zone is never due.
+    assert_eq!(rig.due().await.len(), 3);
+    let row = rig.store.imports(1).await.unwrap().remove(0);
+    assert_eq!((row.state.as_str(), row.counts.rows), ("done", 14));
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_read_as_a_whole_change_nothing_and_say_what_to_do() {
+    let rig = Rig::new().await;
+    let cases: [(&[u8], &str); 9] = [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"phone,name\n", "no rows"),
+        (b"city,age\nx,3\n", "found city, age"),
+        (b"phone,City,city\n1,a,b\n", "both called `city`"),
+        (b"phone,mobile\n1,2\n", "both `phone` and `mobile`"),
+        (b"phone,name\n13800000001,a\n13800000002,\xcd\xf5\xb7\xbc\n", "line 3: byte 37"),
+        (b"phone,name\n13800000001,\"a\n13800000002,b\n", "line 2 is never closed"),
+        (b"PK\x03\x04", "spreadsheet"),
+    ];
+    for (text, expected) in cases {
+        let error = import(&rig, text).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error} does not say {expected}");
+    }
+    assert_eq!(rig.store.lead_counts(&key("spring")).await.unwrap().total(), 0);
+    assert_eq!(leftovers(&rig), Vec::<String>::new());
+    let missing = ImportPlan { path: rig.directory.path().join("no.csv"), ..plan(&rig, "") };
+    let error = rig.store.import_leads(missing, reader(), &mut |_| {}).await.unwrap_err();
+    assert!(matches!(error, ImportError::Open { .. }), "{error}");
+    let unknown = ImportPlan { campaign: key("autumn"), ..plan(&rig, "phone\n13800000001\n") };
+    let error = rig.store.import_leads(unknown, reader(), &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no campaign `autumn`");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_the_same_counts_and_changes_nothing() {
+    let rig = Rig::new().await;
+    let text = "phone\n13800000001\n13800000001\nbad\n";
+    let dry = ImportPlan { mode: ImportMode::DryRun, ..plan(&rig, text) };
+    let told = rig.store.import_leads(dry, reader(), &mut |_| {}).await.unwrap();
+    assert_eq!((told.import, told.list), (None, None));
+    assert_eq!(rig.store.lead_counts(&key("spring")).await.unwrap().total(), 0);
+    assert!(rig.store.imports(9).await.unwrap().is_empty());
+    assert_eq!(import(&rig, text).await.unwrap().counts, told.counts);
+}
+
+#[tokio::test]
+async fn a_corrected_error_file_imports_and_an_import_can_be_undone() {
+    let mut rig = Rig::new().await;
+    let first = import(&rig, "phone,name\n1380000000x,王芳\n13800000002,李伟\n").await.unwrap();
+    let errors = std::fs::read_to_string(rig.directory.path().join("errors.csv")).unwrap();
+    let second = import(&rig, errors.replace("1380000000x", "13800000001")).await.unwrap();
+    assert_eq!(second.counts.accepted, 1, "{errors}");
+    let lead = rig.store.leads_of_number(&number("+8613800000001")).await.unwrap().remove(0);
+    assert_eq!((lead.name.as_str(), lead.extra.len()), ("王芳", 0));
+    let dialled = rig.store.leads_of_number(&number("+8613800000002")).await.unwrap().remove(0);
+    let intent = rig.intent(dialled.id, "+8613800000002");
+    let attempt = intent.attempt;
+    rig.record(intent).await;
+    let retry = Some(LeadNext::Retry { at: after(60) });
+    rig.store.end_attempt(end(attempt, Disposition::Busy, retry)).await.unwrap();
+    for import in [first.import, second.import] {
+        assert_eq!(rig.store.undo_import(import.unwrap(), "ann", after(90)).await.unwrap(), 1);
+    }
+    assert!(rig.store.undo_import(first.import.unwrap(), "ann", after(91)).await.is_err());
+    assert!(rig.store.lead(lead.id).await.unwrap().is_none());
+    assert_eq!(rig.store.lead(dialled.id).await.unwrap().unwrap().state, LeadState::GivenUp);
+}
+
+#[tokio::test]
+async fn a_list_larger_than_several_batches_adds_up_and_reports_its_progress() {
+    let rig = Rig::new().await;
+    let mut text = "phone,name\n".to_owned();
+    for place in 0..6000_u64 {
+        // Not sorted; each number three times, in rows far apart.
+        text.push_str(&format!("138{:08},客户\n", (place * 7919) % 2000));
+    }
+    let mut seen = Vec::new();
+    let plan = plan(&rig, text);
+    let outcome = rig.store.import_leads(plan, reader(), &mut |progress| seen.push(progress)).await.unwrap();
+    let counts = ImportCounts { rows: 6000, accepted: 2000, duplicate: 4000, ..ImportCounts::default() };
+    assert_eq!(outcome.counts, counts);
+    assert_eq!(rig.store.lead_counts(&key("spring")).await.unwrap().open, 2000);
+    let merging = seen.iter().filter(|progress| progress.stage == ImportStage::Merging);
+    assert_eq!(merging.map(|progress| progress.rows).collect::<Vec<_>>(), [2500, 5000, 6000]);
+    // The first row of a number counts, also when its rows lie in two batches.
+    assert!(errors(&rig).iter().skip(1).all(|row| {
+        let line: u64 = row[2].parse().unwrap();
+        let first: u64 = row[5].rsplit("line ").next().unwrap().split(' ').next().unwrap().parse().unwrap();
+        first <= 2001 && first < line
+    }));
+}
+
+#[tokio::test]
+async fn a_ledger_file_adds_suppressions_and_can_be_imported_again() {
+    let rig = Rig::new().await;
+    let path = rig.directory.path().join("dnc.csv");
+    std::fs::write(
+        &path,
+        "号码,原因,到期,活动\n13800000001,complaint,2026-12-24,spring\n13800000002,,,\nbad,,,\n13800000003,because,,\n",
+    )
+    .unwrap();
+    let plan = LedgerPlan {
+        path,
+        kind: LedgerKind::Suppressions,
+        defaults: LedgerDefaults::default(),
+        zone: "Asia/Shanghai".to_owned(),
+        number_column: None,
+        mode: ImportMode::Run,
+        error_file: Some(rig.directory.path().join("errors.csv")),
+        by: "ann".to_owned(),
+        at: NOW,
+    };
+    for _ in 0..2 {
+        let outcome = rig.store.import_ledger(plan.clone(), reader(), &mut |_| {}).await.unwrap();
+        assert_eq!((outcome.counts.rows, outcome.counts.accepted, outcome.counts.invalid), (4, 2, 2));
+    }
+    assert_eq!(rig.store.count_suppressions(NOW).await.unwrap(), 2);
+    let held = rig.store.suppressions_of(&number("+8613800000001")).await.unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!((held[0].reason, held[0].scope.clone()), (SuppressionReason::Complaint, Scope::Campaign(key("spring"))));
+    // Until 24 December means to the end of that day in Shanghai.
+    assert_eq!(held[0].expires_at.unwrap().to_string(), "2026-12-24T16:00:00.000Z");
+    let codes: Vec<String> = errors(&rig).into_iter().skip(1).map(|row| row[6].clone()).collect();
+    assert_eq!(codes, ["number_invalid", "reason_unknown"]);
+    assert_eq!(rig.store.suppressions(None, 10).await.unwrap().len(), 2);
+    assert_eq!(rig.store.suppressions_since(NOW).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_consent_file_needs_the_words_and_the_time_of_each() {
+    let rig = Rig::new().await;
+    let path = rig.directory.path().join("consents.csv");
+    std::fs::write(
+        &path,
+        "phone,text,at,channel\n13800000001,Call me,2026-05-01 12:00,web\n13800000002,,2026-05-01,web\n13800000003,Call me,,web\n13800000004,Call me,2099-01-01,web\n",
+    )
+    .unwrap();
+    let plan = LedgerPlan {
+        path,
+        kind: LedgerKind::Consents,
+        defaults: LedgerDefaults::default(),
+        zone: "Asia/Shanghai".to_owned(),
+        number_column: None,
+        mode: ImportMode::Run,
+        error_file: None,
+        by: "ann".to_owned(),
+        at: NOW,
+    };
+    let outcome = rig.store.import_ledger(plan, reader(), &mut |_| {}).await.unwrap();
+    assert_eq!(outcome.counts.accepted, 1);
+    let codes: Vec<&str> = outcome.rejected.keys().map(String::as_str).collect();
+    assert_eq!(codes, ["text_missing", "time_ahead", "time_missing"]);
+    let row = rig.store.consents_of(&number("+8613800000001")).await.unwrap().remove(0);
+    assert_eq!((row.at.to_string().as_str(), row.source.as_str()), ("2026-05-01T04:00:00.000Z", "consents.csv"));
+    assert!(rig.store.has_consent(&number("+8613800000001"), &Scope::All, NOW).await.unwrap());
+}
+
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0..40_u32).prop_map(|n| format!("138000000{n:02}")),
+        1 => "[a-c,\"\r\n é\0;]{0,8}",
+        1 => Just(String::new()),
+        1 => Just("+99912345678".to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn counts_add_up_for_any_file_and_agree_with_the_database(
+        rows in proptest::collection::vec(proptest::collection::vec(cell(), 1..4), 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let rig = Rig::new().await;
+            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+            writer.write_record(["phone", "name"]).unwrap();
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let outcome = import(&rig, writer.into_inner().unwrap()).await.unwrap();
+            let counts = outcome.counts;
+            assert_eq!(counts.rows as usize, rows.len());
+            assert_eq!(counts.accepted + counts.rejected(), counts.rows);
+            assert_eq!(outcome.rejected.values().sum::<u64>(), counts.rejected());
+            assert_eq!(rig.store.lead_counts(&key("spring")).await.unwrap().total(), counts.accepted);
+            let listed = if counts.rejected() > 0 { errors(&rig).len() - 1 } else { 0 };
+            assert_eq!(listed as u64, counts.rejected());
+        });
+    }
+}
