@@ -82,6 +82,7 @@ fn each_mistake_is_told_with_value_and_expectation() {
         ),
         ("[retry.busy]", "[retry.bussy]", "`bussy` is not a disposition; did you mean `busy`?"),
         ("[retry.busy]", "[retry.do_not_call]", "a number is not called again after `do_not_call`"),
+        ("[retry.busy]", "[retry.not_dialled]", "made up for by itself; remove the rule"),
         ("after_s = 1200", "afer_s = 1200", "`afer_s` is not a known key; did you mean `after_s`?"),
         ("key = \"broadband\"", "key = \"family_size\"", "`family_size` is used twice"),
         ("key = \"broadband\"", "key = \"Broad band\"", "cannot be a column name"),
