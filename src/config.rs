@@ -24,7 +24,7 @@ pub use network::Network;
 pub use secret::Secret;
 
 use crate::model::campaign_file::Known;
-use crate::model::dialable::Region;
+use crate::model::dialable::{Region, is_premium};
 use crate::model::name::{GroupName, ProfileName, PromptName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -256,11 +256,12 @@ pub struct Trunk {
 }
 
 impl Trunk {
-    /// Whether a number may be dialled through it.
+    /// Whether a number may be dialled through it: its prefix is allowed and not denied, and it is not premium rate.
+    /// (An emergency number is no [`PhoneNumber`]: it has no international form.)
     pub fn may_dial(&self, number: &PhoneNumber) -> bool {
         let begins_with = |prefix: &String| number.as_str().starts_with(prefix.as_str());
         let allowed = self.allowed_prefixes.is_empty() || self.allowed_prefixes.iter().any(begins_with);
-        allowed && !self.denied_prefixes.iter().any(begins_with)
+        allowed && !self.denied_prefixes.iter().any(begins_with) && !is_premium(number)
     }
 }
 

@@ -237,6 +237,7 @@ fn a_trunk_dials_only_what_its_prefixes_allow() {
     let mut trunk = default().trunks[&"carrier".parse().unwrap()].clone();
     let number = |text: &str| PhoneNumber::from_e164(text).unwrap();
     assert!(trunk.may_dial(&number("+8613800138000")) && !trunk.may_dial(&number("+88213123456")));
+    assert!(!trunk.may_dial(&number("+449098790000")), "premium rate");
     trunk.denied_prefixes = vec!["+86138".into()];
     assert!(!trunk.may_dial(&number("+8613800138000")) && trunk.may_dial(&number("+8613900139000")));
 }
@@ -245,4 +246,21 @@ fn a_trunk_dials_only_what_its_prefixes_allow() {
 fn a_file_that_is_not_there_is_named() {
     let error = load(&Sources { file: Some("/nonexistent/lull.toml".into()), ..Sources::default() }).unwrap_err();
     assert!(error.to_string().starts_with("/nonexistent/lull.toml:1:1: the file cannot be read"), "{error}");
+}
+
+#[test]
+fn a_spoilt_line_is_read_or_complained_about() {
+    let read = |text: &str| {
+        let document = Document::parse(SourceKind::File, "lull.toml", text);
+        let reader = Reader::new(&document);
+        let config = read::config(&reader.root(), Path::new("/nonexistent"));
+        reader.finish(config)
+    };
+    let sound = everything_switched_on().replace("password = \"…\"", "password = \"long enough for a phone\"");
+    let lines: Vec<&str> = sound.lines().collect();
+    let needs_files = |line: &&str| line.starts_with("password_file") || line.starts_with("profiles = ");
+    let sound = lines.into_iter().filter(|line| !needs_files(line)).collect::<Vec<_>>().join("\n");
+    read(&sound).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let refused = crate::model::document::spoilt(&sound).filter(|spoilt| read(spoilt).is_err()).count();
+    assert!(refused > 500, "only {refused} were refused");
 }

@@ -222,6 +222,13 @@ pub fn read(text: &str, region: Option<Region>) -> Result<Dialable, NotDialable>
     Ok(Dialable { number, zones, region: parsed.get_region_code().map(Region) })
 }
 
+/// Whether a call to the number costs more than a call: premium rate or shared cost.
+pub fn is_premium(number: &PhoneNumber) -> bool {
+    PHONE_NUMBER_UTIL
+        .parse(number.as_str(), None)
+        .is_ok_and(|parsed| matches!(parsed.get_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost))
+}
+
 /// Every time zone a number may be in; empty if no country has its code.
 ///
 /// Mobile and toll-free numbers are not bound to a place in most countries, whatever their digits: they get every zone

@@ -261,5 +261,25 @@ fn everywhere(node: &mut Node, place: Place) {
     }
 }
 
+/// Every way in which one line of a file can be spoilt by hand: left out, or with a value of another kind.
+#[cfg(test)]
+pub(crate) fn spoilt(text: &str) -> impl Iterator<Item = String> {
+    const VALUES: [&str; 13] =
+        ["3", "-1", "0", "1e400", "nan", "\"x\"", "\"\"", "true", "[]", "[1]", "[[]]", "{}", "1979-05-27"];
+    let lines: Vec<&str> = text.lines().collect();
+    (0..lines.len()).flat_map(move |index| {
+        let line = lines[index];
+        let key = line.split_once(" = ").filter(|_| !line.starts_with('#')).map(|(key, _)| key);
+        let mut changes = vec![String::new(), line.replace(']', ""), line.replace('"', ""), line.to_uppercase()];
+        changes.extend(key.into_iter().flat_map(|key| VALUES.iter().map(move |value| format!("{key} = {value}"))));
+        let lines = lines.clone();
+        changes.into_iter().map(move |change| {
+            let mut lines = lines.clone();
+            lines[index] = &change;
+            lines.join("\n")
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests;

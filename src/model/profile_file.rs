@@ -105,6 +105,15 @@ mod tests {
     }
 
     #[test]
+    fn a_spoilt_line_is_read_or_complained_about() {
+        let mut refused = 0;
+        for (file, text) in SHIPPED {
+            refused += crate::model::document::spoilt(text).filter(|spoilt| read(file, spoilt).is_err()).count();
+        }
+        assert!(refused > 100, "only {refused} were refused");
+    }
+
+    #[test]
     fn a_cap_beyond_what_is_remembered_is_refused() {
         let text = SHIPPED[0].1.replace("within_s = 86400", "within_s = 8640000");
         assert_ne!(text, SHIPPED[0].1);

@@ -187,6 +187,10 @@ pub(super) fn retry(root: &Table<'_>) -> Option<BTreeMap<Disposition, RetryRule>
             let says = format!("a number is not called again after `{disposition}`");
             complain(ComplaintCode::Conflict, says, "remove the rule".to_owned());
         }
+        if disposition == Disposition::NotDialled {
+            let says = "a dial that was withdrawn before it left is made up for by itself".to_owned();
+            complain(ComplaintCode::Conflict, says, "remove the rule".to_owned());
+        }
         match rule {
             Some(rule) => {
                 rules.insert(disposition, rule);

@@ -82,6 +82,7 @@ fn each_mistake_is_told_with_value_and_expectation() {
         ),
         ("[retry.busy]", "[retry.bussy]", "`bussy` is not a disposition; did you mean `busy`?"),
         ("[retry.busy]", "[retry.do_not_call]", "a number is not called again after `do_not_call`"),
+        ("[retry.busy]", "[retry.not_dialled]", "made up for by itself; remove the rule"),
         ("after_s = 1200", "afer_s = 1200", "`afer_s` is not a known key; did you mean `after_s`?"),
         ("key = \"broadband\"", "key = \"family_size\"", "`family_size` is used twice"),
         ("key = \"broadband\"", "key = \"Broad band\"", "cannot be a column name"),
@@ -159,4 +160,20 @@ fn the_reference_names_every_disposition_a_rule_or_a_result_may_have() {
             assert!(REFERENCE.contains(&format!("`{disposition}`")), "{disposition}");
         }
     }
+}
+
+#[test]
+fn a_spoilt_line_is_read_or_complained_about_with_its_place() {
+    let known = known();
+    let mut refused = 0;
+    for (file, text) in SHIPPED {
+        for spoilt in crate::model::document::spoilt(text) {
+            if let Err(complaints) = read(file, &spoilt, Some(&known)) {
+                refused += 1;
+                assert!(complaints.to_string().starts_with(file), "{complaints}");
+                assert!(!complaints.rendered(false).is_empty());
+            }
+        }
+    }
+    assert!(refused > 1000, "only {refused} were refused");
 }

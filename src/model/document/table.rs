@@ -47,14 +47,18 @@ impl<'d> Reader<'d> {
 
     /// The value that was read, unless there is something to complain about.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Complaints> {
-        let complaints = self.complaints.into_inner();
+        let mut complaints = self.complaints.into_inner();
         match value {
-            Some(value) if complaints.is_empty() => Ok(value),
-            Some(_) | None => {
-                assert!(!complaints.is_empty(), "a value may only be missing if a complaint says why");
-                Err(Complaints::new(self.document, complaints))
-            }
+            Some(value) if complaints.is_empty() => return Ok(value),
+            Some(_) | None => {}
         }
+        // A running service reads files again: a reader that forgot to say why must not end it.
+        debug_assert!(!complaints.is_empty(), "a value may only be missing if a complaint says why");
+        if complaints.is_empty() {
+            let says = "the file cannot be used, and no reason was found".to_owned();
+            complaints.push(Complaint::new(ComplaintCode::WrongValue, self.document.root.place, "", says));
+        }
+        Err(Complaints::new(self.document, complaints))
     }
 }
 
