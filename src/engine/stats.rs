@@ -77,15 +77,12 @@ impl Smoothed {
 
     /// When the value will have crossed the level if the input stays as it is; `None` if it will not.
     pub fn crosses(&self, level: f64) -> Option<Instant> {
-        let (target, distance) = if self.input > level {
-            (level + 2.0 * SAME, self.input - self.value)
-        } else {
-            (level - 2.0 * SAME, self.input - self.value)
-        };
+        let distance = self.input - self.value;
+        let target = if distance > 0.0 { level + 2.0 * SAME } else { level - 2.0 * SAME };
         let remaining = self.input - target;
-        // Towards the level, from the other side of it, and with an input that lies beyond it.
-        let comes = (distance > 0.0 && remaining > 0.0 && self.value <= target)
-            || (distance < 0.0 && remaining < 0.0 && self.value >= target);
+        // From one side of the level to an input that lies beyond it.
+        let comes = (distance > 0.0 && self.value < target && remaining > 0.0)
+            || (distance < 0.0 && self.value > target && remaining < 0.0);
         if !comes || self.time_constant_s <= 0.0 {
             return None;
         }

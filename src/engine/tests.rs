@@ -1,1 +1,12 @@
+//! What the engine promises, in virtual time. `rig` is the world, `invariants` is checked after every input.
 
+mod agents;
+mod campaigns;
+mod gate;
+mod inbound;
+mod invariants;
+mod outbound;
+mod properties;
+mod results;
+mod rig;
+mod yielding;

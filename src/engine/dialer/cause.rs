@@ -48,24 +48,20 @@ pub fn is_trunk_level(disposition: Disposition) -> bool {
 }
 
 fn rejected(failure: &CallFailure) -> Disposition {
-    match failure.status {
+    let disposition = match failure.status {
         486 | 600 => Disposition::Busy,
         404 | 410 | 484 | 485 | 604 => Disposition::InvalidNumber,
         607 => Disposition::Unwanted,
         403 if failure.rang => Disposition::Rejected,
-        408 if failure.rang => Disposition::NoAnswer,
         480 | 487 => q850(failure.q850).unwrap_or(Disposition::NoAnswer),
-        500..=599 if failure.rang => {
-            q850(failure.q850).filter(|d| d.counts_as_attempt()).unwrap_or(Disposition::NoAnswer)
-        }
         500..=599 => q850(failure.q850).unwrap_or(Disposition::Congestion),
-        606 if !failure.rang => Disposition::TrunkFailure,
-        601..=699 => Disposition::Rejected,
-        300..=399 => Disposition::Rejected,
+        606 => Disposition::TrunkFailure,
+        300..=399 | 601..=699 => Disposition::Rejected,
         0 => q850(failure.q850).unwrap_or(Disposition::TrunkFailure),
-        _ if failure.rang => Disposition::NoAnswer,
         _ => Disposition::TrunkFailure,
-    }
+    };
+    // A phone that rang was an attempt at its owner, whoever's fault the end was.
+    if failure.rang && !disposition.counts_as_attempt() { Disposition::NoAnswer } else { disposition }
 }
 
 fn q850(cause: u8) -> Option<Disposition> {

@@ -1,0 +1,245 @@
+//! Campaigns side by side, hopper, state, and everything that stops a dial.
+
+use std::sync::Arc;
+
+use super::rig::*;
+use crate::engine::command::{Command, RequestRefusal};
+use crate::engine::event::Event;
+use crate::model::agent::DeviceLeg;
+use crate::model::calling_hours::WeeklyHours;
+use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn};
+use crate::model::lead::LeadNext;
+use crate::model::settings::TrunkLimits;
+
+fn other(priority: u8) -> Campaign {
+    let mut other = campaign();
+    other.key = "other".parse().unwrap();
+    other.priority = priority;
+    other
+}
+
+fn with_two(agents: i64, priority: u8) -> Rig {
+    let mut rig = Rig::bare(settings());
+    for n in 201..=300 {
+        let mut lead = lead(n);
+        lead.campaign = "other".parse().unwrap();
+        rig.supply.push_back(lead);
+    }
+    rig.run_campaign(other(priority));
+    rig.begin(agents, campaign());
+    rig.wait(6.0);
+    rig
+}
+
+fn ringing_of(rig: &Rig, key: &str) -> usize {
+    rig.ringing().iter().filter(|id| rig.engine.attempts[id].campaign.key.as_str() == key).count()
+}
+
+#[test]
+fn campaigns_of_equal_priority_share_the_slots_and_a_higher_one_goes_first() {
+    let rig = with_two(4, 50);
+    assert_eq!((ringing_of(&rig, "offer"), ringing_of(&rig, "other")), (2, 2));
+    let rig = with_two(4, 60);
+    assert_eq!((ringing_of(&rig, "offer"), ringing_of(&rig, "other")), (0, 4));
+}
+
+#[test]
+fn an_agent_in_two_groups_is_held_for_one_attempt_only() {
+    let mut settings = settings();
+    let twin = settings.groups[&group()].clone();
+    settings.groups.insert("twin".parse().unwrap(), twin);
+    let mut rig = Rig::bare(settings);
+    for n in 1..=2 {
+        rig.sign_in(n, DeviceLeg::NailedUp, vec![group(), "twin".parse().unwrap()]);
+        rig.act(n, crate::engine::event::AgentAction::Ready).unwrap();
+    }
+    let mut other = other(50);
+    other.group = "twin".parse().unwrap();
+    for n in 201..=220 {
+        let mut lead = lead(n);
+        lead.campaign = other.key.clone();
+        rig.supply.push_back(lead);
+    }
+    rig.run_campaign(other);
+    rig.begin(0, campaign());
+    rig.wait(6.0);
+    assert_eq!(rig.ringing().len(), 2);
+}
+
+#[test]
+fn leads_are_fetched_one_question_at_a_time_and_again_when_they_change() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.leads = false;
+    rig.staff(1);
+    rig.run_campaign(campaign());
+    rig.wait(5.5);
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 1);
+    assert_eq!(rig.board().not_dialling.as_deref(), Some("no_lead_due"));
+    let due = rig.now.timestamp + std::time::Duration::from_secs(20);
+    let fetched = |leads, next_due| Event::LeadsFetched { campaign: key(), leads, next_due, open_total: 3 };
+    rig.tell(fetched(vec![], Some(due)));
+    assert_eq!(rig.board().next_due, Some(due));
+    rig.wait(19.0);
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 1);
+    rig.wait(1.1);
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 2, "when the next lead is due");
+    rig.tell(Event::LeadsChanged { campaign: key() });
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 2, "one question at a time");
+    rig.tell(fetched(vec![], None));
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 3, "it changed in the meantime");
+    rig.tell(fetched(vec![lead(1)], None));
+    assert_eq!(rig.ringing().len(), 1);
+    rig.tell(fetched(vec![lead(2)], None));
+    assert_eq!(rig.engine.snapshot(rig.now).stale_events, 1);
+}
+
+#[test]
+fn a_fetch_that_is_never_answered_is_repeated() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.leads = false;
+    rig.staff(1);
+    rig.run_campaign(campaign());
+    rig.wait(31.0);
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 2);
+}
+
+#[test]
+fn a_lead_outside_its_window_is_put_off_until_it_opens() {
+    let mut evenings = campaign();
+    let hour = |h: u16| crate::model::calling_hours::MinuteOfDay(h * 60);
+    evenings.hours = WeeklyHours::every_day(crate::model::calling_hours::DaySpan { from: hour(18), to: hour(20) });
+    let rig = Rig::dialling(1, evenings);
+    assert!(rig.ringing().is_empty());
+    assert!(rig.refusals("outside_window") > 0);
+    let opens = crate::model::time::Timestamp::from_millis(MORNING_MS + 8 * 3_600_000);
+    let wanted = LeadNext::Retry { at: opens };
+    assert!(rig.count(|c| matches!(c, Command::PutOffLead { next, .. } if *next == wanted)) > 0);
+}
+
+#[test]
+fn a_lead_in_an_unknown_zone_is_held() {
+    let mut rig = Rig::bare(settings());
+    let mut nowhere = lead(1);
+    nowhere.zones.clear();
+    let mut fantasy = lead(2);
+    fantasy.zones.push("Mars/Olympus".into());
+    rig.supply.extend([nowhere, fantasy]);
+    rig.staff(1);
+    rig.run_campaign(campaign());
+    rig.wait(6.0);
+    assert_eq!(rig.refusals("zone_unknown"), 2);
+    assert!(rig.ringing().is_empty());
+}
+
+#[test]
+fn a_start_is_durable_before_it_dials_and_a_pause_is_obeyed_before_it_is_durable() {
+    let mut rig = Rig::bare(settings());
+    rig.supply.extend((1..=20).map(lead));
+    rig.staff(1);
+    let state = CampaignState::Ready;
+    rig.tell(Event::CampaignApplied { campaign: Arc::new(campaign()), state, today: None });
+    rig.wait(6.0);
+    rig.manners.records = Some(false);
+    assert_eq!(rig.set_campaign(CampaignState::Running), Some(Err(RequestRefusal::StoreDown)));
+    assert_eq!(rig.board().state, CampaignState::Ready);
+    rig.manners.records = Some(true);
+    assert_eq!(rig.set_campaign(CampaignState::Running), Some(Ok(())));
+    assert_eq!(rig.ringing().len(), 1);
+    rig.manners.records = Some(false);
+    assert_eq!(rig.set_campaign(CampaignState::Paused), Some(Err(RequestRefusal::StoreDown)));
+    assert_eq!(rig.board().state, CampaignState::Paused, "the safe side");
+    rig.manners.records = Some(true);
+    assert_eq!(rig.set_campaign(CampaignState::Ended), Some(Ok(())));
+    assert_eq!(rig.set_campaign(CampaignState::Running), Some(Err(RequestRefusal::CampaignEnded)));
+}
+
+#[test]
+fn nothing_is_dialled_while_the_store_or_the_clock_is_not_to_be_trusted() {
+    for (bad, good, code) in [
+        (Event::StoreHealth { up: false }, Event::StoreHealth { up: true }, "store_down"),
+        (Event::ClockHealth { sure: false }, Event::ClockHealth { sure: true }, "clock_unsure"),
+        (
+            Event::TrunkHealth { trunk: trunk(), up: false },
+            Event::TrunkHealth { trunk: trunk(), up: true },
+            "trunk_down",
+        ),
+    ] {
+        let mut rig = Rig::with(2, campaign());
+        rig.tell(bad);
+        rig.wait(10.0);
+        assert!(rig.ringing().is_empty(), "{code}");
+        assert_eq!(rig.board().not_dialling.as_deref(), Some(code));
+        rig.tell(good);
+        assert_eq!(rig.ringing().len(), 2, "{code}");
+    }
+}
+
+#[test]
+fn trunks_are_filled_in_the_campaigns_order_and_no_further_than_their_channels() {
+    let mut settings = settings();
+    settings.trunks.insert(trunk(), TrunkLimits { channels_max: 2, calls_per_second: 50.0 });
+    settings.trunks.insert("second".parse().unwrap(), TrunkLimits { channels_max: 1, calls_per_second: 50.0 });
+    let mut rig = Rig::bare(settings);
+    let mut campaign = campaign();
+    campaign.trunks.push("second".parse().unwrap());
+    rig.begin(6, campaign);
+    rig.caller();
+    rig.wait(6.0);
+    let used: Vec<u32> = rig.engine.snapshot(rig.now).trunks.iter().map(|trunk| trunk.channels).collect();
+    assert_eq!(used, [2, 1], "the caller's channel counts");
+    assert_eq!(rig.board().not_dialling.as_deref(), Some("trunk_channels"));
+}
+
+#[test]
+fn no_more_dials_are_in_flight_than_the_trunk_takes_in_a_second() {
+    let mut settings = settings();
+    settings.trunks.insert(trunk(), TrunkLimits { channels_max: 100, calls_per_second: 2.0 });
+    let mut rig = Rig::bare(settings);
+    rig.manners.sends = false;
+    rig.begin(6, campaign());
+    rig.wait(6.0);
+    assert_eq!(rig.count(|c| matches!(c, Command::Dial { .. })), 2);
+    assert_eq!(rig.board().not_dialling.as_deref(), Some("trunk_rate"));
+}
+
+#[test]
+fn decided_on_freed_agents_the_ratio_waits_for_one_and_never_stalls() {
+    let mut patient = campaign();
+    patient.pacing =
+        Pacing::Ratio { lines_per_agent: 2.0, min_idle_total: 0, on: RatioOn::AgentFreed, ringing_max: None };
+    let mut rig = Rig::dialling(2, patient);
+    let ringing = rig.ringing();
+    assert_eq!(ringing.len(), 4, "the opening of the gate frees agents for outbound");
+    rig.fail(ringing[0], 486);
+    assert_eq!(rig.ringing().len(), 3, "no agent was freed");
+    for attempt in &ringing[1..] {
+        rig.fail(*attempt, 486);
+    }
+    assert_eq!(rig.ringing().len(), 4, "with nothing on its way it begins again");
+}
+
+#[test]
+fn reasons_are_counted_once_for_each_time_they_begin_to_hold() {
+    let mut rig = Rig::dialling(1, campaign());
+    let closed = rig.refusals("gate_closed");
+    let call = rig.caller();
+    for _ in 0..20 {
+        rig.wait(1.0);
+    }
+    assert_eq!(rig.refusals("gate_closed"), closed + 1, "{:?}", rig.board().refusals);
+    rig.tell(Event::InboundHungUp { call });
+}
+
+#[test]
+fn at_midnight_the_figures_of_the_day_begin_anew() {
+    let mut rig = Rig::dialling(2, campaign());
+    rig.caller();
+    assert!(rig.board().today.dialled > 0 && rig.queue().offered == 1);
+    rig.manners.leads = false;
+    rig.wait(13.9 * 3600.0);
+    assert!(rig.board().today.dialled > 0);
+    rig.set_campaign(CampaignState::Paused);
+    rig.wait(0.2 * 3600.0);
+    assert_eq!(rig.board().today.dialled, 0);
+    assert_eq!(rig.queue().offered, 0);
+}
