@@ -4,6 +4,7 @@
 //! [`read`] and [`shipped`] first.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::calendar::read_hours;
 use super::document::{ComplaintCode, Complaints, Document, Reader, SourceKind, Table};
@@ -22,8 +23,11 @@ pub const CAP_WINDOW_S_MAX: u64 = super::lead::PAST_ATTEMPTS_DAYS as u64 * 86_40
 
 /// The profiles built into the program, by name. A test holds that all of them can be read.
 pub fn shipped() -> BTreeMap<ProfileName, Profile> {
-    let profiles = SHIPPED.iter().filter_map(|(name, text)| read(name, text).ok());
-    profiles.map(|profile| (profile.name.clone(), profile)).collect()
+    static PROFILES: LazyLock<BTreeMap<ProfileName, Profile>> = LazyLock::new(|| {
+        let profiles = SHIPPED.iter().filter_map(|(name, text)| read(name, text).ok());
+        profiles.map(|profile| (profile.name.clone(), profile)).collect()
+    });
+    PROFILES.clone()
 }
 
 /// Reads a profile.
