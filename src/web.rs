@@ -21,7 +21,6 @@ mod lists;
 mod live;
 mod login;
 mod operations;
-pub mod password;
 pub mod problem;
 mod records;
 mod serve;
@@ -55,10 +54,14 @@ pub use serve::{Listening, serve};
 use crate::model;
 use crate::model::agent::DeskCall;
 use crate::model::campaign::Campaign;
+use crate::model::campaign_file::{self, Known};
+use crate::model::dialable::{self, Region, UnknownRegion};
+use crate::model::document::Located;
 use crate::model::id::{Mint, UserId};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::{Now, Timestamp};
 use crate::runtime::handle::Handle;
+use crate::store::Store;
 use problem::{ErrorItem, Kind, Problem};
 use records::Records;
 
@@ -87,6 +90,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// Reasons an agent may give for a pause.
     pub not_ready_reasons: Vec<String>,
+    /// What a campaign may refer to.
+    pub known: Arc<Known>,
     /// What the engine is configured with.
     pub engine: Arc<model::settings::Settings>,
 }
@@ -110,7 +115,7 @@ pub struct Parts {
     /// The way to the running engine.
     pub handle: Handle,
     /// What is remembered.
-    pub store: records::Store,
+    pub store: Store,
     /// Settings, and new ones after a reload.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Phones, and news of their registrations.
@@ -192,6 +197,13 @@ impl Site {
         if self.settings().secure_cookie { "__Host-lull" } else { "lull" }
     }
 
+    /// When today began, in the zone of the installation.
+    fn today_from(&self) -> Timestamp {
+        let now = self.now().timestamp;
+        let zone = jiff::tz::TimeZone::get(&self.settings().engine.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        now.to_jiff().to_zoned(zone).start_of_day().map_or(now, |start| start.timestamp().into())
+    }
+
     /// The call at hand of an agent, if there is one.
     fn call_at_hand(&self, user: UserId) -> Option<DeskCall> {
         self.handle.desk(user).borrow().as_ref().and_then(|view| view.call.clone())
@@ -208,16 +220,49 @@ impl Site {
         }
     }
 
+    /// The region that was asked for, or the installation's.
+    fn region(&self, asked: Option<&str>) -> Result<Option<Region>, Problem> {
+        let settings = self.settings();
+        let Some(code) = asked.or(settings.region.as_deref()) else { return Ok(None) };
+        let region = code.to_ascii_uppercase().parse();
+        region.map(Some).map_err(|error: UnknownRegion| Problem::field("/region", "unknown_region", error.to_string()))
+    }
+
     /// A number as somebody typed it.
     fn dialable(&self, text: &str, region: Option<&str>, pointer: &str) -> Result<PhoneNumber, Problem> {
-        let _ = region;
-        PhoneNumber::from_e164(text.trim()).map_err(|error| Problem::field(pointer, "bad_number", error.to_string()))
+        let region = self.region(region)?;
+        let text = text.trim();
+        match dialable::read(text, region) {
+            Ok(read) => Ok(read.number),
+            // A ledger also takes numbers that are never dialled, once they are spelled in full.
+            Err(error) => PhoneNumber::from_e164(text).map_err(|_| Problem::field(pointer, error.code(), error.to_string())),
+        }
     }
 
     /// A campaign as somebody wrote it.
     fn read_campaign(&self, text: &str, file: &str) -> Result<Campaign, Vec<ErrorItem>> {
-        let _ = (text, file);
-        Err(vec![ErrorItem { code: "unread".to_owned(), detail: "not read".to_owned(), ..ErrorItem::default() }])
+        let complaints = match campaign_file::read(file, text, Some(&self.settings().known)) {
+            Ok(campaign) => return Ok(campaign),
+            Err(complaints) => complaints,
+        };
+        Err(complaints.located().into_iter().map(located).collect())
+    }
+}
+
+fn located(complaint: Located) -> ErrorItem {
+    let Located { file, line, column, key, code, message, expected } = complaint;
+    let code = serde_json::to_value(code).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+    let small = |place: usize| u32::try_from(place).ok();
+    ErrorItem {
+        pointer: None,
+        code,
+        detail: message,
+        file: Some(file),
+        line: small(line),
+        column: small(column),
+        key: Some(key).filter(|key| !key.is_empty()),
+        value: None,
+        expected,
     }
 }
 

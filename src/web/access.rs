@@ -8,7 +8,6 @@ use std::marker::PhantomData;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use serde::{Deserialize, Serialize};
 
 use super::WebState;
 use super::problem::{Kind, Problem};
@@ -16,34 +15,7 @@ use crate::model::agent::Device;
 use crate::model::id::{SessionId, UserId};
 use crate::model::name::GroupName;
 
-/// What somebody is here to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Runs campaigns and people.
-    Manager,
-    /// Takes calls.
-    Agent,
-    /// Reads figures; sees no whole phone numbers.
-    Marketing,
-    /// Runs the installation.
-    Operator,
-}
-
-impl Role {
-    /// All of them.
-    pub const ALL: &'static [Role] = &[Role::Manager, Role::Agent, Role::Marketing, Role::Operator];
-
-    /// As it is stored and sent.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Manager => "manager",
-            Role::Agent => "agent",
-            Role::Marketing => "marketing",
-            Role::Operator => "operator",
-        }
-    }
-}
+pub use crate::store::Role;
 
 /// The user behind a request.
 #[derive(Clone, Debug, PartialEq)]

@@ -86,7 +86,11 @@ pub async fn gate_changes(
     if !(1..=GATE_CHANGES_MAX).contains(&limit) {
         return Err(Problem::new(Kind::BadQuery, format!("limit is {limit}; expected 1 to {GATE_CHANGES_MAX}")));
     }
-    state.records.gate_changes(query.group, limit).await.map(Json)
+    let groups = match query.group {
+        Some(group) => vec![group],
+        None => state.settings().engine.groups.keys().cloned().collect(),
+    };
+    state.records.gate_changes(&groups, limit, state.now().timestamp).await.map(Json)
 }
 
 /// The board as it changes: server-sent events named `snapshot`, at most four a second, the latest picture first.

@@ -52,7 +52,7 @@ pub struct CampaignSummary {
     /// The agents that work it.
     pub group: GroupName,
     /// The revision in force.
-    pub revision: i64,
+    pub revision: u64,
     /// Its leads.
     pub leads: LeadCounts,
     /// Counts of today.
@@ -65,7 +65,7 @@ pub struct CampaignSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RevisionView {
     /// Counted from 1.
-    pub revision: i64,
+    pub revision: u64,
     /// Who applied it.
     pub by: String,
     /// When.
@@ -82,7 +82,7 @@ pub struct CampaignDetail {
     /// Whether it dials.
     pub state: CampaignState,
     /// The revision in force.
-    pub revision: i64,
+    pub revision: u64,
     /// All revisions, latest first.
     pub revisions: Vec<RevisionView>,
     /// The text in force, as it was written.
@@ -112,7 +112,7 @@ pub struct CampaignApplied {
     /// The campaign.
     pub key: CampaignKey,
     /// The revision in force.
-    pub revision: i64,
+    pub revision: u64,
     /// Whether the text differed from the one before.
     pub changed: bool,
     /// Its live state, which applying does not change.
@@ -200,7 +200,7 @@ pub async fn campaigns(
     State(state): State<WebState>,
     _user: Can<Watchers>,
 ) -> Result<Json<Vec<CampaignSummary>>, Problem> {
-    let mut summaries = state.records.campaigns().await?;
+    let mut summaries = state.records.campaigns(state.today_from()).await?;
     let snapshot = state.handle.snapshot();
     for summary in &mut summaries {
         if let Some(view) = snapshot.campaigns.iter().find(|view| view.campaign == summary.key) {
@@ -220,7 +220,7 @@ pub async fn campaign(
     _user: Can<Anyone>,
     Named(key): Named<CampaignKey>,
 ) -> Result<Json<CampaignDetail>, Problem> {
-    let mut detail = state.records.campaign(&key).await?.ok_or_else(|| no_campaign(&key))?;
+    let mut detail = state.records.campaign(&key, state.today_from()).await?.ok_or_else(|| no_campaign(&key))?;
     let settings = state.settings();
     detail.profile = settings.engine.profiles.get(&detail.campaign.profile).cloned();
     if let Some(view) = state.handle.snapshot().campaigns.iter().find(|view| view.campaign == key) {

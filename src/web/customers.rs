@@ -121,5 +121,5 @@ fn mask(detail: &mut LeadDetail) {
 }
 
 fn not_at_hand() -> Problem {
-    Problem::new(Kind::Forbidden, "agents see the customer of the call at hand only")
+    Problem::new(Kind::NotAtHand, "agents see the customer of the call at hand only")
 }

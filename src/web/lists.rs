@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::access::{Can, Managers};
 use super::body::{Asked, Named};
-use super::campaigns::{LeadCounts, no_campaign};
-use super::problem::{ErrorItem, Kind, Problem};
+use super::campaigns::no_campaign;
+use super::problem::{Kind, Problem};
+use super::records::lists::{Incoming, rejected_path};
 use super::{WebState, upload};
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
@@ -19,19 +21,47 @@ use crate::model::time::Timestamp;
 /// Longest name of a list, in characters.
 const LIST_NAME_MAX: usize = 100;
 
-/// One list of a campaign.
+/// One list of a campaign, with what its import did.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ListView {
     /// Its id.
     pub id: ListId,
+    /// The import that made it.
+    pub import: ImportId,
     /// Its name.
     pub name: String,
+    /// How the import stands.
+    pub state: ImportState,
     /// Who brought it in.
     pub created_by: String,
     /// When.
     pub created_at: Timestamp,
-    /// Its leads.
-    pub leads: LeadCounts,
+    /// Rows in the file.
+    pub rows: u64,
+    /// Rows that became leads.
+    pub accepted: u64,
+    /// Rows whose number was there already.
+    pub duplicate: u64,
+    /// Rows whose number must not be dialled.
+    pub suppressed: u64,
+    /// Rows that cannot be used.
+    pub invalid: u64,
+    /// Where the file of rejected rows is, as long as it is kept.
+    pub rejected_file: Option<String>,
+}
+
+/// How an import stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportState {
+    /// Under way, or killed on its way.
+    Running,
+    /// At its end.
+    Done,
+    /// Broken off; what was brought in before stays.
+    Failed,
+    /// Taken back.
+    Undone,
 }
 
 /// How a file is to be read.
@@ -39,7 +69,7 @@ pub struct ListView {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ImportQuery {
-    /// Name of the list; rows are added to a list of that name if the campaign has one.
+    /// Name of the new list.
     pub name: String,
     /// Region of numbers without a country code, as two letters (`CN`, `US`, `GB`).
     pub region: Option<String>,
@@ -66,10 +96,12 @@ pub struct ImportReport {
     pub suppressed: u64,
     /// Rows that cannot be used.
     pub invalid: u64,
+    /// Among the accepted, rows without a time zone: they are never dialled.
+    pub without_zone: u64,
+    /// Rejected rows by the code of what is wrong with them.
+    pub rejected: BTreeMap<String, u64>,
     /// Where the file of rejected rows is; `null` when none was rejected.
     pub rejected_file: Option<String>,
-    /// The first rejected rows with what is wrong.
-    pub errors: Vec<ErrorItem>,
 }
 
 /// Lists of a campaign, latest first.
@@ -83,7 +115,7 @@ pub async fn lists(
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
-    state.records.lists(&key).await.map(Json)
+    state.records.lists(&key, &state.settings().data_dir).await.map(Json)
 }
 
 /// Bring a CSV file in (UTF-8 with a header, as the body). Answered when the leads are durable.
@@ -110,8 +142,20 @@ pub async fn import_list(
     let _turn = state.uploads.try_acquire().map_err(|_| {
         Problem::new(Kind::Overloaded, "other files are being brought in; try again when they are done").retry_after(10)
     })?;
-    let file = upload::receive(&state, body).await?;
-    let report = state.records.import(&key, &query, &file, &user.login, state.now().timestamp).await?;
+    let region = state.region(query.region.as_deref())?;
+    let run = ImportId(state.mint(state.now().timestamp));
+    let file = upload::receive(&state, run, &query.name, body).await?;
+    let incoming = Incoming {
+        campaign: key.clone(),
+        name: query.name.trim().to_owned(),
+        region,
+        dry_run: query.dry_run.unwrap_or(false),
+        run,
+        data_dir: state.settings().data_dir.clone(),
+        by: user.login.clone(),
+        at: state.now().timestamp,
+    };
+    let report = state.records.import(incoming, file).await?;
     if report.accepted > 0 && !report.dry_run {
         // The leads are durable: an engine that cannot hear of it now asks again by itself.
         if let Err(error) = state.handle.leads_changed(key) {
@@ -129,7 +173,7 @@ pub async fn rejected_rows(
     _user: Can<Managers>,
     Named(id): Named<ImportId>,
 ) -> Result<Response, Problem> {
-    let path = state.records.rejected_file(id).ok_or_else(|| no_import(id))?;
+    let path = rejected_path(&state.settings().data_dir, id);
     let body = upload::send_file(&path).await?.ok_or_else(|| no_import(id))?;
     let disposition = format!("attachment; filename=\"{id}-rejected.csv\"");
     let headers =

@@ -10,7 +10,7 @@ use super::access::{self, Account, Anyone, Can, Role};
 use super::body::Sent;
 use super::frame::Client;
 use super::problem::{Kind, Problem};
-use super::{WebState, password};
+use super::WebState;
 use crate::model::agent::Device;
 use crate::model::id::UserId;
 use crate::model::name::GroupName;
@@ -73,7 +73,7 @@ impl From<Account> for Me {
 pub struct MeChange {
     /// `en` or `zh-CN`.
     pub language: Option<String>,
-    /// A new password. All other sessions of the user end.
+    /// A new password. All sessions of the user end.
     pub password: Option<PasswordChange>,
 }
 
@@ -133,30 +133,30 @@ pub async fn me(user: Can<Anyone>) -> Json<Me> {
     Json(user.0.account.into())
 }
 
-/// Change one's own language or password.
+/// Change one's own language or password. With a new password all sessions end, and the answer's cookie opens a fresh
+/// one; programs log in again.
 #[utoipa::path(patch, path = "/me", tag = "account", request_body = MeChange,
     security(("session" = ["manager", "agent", "marketing", "operator"])), responses((status = 200, body = Me)))]
 pub async fn change_me(
     State(state): State<WebState>,
     user: Can<Anyone>,
+    client: Client,
     Sent(change): Sent<MeChange>,
-) -> Result<Json<Me>, Problem> {
+) -> Result<Response, Problem> {
     let now = state.now().timestamp;
     let mut account = user.0.account.clone();
-    if let Some(new) = &change.password {
-        state.throttle.admit_account(&state, &account.login)?;
-        password::check(&new.new, &account.login, "/password/new")?;
-        let right = state.records.password_is(&account.login, new.old.clone()).await?;
-        if !right {
-            return Err(Problem::field("/password/old", "bad_credentials", "this is not your password"));
-        }
-        state.records.set_password(&account.login, account.id, new.new.clone(), Some(user.0.session), now).await?;
-    }
     if let Some(language) = change.language {
         account.language = known_language(&language, "/language")?;
-        state.records.set_language(&account.login, account.id, &account.language, now).await?;
+        state.records.set_language(&account, &account.language, now).await?;
     }
-    Ok(Json(account.into()))
+    let Some(new) = change.password else { return Ok(Json(Me::from(account)).into_response()) };
+    state.throttle.admit_account(&state, &account.login)?;
+    if !state.records.password_is(&account.login, &new.old).await? {
+        return Err(Problem::field("/password/old", "bad_credentials", "this is not your password"));
+    }
+    let token = state.records.replace_password(&account, &new.new, &client.agent, now).await?;
+    let cookie = access::cookie(&state, &token);
+    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(Me::from(account))).into_response())
 }
 
 /// A language the pages are written in.

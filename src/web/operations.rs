@@ -86,8 +86,8 @@ pub async fn openapi_file(State(state): State<WebState>) -> ([(axum::http::Heade
 async fn problems(state: &WebState) -> Vec<HealthProblem> {
     let mut problems = Vec::new();
     let mut say = |code: &str, detail: String| problems.push(HealthProblem { code: code.to_owned(), detail });
-    if state.records.ping().await.is_err() {
-        say("store_down", "storage does not answer".to_owned());
+    if let Some(trouble) = state.records.trouble().await {
+        say("store_down", trouble.to_owned());
     }
     let now = state.now().timestamp;
     let snapshot = state.handle.snapshot();

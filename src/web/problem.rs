@@ -29,6 +29,9 @@ pub struct ErrorItem {
     /// Column in the line, in characters from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
+    /// The key in the file, with its tables, such as `retry.busy.after_s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// What was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -101,6 +104,8 @@ kinds! {
     BadCredentials = "bad_credentials", UNAUTHORIZED, "Wrong login or password", "登录名或密码错误";
     /// The role may not do this.
     Forbidden = "forbidden", FORBIDDEN, "Not allowed", "没有权限";
+    /// An agent asks about a customer who is not on the line.
+    NotAtHand = "not_at_hand", FORBIDDEN, "Not the call at hand", "不是当前通话的客户";
     /// The request came from another site.
     CrossSite = "cross_site", FORBIDDEN, "Request from another site", "跨站请求被拒绝";
     /// Too many tries.

@@ -1,83 +1,78 @@
-//! What the pages read and write in the store, in the shapes of the API.
+//! What the API reads and writes in the store, in the shapes of the API: the one place that knows both.
 
-use super::access::{Account, Role, SignedIn};
-use super::campaigns::{AttemptPage, CampaignApplied, CampaignDetail, CampaignSummary};
-use super::consents::{ConsentRequest, ConsentView, RevokeRequest};
-use super::customers::{Customer, LeadDetail};
-use super::lists::{ImportQuery, ImportReport, ListView};
+mod customers;
+mod ledgers;
+pub(super) mod lists;
+mod people;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{Kind, Problem};
-use super::suppressions::{SuppressionRequest, SuppressionView};
-use super::upload::Received;
-use super::users::{NewUser, UserChange, UserView};
+use crate::engine::event::DayCounts;
 use crate::model::attempt::GateChange;
-use crate::model::campaign::Campaign;
+use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
-use crate::model::id::{ConsentId, ImportId, LeadId, SessionId, SuppressionId, UserId};
 use crate::model::name::{CampaignKey, GroupName};
-use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
+use crate::store::{self, AttemptTotals, Store, StoreError};
 
-/// Stand-in until storage is there.
-pub struct Store;
+/// How far back gate changes are read: more than any chart of the wallboard shows.
+const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
 
 /// The store behind the API.
 pub(super) struct Records {
-    _store: Store,
+    store: Store,
 }
 
-fn none<T>() -> Result<T, Problem> {
-    Err(Problem::new(Kind::Unavailable, "storage is not there yet"))
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        match &error {
+            StoreError::AlreadyExists { .. } => Problem::new(Kind::Conflict, error.to_string()),
+            StoreError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
+            StoreError::Unfit { what, .. } => {
+                let pointer = match what.split_whitespace().next() {
+                    Some("password") => "/password",
+                    Some("login") => "/login",
+                    _ => "",
+                };
+                Problem::field(pointer, "unfit", error.to_string())
+            }
+            StoreError::Unreadable { .. } | StoreError::Statement { .. } => Problem::internal("the store", error),
+            StoreError::Down(_)
+            | StoreError::DiskFull { .. }
+            | StoreError::Busy { .. }
+            | StoreError::Unresolved
+            | StoreError::Journal { .. }
+            | StoreError::Closed
+            | StoreError::CannotOpen { .. }
+            | StoreError::NotADatabase { .. }
+            | StoreError::ForeignDatabase { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::ChangedMigration { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Damaged { .. } => Problem::unavailable("the store", error),
+        }
+    }
 }
 
-#[expect(clippy::unused_async, reason = "the store answers later")]
-#[expect(unused_variables, reason = "the store is not there yet")]
 impl Records {
     pub(super) fn new(store: Store) -> Records {
-        Records { _store: store }
+        Records { store }
     }
-    pub(super) async fn ping(&self) -> Result<(), Problem> {
-        none()
+
+    /// What keeps the store from taking writes or answering reads, in words.
+    pub(super) async fn trouble(&self) -> Option<&'static str> {
+        match &*self.store.health().borrow() {
+            store::Health::Up => {}
+            store::Health::DiskFull => return Some("the disk is full: results are kept aside, all else is refused"),
+            store::Health::Down(_) => return Some("storage takes no writes; the log says why"),
+        }
+        self.store.schema_version().await.is_err().then_some("storage does not answer")
     }
-    pub(super) async fn session(&self, token: &str, now: Timestamp) -> Result<Option<SignedIn>, Problem> {
-        none()
-    }
-    pub(super) async fn session_is_valid(&self, signed_in: &SignedIn, now: Timestamp) -> Result<bool, Problem> {
-        none()
-    }
-    pub(super) async fn log_in(
-        &self,
-        login: &str,
-        password: &str,
-        client: &str,
-        now: Timestamp,
-    ) -> Result<Option<(Account, String)>, Problem> {
-        none()
-    }
-    pub(super) async fn end_session(&self, session: SessionId, now: Timestamp) -> Result<(), Problem> {
-        none()
-    }
-    pub(super) async fn password_is(&self, login: &str, password: String) -> Result<bool, Problem> {
-        none()
-    }
-    pub(super) async fn set_password(
-        &self,
-        login: &str,
-        id: UserId,
-        password: String,
-        keep: Option<SessionId>,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        none()
-    }
-    pub(super) async fn set_language(
-        &self,
-        by: &str,
-        id: UserId,
-        language: &str,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        none()
-    }
+
     pub(super) async fn audit(
         &self,
         who: &str,
@@ -86,23 +81,83 @@ impl Records {
         detail: &str,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        none()
+        Ok(self.store.audit(who, what, object, detail, now).await?)
     }
-    pub(super) async fn gate_changes(&self, group: Option<GroupName>, limit: u32) -> Result<Vec<GateChange>, Problem> {
-        none()
+
+    /// Gate changes of these groups, latest first.
+    pub(super) async fn gate_changes(
+        &self,
+        groups: &[GroupName],
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<GateChange>, Problem> {
+        let mut changes = Vec::new();
+        for group in groups {
+            let after_now = now + Duration::from_millis(1);
+            changes.extend(self.store.gate_changes(group, now - GATE_CHANGES_BACK, after_now).await?);
+        }
+        changes.sort_by(|one, other| other.at.cmp(&one.at));
+        changes.truncate(limit as usize);
+        Ok(changes)
     }
-    pub(super) async fn campaigns(&self) -> Result<Vec<CampaignSummary>, Problem> {
-        none()
+
+    pub(super) async fn campaigns(&self, today_from: Timestamp) -> Result<Vec<CampaignSummary>, Problem> {
+        let rows = self.store.campaigns().await?;
+        let mut summaries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let totals = self.store.campaign_totals(&row.campaign.key, today_from).await?;
+            summaries.push(CampaignSummary {
+                key: row.campaign.key.clone(),
+                title: row.campaign.title.clone(),
+                state: row.state,
+                group: row.campaign.group.clone(),
+                revision: row.revision,
+                leads: totals.leads.into(),
+                today: day_counts(&totals.today),
+                view: None,
+            });
+        }
+        Ok(summaries)
     }
-    pub(super) async fn campaign(&self, key: &CampaignKey) -> Result<Option<CampaignDetail>, Problem> {
-        none()
+
+    pub(super) async fn campaign(
+        &self,
+        key: &CampaignKey,
+        today_from: Timestamp,
+    ) -> Result<Option<CampaignDetail>, Problem> {
+        let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
+        let revisions = self.store.revisions(key).await?;
+        let totals = self.store.campaign_totals(key, today_from).await?;
+        let text = revisions.iter().find(|revision| revision.revision == row.revision);
+        let by_disposition: BTreeMap<String, u64> = totals
+            .total
+            .by_disposition
+            .iter()
+            .map(|(disposition, count)| (disposition.as_str().to_owned(), *count))
+            .collect();
+        Ok(Some(CampaignDetail {
+            text: text.map(|revision| revision.text.clone()).unwrap_or_default(),
+            campaign: row.campaign,
+            state: row.state,
+            revision: row.revision,
+            revisions: revisions
+                .into_iter()
+                .map(|one| RevisionView { revision: one.revision, by: one.applied_by, at: one.applied_at, why: one.why })
+                .collect(),
+            leads: totals.leads.into(),
+            totals: by_disposition,
+            profile: None,
+        }))
     }
+
     pub(super) async fn campaign_definition(&self, key: &CampaignKey) -> Result<Option<Campaign>, Problem> {
-        none()
+        Ok(self.store.campaign(key).await?.map(|row| row.campaign))
     }
+
     pub(super) async fn campaign_exists(&self, key: &CampaignKey) -> Result<bool, Problem> {
-        none()
+        Ok(self.store.campaign(key).await?.is_some())
     }
+
     pub(super) async fn apply_campaign(
         &self,
         campaign: &Campaign,
@@ -111,105 +166,35 @@ impl Records {
         why: &str,
         now: Timestamp,
     ) -> Result<CampaignApplied, Problem> {
-        none()
+        let key = campaign.key.clone();
+        let before = self.store.campaign(&key).await?.map(|row| row.revision);
+        let revision = self.store.apply_campaign(campaign.clone(), text, by, why, now).await?;
+        // Applying makes an ended campaign ready again, so the state is read afterwards.
+        let state = self.store.campaign(&key).await?.map_or(CampaignState::Ready, |row| row.state);
+        Ok(CampaignApplied { key, revision, changed: before != Some(revision), state })
     }
-    pub(super) async fn attempts(
-        &self,
-        key: &CampaignKey,
-        cursor: Option<&str>,
-        limit: u32,
-        disposition: Option<Disposition>,
-    ) -> Result<AttemptPage, Problem> {
-        none()
+}
+
+impl From<store::LeadCounts> for LeadCounts {
+    fn from(counts: store::LeadCounts) -> LeadCounts {
+        let store::LeadCounts { open, dialling, callback, done, given_up } = counts;
+        LeadCounts { open, dialling, callback, done, given_up }
     }
-    pub(super) async fn lists(&self, key: &CampaignKey) -> Result<Vec<ListView>, Problem> {
-        none()
-    }
-    pub(super) async fn import(
-        &self,
-        key: &CampaignKey,
-        query: &ImportQuery,
-        file: &Received,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<ImportReport, Problem> {
-        none()
-    }
-    pub(super) fn rejected_file(&self, id: ImportId) -> Option<std::path::PathBuf> {
-        None
-    }
-    pub(super) async fn suppressions(&self, number: &PhoneNumber) -> Result<Vec<SuppressionView>, Problem> {
-        none()
-    }
-    pub(super) async fn suppress(
-        &self,
-        number: &PhoneNumber,
-        request: &SuppressionRequest,
-        role: Role,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<SuppressionView, Problem> {
-        none()
-    }
-    pub(super) async fn lift_suppression(
-        &self,
-        id: SuppressionId,
-        by: &str,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<bool, Problem> {
-        none()
-    }
-    pub(super) async fn consents(&self, number: &PhoneNumber) -> Result<Vec<ConsentView>, Problem> {
-        none()
-    }
-    pub(super) async fn consent(
-        &self,
-        number: &PhoneNumber,
-        request: &ConsentRequest,
-        at: Timestamp,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<ConsentView, Problem> {
-        none()
-    }
-    pub(super) async fn revoke_consent(
-        &self,
-        id: ConsentId,
-        request: &RevokeRequest,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<Option<ConsentView>, Problem> {
-        none()
-    }
-    pub(super) async fn users(&self) -> Result<Vec<UserView>, Problem> {
-        none()
-    }
-    pub(super) async fn user(&self, id: UserId) -> Result<Option<UserView>, Problem> {
-        none()
-    }
-    pub(super) async fn add_user(
-        &self,
-        new: NewUser,
-        language: String,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<Option<UserView>, Problem> {
-        none()
-    }
-    pub(super) async fn change_user(
-        &self,
-        there: UserView,
-        change: UserChange,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<UserView, Problem> {
-        none()
-    }
-    pub(super) async fn lead(&self, id: LeadId) -> Result<Option<LeadDetail>, Problem> {
-        none()
-    }
-    pub(super) async fn customer(&self, number: &PhoneNumber) -> Result<Customer, Problem> {
-        none()
+}
+
+/// Counts of a day from the store, for a campaign that the engine does not have.
+fn day_counts(totals: &AttemptTotals) -> DayCounts {
+    let of = |dispositions: &[Disposition]| -> u64 {
+        dispositions.iter().filter_map(|one| totals.by_disposition.get(one)).sum()
+    };
+    let machines = of(&[Disposition::Machine]);
+    DayCounts {
+        dialled: totals.attempts,
+        answered: totals.answered.saturating_sub(machines),
+        connected: totals.connected,
+        abandoned: totals.abandoned,
+        hung_up: totals.answered.saturating_sub(machines + totals.connected + totals.abandoned),
+        machines,
+        accepted: of(&[Disposition::Accepted]),
     }
 }

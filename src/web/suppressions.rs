@@ -113,7 +113,7 @@ pub async fn suppress(
         return Err(no_campaign(key));
     }
     if user.role == Role::Agent && !state.is_at_hand(user.id, &number) {
-        return Err(Problem::new(Kind::Forbidden, "agents suppress the number of the call at hand only"));
+        return Err(Problem::new(Kind::NotAtHand, "agents suppress the number of the call at hand only"));
     }
     let now = state.now().timestamp;
     let entry = state.records.suppress(&number, &request, user.role, &user.login, now).await?;

@@ -16,12 +16,15 @@ use crate::model::id::ImportId;
 
 /// A sender that sends nothing for this long is given up.
 const PIECE_MAX: Duration = Duration::from_secs(30);
+/// Characters of a list's name in the name of its file: file systems take 255 bytes.
+const NAME_CHARS_MAX: usize = 60;
 /// Bytes read from a file at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// A received file. It is deleted when this is dropped.
+/// A received file in a directory of its own. Both are deleted when this is dropped.
 #[derive(Debug)]
 pub(super) struct Received {
+    directory: PathBuf,
     path: PathBuf,
 }
 
@@ -34,23 +37,21 @@ impl Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
+        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
             tracing::warn!(%error, "a received file could not be deleted");
         }
     }
 }
 
-/// Writes a request's body to a file of the data directory, up to the configured size.
-pub(super) async fn receive(state: &WebState, mut body: Body) -> Result<Received, Problem> {
+/// Writes a request's body to a file of the data directory, up to the configured size. The file is called like the
+/// list, because the store keeps that name with the import.
+pub(super) async fn receive(state: &WebState, run: ImportId, list: &str, mut body: Body) -> Result<Received, Problem> {
     let settings = state.settings();
-    let directory = settings.data_dir.join("uploads");
+    let directory = settings.data_dir.join("uploads").join(run.to_string());
     let failed = |error: std::io::Error| Problem::internal("receiving a file", error);
     tokio::fs::create_dir_all(&directory).await.map_err(failed)?;
-    // The name is ours: nothing a sender says becomes part of a path.
-    let id = ImportId(state.mint(state.now().timestamp));
-    let path = directory.join(format!("{id}.csv"));
-    let mut file = File::create_new(&path).await.map_err(failed)?;
-    let received = Received { path };
+    let received = Received { path: directory.join(file_name(list)), directory };
+    let mut file = File::create_new(received.path()).await.map_err(failed)?;
     let mut bytes = 0_u64;
     while let Some(piece) = next_piece(&mut body).await? {
         bytes += piece.len() as u64;
@@ -62,6 +63,13 @@ pub(super) async fn receive(state: &WebState, mut body: Body) -> Result<Received
     }
     file.flush().await.map_err(failed)?;
     Ok(received)
+}
+
+/// Letters, digits, spaces and hyphens of a name; nothing else a sender says becomes part of a path.
+fn file_name(list: &str) -> String {
+    let fits = |c: char| if c.is_alphanumeric() || matches!(c, ' ' | '-') { c } else { '_' };
+    let name: String = list.trim().chars().take(NAME_CHARS_MAX).map(fits).collect();
+    format!("{name}.csv")
 }
 
 async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, Problem> {
@@ -105,4 +113,18 @@ pub(super) async fn send_file(path: &Path) -> Result<Option<Body>, Problem> {
         }
     });
     Ok(Some(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn no_name_leaves_its_directory_or_hides() {
+        assert_eq!(file_name("春季 list-1"), "春季 list-1.csv");
+        for (bad, safe) in [("../../etc/passwd", "______etc_passwd.csv"), (".", "_.csv"), ("a\0/b", "a__b.csv"), ("", ".csv")] {
+            assert_eq!(file_name(bad), safe);
+        }
+        assert!(file_name(&"长".repeat(300)).len() <= 255);
+    }
 }

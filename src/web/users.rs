@@ -9,13 +9,13 @@ use super::access::{Can, Role, Steerers};
 use super::body::{Named, Sent};
 use super::login::known_language;
 use super::problem::{Kind, Problem};
-use super::{WebState, password};
+use super::WebState;
 use crate::model::agent::Device;
 use crate::model::id::UserId;
 use crate::model::name::GroupName;
 use crate::model::time::Timestamp;
 
-/// Longest login and name, in characters.
+/// Longest name, in characters.
 const NAME_MAX: usize = 100;
 
 /// One user.
@@ -105,16 +105,12 @@ pub async fn add_user(
     Sent(new): Sent<NewUser>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
     may_set(&user, new.role)?;
-    check_login(&new.login)?;
     check_name(&new.name)?;
-    password::check(&new.password, &new.login, "/password")?;
     let language = known_language(new.language.as_deref().unwrap_or("en"), "/language")?;
     check_groups(&state, &new.groups)?;
     check_device(&state, new.device.as_ref())?;
     let now = state.now().timestamp;
-    let Some(view) = state.records.add_user(new, language, &user.login, now).await? else {
-        return Err(Problem::new(Kind::Conflict, "another user has this login"));
-    };
+    let view = state.records.add_user(new, language, &user.login, now).await?;
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -138,9 +134,6 @@ pub async fn change_user(
     if let Some(name) = &change.name {
         check_name(name)?;
     }
-    if let Some(text) = &change.password {
-        password::check(text, &there.login, "/password")?;
-    }
     if let Some(language) = &change.language {
         known_language(language, "/language")?;
     }
@@ -156,16 +149,6 @@ pub async fn change_user(
 fn may_set(user: &Can<Steerers>, role: Role) -> Result<(), Problem> {
     if user.role == Role::Manager && role == Role::Operator {
         return Err(Problem::new(Kind::Forbidden, "only operators add or change operators"));
-    }
-    Ok(())
-}
-
-fn check_login(login: &str) -> Result<(), Problem> {
-    let length = login.chars().count();
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
-    if length == 0 || length > NAME_MAX || !login.chars().all(fits) {
-        let detail = format!("a login has 1 to {NAME_MAX} letters, digits or . - _ @");
-        return Err(Problem::field("/login", "bad_field", detail));
     }
     Ok(())
 }
