@@ -142,6 +142,7 @@ pub struct Site {
     desks: desks::Desks,
     uploads: Semaphore,
     streams: Arc<Semaphore>,
+    last_event: live::LastEvent,
     closing: watch::Sender<bool>,
     openapi: String,
 }
@@ -169,6 +170,7 @@ impl WebState {
             desks: desks::Desks::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            last_event: live::LastEvent::default(),
             closing: watch::Sender::new(false),
             openapi,
         }))
@@ -235,7 +237,9 @@ impl Site {
         match dialable::read(text, region) {
             Ok(read) => Ok(read.number),
             // A ledger also takes numbers that are never dialled, once they are spelled in full.
-            Err(error) => PhoneNumber::from_e164(text).map_err(|_| Problem::field(pointer, error.code(), error.to_string())),
+            Err(error) => {
+                PhoneNumber::from_e164(text).map_err(|_| Problem::field(pointer, error.code(), error.to_string()))
+            }
         }
     }
 

@@ -53,11 +53,11 @@ pub struct GateQuery {
     pub limit: Option<u32>,
 }
 
-/// The board as it is now.
+/// The board as it is now. It does not tell the numbers of the customers on the line.
 #[utoipa::path(get, path = "/board", tag = "board", security(("session" = ["manager", "marketing", "operator"])),
     responses((status = 200, body = Board)))]
 pub async fn board(State(state): State<WebState>, _user: Can<Watchers>) -> Json<Board> {
-    let snapshot = Snapshot::clone(&state.handle.snapshot());
+    let snapshot = live::for_the_wall(&state.handle.snapshot());
     let history_from = state.handle.history(Timestamp::from_millis(i64::MIN)).first().map(|sample| sample.at);
     Json(Board { snapshot, history_from })
 }

@@ -124,9 +124,10 @@ pub async fn record_consent(
     if request.expires_at.is_some_and(|end| end <= at) {
         return Err(Problem::field("/expires_at", "out_of_range", "it must end after it was given"));
     }
-    let purpose = request.purpose.parse().map_err(|_| {
-        Problem::field("/purpose", "bad_field", "expected a campaign's name, or `*` for everything")
-    })?;
+    let purpose = request
+        .purpose
+        .parse()
+        .map_err(|_| Problem::field("/purpose", "bad_field", "expected a campaign's name, or `*` for everything"))?;
     let entry = state.records.consent(&number, &request, purpose, at, &user.login, now).await?;
     state.audit(&user, "consent_recorded", &entry.id.to_string(), &request.purpose).await;
     Ok((StatusCode::CREATED, Json(entry)))

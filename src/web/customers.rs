@@ -111,13 +111,16 @@ pub async fn customer(
     state.records.customer(&number).await.map(Json)
 }
 
-/// Marketing works with figures, not with people: no number, name, further columns or free text.
+/// Marketing works with figures, not with people: no number, name, further columns, answers or free text.
 fn mask(detail: &mut LeadDetail) {
     detail.number.mask();
     detail.name = detail.name.chars().take(1).chain("***".chars()).collect();
     detail.extra.clear();
     detail.attempts.iter_mut().for_each(AttemptView::mask);
-    detail.results.iter_mut().for_each(|result| result.note.clear());
+    for result in &mut detail.results {
+        result.note.clear();
+        result.answers.clear();
+    }
 }
 
 fn not_at_hand() -> Problem {

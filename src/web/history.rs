@@ -17,11 +17,6 @@ use crate::model::time::Timestamp;
 pub struct ShownNumber(String);
 
 impl ShownNumber {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Masks it; a number that is masked already stays as it is.
     pub fn mask(&mut self) {
         if let Ok(number) = PhoneNumber::from_e164(&self.0) {

@@ -1,7 +1,7 @@
 //! Bodies that are written while they are sent: the board's events, and files.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(super) struct Written(mpsc::Receiver<Result<Bytes, std::io::Error>>);
 
 impl Written {
     /// The body, and where its pieces go in. The body ends when the sender is dropped.
-    pub(super) fn new() -> (mpsc::Sender<Result<Bytes, std::io::Error>>, Body) {
+    pub(super) fn channel() -> (mpsc::Sender<Result<Bytes, std::io::Error>>, Body) {
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         (sender, Body::new(Written(receiver)))
     }
@@ -56,7 +56,7 @@ pub(super) fn board_events(state: &WebState, signed_in: &SignedIn) -> Result<Res
         .clone()
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Overloaded, "too many desks and boards are connected").retry_after(5))?;
-    let (pieces, body) = Written::new();
+    let (pieces, body) = Written::channel();
     let (state, signed_in) = (state.clone(), signed_in.clone());
     tokio::spawn(async move {
         write_board(&state, &signed_in, pieces).await;
@@ -94,7 +94,7 @@ async fn write_board(state: &WebState, signed_in: &SignedIn, pieces: mpsc::Sende
                 return;
             }
             _ = heartbeat.tick() => Bytes::from_static(b": \n\n"),
-            picture = next_picture(&mut pictures, not_before) => {
+            picture = next_picture(state, &mut pictures, not_before) => {
                 let Some(piece) = picture else { return };
                 not_before = Instant::now() + PICTURE_EVERY;
                 piece
@@ -112,11 +112,38 @@ pub(super) async fn raised(flag: &mut watch::Receiver<bool>) {
 }
 
 /// The latest picture as an event, when there is a new one and it is time.
-async fn next_picture(pictures: &mut watch::Receiver<Arc<Snapshot>>, not_before: Instant) -> Option<Bytes> {
+async fn next_picture(state: &WebState, pictures: &mut watch::Receiver<Arc<Snapshot>>, not_before: Instant) -> Option<Bytes> {
     // Waiting first, so that what changes meanwhile is in the picture; cancelling loses nothing.
     sleep_until(not_before).await;
     pictures.changed().await.ok()?;
     let picture = pictures.borrow_and_update().clone();
-    let json = serde_json::to_string(&*picture).ok()?;
-    Some(Bytes::from(format!("event: snapshot\nid: {}\ndata: {json}\n\n", picture.at.as_millis())))
+    state.last_event.of(picture)
+}
+
+/// The event of the latest picture, written once for all readers.
+#[derive(Default)]
+pub(super) struct LastEvent(Mutex<Option<(Arc<Snapshot>, Bytes)>>);
+
+impl LastEvent {
+    fn of(&self, picture: Arc<Snapshot>) -> Option<Bytes> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((written, event)) = last.as_ref()
+            && Arc::ptr_eq(written, &picture)
+        {
+            return Some(event.clone());
+        }
+        let json = serde_json::to_string(&for_the_wall(&picture)).ok()?;
+        let event = Bytes::from(format!("event: snapshot\nid: {}\ndata: {json}\n\n", picture.at.as_millis()));
+        *last = Some((picture, event.clone()));
+        Some(event)
+    }
+}
+
+/// A picture as it may hang on a wall: without the numbers of the customers on the line.
+pub(super) fn for_the_wall(picture: &Snapshot) -> Snapshot {
+    let mut picture = picture.clone();
+    for call in picture.agents.iter_mut().filter_map(|agent| agent.call.as_mut()) {
+        call.number = None;
+    }
+    picture
 }

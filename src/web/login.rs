@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::WebState;
 use super::access::{self, Account, Anyone, Can, Role};
 use super::body::Sent;
 use super::frame::Client;
 use super::problem::{Kind, Problem};
-use super::WebState;
 use crate::model::agent::Device;
 use crate::model::id::UserId;
 use crate::model::name::GroupName;

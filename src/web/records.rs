@@ -96,7 +96,7 @@ impl Records {
             let after_now = now + Duration::from_millis(1);
             changes.extend(self.store.gate_changes(group, now - GATE_CHANGES_BACK, after_now).await?);
         }
-        changes.sort_by(|one, other| other.at.cmp(&one.at));
+        changes.sort_by_key(|change: &GateChange| std::cmp::Reverse(change.at));
         changes.truncate(limit as usize);
         Ok(changes)
     }
@@ -142,7 +142,12 @@ impl Records {
             revision: row.revision,
             revisions: revisions
                 .into_iter()
-                .map(|one| RevisionView { revision: one.revision, by: one.applied_by, at: one.applied_at, why: one.why })
+                .map(|one| RevisionView {
+                    revision: one.revision,
+                    by: one.applied_by,
+                    at: one.applied_at,
+                    why: one.why,
+                })
                 .collect(),
             leads: totals.leads.into(),
             totals: by_disposition,

@@ -24,8 +24,8 @@ use super::live::raised;
 
 /// Connections at once. Browsers open up to six each; a floor of 500 agents fits.
 const CONNECTIONS_MAX: usize = 4096;
-/// A sender of slow headers is dropped.
-const HEADERS_MAX: Duration = Duration::from_secs(10);
+/// A sender of slow headers is dropped, and a connection that is kept without being used.
+const HEADERS_MAX: Duration = Duration::from_secs(30);
 /// A slow TLS handshake is dropped.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Answers that are under way at the shutdown get this long.

@@ -140,7 +140,7 @@ struct Tick(u64);
 impl Add<Nanos> for Tick {
     type Output = Tick;
     fn add(self, span: Nanos) -> Tick {
-        Tick(self.0.saturating_add(span.as_u64() / 1000))
+        Tick(self.0.saturating_add(micros(span)))
     }
 }
 
@@ -150,8 +150,12 @@ impl Reference for Tick {
     }
 
     fn saturating_sub(&self, span: Nanos) -> Tick {
-        Tick(self.0.saturating_sub(span.as_u64() / 1000))
+        Tick(self.0.saturating_sub(micros(span)))
     }
+}
+
+fn micros(span: Nanos) -> u64 {
+    span.as_u64() / 1000
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ pub(super) async fn send_file(path: &Path) -> Result<Option<Body>, Problem> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Problem::internal("opening a file", error)),
     };
-    let (pieces, body) = Written::new();
+    let (pieces, body) = Written::channel();
     tokio::spawn(async move {
         let mut buffer = vec![0; READ_BYTES];
         loop {
@@ -122,7 +122,9 @@ mod tests {
     #[test]
     fn no_name_leaves_its_directory_or_hides() {
         assert_eq!(file_name("春季 list-1"), "春季 list-1.csv");
-        for (bad, safe) in [("../../etc/passwd", "______etc_passwd.csv"), (".", "_.csv"), ("a\0/b", "a__b.csv"), ("", ".csv")] {
+        for (bad, safe) in
+            [("../../etc/passwd", "______etc_passwd.csv"), (".", "_.csv"), ("a\0/b", "a__b.csv"), ("", ".csv")]
+        {
             assert_eq!(file_name(bad), safe);
         }
         assert!(file_name(&"长".repeat(300)).len() <= 255);

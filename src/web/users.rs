@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::WebState;
 use super::access::{Can, Role, Steerers};
 use super::body::{Named, Sent};
 use super::login::known_language;
 use super::problem::{Kind, Problem};
-use super::WebState;
 use crate::model::agent::Device;
 use crate::model::id::UserId;
 use crate::model::name::GroupName;

@@ -67,7 +67,7 @@ impl Records {
             // The highest revision counts, and comes first.
             results.extend(self.store.results_of(call).await?.into_iter().next().map(ResultView::from));
         }
-        results.sort_by(|one: &ResultView, other| other.at.cmp(&one.at));
+        results.sort_by_key(|result: &ResultView| std::cmp::Reverse(result.at));
         let suppressions = self.store.suppressions_of(number).await?;
         let consents = self.store.consents_of(number).await?;
         Ok(Customer {

@@ -102,10 +102,9 @@ async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Res
 
 fn reader(region: Option<Region>) -> ReadNumber {
     Arc::new(move |text| match dialable::read(text, region) {
-        Ok(read) => Ok(store::Dialable {
-            number: read.number,
-            zones: read.zones.iter().map(ToString::to_string).collect(),
-        }),
+        Ok(read) => {
+            Ok(store::Dialable { number: read.number, zones: read.zones.iter().map(ToString::to_string).collect() })
+        }
         Err(why) => Err(Rejection { code: why.code(), message: why.to_string() }),
     })
 }

@@ -50,7 +50,8 @@ async fn an_unknown_login_and_a_wrong_password_are_answered_alike() {
     let rig = Rig::new().await;
     rig.add_user("mei", Role::Manager).await;
     let wrong = rig.send("POST", "/login", None, Some(json!({"login": "mei", "password": "wrong wrong wrong"}))).await;
-    let unknown = rig.send("POST", "/login", None, Some(json!({"login": "eve", "password": "wrong wrong wrong"}))).await;
+    let unknown =
+        rig.send("POST", "/login", None, Some(json!({"login": "eve", "password": "wrong wrong wrong"}))).await;
     let told = |answered: &super::rig::Answered| {
         let mut body = answered.json();
         body.as_object_mut().unwrap().remove("instance");
@@ -152,7 +153,11 @@ async fn a_request_from_another_sites_page_is_refused_before_anything_happens() 
         let mut request = request("POST", "/reload", Some(&token), None);
         request.headers_mut().insert(name, value.parse().unwrap());
         let answered = rig.answer(request).await;
-        assert_eq!((answered.status, answered.code().as_str()), (StatusCode::FORBIDDEN, "cross_site"), "{name}: {value}");
+        assert_eq!(
+            (answered.status, answered.code().as_str()),
+            (StatusCode::FORBIDDEN, "cross_site"),
+            "{name}: {value}"
+        );
     }
     let mut request = request("POST", "/reload", Some(&token), None);
     request.headers_mut().insert("sec-fetch-site", "same-origin".parse().unwrap());

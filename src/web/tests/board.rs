@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
-use super::rig::{Rig, request};
+use super::rig::{Rig, request, talking};
 use crate::engine::snapshot::{Snapshot, TrunkView};
 use crate::model::attempt::GateChange;
+use crate::model::id::UserId;
 use crate::model::time::Timestamp;
 use crate::web::access::Role;
 
@@ -58,6 +59,21 @@ async fn board_events_begin_with_the_latest_picture_and_skip_what_was_overtaken(
 }
 
 #[tokio::test]
+async fn the_board_does_not_tell_the_numbers_of_customers_on_the_line() {
+    let rig = Rig::new().await;
+    let token = rig.token(Role::Marketing).await;
+    let agent = talking(UserId(1), "+8613800138000", None);
+    rig.show(Snapshot { agents: vec![agent], ..picture(5, true) }).await;
+    let answered = rig.get("/board", &token).await;
+    assert_eq!(answered.json()["agents"][0]["state"], "talking");
+    let response = rig.router.clone().oneshot(request("GET", "/board/events", Some(&token), None)).await.unwrap();
+    let event = next_text(&mut response.into_body()).await;
+    for text in [&answered.text, &event] {
+        assert!(text.contains("talking") && !text.contains("13800138000"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn readiness_names_what_stands_in_the_way() {
     let rig = Rig::new().await;
     rig.show(picture(rig.now().as_millis(), true)).await;
@@ -93,7 +109,8 @@ async fn gate_changes_come_latest_first() {
     }
     let answered = rig.get("/board/gate-changes?group=blend&limit=2", &token).await;
     let body = answered.json();
-    let ages: Vec<_> = body.as_array().unwrap().iter().map(|c| rig.now().as_millis() - c["at"].as_i64().unwrap()).collect();
+    let ages: Vec<_> =
+        body.as_array().unwrap().iter().map(|c| rig.now().as_millis() - c["at"].as_i64().unwrap()).collect();
     assert_eq!(ages, [60_000, 120_000], "{answered:?}");
     assert_eq!(rig.get("/board/gate-changes?limit=0", &token).await.code(), "bad_query");
     assert_eq!(rig.get("/board/gate-changes?grup=blend", &token).await.code(), "bad_query");

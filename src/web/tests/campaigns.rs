@@ -45,7 +45,9 @@ async fn a_text_with_errors_is_refused_with_each_place_and_changes_nothing() {
         assert_eq!(error["file"], "family-plan.toml");
         assert!(error["line"].as_u64().unwrap() > 0 && error["column"].as_u64().unwrap() > 0);
     }
-    assert!(errors.iter().any(|error| error["code"] == "out_of_range" && error["detail"].as_str().unwrap().contains("600")));
+    assert!(
+        errors.iter().any(|error| error["code"] == "out_of_range" && error["detail"].as_str().unwrap().contains("600"))
+    );
     let checked = rig.send("POST", "/campaigns/check", Some(&token), Some(json!({"text": text}))).await;
     assert_eq!((checked.status, checked.json()["ok"].as_bool()), (StatusCode::OK, Some(false)));
     assert_eq!(checked.json()["errors"].as_array().unwrap().len(), errors.len());
@@ -59,7 +61,11 @@ async fn an_applied_campaign_reaches_the_engine_and_is_there_with_its_revisions(
     rig.apply_family_plan(&token).await;
     let again = json!({"text": FAMILY_PLAN, "why": "nothing new"});
     let same = rig.send("PUT", "/campaigns/family-plan", Some(&token), Some(again)).await;
-    assert_eq!((same.json()["changed"].as_bool(), same.json()["revision"].as_u64()), (Some(false), Some(1)), "{same:?}");
+    assert_eq!(
+        (same.json()["changed"].as_bool(), same.json()["revision"].as_u64()),
+        (Some(false), Some(1)),
+        "{same:?}"
+    );
     let text = FAMILY_PLAN.replacen("priority = 60", "priority = 61", 1);
     let changed = json!({"text": text, "why": "more weight"});
     let changed = rig.send("PUT", "/campaigns/family-plan", Some(&token), Some(changed)).await;
@@ -135,7 +141,11 @@ async fn a_dry_run_counts_and_keeps_nothing() {
     rig.apply_family_plan(&token).await;
     let csv = "phone,name\n13800138000,王\n";
     let answered = upload(&rig, &token, "name=spring&dry_run=true", csv).await;
-    assert_eq!((answered.json()["accepted"].as_u64(), answered.json()["dry_run"].as_bool()), (Some(1), Some(true)), "{answered:?}");
+    assert_eq!(
+        (answered.json()["accepted"].as_u64(), answered.json()["dry_run"].as_bool()),
+        (Some(1), Some(true)),
+        "{answered:?}"
+    );
     assert_eq!(rig.get("/campaigns/family-plan/lists", &token).await.json(), json!([]));
     assert!(rig.events.try_recv().is_err());
 }
@@ -149,7 +159,11 @@ async fn a_file_that_cannot_be_a_list_is_refused_as_a_whole() {
     let answered = upload(&rig, &token, "name=a", long).await;
     assert_eq!((answered.status, answered.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
     let answered = upload(&rig, &token, "name=a", "colour,size\nred,1\n").await;
-    assert_eq!((answered.status, answered.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"), "{answered:?}");
+    assert_eq!(
+        (answered.status, answered.code().as_str()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"),
+        "{answered:?}"
+    );
     let answered = upload(&rig, &token, "name=a&region=XX", "phone\n13800138000\n").await;
     assert_eq!(answered.status, StatusCode::UNPROCESSABLE_ENTITY, "{answered:?}");
     let answered = upload(&rig, &token, "name=", "phone\n13800138000\n").await;

@@ -15,7 +15,11 @@ async fn a_body_that_is_not_json_says_where() {
         let mut request = request("POST", "/campaigns/check", Some(&token), Some(json!(0)));
         *request.body_mut() = Body::from(text);
         let answered = rig.answer(request).await;
-        assert_eq!((answered.status, answered.code().as_str()), (StatusCode::BAD_REQUEST, "malformed_json"), "{text:?}");
+        assert_eq!(
+            (answered.status, answered.code().as_str()),
+            (StatusCode::BAD_REQUEST, "malformed_json"),
+            "{text:?}"
+        );
         assert!(answered.json()["detail"].as_str().unwrap().contains("column"), "{answered:?}");
     }
 }

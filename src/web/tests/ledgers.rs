@@ -77,7 +77,11 @@ async fn a_consent_is_evidence_and_its_revocation_is_a_further_entry() {
     let id = given.json()["id"].as_str().unwrap().to_owned();
     let path = format!("/consents/{id}/revoke");
     let revoked = rig.send("POST", &path, Some(&token), Some(json!({"channel": "call"}))).await;
-    assert_eq!((revoked.status, revoked.json()["kind"].as_str()), (StatusCode::CREATED, Some("revoked")), "{revoked:?}");
+    assert_eq!(
+        (revoked.status, revoked.json()["kind"].as_str()),
+        (StatusCode::CREATED, Some("revoked")),
+        "{revoked:?}"
+    );
     let entries = rig.get("/consents?number=%2B8613800138000", &token).await.json();
     assert_eq!(entries.as_array().unwrap().len(), 2, "{entries}");
     let missing = "/consents/con_0000000000001/revoke";

@@ -49,7 +49,16 @@ pub(super) async fn one_attempt(rig: &Rig, lead: LeadId) {
         tzdata: "2026b".to_owned(),
         number_of_attempt: 0,
     };
-    rig.store.set_campaign_state(&intent.campaign.clone(), crate::model::campaign::CampaignState::Running, "setup", "", rig.now()).await.unwrap();
+    rig.store
+        .set_campaign_state(
+            &intent.campaign.clone(),
+            crate::model::campaign::CampaignState::Running,
+            "setup",
+            "",
+            rig.now(),
+        )
+        .await
+        .unwrap();
     let outcome = rig.store.record_intent(intent, Box::new(|_| Ok(()))).await.unwrap();
     assert!(matches!(outcome, crate::store::IntentOutcome::Recorded), "{outcome:?}");
 }

@@ -181,7 +181,7 @@ impl Rig {
 /// A request below the API's base.
 pub(super) fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
     let mut builder = Request::builder()
-        .method(method.parse::<Method>().unwrap())
+        .method(method.to_uppercase().parse::<Method>().unwrap())
         .uri(format!("/api/v1{path}"))
         .header(header::HOST, "lull.example");
     if let Some(token) = token {

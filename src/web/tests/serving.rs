@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::rig::Rig;
 use crate::engine::event::Event;
 use crate::web::access::Role;
-use crate::web::{Listening, serve};
+use crate::web::{Certificate, Listening, serve};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -93,4 +93,42 @@ async fn a_socket_from_another_sites_page_is_not_opened() {
     stream.write_all(request.as_bytes()).await.unwrap();
     let text = read_until(&mut stream, "cross_site").await;
     assert!(text.starts_with("HTTP/1.1 403"), "{text}");
+}
+
+#[tokio::test]
+async fn https_with_a_certificate_made_for_the_lan() {
+    use rustls::pki_types::pem::PemObject as _;
+    let rig = Rig::new().await;
+    let data_dir = rig.directory.path().to_path_buf();
+    let made = Certificate::Made { data_dir: data_dir.clone(), names: vec!["lull.lan".into(), "127.0.0.1".into()] };
+    let tls = made.load(rig.now()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (shutdown, watched) = watch::channel(false);
+    let served = tokio::spawn(serve(Listening { listener, tls: Some(tls) }, rig.state.clone(), watched));
+
+    let certificate = rustls::pki_types::CertificateDer::from_pem_file(data_dir.join("https-certificate.pem")).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    let name = rustls::pki_types::ServerName::try_from("lull.lan").unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = timeout(PATIENCE, connector.connect(name, stream)).await.unwrap().unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: lull.lan\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    // A server may close without the closing alert of TLS; what was read before counts.
+    let _ = timeout(PATIENCE, stream.read_to_string(&mut text)).await.expect("no answer");
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+
+    // One who speaks plain HTTP to it does not keep the listener from others.
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    shutdown.send_replace(true);
+    timeout(PATIENCE, served).await.expect("the listener did not end").unwrap();
 }
