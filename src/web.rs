@@ -1,1 +1,402 @@
-//! Room: web.
+//! The HTTP side: API v1 with its OpenAPI description, sessions and roles, live updates, and the browser app.
+//!
+//! It decides nothing about calls: it asks the engine through [`Handle`] and reads what the store remembers. Read
+//! [`WebState`], [`access::Can`] and [`problem::Problem`] first; [`openapi`] is the contract with everybody outside.
+
+pub mod access;
+mod assets;
+mod board;
+mod body;
+mod campaigns;
+mod certificate;
+mod consents;
+mod customers;
+mod desk;
+mod desk_socket;
+mod desks;
+mod frame;
+mod groups;
+mod history;
+mod lists;
+mod live;
+mod login;
+mod operations;
+pub mod problem;
+mod records;
+mod serve;
+mod suppressions;
+mod throttle;
+mod upload;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde::Serialize;
+use tokio::sync::{Semaphore, watch};
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use certificate::{Certificate, CertificateError};
+pub use serve::{Listening, serve};
+
+use crate::model;
+use crate::model::agent::DeskCall;
+use crate::model::campaign::Campaign;
+use crate::model::campaign_file::{self, Known};
+use crate::model::dialable::{self, Region, UnknownRegion};
+use crate::model::document::Located;
+use crate::model::id::{Mint, UserId};
+use crate::model::phone::PhoneNumber;
+use crate::model::time::{Now, Timestamp};
+use crate::runtime::handle::Handle;
+use crate::store::Store;
+use problem::{ErrorItem, Kind, Problem};
+use records::Records;
+
+/// Where the API lives.
+pub const API_BASE: &str = "/api/v1";
+/// Files that are received at once: each is parsed on a thread of its own.
+const UPLOADS_MAX: usize = 2;
+/// Boards and desks that are connected at once. A floor of 500 agents with two tabs each, and walls.
+const STREAMS_MAX: usize = 2048;
+
+/// What the operator sets up for the HTTP side, and what it must know of the rest. Replaced as a whole at a reload.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// People reach the service by HTTPS, here or at a proxy: the session cookie is `__Host-lull` and `Secure`.
+    /// Without it the cookie is `lull`, fit for loopback only.
+    pub secure_cookie: bool,
+    /// Origins (`https://lull.example`) other than the service's own that may send requests.
+    pub trusted_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Uploaded and rejected files are kept below this directory.
+    pub data_dir: PathBuf,
+    /// Longest list that is received, in bytes.
+    pub upload_max_bytes: u64,
+    /// Region of numbers without a country code when a request names none.
+    pub region: Option<String>,
+    /// Reasons an agent may give for a pause.
+    pub not_ready_reasons: Vec<String>,
+    /// What a campaign may refer to.
+    pub known: Arc<Known>,
+    /// What the engine is configured with.
+    pub engine: Arc<model::settings::Settings>,
+}
+
+/// One configured phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PhoneView {
+    /// Its name in the configuration.
+    pub phone: String,
+    /// Where it is registered from; `null` when it is not registered.
+    pub address: Option<String>,
+    /// When the registration runs out.
+    pub registered_until: Option<Timestamp>,
+}
+
+/// Reads both clocks.
+pub type ClockReader = Arc<dyn Fn() -> Now + Send + Sync>;
+
+/// What [`WebState::new`] is made from.
+pub struct Parts {
+    /// The way to the running engine.
+    pub handle: Handle,
+    /// What is remembered.
+    pub store: Store,
+    /// Settings, and new ones after a reload.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// Phones, and news of their registrations.
+    pub phones: watch::Receiver<Arc<Vec<PhoneView>>>,
+    /// The clocks.
+    pub clock: ClockReader,
+    /// Random; ids of two runs differ by it.
+    pub salt: u64,
+}
+
+/// What all handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct WebState(Arc<Site>);
+
+/// The inside of [`WebState`].
+pub struct Site {
+    pub(super) handle: Handle,
+    records: Records,
+    settings: watch::Receiver<Arc<Settings>>,
+    phones: watch::Receiver<Arc<Vec<PhoneView>>>,
+    clock: ClockReader,
+    mint: Mutex<Mint>,
+    throttle: throttle::Throttle,
+    desks: desks::Desks,
+    uploads: Semaphore,
+    streams: Arc<Semaphore>,
+    last_event: live::LastEvent,
+    closing: watch::Sender<bool>,
+    openapi: String,
+}
+
+impl std::ops::Deref for WebState {
+    type Target = Site;
+    fn deref(&self) -> &Site {
+        &self.0
+    }
+}
+
+impl WebState {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> WebState {
+        let Parts { handle, store, settings, phones, clock, salt } = parts;
+        let openapi = openapi().to_json().unwrap_or_default();
+        WebState(Arc::new(Site {
+            handle,
+            records: Records::new(store),
+            settings,
+            phones,
+            clock,
+            mint: Mutex::new(Mint::new(salt)),
+            throttle: throttle::Throttle::default(),
+            desks: desks::Desks::default(),
+            uploads: Semaphore::new(UPLOADS_MAX),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            last_event: live::LastEvent::default(),
+            closing: watch::Sender::new(false),
+            openapi,
+        }))
+    }
+
+    /// Ends boards and desks that are connected, so that the listener can close.
+    pub fn close_streams(&self) {
+        self.closing.send_replace(true);
+    }
+}
+
+impl Site {
+    fn now(&self) -> Now {
+        (self.clock)()
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    fn mint(&self, now: Timestamp) -> i64 {
+        self.mint.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+    }
+
+    fn cookie_name(&self) -> &'static str {
+        if self.settings().secure_cookie { "__Host-lull" } else { "lull" }
+    }
+
+    /// When today began, in the zone of the installation.
+    fn today_from(&self) -> Timestamp {
+        let now = self.now().timestamp;
+        let zone = jiff::tz::TimeZone::get(&self.settings().engine.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        now.to_jiff().to_zoned(zone).start_of_day().map_or(now, |start| start.timestamp().into())
+    }
+
+    /// The call at hand of an agent, if there is one.
+    fn call_at_hand(&self, user: UserId) -> Option<DeskCall> {
+        self.handle.desk(user).borrow().as_ref().and_then(|view| view.call.clone())
+    }
+
+    fn is_at_hand(&self, user: UserId, number: &PhoneNumber) -> bool {
+        self.call_at_hand(user).is_some_and(|call| call.number.as_ref() == Some(number))
+    }
+
+    /// Writes down who did what to which object. A failure is logged and stops nothing.
+    async fn audit(&self, who: &access::Account, what: &'static str, object: &str, detail: &str) {
+        if let Err(problem) = self.records.audit(&who.login, what, object, detail, self.now().timestamp).await {
+            tracing::error!(what, object, kind = problem.kind().code(), "an audit entry was not recorded");
+        }
+    }
+
+    /// The region that was asked for, or the installation's.
+    fn region(&self, asked: Option<&str>) -> Result<Option<Region>, Problem> {
+        let settings = self.settings();
+        let Some(code) = asked.or(settings.region.as_deref()) else { return Ok(None) };
+        let region = code.to_ascii_uppercase().parse();
+        region.map(Some).map_err(|error: UnknownRegion| Problem::field("/region", "unknown_region", error.to_string()))
+    }
+
+    /// A number as somebody typed it.
+    fn dialable(&self, text: &str, region: Option<&str>, pointer: &str) -> Result<PhoneNumber, Problem> {
+        let region = self.region(region)?;
+        let text = text.trim();
+        match dialable::read(text, region) {
+            Ok(read) => Ok(read.number),
+            // A ledger also takes numbers that are never dialled, once they are spelled in full.
+            Err(error) => {
+                PhoneNumber::from_e164(text).map_err(|_| Problem::field(pointer, error.code(), error.to_string()))
+            }
+        }
+    }
+
+    /// A campaign as somebody wrote it.
+    fn read_campaign(&self, text: &str, file: &str) -> Result<Campaign, Vec<ErrorItem>> {
+        let complaints = match campaign_file::read(file, text, Some(&self.settings().known)) {
+            Ok(campaign) => return Ok(campaign),
+            Err(complaints) => complaints,
+        };
+        Err(complaints.located().into_iter().map(located).collect())
+    }
+}
+
+fn located(complaint: Located) -> ErrorItem {
+    let Located { file, line, column, key, code, message, expected } = complaint;
+    let code = serde_json::to_value(code).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+    let small = |place: usize| u32::try_from(place).ok();
+    ErrorItem {
+        pointer: None,
+        code,
+        detail: message,
+        file: Some(file),
+        line: small(line),
+        column: small(column),
+        key: Some(key).filter(|key| !key.is_empty()),
+        value: None,
+        expected,
+    }
+}
+
+/// All routes of the API, with their description.
+fn api() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new()
+        .routes(routes!(login::log_in))
+        .routes(routes!(login::log_out))
+        .routes(routes!(login::me, login::change_me))
+        .routes(routes!(board::board))
+        .routes(routes!(board::board_history))
+        .routes(routes!(board::gate_changes))
+        .routes(routes!(board::board_events))
+        .routes(routes!(campaigns::campaigns))
+        .routes(routes!(campaigns::check_campaign))
+        .routes(routes!(campaigns::campaign, campaigns::apply_campaign))
+        .routes(routes!(campaigns::control_campaign))
+        .routes(routes!(campaigns::campaign_attempts))
+        .routes(routes!(lists::lists, lists::import_list))
+        .layer(DefaultBodyLimit::max(body::JSON_MAX))
+        .routes(routes!(lists::rejected_rows))
+        .routes(routes!(groups::group, groups::change_group))
+        .routes(routes!(suppressions::suppressions, suppressions::suppress))
+        .routes(routes!(suppressions::lift_suppression))
+        .routes(routes!(consents::consents, consents::record_consent))
+        .routes(routes!(consents::revoke_consent))
+        .routes(routes!(users::users, users::add_user))
+        .routes(routes!(users::change_user))
+        .routes(routes!(customers::lead))
+        .routes(routes!(customers::customer))
+        .routes(routes!(desk::desk_sign_in))
+        .routes(routes!(desk::desk_act))
+        .routes(routes!(desk::desk))
+        .routes(routes!(desk_socket::desk_socket))
+        .routes(routes!(desk::pause_reasons))
+        .routes(routes!(operations::trunks))
+        .routes(routes!(operations::phones))
+        .routes(routes!(operations::reload))
+        .routes(routes!(operations::openapi_file))
+        .routes(routes!(operations::livez))
+        .routes(routes!(operations::readyz))
+}
+
+/// The description of the API (OpenAPI 3.1). `src/ui/openapi.json` is this text; the browser app's client is generated
+/// from it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut description = OpenApiRouter::new().nest(API_BASE, api()).into_openapi();
+    description.info = utoipa::openapi::InfoBuilder::new()
+        .title("Lull")
+        .version("1")
+        .description(Some(
+            "Times are milliseconds since 1970-01-01T00:00:00Z. Phone numbers are E.164. Errors are problem+json with \
+             stable codes. Roles that may use an operation are listed with its security requirement.",
+        ))
+        .build();
+    let schemes = description.components.get_or_insert_default();
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-lull", "`lull` on plain HTTP (loopback)"));
+    schemes.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("the token of a login")).build();
+    schemes.add_security_scheme("token", SecurityScheme::Http(bearer));
+    schemes.schemas.insert("Problem".to_owned(), <problem::ProblemBody as utoipa::PartialSchema>::schema());
+    schemes.schemas.insert("ErrorItem".to_owned(), <ErrorItem as utoipa::PartialSchema>::schema());
+    schemes.schemas.insert("DeskMessage".to_owned(), <desk_socket::DeskMessage as utoipa::PartialSchema>::schema());
+    describe_problems(&mut description);
+    description
+}
+
+/// Every operation may answer with a problem.
+fn describe_problems(description: &mut utoipa::openapi::OpenApi) {
+    let problem = || {
+        let content = utoipa::openapi::ContentBuilder::new()
+            .schema(Some(utoipa::openapi::Ref::from_schema_name("Problem")))
+            .build();
+        utoipa::openapi::ResponseBuilder::new()
+            .description("what is wrong")
+            .content("application/problem+json", content)
+            .build()
+    };
+    for item in description.paths.paths.values_mut() {
+        let methods = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in methods.into_iter().filter_map(Option::as_mut) {
+            operation.responses.responses.insert("default".to_owned(), problem().into());
+        }
+    }
+}
+
+/// The whole site: API, browser app, and the frame around them.
+pub fn router(state: WebState) -> Router {
+    let (api, _) = api().split_for_parts();
+    let api = api
+        .fallback(no_such_address)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(body::JSON_MAX));
+    Router::new()
+        .nest(API_BASE, api)
+        .route("/livez", get(operations::livez))
+        .route("/readyz", get(operations::readyz))
+        .fallback(assets::serve)
+        .layer(csrf(&state))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), frame::frame))
+        .layer(CompressionLayer::new())
+        .with_state(state)
+}
+
+async fn no_such_address(uri: axum::http::Uri) -> Problem {
+    Problem::not_found(format!("address {}", uri.path()))
+}
+
+async fn no_such_method(method: axum::http::Method) -> Problem {
+    Problem::new(Kind::MethodNotAllowed, format!("this address does not take {method}"))
+}
+
+type CsrfRefusal = fn(ProtectionError) -> axum::response::Response;
+
+/// Requests that change something must come from our own pages, or from a program that is no browser.
+fn csrf(state: &WebState) -> CsrfLayer<CsrfRefusal> {
+    let refuse: CsrfRefusal = |error| {
+        tracing::warn!(%error, "a request from another site was refused");
+        Problem::new(Kind::CrossSite, "this request came from another site's page").into_response()
+    };
+    let mut layer = CsrfLayer::new();
+    for origin in &state.settings().trusted_origins {
+        layer = match layer.clone().add_trusted_origin(origin) {
+            Ok(layer) => layer,
+            Err(error) => {
+                // Not trusting one is the safe side; the configuration check names it before.
+                tracing::error!(%origin, %error, "an origin cannot be trusted");
+                layer
+            }
+        };
+    }
+    layer.with_rejection_response(refuse)
+}

@@ -1,0 +1,318 @@
+//! Campaigns: what they are, how they stand, and starting, pausing and changing them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::WebState;
+use super::access::{Analysts, Anyone, Can, Managers, Role, Watchers};
+use super::body::{Asked, Named, Sent};
+use super::history::AttemptView;
+use super::problem::{ErrorItem, Kind, Problem};
+use crate::engine::event::DayCounts;
+use crate::engine::snapshot::CampaignView;
+use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::disposition::Disposition;
+use crate::model::name::{CampaignKey, GroupName};
+use crate::model::profile::Profile;
+use crate::model::time::Timestamp;
+
+/// Attempts of a page when no number is asked for.
+const PAGE_DEFAULT: u32 = 50;
+/// Most attempts of a page.
+const PAGE_MAX: u32 = 500;
+
+/// Leads by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct LeadCounts {
+    /// May be dialled when due.
+    pub open: u64,
+    /// An attempt is on its way.
+    pub dialling: u64,
+    /// A callback was agreed.
+    pub callback: u64,
+    /// Reached, nothing left to do.
+    pub done: u64,
+    /// Attempts used up, invalid, or suppressed.
+    pub given_up: u64,
+}
+
+/// One campaign in the list.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct CampaignSummary {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub key: CampaignKey,
+    /// What people read.
+    pub title: String,
+    /// Whether it dials.
+    pub state: CampaignState,
+    /// The agents that work it.
+    pub group: GroupName,
+    /// The revision in force.
+    pub revision: u64,
+    /// Its leads.
+    pub leads: LeadCounts,
+    /// Counts of today.
+    pub today: DayCounts,
+    /// Its live figures; `null` when the dialer does not have it.
+    pub view: Option<CampaignView>,
+}
+
+/// One applied text of a campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct RevisionView {
+    /// Counted from 1.
+    pub revision: u64,
+    /// Who applied it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, as they said.
+    pub why: String,
+}
+
+/// Everything about one campaign.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct CampaignDetail {
+    /// The definition in force.
+    pub campaign: Campaign,
+    /// Whether it dials.
+    pub state: CampaignState,
+    /// The revision in force.
+    pub revision: u64,
+    /// All revisions, latest first.
+    pub revisions: Vec<RevisionView>,
+    /// The text in force, as it was written.
+    pub text: String,
+    /// Its leads.
+    pub leads: LeadCounts,
+    /// Ended attempts by outcome, since the beginning.
+    pub totals: BTreeMap<String, u64>,
+    /// The compliance profile it is held to; `null` when it is not configured any more.
+    pub profile: Option<Profile>,
+}
+
+/// A campaign's text to be applied.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignText {
+    /// The file's text (TOML).
+    pub text: String,
+    /// Why it is changed; kept with the revision.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// What became of an applied text.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct CampaignApplied {
+    /// The campaign.
+    pub key: CampaignKey,
+    /// The revision in force.
+    pub revision: u64,
+    /// Whether the text differed from the one before.
+    pub changed: bool,
+    /// Its live state, which applying does not change.
+    pub state: CampaignState,
+}
+
+/// A campaign's text to be checked.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignCheck {
+    /// The file's text (TOML).
+    pub text: String,
+    /// The name of the file, for the errors.
+    pub file: Option<String>,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct CampaignChecked {
+    /// Nothing is.
+    pub ok: bool,
+    /// Every error, with its place.
+    pub errors: Vec<ErrorItem>,
+    /// The campaign as it would be, when nothing is wrong.
+    pub campaign: Option<Campaign>,
+}
+
+/// A change of a campaign's live state.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateChange {
+    /// What it becomes.
+    pub state: WantedState,
+}
+
+/// The states that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WantedState {
+    /// Dial when it may.
+    Running,
+    /// Dial nothing; calls that are up go on.
+    Paused,
+    /// Over.
+    Ended,
+}
+
+impl From<WantedState> for CampaignState {
+    fn from(wanted: WantedState) -> CampaignState {
+        match wanted {
+            WantedState::Running => CampaignState::Running,
+            WantedState::Paused => CampaignState::Paused,
+            WantedState::Ended => CampaignState::Ended,
+        }
+    }
+}
+
+/// Which attempts.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptQuery {
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// At most this many; 50 without it, 500 at most.
+    pub limit: Option<u32>,
+    /// Only with this outcome.
+    #[param(value_type = Option<String>)]
+    pub disposition: Option<Disposition>,
+}
+
+/// One page of attempts, latest first.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct AttemptPage {
+    /// The attempts.
+    pub items: Vec<AttemptView>,
+    /// Give it as `cursor` for the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// All campaigns.
+#[utoipa::path(get, path = "/campaigns", tag = "campaigns",
+    security(("session" = ["manager", "marketing", "operator"])), responses((status = 200, body = Vec<CampaignSummary>)))]
+pub async fn campaigns(
+    State(state): State<WebState>,
+    _user: Can<Watchers>,
+) -> Result<Json<Vec<CampaignSummary>>, Problem> {
+    let mut summaries = state.records.campaigns(state.today_from()).await?;
+    let snapshot = state.handle.snapshot();
+    for summary in &mut summaries {
+        if let Some(view) = snapshot.campaigns.iter().find(|view| view.campaign == summary.key) {
+            summary.state = view.state;
+            summary.today = view.today.clone();
+            summary.view = Some(view.clone());
+        }
+    }
+    Ok(Json(summaries))
+}
+
+/// One campaign.
+#[utoipa::path(get, path = "/campaigns/{key}", tag = "campaigns", params(("key" = String, Path)),
+    security(("session" = ["manager", "agent", "marketing", "operator"])), responses((status = 200, body = CampaignDetail)))]
+pub async fn campaign(
+    State(state): State<WebState>,
+    _user: Can<Anyone>,
+    Named(key): Named<CampaignKey>,
+) -> Result<Json<CampaignDetail>, Problem> {
+    let mut detail = state.records.campaign(&key, state.today_from()).await?.ok_or_else(|| no_campaign(&key))?;
+    let settings = state.settings();
+    detail.profile = settings.engine.profiles.get(&detail.campaign.profile).cloned();
+    if let Some(view) = state.handle.snapshot().campaigns.iter().find(|view| view.campaign == key) {
+        detail.state = view.state;
+    }
+    Ok(Json(detail))
+}
+
+/// Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`.
+#[utoipa::path(put, path = "/campaigns/{key}", tag = "campaigns", params(("key" = String, Path)),
+    request_body = CampaignText, security(("session" = ["manager"])), responses((status = 200, body = CampaignApplied)))]
+pub async fn apply_campaign(
+    State(state): State<WebState>,
+    user: Can<Managers>,
+    Named(key): Named<CampaignKey>,
+    Sent(sent): Sent<CampaignText>,
+) -> Result<Json<CampaignApplied>, Problem> {
+    let file = format!("{key}.toml");
+    let campaign = state.read_campaign(&sent.text, &file).map_err(bad_campaign)?;
+    if campaign.key != key {
+        let detail = format!("the text defines `{}`, the address says `{key}`", campaign.key);
+        return Err(Problem::field("/text", "other_key", detail));
+    }
+    let now = state.now().timestamp;
+    let applied = state.records.apply_campaign(&campaign, &sent.text, &user.login, &sent.why, now).await?;
+    // Told again even without a change: an engine that missed it before gets it now.
+    state.handle.campaign_applied(campaign.into(), applied.state)?;
+    Ok(Json(applied))
+}
+
+/// Check a text without applying it.
+#[utoipa::path(post, path = "/campaigns/check", tag = "campaigns", request_body = CampaignCheck,
+    security(("session" = ["manager"])), responses((status = 200, body = CampaignChecked)))]
+pub async fn check_campaign(
+    State(state): State<WebState>,
+    _user: Can<Managers>,
+    Sent(sent): Sent<CampaignCheck>,
+) -> Json<CampaignChecked> {
+    let file = sent.file.as_deref().unwrap_or("campaign.toml");
+    Json(match state.read_campaign(&sent.text, file) {
+        Ok(campaign) => CampaignChecked { ok: true, errors: Vec::new(), campaign: Some(campaign) },
+        Err(errors) => CampaignChecked { ok: false, errors, campaign: None },
+    })
+}
+
+/// Start, pause or end a campaign. Answered when it is durable.
+#[utoipa::path(post, path = "/campaigns/{key}/state", tag = "campaigns", params(("key" = String, Path)),
+    request_body = StateChange, security(("session" = ["manager"])), responses((status = 204)))]
+pub async fn control_campaign(
+    State(state): State<WebState>,
+    user: Can<Managers>,
+    Named(key): Named<CampaignKey>,
+    Sent(change): Sent<StateChange>,
+) -> Result<StatusCode, Problem> {
+    let now = state.now().timestamp;
+    let wanted = CampaignState::from(change.state);
+    state.handle.control_campaign(now, key.clone(), wanted).await?;
+    state.audit(&user, "campaign_state", key.as_str(), &format!("{wanted:?}").to_lowercase()).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Attempts of a campaign, latest first. Marketing sees masked numbers.
+#[utoipa::path(get, path = "/campaigns/{key}/attempts", tag = "campaigns",
+    params(("key" = String, Path), AttemptQuery), security(("session" = ["manager", "marketing"])),
+    responses((status = 200, body = AttemptPage)))]
+pub async fn campaign_attempts(
+    State(state): State<WebState>,
+    user: Can<Analysts>,
+    Named(key): Named<CampaignKey>,
+    Asked(query): Asked<AttemptQuery>,
+) -> Result<Json<AttemptPage>, Problem> {
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Problem::new(Kind::BadQuery, format!("limit is {limit}; expected 1 to {PAGE_MAX}")));
+    }
+    if !state.records.campaign_exists(&key).await? {
+        return Err(no_campaign(&key));
+    }
+    let mut page = state.records.attempts(&key, query.cursor.as_deref(), limit, query.disposition).await?;
+    if user.role == Role::Marketing {
+        page.items.iter_mut().for_each(AttemptView::mask);
+    }
+    Ok(Json(page))
+}
+
+/// No campaign has this name.
+pub(super) fn no_campaign(key: &CampaignKey) -> Problem {
+    Problem::not_found(format!("campaign `{key}`"))
+}
+
+fn bad_campaign(errors: Vec<ErrorItem>) -> Problem {
+    let count = errors.len();
+    let places = if count == 1 { "one place".to_owned() } else { format!("{count} places") };
+    Problem::new(Kind::BadCampaign, format!("the text is wrong in {places}; nothing was changed")).with_errors(errors)
+}

@@ -1,0 +1,194 @@
+//! Lists of leads: what there is, and bringing one in from a CSV file.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::access::{Can, Managers};
+use super::body::{Asked, Named};
+use super::campaigns::no_campaign;
+use super::problem::{Kind, Problem};
+use super::records::lists::{Incoming, rejected_path};
+use super::{WebState, upload};
+use crate::model::id::{ImportId, ListId};
+use crate::model::name::CampaignKey;
+use crate::model::time::Timestamp;
+
+/// Longest name of a list, in characters.
+const LIST_NAME_MAX: usize = 100;
+
+/// One list of a campaign, with what its import did.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ListView {
+    /// Its id.
+    pub id: ListId,
+    /// The import that made it.
+    pub import: ImportId,
+    /// Its name.
+    pub name: String,
+    /// How the import stands.
+    pub state: ImportState,
+    /// Who brought it in.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Rows in the file.
+    pub rows: u64,
+    /// Rows that became leads.
+    pub accepted: u64,
+    /// Rows whose number was there already.
+    pub duplicate: u64,
+    /// Rows whose number must not be dialled.
+    pub suppressed: u64,
+    /// Rows that cannot be used.
+    pub invalid: u64,
+    /// Where the file of rejected rows is, as long as it is kept.
+    pub rejected_file: Option<String>,
+}
+
+/// How an import stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportState {
+    /// Under way, or killed on its way.
+    Running,
+    /// At its end.
+    Done,
+    /// Broken off; what was brought in before stays.
+    Failed,
+    /// Taken back.
+    Undone,
+}
+
+/// How a file is to be read.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ImportQuery {
+    /// Name of the new list.
+    pub name: String,
+    /// Region of numbers without a country code, as two letters (`CN`, `US`, `GB`).
+    pub region: Option<String>,
+    /// Only count and check; nothing is kept but the file of rejected rows.
+    pub dry_run: Option<bool>,
+}
+
+/// What an import did. Accepted, duplicate, suppressed and invalid add up to the rows of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ImportReport {
+    /// The run.
+    pub id: ImportId,
+    /// The list; `null` for a dry run.
+    pub list: Option<ListId>,
+    /// Nothing was kept.
+    pub dry_run: bool,
+    /// Rows in the file, without the header.
+    pub rows: u64,
+    /// Rows that became leads.
+    pub accepted: u64,
+    /// Rows whose number the campaign has already, or that occurs earlier in the file.
+    pub duplicate: u64,
+    /// Rows whose number must not be dialled.
+    pub suppressed: u64,
+    /// Rows that cannot be used.
+    pub invalid: u64,
+    /// Among the accepted, rows without a time zone: they are never dialled.
+    pub without_zone: u64,
+    /// Rejected rows by the code of what is wrong with them.
+    pub rejected: BTreeMap<String, u64>,
+    /// Where the file of rejected rows is; `null` when none was rejected.
+    pub rejected_file: Option<String>,
+}
+
+/// Lists of a campaign, latest first.
+#[utoipa::path(get, path = "/campaigns/{key}/lists", tag = "lists", params(("key" = String, Path)),
+    security(("session" = ["manager"])), responses((status = 200, body = Vec<ListView>)))]
+pub async fn lists(
+    State(state): State<WebState>,
+    _user: Can<Managers>,
+    Named(key): Named<CampaignKey>,
+) -> Result<Json<Vec<ListView>>, Problem> {
+    if !state.records.campaign_exists(&key).await? {
+        return Err(no_campaign(&key));
+    }
+    state.records.lists(&key, &state.settings().data_dir).await.map(Json)
+}
+
+/// Bring a CSV file in (UTF-8 with a header, as the body). Answered when the leads are durable.
+#[utoipa::path(post, path = "/campaigns/{key}/lists", tag = "lists", params(("key" = String, Path), ImportQuery),
+    request_body(content = String, content_type = "text/csv"), security(("session" = ["manager"])),
+    responses((status = 200, body = ImportReport)))]
+pub async fn import_list(
+    State(state): State<WebState>,
+    user: Can<Managers>,
+    Named(key): Named<CampaignKey>,
+    Asked(query): Asked<ImportQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ImportReport>, Problem> {
+    let length = query.name.trim().chars().count();
+    if length == 0 || length > LIST_NAME_MAX {
+        let detail = format!("name has {length} characters; expected 1 to {LIST_NAME_MAX}");
+        return Err(Problem::new(Kind::BadQuery, detail));
+    }
+    is_csv(&headers)?;
+    if !state.records.campaign_exists(&key).await? {
+        return Err(no_campaign(&key));
+    }
+    let _turn = state.uploads.try_acquire().map_err(|_| {
+        Problem::new(Kind::Overloaded, "other files are being brought in; try again when they are done").retry_after(10)
+    })?;
+    let region = state.region(query.region.as_deref())?;
+    let run = ImportId(state.mint(state.now().timestamp));
+    let file = upload::receive(&state, run, &query.name, body).await?;
+    let incoming = Incoming {
+        campaign: key.clone(),
+        name: query.name.trim().to_owned(),
+        region,
+        dry_run: query.dry_run.unwrap_or(false),
+        run,
+        data_dir: state.settings().data_dir.clone(),
+        by: user.login.clone(),
+        at: state.now().timestamp,
+    };
+    let report = state.records.import(incoming, file).await?;
+    if report.accepted > 0 && !report.dry_run {
+        // The leads are durable: an engine that cannot hear of it now asks again by itself.
+        if let Err(error) = state.handle.leads_changed(key) {
+            tracing::warn!(%error, "the dialer was not told of new leads");
+        }
+    }
+    Ok(Json(report))
+}
+
+/// The rejected rows of an import: the file's columns, and line, column, code and message of what is wrong.
+#[utoipa::path(get, path = "/imports/{id}/rejected.csv", tag = "lists", params(("id" = String, Path)),
+    security(("session" = ["manager"])), responses((status = 200, body = String, content_type = "text/csv")))]
+pub async fn rejected_rows(
+    State(state): State<WebState>,
+    _user: Can<Managers>,
+    Named(id): Named<ImportId>,
+) -> Result<Response, Problem> {
+    let path = rejected_path(&state.settings().data_dir, id);
+    let body = upload::send_file(&path).await?.ok_or_else(|| no_import(id))?;
+    let disposition = format!("attachment; filename=\"{id}-rejected.csv\"");
+    let headers =
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, body).into_response())
+}
+
+fn no_import(id: ImportId) -> Problem {
+    Problem::not_found(format!("import `{id}` with rejected rows"))
+}
+
+fn is_csv(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "text/csv" | "application/csv" => Ok(()),
+        _ => Err(Problem::new(Kind::MediaType, "expected the header `Content-Type: text/csv`")),
+    }
+}

@@ -1,0 +1,205 @@
+//! What the API reads and writes in the store, in the shapes of the API: the one place that knows both.
+
+mod customers;
+mod ledgers;
+pub(super) mod lists;
+mod people;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
+use super::problem::{Kind, Problem};
+use crate::engine::event::DayCounts;
+use crate::model::attempt::GateChange;
+use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::disposition::Disposition;
+use crate::model::name::{CampaignKey, GroupName};
+use crate::model::time::Timestamp;
+use crate::store::{self, AttemptTotals, Store, StoreError};
+
+/// How far back gate changes are read: more than any chart of the wallboard shows.
+const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
+
+/// The store behind the API.
+pub(super) struct Records {
+    store: Store,
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        match &error {
+            StoreError::AlreadyExists { .. } => Problem::new(Kind::Conflict, error.to_string()),
+            StoreError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
+            StoreError::Unfit { what, .. } => {
+                let pointer = match what.split_whitespace().next() {
+                    Some("password") => "/password",
+                    Some("login") => "/login",
+                    _ => "",
+                };
+                Problem::field(pointer, "unfit", error.to_string())
+            }
+            StoreError::Unreadable { .. } | StoreError::Statement { .. } => Problem::internal("the store", error),
+            StoreError::Down(_)
+            | StoreError::DiskFull { .. }
+            | StoreError::Busy { .. }
+            | StoreError::Unresolved
+            | StoreError::Journal { .. }
+            | StoreError::Closed
+            | StoreError::CannotOpen { .. }
+            | StoreError::NotADatabase { .. }
+            | StoreError::ForeignDatabase { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::ChangedMigration { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Damaged { .. } => Problem::unavailable("the store", error),
+        }
+    }
+}
+
+impl Records {
+    pub(super) fn new(store: Store) -> Records {
+        Records { store }
+    }
+
+    /// What keeps the store from taking writes or answering reads, in words.
+    pub(super) async fn trouble(&self) -> Option<&'static str> {
+        match &*self.store.health().borrow() {
+            store::Health::Up => {}
+            store::Health::DiskFull => return Some("the disk is full: results are kept aside, all else is refused"),
+            store::Health::Down(_) => return Some("storage takes no writes; the log says why"),
+        }
+        self.store.schema_version().await.is_err().then_some("storage does not answer")
+    }
+
+    pub(super) async fn audit(
+        &self,
+        who: &str,
+        what: &'static str,
+        object: &str,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        Ok(self.store.audit(who, what, object, detail, now).await?)
+    }
+
+    /// Gate changes of these groups, latest first.
+    pub(super) async fn gate_changes(
+        &self,
+        groups: &[GroupName],
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<GateChange>, Problem> {
+        let mut changes = Vec::new();
+        for group in groups {
+            let after_now = now + Duration::from_millis(1);
+            changes.extend(self.store.gate_changes(group, now - GATE_CHANGES_BACK, after_now).await?);
+        }
+        changes.sort_by_key(|change: &GateChange| std::cmp::Reverse(change.at));
+        changes.truncate(limit as usize);
+        Ok(changes)
+    }
+
+    pub(super) async fn campaigns(&self, today_from: Timestamp) -> Result<Vec<CampaignSummary>, Problem> {
+        let rows = self.store.campaigns().await?;
+        let mut summaries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let totals = self.store.campaign_totals(&row.campaign.key, today_from).await?;
+            summaries.push(CampaignSummary {
+                key: row.campaign.key.clone(),
+                title: row.campaign.title.clone(),
+                state: row.state,
+                group: row.campaign.group.clone(),
+                revision: row.revision,
+                leads: totals.leads.into(),
+                today: day_counts(&totals.today),
+                view: None,
+            });
+        }
+        Ok(summaries)
+    }
+
+    pub(super) async fn campaign(
+        &self,
+        key: &CampaignKey,
+        today_from: Timestamp,
+    ) -> Result<Option<CampaignDetail>, Problem> {
+        let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
+        let revisions = self.store.revisions(key).await?;
+        let totals = self.store.campaign_totals(key, today_from).await?;
+        let text = revisions.iter().find(|revision| revision.revision == row.revision);
+        let by_disposition: BTreeMap<String, u64> = totals
+            .total
+            .by_disposition
+            .iter()
+            .map(|(disposition, count)| (disposition.as_str().to_owned(), *count))
+            .collect();
+        Ok(Some(CampaignDetail {
+            text: text.map(|revision| revision.text.clone()).unwrap_or_default(),
+            campaign: row.campaign,
+            state: row.state,
+            revision: row.revision,
+            revisions: revisions
+                .into_iter()
+                .map(|one| RevisionView {
+                    revision: one.revision,
+                    by: one.applied_by,
+                    at: one.applied_at,
+                    why: one.why,
+                })
+                .collect(),
+            leads: totals.leads.into(),
+            totals: by_disposition,
+            profile: None,
+        }))
+    }
+
+    pub(super) async fn campaign_definition(&self, key: &CampaignKey) -> Result<Option<Campaign>, Problem> {
+        Ok(self.store.campaign(key).await?.map(|row| row.campaign))
+    }
+
+    pub(super) async fn campaign_exists(&self, key: &CampaignKey) -> Result<bool, Problem> {
+        Ok(self.store.campaign(key).await?.is_some())
+    }
+
+    pub(super) async fn apply_campaign(
+        &self,
+        campaign: &Campaign,
+        text: &str,
+        by: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<CampaignApplied, Problem> {
+        let key = campaign.key.clone();
+        let before = self.store.campaign(&key).await?.map(|row| row.revision);
+        let revision = self.store.apply_campaign(campaign.clone(), text, by, why, now).await?;
+        // Applying makes an ended campaign ready again, so the state is read afterwards.
+        let state = self.store.campaign(&key).await?.map_or(CampaignState::Ready, |row| row.state);
+        Ok(CampaignApplied { key, revision, changed: before != Some(revision), state })
+    }
+}
+
+impl From<store::LeadCounts> for LeadCounts {
+    fn from(counts: store::LeadCounts) -> LeadCounts {
+        let store::LeadCounts { open, dialling, callback, done, given_up } = counts;
+        LeadCounts { open, dialling, callback, done, given_up }
+    }
+}
+
+/// Counts of a day from the store, for a campaign that the engine does not have.
+fn day_counts(totals: &AttemptTotals) -> DayCounts {
+    let of = |dispositions: &[Disposition]| -> u64 {
+        dispositions.iter().filter_map(|one| totals.by_disposition.get(one)).sum()
+    };
+    let machines = of(&[Disposition::Machine]);
+    DayCounts {
+        dialled: totals.attempts,
+        answered: totals.answered.saturating_sub(machines),
+        connected: totals.connected,
+        abandoned: totals.abandoned,
+        hung_up: totals.answered.saturating_sub(machines + totals.connected + totals.abandoned),
+        machines,
+        accepted: of(&[Disposition::Accepted]),
+    }
+}

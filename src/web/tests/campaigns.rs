@@ -1,0 +1,176 @@
+//! Campaigns and their lists.
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use serde_json::{Value, json};
+
+use super::rig::{Answered, FAMILY_PLAN, Rig, request};
+use crate::engine::command::RequestRefusal;
+use crate::engine::event::Event;
+use crate::model::campaign::CampaignState;
+use crate::model::id::LeadId;
+use crate::web::access::Role;
+
+/// Sends a CSV file to the family plan.
+pub(super) async fn upload(rig: &Rig, token: &str, query: &str, csv: impl Into<Body>) -> Answered {
+    let path = format!("/campaigns/family-plan/lists?{query}");
+    let mut request = request("POST", &path, Some(token), None);
+    request.headers_mut().insert(header::CONTENT_TYPE, "text/csv".parse().unwrap());
+    *request.body_mut() = csv.into();
+    rig.answer(request).await
+}
+
+pub(super) async fn import(rig: &Rig, token: &str, name: &str, csv: &str) -> Value {
+    let answered = upload(rig, token, &format!("name={name}"), csv.to_owned()).await;
+    assert_eq!(answered.status, StatusCode::OK, "{answered:?}");
+    answered.json()
+}
+
+pub(super) async fn only_lead(rig: &Rig) -> LeadId {
+    let number = super::rig::number("+8613800138000");
+    rig.store.leads_of_number(&number).await.unwrap()[0].id
+}
+
+#[tokio::test]
+async fn a_text_with_errors_is_refused_with_each_place_and_changes_nothing() {
+    let rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    let text = FAMILY_PLAN.replacen("priority = 60", "priority = 600", 1).replacen("tier = 3", "teir = 3", 1);
+    let answered = rig.send("PUT", "/campaigns/family-plan", Some(&token), Some(json!({"text": text}))).await;
+    assert_eq!((answered.status, answered.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "bad_campaign"));
+    let body = answered.json();
+    let errors = body["errors"].as_array().unwrap();
+    assert!(errors.len() >= 2, "{errors:?}");
+    for error in errors {
+        assert_eq!(error["file"], "family-plan.toml");
+        assert!(error["line"].as_u64().unwrap() > 0 && error["column"].as_u64().unwrap() > 0);
+    }
+    assert!(
+        errors.iter().any(|error| error["code"] == "out_of_range" && error["detail"].as_str().unwrap().contains("600"))
+    );
+    let checked = rig.send("POST", "/campaigns/check", Some(&token), Some(json!({"text": text}))).await;
+    assert_eq!((checked.status, checked.json()["ok"].as_bool()), (StatusCode::OK, Some(false)));
+    assert_eq!(checked.json()["errors"].as_array().unwrap().len(), errors.len());
+    assert_eq!(rig.get("/campaigns/family-plan", &token).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_applied_campaign_reaches_the_engine_and_is_there_with_its_revisions() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&token).await;
+    let again = json!({"text": FAMILY_PLAN, "why": "nothing new"});
+    let same = rig.send("PUT", "/campaigns/family-plan", Some(&token), Some(again)).await;
+    assert_eq!(
+        (same.json()["changed"].as_bool(), same.json()["revision"].as_u64()),
+        (Some(false), Some(1)),
+        "{same:?}"
+    );
+    let text = FAMILY_PLAN.replacen("priority = 60", "priority = 61", 1);
+    let changed = json!({"text": text, "why": "more weight"});
+    let changed = rig.send("PUT", "/campaigns/family-plan", Some(&token), Some(changed)).await;
+    assert_eq!((changed.json()["changed"].as_bool(), changed.json()["revision"].as_u64()), (Some(true), Some(2)));
+    let detail = rig.get("/campaigns/family-plan", &token).await.json();
+    assert_eq!(detail["campaign"]["priority"], 61);
+    assert_eq!(detail["text"], text);
+    assert_eq!(detail["revisions"].as_array().unwrap().len(), 2);
+    assert_eq!(detail["revisions"][0]["why"], "more weight");
+    assert_eq!(detail["profile"]["name"], "cn");
+    let list = rig.get("/campaigns", &token).await.json();
+    assert_eq!((list[0]["key"].as_str(), list[0]["state"].as_str()), (Some("family-plan"), Some("ready")));
+}
+
+#[tokio::test]
+async fn the_key_of_the_text_must_be_the_key_of_the_address() {
+    let rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    let answered = rig.send("PUT", "/campaigns/other", Some(&token), Some(json!({"text": FAMILY_PLAN}))).await;
+    assert_eq!(answered.json()["errors"][0]["code"], "other_key", "{answered:?}");
+}
+
+#[tokio::test]
+async fn starting_and_pausing_goes_to_the_engine_and_its_refusal_comes_back() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    let answered =
+        rig.send("POST", "/campaigns/family-plan/state", Some(&token), Some(json!({"state": "running"}))).await;
+    assert_eq!(answered.status, StatusCode::NO_CONTENT);
+    match rig.event().await {
+        Event::CampaignControl { campaign, state, .. } => {
+            assert_eq!((campaign.as_str(), state), ("family-plan", CampaignState::Running));
+        }
+        other => panic!("{other:?}"),
+    }
+    rig.refuse_next(RequestRefusal::CampaignEnded);
+    let answered =
+        rig.send("POST", "/campaigns/family-plan/state", Some(&token), Some(json!({"state": "paused"}))).await;
+    assert_eq!((answered.status, answered.code().as_str()), (StatusCode::CONFLICT, "campaign_ended"));
+    let ready = rig.send("POST", "/campaigns/family-plan/state", Some(&token), Some(json!({"state": "ready"}))).await;
+    assert_eq!(ready.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_file_becomes_leads_and_its_rejected_rows_can_be_fetched() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&token).await;
+    let csv = "phone,name,plan\n13800138000,王,A\n13800138000,王,A\nnonsense,李,B\n13900139000,赵,C\n";
+    let report = import(&rig, &token, "spring", csv).await;
+    assert_eq!(report["rows"], 4);
+    assert_eq!((&report["accepted"], &report["duplicate"], &report["invalid"]), (&json!(2), &json!(1), &json!(1)));
+    match rig.event().await {
+        Event::LeadsChanged { campaign } => assert_eq!(campaign.as_str(), "family-plan"),
+        other => panic!("{other:?}"),
+    }
+    let address = report["rejected_file"].as_str().unwrap().strip_prefix("/api/v1").unwrap();
+    let rejected = rig.get(address, &token).await;
+    assert_eq!(rejected.status, StatusCode::OK);
+    assert!(rejected.header("content-disposition").starts_with("attachment"));
+    assert!(rejected.text.contains("nonsense") && rejected.text.contains("not_a_number"), "{}", rejected.text);
+    let lists = rig.get("/campaigns/family-plan/lists", &token).await.json();
+    assert_eq!((&lists[0]["name"], &lists[0]["accepted"]), (&json!("spring"), &json!(2)), "{lists}");
+    assert_eq!(lists[0]["rejected_file"], report["rejected_file"]);
+    let left = std::fs::read_dir(rig.directory.path().join("uploads")).unwrap().count();
+    assert_eq!(left, 0, "a received file was left behind");
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_and_keeps_nothing() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&token).await;
+    let csv = "phone,name\n13800138000,王\n";
+    let answered = upload(&rig, &token, "name=spring&dry_run=true", csv).await;
+    assert_eq!(
+        (answered.json()["accepted"].as_u64(), answered.json()["dry_run"].as_bool()),
+        (Some(1), Some(true)),
+        "{answered:?}"
+    );
+    assert_eq!(rig.get("/campaigns/family-plan/lists", &token).await.json(), json!([]));
+    assert!(rig.events.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_a_list_is_refused_as_a_whole() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&token).await;
+    let long = vec![b'1'; (1 << 20) + 1];
+    let answered = upload(&rig, &token, "name=a", long).await;
+    assert_eq!((answered.status, answered.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
+    let answered = upload(&rig, &token, "name=a", "colour,size\nred,1\n").await;
+    assert_eq!(
+        (answered.status, answered.code().as_str()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "bad_file"),
+        "{answered:?}"
+    );
+    let answered = upload(&rig, &token, "name=a&region=XX", "phone\n13800138000\n").await;
+    assert_eq!(answered.status, StatusCode::UNPROCESSABLE_ENTITY, "{answered:?}");
+    let answered = upload(&rig, &token, "name=", "phone\n13800138000\n").await;
+    assert_eq!(answered.code(), "bad_query");
+    let mut other = request("POST", "/campaigns/family-plan/lists?name=a", Some(&token), None);
+    other.headers_mut().insert(header::CONTENT_TYPE, "text/html".parse().unwrap());
+    assert_eq!(rig.answer(other).await.code(), "media_type");
+    let left = std::fs::read_dir(rig.directory.path().join("uploads")).unwrap().count();
+    assert_eq!(left, 0, "a received file was left behind");
+}
