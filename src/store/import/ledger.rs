@@ -8,12 +8,13 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
+use super::checks::{check_shape, read_number};
 use super::headers::{Columns, Meaning, OF_CONSENTS, OF_SUPPRESSIONS};
 use super::rows::Record;
 use super::staging::{ErrorFile, Verdict};
 use super::{
     BEGIN_IMPORT, END_IMPORT, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportStage, PARCEL_ROWS,
-    PARCELS_WAITING, Progress, ReadNumber, check_shape, file_name, open, read_number,
+    PARCELS_WAITING, Progress, ReadNumber, file_name, open,
 };
 use crate::model::id::ImportId;
 use crate::model::lead::SuppressionReason;
