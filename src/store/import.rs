@@ -386,7 +386,7 @@ async fn stage(
     Ok(columns)
 }
 
-type FileRows = Rows<std::io::Chain<std::io::Cursor<Vec<u8>>, BufReader<File>>>;
+type FileRows = Rows<rows::Headed<BufReader<File>>>;
 
 /// A file's rows, its length, and its header.
 fn open(path: &Path) -> Result<(FileRows, u64, Vec<String>), ImportError> {

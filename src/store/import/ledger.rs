@@ -95,6 +95,8 @@ enum Entry {
     Consent(ConsentGiven),
 }
 
+/// What is understood of some rows, or why the file cannot be read further, and the bytes read so far.
+type Parcels = mpsc::Receiver<(Result<Parcel, ImportError>, u64)>;
 type Parcel = Vec<Result<Entry, (Verdict, Vec<String>)>>;
 
 impl Store {
@@ -212,12 +214,7 @@ fn wanted(kind: LedgerKind) -> &'static [Meaning] {
 }
 
 /// Reads the file on a thread of its own and sends what its rows mean.
-fn parse(
-    plan: &LedgerPlan,
-    columns: Columns,
-    zone: TimeZone,
-    read: ReadNumber,
-) -> Result<mpsc::Receiver<(Result<Parcel, ImportError>, u64)>, ImportError> {
+fn parse(plan: &LedgerPlan, columns: Columns, zone: TimeZone, read: ReadNumber) -> Result<Parcels, ImportError> {
     let (mut rows, _, _) = open(&plan.path)?;
     let (sender, parcels) = mpsc::channel(PARCELS_WAITING);
     let reader = Reader { plan: plan.clone(), columns, zone, read };
