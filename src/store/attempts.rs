@@ -110,10 +110,9 @@ statements! {
     AWAITING = "
         select a.id, a.campaign, a.lead_id, a.number, a.caller_id, a.trunk, a.at, a.tzdata, a.ordinal, a.disposition,
                a.answered_at, a.connected_at, a.ended_at, a.agent_id
-        from campaigns c
-        join leads l on l.campaign = c.key and l.state = 'dialling'
-        join attempts a on a.id = l.last_attempt
-        where a.state = 'ended' order by a.at, a.id";
+        from campaigns c cross join leads l cross join attempts a
+        where l.campaign = c.key and l.state = 'dialling' and a.id = l.last_attempt and a.state = 'ended'
+        order by a.at, a.id";
 }
 
 impl Store {

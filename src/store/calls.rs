@@ -279,20 +279,10 @@ pub(super) async fn apply_result(conn: &mut Conn, ids: &Ids, result: &CallResult
     {
         return Ok(repeated(row.count("revision")?));
     }
-    let answers = json(&result.answers);
-    let mut revision = 1;
-    if let Some(latest) = conn.row(LATEST_RESULT, params![direction, call]).await? {
-        let same = latest.int("agent_id")? == result.agent.0
-            && latest.text("result")? == result.result
-            && latest.text("disposition")? == result.disposition.as_str()
-            && latest.json::<BTreeMap<String, String>>("answers")? == result.answers
-            && latest.text("note")? == result.note;
-        let before = latest.count("revision")?;
-        if same || result.request.is_none() {
-            return Ok(repeated(before));
-        }
-        revision = before + 1;
-    }
+    let revision = match next_revision(conn, result).await? {
+        Revision::Repeated(revision) => return Ok(repeated(revision)),
+        Revision::Fresh(revision) => revision,
+    };
     let values = params![
         direction,
         call,
@@ -304,7 +294,7 @@ pub(super) async fn apply_result(conn: &mut Conn, ids: &Ids, result: &CallResult
         result.agent.0,
         result.result.as_str(),
         result.disposition.as_str(),
-        answers,
+        json(&result.answers),
         result.note.as_str(),
         result.at,
         result.talk_ms,
@@ -320,6 +310,32 @@ pub(super) async fn apply_result(conn: &mut Conn, ids: &Ids, result: &CallResult
     if let (Some(lead), Some(next)) = (result.lead, &result.next) {
         apply_next(conn, lead, Decider::Result(result.call), next, result.at).await?;
     }
+    suppress_with(conn, ids, result).await?;
+    Ok(ResultReceipt { revision, repeated: false, journalled: false })
+}
+
+enum Revision {
+    Fresh(u64),
+    Repeated(u64),
+}
+
+/// Which revision of its call a result is, or which one it repeats.
+async fn next_revision(conn: &mut Conn, result: &CallResult) -> Result<Revision, StoreError> {
+    let (direction, call) = call_key(result.call);
+    let Some(latest) = conn.row(LATEST_RESULT, params![direction, call]).await? else {
+        return Ok(Revision::Fresh(1));
+    };
+    let same = latest.int("agent_id")? == result.agent.0
+        && latest.text("result")? == result.result
+        && latest.text("disposition")? == result.disposition.as_str()
+        && latest.json::<BTreeMap<String, String>>("answers")? == result.answers
+        && latest.text("note")? == result.note;
+    let before = latest.count("revision")?;
+    Ok(if same || result.request.is_none() { Revision::Repeated(before) } else { Revision::Fresh(before + 1) })
+}
+
+async fn suppress_with(conn: &mut Conn, ids: &Ids, result: &CallResult) -> Result<(), StoreError> {
+    let (direction, _) = call_key(result.call);
     if let (Some(reason), Some(number)) = (result.suppress, &result.number) {
         let suppression = Suppression {
             number: number.clone(),
@@ -332,7 +348,7 @@ pub(super) async fn apply_result(conn: &mut Conn, ids: &Ids, result: &CallResult
         let by = result.agent.to_string();
         super::suppressions::apply(conn, ids, &suppression, &by, result.at).await?;
     }
-    Ok(ResultReceipt { revision, repeated: false, journalled: false })
+    Ok(())
 }
 
 pub(super) async fn apply_inbound(conn: &mut Conn, end: &InboundEnd) -> Result<(), StoreError> {

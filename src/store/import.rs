@@ -3,34 +3,35 @@
 //! Not in memory: rows go through a staging file, are sorted by number there, and are merged in short transactions, so
 //! that the dialer's own writes go between them. Read [`ImportPlan`], [`ImportCounts`] and [`Store::import_leads`] first.
 
+mod checks;
 mod headers;
 mod ledger;
+mod plan;
 mod rows;
 mod staging;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use serde::Serialize;
 use tokio::sync::mpsc;
 
-use self::headers::{Columns, Meaning, OF_LEADS};
-use self::rows::{Record, Rows};
+use self::checks::check_lead;
+use self::headers::{Columns, OF_LEADS};
+use self::rows::Rows;
 use self::staging::{Staged, Staging, Verdict};
 use super::Store;
-use super::attempts::zones_text;
-use super::db::{Conn, json, params, statements, word};
+use super::db::{Conn, json, params, statements};
 use super::error::StoreError;
-use super::leads::ZoneSource;
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
-use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
 pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
+pub use plan::{
+    Dialable, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress,
+    ReadNumber, Rejection,
+};
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
 const ROWS_PER_MERGE: usize = 2500;
@@ -38,259 +39,8 @@ const ROWS_PER_MERGE: usize = 2500;
 const PARCEL_ROWS: usize = 2000;
 const PARCEL_BYTES: usize = 1 << 20;
 const PARCELS_WAITING: usize = 2;
-/// Most characters of one cell.
-const CELL_CHARS_MAX: usize = 10_000;
-/// Priority of leads without one.
-const PRIORITY_DEFAULT: u8 = 50;
 
-/// A number that was understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dialable {
-    /// In E.164.
-    pub number: PhoneNumber,
-    /// IANA names of the zones it may be in; empty: unknown.
-    pub zones: Vec<String>,
-}
-
-/// Why a cell is not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// A stable code.
-    pub code: &'static str,
-    /// What is wrong, what was expected.
-    pub message: String,
-}
-
-/// Reads what people write as a number.
-pub type ReadNumber = Arc<dyn Fn(&str) -> Result<Dialable, Rejection> + Send + Sync>;
-
-/// What to do with the rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportMode {
-    /// Check every row and change nothing.
-    DryRun,
-    /// Bring them in.
-    Run,
-}
-
-/// An import of leads.
-#[derive(Clone, Debug)]
-pub struct ImportPlan {
-    /// The file.
-    pub path: PathBuf,
-    /// The campaign the list belongs to.
-    pub campaign: CampaignKey,
-    /// Name of the new list.
-    pub list: String,
-    /// The number's column, where several could be meant.
-    pub number_column: Option<String>,
-    /// What to do.
-    pub mode: ImportMode,
-    /// Where rejected rows are written; `None`: nowhere.
-    pub error_file: Option<PathBuf>,
-    /// Who.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// What became of the rows. `accepted + duplicate + invalid + suppressed = rows`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct ImportCounts {
-    /// Rows of the file, without header and blank lines.
-    pub rows: u64,
-    /// Brought in.
-    pub accepted: u64,
-    /// In the file or on the campaign already.
-    pub duplicate: u64,
-    /// Not readable as what they should be.
-    pub invalid: u64,
-    /// Suppressed for the campaign.
-    pub suppressed: u64,
-    /// Among the accepted: without a time zone, so never dialled.
-    pub without_zone: u64,
-}
-
-impl ImportCounts {
-    /// Rows that were not accepted.
-    pub fn rejected(&self) -> u64 {
-        self.duplicate + self.invalid + self.suppressed
-    }
-}
-
-/// How far an import is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Progress {
-    /// What it does.
-    pub stage: ImportStage,
-    /// Rows done in this stage.
-    pub rows: u64,
-    /// Of the file, read so far.
-    pub bytes_read: u64,
-    /// Of the file.
-    pub bytes_total: u64,
-}
-
-/// What an import does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportStage {
-    /// Reads and checks the file; nothing has changed yet.
-    Reading,
-    /// Brings rows in (or, in a dry run, checks them against what is there).
-    Merging,
-    /// Writes the rejected rows.
-    WritingErrors,
-}
-
-/// What an import did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ImportOutcome {
-    /// Its id, by which it can be undone; `None` after a dry run.
-    pub import: Option<ImportId>,
-    /// The list it made; `None` after a dry run.
-    pub list: Option<ListId>,
-    /// What became of the rows.
-    pub counts: ImportCounts,
-    /// Rejected rows by code.
-    pub rejected: BTreeMap<String, u64>,
-    /// The file with the rejected rows, if there are any and a file was wanted.
-    pub error_file: Option<PathBuf>,
-}
-
-/// An import in the list of imports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct ImportRow {
-    /// Its id.
-    pub id: ImportId,
-    /// `leads`, `suppressions` or `consents`.
-    pub kind: String,
-    /// The campaign, for leads.
-    pub campaign: Option<CampaignKey>,
-    /// The list it made.
-    pub list: Option<ListId>,
-    /// The file's name.
-    pub file: String,
-    /// `running`, `done`, `failed` or `undone`. A run that was killed stays `running`.
-    pub state: String,
-    /// What became of the rows.
-    pub counts: ImportCounts,
-    /// Why it failed.
-    pub detail: String,
-    /// Who.
-    pub started_by: String,
-    /// When.
-    pub started_at: Timestamp,
-    /// When it was over.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// Why a file cannot be imported as a whole. Up to and including [`ImportError::Cell`] nothing has been changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
-    /// Cannot be opened.
-    #[error("cannot open {}: {detail}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        detail: String,
-    },
-    /// Cannot be read to its end.
-    #[error("cannot read the file: {detail}")]
-    Read {
-        /// Why.
-        detail: String,
-    },
-    /// Nothing in it.
-    #[error("the file is empty; expected a header line and at least one row")]
-    Empty,
-    /// A header and nothing else.
-    #[error("the file has a header and no rows")]
-    HeaderOnly,
-    /// An Excel file.
-    #[error("this is a spreadsheet, not a CSV file; in Excel choose Save as, CSV UTF-8")]
-    Spreadsheet,
-    /// UTF-16.
-    #[error("the file is in UTF-16 (\"Unicode text\"); in Excel choose Save as, CSV UTF-8")]
-    Utf16,
-    /// Not UTF-8.
-    #[error(
-        "line {line}: byte {byte} (value {value:#04x}) is not UTF-8; the file is probably in GB18030 or a Windows code page: in Excel choose Save as, CSV UTF-8"
-    )]
-    NotUtf8 {
-        /// The line.
-        line: u64,
-        /// Place in the file, from 0.
-        byte: u64,
-        /// What is there.
-        value: u8,
-    },
-    /// A field that never ends.
-    #[error("the quotation mark in line {line} is never closed: everything after it would be one cell")]
-    QuoteNotClosed {
-        /// Where it is.
-        line: u64,
-    },
-    /// No number.
-    #[error(
-        "no column is recognised as the phone number; found {found}; expected one called phone, number, mobile, 手机 or 电话, or name it"
-    )]
-    NoNumberColumn {
-        /// The columns there are.
-        found: String,
-    },
-    /// Two columns of one name.
-    #[error("the columns {first} and {second} are both called `{name}`; rename one")]
-    DuplicateHeader {
-        /// The name.
-        name: String,
-        /// The one, from 1.
-        first: usize,
-        /// The other.
-        second: usize,
-    },
-    /// Two columns of one meaning.
-    #[error("both `{first}` and `{second}` could be the {meaning}; rename one, or name the one that is meant")]
-    AmbiguousHeader {
-        /// What they mean.
-        meaning: &'static str,
-        /// The one.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// Too wide.
-    #[error("the header has {found} columns; at most {allowed} are taken")]
-    TooManyColumns {
-        /// How many there are.
-        found: usize,
-        /// How many may be.
-        allowed: usize,
-    },
-    /// A default or an option that does not fit.
-    #[error("{what} `{value}`: expected {expected}")]
-    Cell {
-        /// Which.
-        what: &'static str,
-        /// What it is.
-        value: String,
-        /// What would fit.
-        expected: String,
-    },
-    /// The error file cannot be written.
-    #[error("cannot write the rejected rows to {}: {detail}", path.display())]
-    ErrorFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        detail: String,
-    },
-    /// The store failed. What was merged before stays and can be undone.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
+// `cross join` makes SQLite look up each number of the batch; left to itself it reads the whole campaign for each batch.
 statements! {
     BEGIN_IMPORT = "
         insert into imports (id, kind, campaign, list_id, file, state, rows, accepted, duplicate, invalid, suppressed,
@@ -307,10 +57,11 @@ statements! {
                started_by, started_at, ended_at
         from imports order by id desc limit $1";
     SUPPRESSED_AMONG = "
-        select distinct s.number as number from json_each($1) j join suppressions s on s.number = j.value
-        where s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
+        select distinct s.number as number from json_each($1) j cross join suppressions s
+        where s.number = j.value and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
     PRESENT_AMONG = "
-        select l.number as number from json_each($1) j join leads l on l.number = j.value and l.campaign = $2";
+        select l.number as number from json_each($1) j cross join leads l
+        where l.number = j.value and l.campaign = $2";
     MERGE = "
         insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
                            state, due_at, created_at, changed_at)
@@ -635,7 +386,7 @@ async fn stage(
     Ok(columns)
 }
 
-type FileRows = Rows<std::io::Chain<std::io::Cursor<Vec<u8>>, BufReader<File>>>;
+type FileRows = Rows<rows::Headed<BufReader<File>>>;
 
 /// A file's rows, its length, and its header.
 fn open(path: &Path) -> Result<(FileRows, u64, Vec<String>), ImportError> {
@@ -648,98 +399,6 @@ fn open(path: &Path) -> Result<(FileRows, u64, Vec<String>), ImportError> {
     let mut rows = Rows::new(BufReader::with_capacity(1 << 16, file))?;
     let header = rows.next()?.ok_or(ImportError::Empty)?;
     Ok((rows, metadata.len(), header.fields))
-}
-
-/// A row as it will be staged: with what it means, or with what is wrong with it.
-fn check_lead(record: &Record, columns: &Columns, read: &dyn Fn(&str) -> Result<Dialable, Rejection>) -> Staged {
-    let mut staged = Staged { line: record.line, originals: columns.originals(&record.fields), ..Staged::default() };
-    if let Err(verdict) = check_shape(record, columns).and_then(|()| understand(record, columns, read, &mut staged)) {
-        staged.verdict = Some(verdict);
-    }
-    staged
-}
-
-/// What every row must satisfy, whatever it is for.
-fn check_shape(record: &Record, columns: &Columns) -> Result<(), Verdict> {
-    let refuse = |column: &str, code, message: String| Err(Verdict::invalid(record.line, column, code, message));
-    if record.too_long {
-        let message = format!("the row is longer than {} bytes", rows::ROW_BYTES_MAX);
-        return refuse("", "row_too_long", message);
-    }
-    let surplus: Vec<&str> =
-        record.fields.iter().skip(columns.width).map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
-    if record.fields.len() < columns.width || !surplus.is_empty() {
-        let mut message = format!("the row has {} fields, the header {}", record.fields.len(), columns.width);
-        if !surplus.is_empty() {
-            message.push_str(&format!("; surplus: {}", surplus.join(" | ")));
-        }
-        return refuse("", "ragged_row", message);
-    }
-    for (name, place) in columns.names.iter().zip(&columns.places) {
-        let text = record.fields.get(*place).map_or("", String::as_str);
-        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            return refuse(name, "control_character", "the cell contains a control character".to_owned());
-        }
-        if text.len() > CELL_CHARS_MAX && text.chars().count() > CELL_CHARS_MAX {
-            return refuse(name, "cell_too_long", format!("the cell has more than {CELL_CHARS_MAX} characters"));
-        }
-    }
-    Ok(())
-}
-
-fn understand(
-    record: &Record,
-    columns: &Columns,
-    read: &dyn Fn(&str) -> Result<Dialable, Rejection>,
-    staged: &mut Staged,
-) -> Result<(), Verdict> {
-    let refuse = |meaning, code, message| Verdict::invalid(record.line, &columns.name(meaning), code, message);
-    let field = |meaning| columns.field(&record.fields, meaning);
-    let dialable = read_number(field(Meaning::Number), read)
-        .map_err(|rejection| refuse(Meaning::Number, rejection.code, rejection.message))?;
-    let zone = field(Meaning::Zone);
-    let (zones, source) = if !zone.is_empty() {
-        // Zone names are case-insensitive to people and to the database of zones; one spelling is kept.
-        let known = jiff::tz::TimeZone::get(zone).ok();
-        let name = known.as_ref().and_then(|zone| zone.iana_name()).map(str::to_owned);
-        let expected = || format!("`{zone}` is not a time zone; expected a name such as Asia/Shanghai, or nothing");
-        (vec![name.ok_or_else(|| refuse(Meaning::Zone, "zone_unknown", expected()))?], ZoneSource::Column)
-    } else if dialable.zones.is_empty() {
-        (Vec::new(), ZoneSource::None)
-    } else {
-        (dialable.zones, ZoneSource::Number)
-    };
-    staged.priority = match field(Meaning::Priority) {
-        "" => PRIORITY_DEFAULT,
-        text => match text.parse::<u8>() {
-            Ok(priority) if priority <= 99 => priority,
-            _ => {
-                let message = format!("`{text}` is not a priority; expected a whole number from 0 to 99, or nothing");
-                return Err(refuse(Meaning::Priority, "priority_invalid", message));
-            }
-        },
-    };
-    staged.number = dialable.number.as_str().to_owned();
-    staged.name = field(Meaning::Name).to_owned();
-    staged.zones = zones_text(&zones);
-    staged.zone_source = word(&source);
-    staged.extra = json(&columns.extra(&record.fields).collect::<BTreeMap<_, _>>());
-    Ok(())
-}
-
-/// Reads a number's cell; what Excel does to numbers is told apart from a wrong one.
-fn read_number(text: &str, read: &dyn Fn(&str) -> Result<Dialable, Rejection>) -> Result<Dialable, Rejection> {
-    if text.is_empty() {
-        return Err(Rejection { code: "number_missing", message: "the phone number is missing".to_owned() });
-    }
-    let scientific = text.contains(['e', 'E']) && text.contains(['.', '+']) && text.parse::<f64>().is_ok();
-    if scientific {
-        let message = format!(
-            "`{text}` is a number Excel has rounded, its last digits are lost; format the column as text and paste the numbers again"
-        );
-        return Err(Rejection { code: "number_rounded", message });
-    }
-    read(text)
 }
 
 fn file_name(path: &Path) -> String {

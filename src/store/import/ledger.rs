@@ -8,12 +8,13 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
+use super::checks::{check_shape, read_number};
 use super::headers::{Columns, Meaning, OF_CONSENTS, OF_SUPPRESSIONS};
 use super::rows::Record;
 use super::staging::{ErrorFile, Verdict};
 use super::{
     BEGIN_IMPORT, END_IMPORT, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportStage, PARCEL_ROWS,
-    PARCELS_WAITING, Progress, ReadNumber, check_shape, file_name, open, read_number,
+    PARCELS_WAITING, Progress, ReadNumber, file_name, open,
 };
 use crate::model::id::ImportId;
 use crate::model::lead::SuppressionReason;
@@ -94,6 +95,8 @@ enum Entry {
     Consent(ConsentGiven),
 }
 
+/// What is understood of some rows, or why the file cannot be read further, and the bytes read so far.
+type Parcels = mpsc::Receiver<(Result<Parcel, ImportError>, u64)>;
 type Parcel = Vec<Result<Entry, (Verdict, Vec<String>)>>;
 
 impl Store {
@@ -211,12 +214,7 @@ fn wanted(kind: LedgerKind) -> &'static [Meaning] {
 }
 
 /// Reads the file on a thread of its own and sends what its rows mean.
-fn parse(
-    plan: &LedgerPlan,
-    columns: Columns,
-    zone: TimeZone,
-    read: ReadNumber,
-) -> Result<mpsc::Receiver<(Result<Parcel, ImportError>, u64)>, ImportError> {
+fn parse(plan: &LedgerPlan, columns: Columns, zone: TimeZone, read: ReadNumber) -> Result<Parcels, ImportError> {
     let (mut rows, _, _) = open(&plan.path)?;
     let (sender, parcels) = mpsc::channel(PARCELS_WAITING);
     let reader = Reader { plan: plan.clone(), columns, zone, read };

@@ -37,6 +37,9 @@ pub(super) struct Rows<R> {
     raw: Vec<u8>,
 }
 
+/// A file whose first bytes were looked at.
+pub(super) type Headed<R> = std::io::Chain<std::io::Cursor<Vec<u8>>, R>;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     FieldStart,
@@ -76,7 +79,7 @@ impl Fields {
 
 impl<R: BufRead> Rows<R> {
     /// Strips a byte order mark, finds the delimiter, and refuses what is not text at all.
-    pub(super) fn new(mut input: R) -> Result<Rows<std::io::Chain<std::io::Cursor<Vec<u8>>, R>>, ImportError> {
+    pub(super) fn new(mut input: R) -> Result<Rows<Headed<R>>, ImportError> {
         let mut head = vec![0; HEAD_BYTES];
         let mut length = 0;
         while length < head.len() {
@@ -164,7 +167,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// The next byte. `\r\n` comes as one `\n`... within a quoted field both come as they are.
+    /// The next byte, counted.
     fn take(&mut self) -> Result<Option<u8>, ImportError> {
         let Some(byte) = self.peek()? else { return Ok(None) };
         self.input.consume(1);

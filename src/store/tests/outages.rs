@@ -162,3 +162,14 @@ async fn a_lost_connection_is_made_anew_and_the_store_goes_on() {
     assert_eq!(answer.await.unwrap(), Ok(()));
     assert_eq!(*seen.borrow(), Health::Up);
 }
+
+#[tokio::test]
+async fn room_on_a_full_disk_is_noticed_although_nobody_writes() {
+    let rig = Rig::with(small()).await;
+    fill(&rig).await;
+    empty(&rig).await;
+    let mut health = rig.store.health();
+    // The writer's own heartbeat; no write of ours helps it.
+    let noticed = health.wait_for(|health| *health == Health::Up).await.map(|health| health.clone());
+    assert_eq!(noticed.unwrap(), Health::Up);
+}

@@ -1,0 +1,115 @@
+//! What a row must satisfy, and what the row of a lead means.
+
+use std::collections::BTreeMap;
+
+use super::headers::{Columns, Meaning};
+use super::plan::{Dialable, Rejection};
+use super::rows::{ROW_BYTES_MAX, Record};
+use super::staging::{Staged, Verdict};
+use crate::store::attempts::zones_text;
+use crate::store::db::{json, word};
+use crate::store::leads::ZoneSource;
+
+/// Most characters of one cell.
+const CELL_CHARS_MAX: usize = 10_000;
+/// Priority of leads without one.
+const PRIORITY_DEFAULT: u8 = 50;
+
+/// A row as it will be staged: with what it means, or with what is wrong with it.
+pub(super) fn check_lead(
+    record: &Record,
+    columns: &Columns,
+    read: &dyn Fn(&str) -> Result<Dialable, Rejection>,
+) -> Staged {
+    let mut staged = Staged { line: record.line, originals: columns.originals(&record.fields), ..Staged::default() };
+    if let Err(verdict) = check_shape(record, columns).and_then(|()| understand(record, columns, read, &mut staged)) {
+        staged.verdict = Some(verdict);
+    }
+    staged
+}
+
+/// What every row must satisfy, whatever it is for.
+pub(super) fn check_shape(record: &Record, columns: &Columns) -> Result<(), Verdict> {
+    let refuse = |column: &str, code, message: String| Err(Verdict::invalid(record.line, column, code, message));
+    if record.too_long {
+        let message = format!("the row is longer than {} bytes", ROW_BYTES_MAX);
+        return refuse("", "row_too_long", message);
+    }
+    let surplus: Vec<&str> =
+        record.fields.iter().skip(columns.width).map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    if record.fields.len() < columns.width || !surplus.is_empty() {
+        let mut message = format!("the row has {} fields, the header {}", record.fields.len(), columns.width);
+        if !surplus.is_empty() {
+            message.push_str(&format!("; surplus: {}", surplus.join(" | ")));
+        }
+        return refuse("", "ragged_row", message);
+    }
+    for (name, place) in columns.names.iter().zip(&columns.places) {
+        let text = record.fields.get(*place).map_or("", String::as_str);
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return refuse(name, "control_character", "the cell contains a control character".to_owned());
+        }
+        if text.len() > CELL_CHARS_MAX && text.chars().count() > CELL_CHARS_MAX {
+            return refuse(name, "cell_too_long", format!("the cell has more than {CELL_CHARS_MAX} characters"));
+        }
+    }
+    Ok(())
+}
+
+fn understand(
+    record: &Record,
+    columns: &Columns,
+    read: &dyn Fn(&str) -> Result<Dialable, Rejection>,
+    staged: &mut Staged,
+) -> Result<(), Verdict> {
+    let refuse = |meaning, code, message| Verdict::invalid(record.line, &columns.name(meaning), code, message);
+    let field = |meaning| columns.field(&record.fields, meaning);
+    let dialable = read_number(field(Meaning::Number), read)
+        .map_err(|rejection| refuse(Meaning::Number, rejection.code, rejection.message))?;
+    let zone = field(Meaning::Zone);
+    let (zones, source) = if !zone.is_empty() {
+        // Zone names are case-insensitive to people and to the database of zones; one spelling is kept.
+        let known = jiff::tz::TimeZone::get(zone).ok();
+        let name = known.as_ref().and_then(|zone| zone.iana_name()).map(str::to_owned);
+        let expected = || format!("`{zone}` is not a time zone; expected a name such as Asia/Shanghai, or nothing");
+        (vec![name.ok_or_else(|| refuse(Meaning::Zone, "zone_unknown", expected()))?], ZoneSource::Column)
+    } else if dialable.zones.is_empty() {
+        (Vec::new(), ZoneSource::None)
+    } else {
+        (dialable.zones, ZoneSource::Number)
+    };
+    staged.priority = match field(Meaning::Priority) {
+        "" => PRIORITY_DEFAULT,
+        text => match text.parse::<u8>() {
+            Ok(priority) if priority <= 99 => priority,
+            _ => {
+                let message = format!("`{text}` is not a priority; expected a whole number from 0 to 99, or nothing");
+                return Err(refuse(Meaning::Priority, "priority_invalid", message));
+            }
+        },
+    };
+    staged.number = dialable.number.as_str().to_owned();
+    staged.name = field(Meaning::Name).to_owned();
+    staged.zones = zones_text(&zones);
+    staged.zone_source = word(&source);
+    staged.extra = json(&columns.extra(&record.fields).collect::<BTreeMap<_, _>>());
+    Ok(())
+}
+
+/// Reads a number's cell; what Excel does to numbers is told apart from a wrong one.
+pub(super) fn read_number(
+    text: &str,
+    read: &dyn Fn(&str) -> Result<Dialable, Rejection>,
+) -> Result<Dialable, Rejection> {
+    if text.is_empty() {
+        return Err(Rejection { code: "number_missing", message: "the phone number is missing".to_owned() });
+    }
+    let scientific = text.contains(['e', 'E']) && text.contains(['.', '+']) && text.parse::<f64>().is_ok();
+    if scientific {
+        let message = format!(
+            "`{text}` is a number Excel has rounded, its last digits are lost; format the column as text and paste the numbers again"
+        );
+        return Err(Rejection { code: "number_rounded", message });
+    }
+    read(text)
+}
