@@ -268,8 +268,9 @@ impl Engine {
                 }
             }
         }
-        // A queue that is gone stays until its last caller has left it by its own limits.
-        self.queues.retain(|name, queue| settings.queues.contains_key(name) || !queue.waiting.is_empty());
+        // A queue that is gone stays until its last caller has left; its own limits still hold.
+        let used: BTreeSet<&QueueName> = self.callers.values().filter_map(|caller| caller.queue.as_ref()).collect();
+        self.queues.retain(|name, _| settings.queues.contains_key(name) || used.contains(name));
         for name in settings.trunks.keys() {
             self.trunks.entry(name.clone()).or_default();
         }

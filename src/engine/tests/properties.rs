@@ -13,9 +13,13 @@ use crate::engine::event::{AgentAction, Event, GroupChange, OpenAttempt, Recorde
 use crate::model::agent::{Device, DeviceLeg};
 use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, FailureKind, Refusal};
 use crate::model::campaign::{Assignment, Campaign, CampaignState, Pacing, RatioOn, Recording};
+use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::id::{AttemptId, InboundId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, SuppressionReason};
 use crate::model::time::{Instant, Now, Timestamp};
+
+/// Runs of the unruly world in the test of its reach.
+const SEEDS: u64 = 400;
 
 /// A step of an unruly world: what it does, and to which of the things at hand.
 type Step = (u8, u8, u8);
@@ -57,6 +61,11 @@ impl World {
         world.tell(Event::SettingsApplied { settings: Arc::new(settings) });
         let (campaign, state) = (Arc::new(campaign(variant)), CampaignState::Running);
         world.tell(Event::CampaignApplied { campaign, state, today: None });
+        for n in 0..5 {
+            world.agent(UserId(n), 0);
+            world.tell(Event::AgentLegUp { user: UserId(n) });
+            world.agent(UserId(n), 2);
+        }
         world
     }
 
@@ -120,7 +129,8 @@ impl World {
             6..=8 => self.agent(user, how),
             9 => self.tell(Event::AgentPresence { user, present: how % 2 == 0 }),
             10 => self.tell(Event::AgentLegUp { user }),
-            11 => self.tell(Event::AgentLegDown { user }),
+            11 if how % 4 == 0 => self.tell(Event::AgentLegDown { user }),
+            11 => self.wait(Duration::from_secs(2)),
             12 | 13 => {
                 let call = self.call(pick);
                 let user = self.user_of(call).unwrap_or(user);
@@ -136,7 +146,8 @@ impl World {
             19..=21 => self.out(pick, how),
             22 | 23 => self.tell(Event::AttemptAnswered { attempt: self.attempt(pick) }),
             24 => self.tell(Event::AttemptHungUp { attempt: self.attempt(pick) }),
-            25 => self.offer_call(how),
+            25 if how % 3 == 0 => self.offer_call(how),
+            25 => self.tell(Event::IntentRecorded { attempt: self.attempt(pick) }),
             26 => self.tell(Event::InboundHungUp { call: self.caller(pick) }),
             27 => self.tell(Event::PromptEnded { call: self.call(pick) }),
             28 => self.record(user, pick, how),
@@ -152,15 +163,15 @@ impl World {
 
     fn agent(&mut self, user: UserId, how: u8) {
         let request = RequestId(self.id());
-        let session = SessionId(i64::from(how / 128));
+        let session = SessionId(i64::from(how / 250));
         let action = match how % 8 {
-            0..=1 => {
+            0 => {
                 let leg = if how & 16 > 0 { DeviceLeg::PerCall } else { DeviceLeg::NailedUp };
                 let device = Device { phone: format!("p{}", how & 48), leg };
                 let groups = vec![rig::group()];
                 return self.tell(Event::AgentSignedIn { request, user, session, name: "a".into(), groups, device });
             }
-            2..=4 => AgentAction::Ready,
+            1..=4 => AgentAction::Ready,
             5 => AgentAction::NotReady { reason: "tea".into() },
             6 if how & 32 > 0 => AgentAction::ExtendWrapUp,
             6 => AgentAction::HangUp,
@@ -234,19 +245,18 @@ impl World {
         let callback =
             (how & 8 > 0).then(|| Callback { at: self.now.timestamp + Duration::from_secs(60), agent: None });
         let outcome = RecordedOutcome { callback, ..rig::outcome(result) };
-        let session = SessionId(i64::from(how / 128));
+        let session = SessionId(i64::from(how / 250));
         self.tell(Event::AgentActed { request, user, session, action: AgentAction::Record { call, outcome } });
     }
 
     fn recorded(&mut self, how: u8) {
         let request = if self.requests.is_empty() { RequestId(-1) } else { self.requests.remove(0) };
-        self.tell(Event::Recorded { request, ok: how % 4 > 0 });
+        self.tell(Event::Recorded { request, ok: how % 8 > 0 });
     }
 
     fn manage(&mut self, how: u8) {
         let request = RequestId(self.id());
-        let states = [CampaignState::Running, CampaignState::Running, CampaignState::Paused];
-        let state = states[usize::from(how / 4) % 3];
+        let state = if how / 4 % 8 == 0 { CampaignState::Paused } else { CampaignState::Running };
         self.tell(match how % 4 {
             0 => Event::CampaignControl { request, campaign: rig::key(), state },
             1 => {
@@ -255,7 +265,7 @@ impl World {
             }
             2 => {
                 let reserve = Some(u32::from(how % 3));
-                let idle_threshold = Some(f64::from(how % 10) / 10.0);
+                let idle_threshold = Some(f64::from(how % 4) / 10.0);
                 let change = GroupChange { reserve, idle_threshold, ..GroupChange::default() };
                 Event::GroupControl { request, group: rig::group(), change }
             }
@@ -264,7 +274,7 @@ impl World {
     }
 
     fn surroundings(&mut self, pick: u8, how: u8) {
-        let good = how % 4 > 0;
+        let good = how % 16 > 0;
         self.tell(match pick % 6 {
             0 => Event::TrunkHealth { trunk: rig::trunk(), up: good },
             1 => Event::StoreHealth { up: good },
@@ -328,7 +338,7 @@ fn run(seed: u64, variant: u8, steps: &[Step]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn equal_inputs_give_equal_commands_and_no_order_of_events_breaks_an_invariant(
@@ -367,4 +377,27 @@ fn every_intent_ends_once(commands: &[Command]) -> Result<(), TestCaseError> {
     }
     prop_assert!(dialled.is_subset(&ended));
     Ok(())
+}
+
+/// Chance must reach every part of an attempt's life, or the property above says little.
+#[test]
+fn the_unruly_world_reaches_every_end_of_an_attempt() {
+    let mut chance = crate::engine::random::Chance::new(1);
+    let mut ends = std::collections::BTreeMap::new();
+    for seed in 0..SEEDS {
+        let bits: Vec<u64> = (0..400).map(|_| chance.bits()).collect();
+        let steps: Vec<Step> = bits.iter().map(|b| (*b as u8, (b >> 8) as u8, (b >> 16) as u8)).collect();
+        let mut world = run(seed, chance.bits() as u8, &steps);
+        world.calm();
+        assert_eq!(world.engine.tables(), crate::engine::Tables::default(), "seed {seed}");
+        every_intent_ends_once(&world.commands).unwrap();
+        for command in &world.commands {
+            if let Command::RecordAttempt { end } = command {
+                *ends.entry(end.disposition).or_insert(0u32) += 1;
+            }
+        }
+    }
+    for disposition in Disposition::ALL.iter().filter(|d| d.kind() == DispositionKind::Network) {
+        assert!(ends.contains_key(disposition), "never reached: {disposition}; reached: {ends:?}");
+    }
 }
