@@ -147,6 +147,8 @@ impl Engine {
         self.advance_idleness(now);
         if now.timestamp >= self.day_ends {
             self.begin_day(now);
+        } else if self.day_ends.since(now.timestamp) > DAY_MAX {
+            self.set_midnight(now); // the calendar was set back
         }
     }
 
@@ -365,6 +367,8 @@ fn check_change(change: &GroupChange) -> Result<(), RequestRefusal> {
     range("reserve", change.reserve.map(f64::from), f64::from(RESERVE_MAX), "0 to 10000 agents")
 }
 
+/// No civil day is longer (a clock put back adds an hour, rarely two).
+const DAY_MAX: std::time::Duration = std::time::Duration::from_secs(26 * 3600);
 /// Longest dwell: a gate that takes longer than an hour to open is closed.
 const DWELL_MAX_S: f64 = 3600.0;
 /// Largest reserve: more than any group has agents.

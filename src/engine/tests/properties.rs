@@ -118,7 +118,11 @@ impl World {
     }
 
     fn call(&self, pick: u8) -> CallRef {
-        if pick % 2 == 0 { CallRef::Outbound(self.attempt(pick / 2)) } else { CallRef::Inbound(self.caller(pick / 2)) }
+        if pick.is_multiple_of(2) {
+            CallRef::Outbound(self.attempt(pick / 2))
+        } else {
+            CallRef::Inbound(self.caller(pick / 2))
+        }
     }
 
     fn step(&mut self, (what, pick, how): Step) {
@@ -127,9 +131,9 @@ impl World {
             0..=4 => self.wait(Duration::from_millis(u64::from(how) * 37 + 1)),
             5 => self.wait(Duration::from_secs(u64::from(how) / 4)),
             6..=8 => self.agent(user, how),
-            9 => self.tell(Event::AgentPresence { user, present: how % 2 == 0 }),
+            9 => self.tell(Event::AgentPresence { user, present: how.is_multiple_of(2) }),
             10 => self.tell(Event::AgentLegUp { user }),
-            11 if how % 4 == 0 => self.tell(Event::AgentLegDown { user }),
+            11 if how.is_multiple_of(4) => self.tell(Event::AgentLegDown { user }),
             11 => self.wait(Duration::from_secs(2)),
             12 | 13 => {
                 let call = self.call(pick);
@@ -146,7 +150,7 @@ impl World {
             19..=21 => self.out(pick, how),
             22 | 23 => self.tell(Event::AttemptAnswered { attempt: self.attempt(pick) }),
             24 => self.tell(Event::AttemptHungUp { attempt: self.attempt(pick) }),
-            25 if how % 3 == 0 => self.offer_call(how),
+            25 if how.is_multiple_of(3) => self.offer_call(how),
             25 => self.tell(Event::IntentRecorded { attempt: self.attempt(pick) }),
             26 => self.tell(Event::InboundHungUp { call: self.caller(pick) }),
             27 => self.tell(Event::PromptEnded { call: self.call(pick) }),
@@ -188,7 +192,7 @@ impl World {
             lead
         });
         let leads = leads.collect();
-        let next_due = (how % 3 == 0).then_some(self.now.timestamp);
+        let next_due = how.is_multiple_of(3).then_some(self.now.timestamp);
         self.tell(Event::LeadsFetched { campaign: rig::key(), leads, next_due, open_total: 9 });
     }
 
@@ -251,12 +255,12 @@ impl World {
 
     fn recorded(&mut self, how: u8) {
         let request = if self.requests.is_empty() { RequestId(-1) } else { self.requests.remove(0) };
-        self.tell(Event::Recorded { request, ok: how % 8 > 0 });
+        self.tell(Event::Recorded { request, ok: !how.is_multiple_of(8) });
     }
 
     fn manage(&mut self, how: u8) {
         let request = RequestId(self.id());
-        let state = if how / 4 % 8 == 0 { CampaignState::Paused } else { CampaignState::Running };
+        let state = if (how / 4).is_multiple_of(8) { CampaignState::Paused } else { CampaignState::Running };
         self.tell(match how % 4 {
             0 => Event::CampaignControl { request, campaign: rig::key(), state },
             1 => {
@@ -274,7 +278,7 @@ impl World {
     }
 
     fn surroundings(&mut self, pick: u8, how: u8) {
-        let good = how % 16 > 0;
+        let good = !how.is_multiple_of(16);
         self.tell(match pick % 6 {
             0 => Event::TrunkHealth { trunk: rig::trunk(), up: good },
             1 => Event::StoreHealth { up: good },
