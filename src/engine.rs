@@ -308,19 +308,30 @@ impl Engine {
         }
     }
 
-    /// A new day in the installation's zone: figures of today begin anew.
+    /// A new day in the installation's zone: figures of today begin anew, with the calls whose outcome is still open, so
+    /// that the sums agree at every moment (reliability.md I-16).
     fn begin_day(&mut self, now: Now) {
         let first = self.day_ends == Timestamp::from_millis(i64::MIN);
         self.set_midnight(now);
         if first {
             return; // the store's counts of today came with the campaigns
         }
+        for queue in self.queues.values_mut() {
+            queue.day = stats::QueueDay::default();
+        }
+        for caller in self.callers.values().filter(|caller| caller.is_undecided()) {
+            if let Some(queue) = caller.queue.as_ref().and_then(|name| self.queues.get_mut(name)) {
+                queue.day.offered += 1;
+            }
+        }
         for board in self.campaigns.values_mut() {
             board.today = event::DayCounts::default();
             board.refusals.clear();
-        }
-        for queue in self.queues.values_mut() {
-            queue.day = stats::QueueDay::default();
+            for attempt in board.live.iter().filter_map(|id| self.attempts.get(id)) {
+                let (dialled, answered) = attempt.carried_over();
+                board.today.dialled += u64::from(dialled);
+                board.today.answered += u64::from(answered);
+            }
         }
     }
 

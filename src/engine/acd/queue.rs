@@ -107,6 +107,14 @@ pub struct Caller {
     pub consent_heard: bool,
 }
 
+impl Caller {
+    /// Offered to a queue, and neither answered nor sent away so far.
+    pub fn is_undecided(&self) -> bool {
+        let leaving = matches!(self.stage, CallerStage::Leaving { .. });
+        self.queue.is_some() && self.connected.is_none() && !leaving
+    }
+}
+
 impl Engine {
     /// A call arrived from a trunk.
     pub(in crate::engine) fn inbound_offered(

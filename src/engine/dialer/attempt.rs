@@ -493,4 +493,16 @@ impl Attempt {
     fn ring_timeout(&self) -> Duration {
         Duration::from_secs(u64::from(self.campaign.ring_timeout_s)).max(self.ring_min)
     }
+
+    /// Whether it counts as dialled, and as answered by a person, among what is still open: the share of a new day.
+    pub fn carried_over(&self) -> (bool, bool) {
+        let open = self.sent.is_some() && self.connected.is_none();
+        match self.stage {
+            Stage::Recording | Stage::Sending | Stage::Out | Stage::Cancelling { .. } | Stage::Classifying => {
+                (open, false)
+            }
+            Stage::Waiting | Stage::Consent { .. } | Stage::Connecting { .. } => (open, open),
+            Stage::Connected { .. } | Stage::Informing => (false, false),
+        }
+    }
 }

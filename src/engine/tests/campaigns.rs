@@ -247,7 +247,8 @@ fn at_midnight_the_figures_of_the_day_begin_anew() {
 #[test]
 fn a_calendar_that_jumped_ahead_and_back_still_finds_the_next_midnight() {
     let mut rig = Rig::bare(settings());
-    rig.caller();
+    let call = rig.caller();
+    rig.tell(Event::InboundHungUp { call });
     let right = rig.now;
     rig.now.timestamp = crate::model::time::Timestamp::from_millis(MORNING_MS + 3650 * 86_400_000);
     rig.tell(Event::ClockHealth { sure: false });
@@ -257,6 +258,21 @@ fn a_calendar_that_jumped_ahead_and_back_still_finds_the_next_midnight() {
     assert_eq!(rig.queue().offered, 1);
     rig.wait(14.1 * 3600.0);
     assert_eq!(rig.queue().offered, 0);
+}
+
+#[test]
+fn a_call_that_is_open_at_midnight_belongs_to_the_new_day() {
+    let mut rig = Rig::bare(settings());
+    rig.wait(14.0 * 3600.0 - 16.0);
+    rig.begin(1, campaign());
+    rig.wait(6.0);
+    let attempt = rig.ringing()[0];
+    rig.answer(attempt);
+    rig.hang_up(attempt);
+    rig.caller();
+    rig.wait(10.0);
+    assert_eq!((rig.queue().offered, rig.queue().waiting), (1, 1));
+    assert_eq!(rig.board().today.answered, 0, "the talk before midnight was yesterday's");
 }
 
 #[test]

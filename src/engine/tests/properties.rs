@@ -18,6 +18,8 @@ use crate::model::id::{AttemptId, InboundId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, SuppressionReason};
 use crate::model::time::{Instant, Now, Timestamp};
 
+/// The unruly world begins five minutes before midnight.
+const LATE_MS: i64 = 14 * 3_600_000 - 300_000;
 /// Runs of the unruly world in the test of its reach.
 const SEEDS: u64 = 400;
 
@@ -51,7 +53,8 @@ fn campaign(variant: u8) -> Campaign {
 
 impl World {
     fn new(seed: u64, variant: u8) -> World {
-        let now = Now { instant: Instant::from_micros(1), timestamp: Timestamp::from_millis(rig::MORNING_MS) };
+        let now =
+            Now { instant: Instant::from_micros(1), timestamp: Timestamp::from_millis(rig::MORNING_MS + LATE_MS) };
         let engine = Engine::new(seed);
         let mut world = World { engine, now, commands: Vec::new(), requests: Vec::new(), next_id: 0 };
         let mut settings = rig::settings();
