@@ -298,6 +298,7 @@ impl World {
                     number: rig::number(1),
                     at: self.now.timestamp,
                     unknown_before: 0,
+                    ended: !how.is_multiple_of(2),
                 };
                 Event::Recovered { attempts: vec![open] }
             }
