@@ -147,6 +147,8 @@ impl Engine {
         self.advance_idleness(now);
         if now.timestamp >= self.day_ends {
             self.begin_day(now);
+        } else if self.day_ends.since(now.timestamp) > DAY_MAX {
+            self.set_midnight(now); // the calendar was set back
         }
     }
 
@@ -268,8 +270,9 @@ impl Engine {
                 }
             }
         }
-        // A queue that is gone stays until its last caller has left it by its own limits.
-        self.queues.retain(|name, queue| settings.queues.contains_key(name) || !queue.waiting.is_empty());
+        // A queue that is gone stays until its last caller has left; its own limits still hold.
+        let used: BTreeSet<&QueueName> = self.callers.values().filter_map(|caller| caller.queue.as_ref()).collect();
+        self.queues.retain(|name, _| settings.queues.contains_key(name) || used.contains(name));
         for name in settings.trunks.keys() {
             self.trunks.entry(name.clone()).or_default();
         }
@@ -305,19 +308,30 @@ impl Engine {
         }
     }
 
-    /// A new day in the installation's zone: figures of today begin anew.
+    /// A new day in the installation's zone: figures of today begin anew, with the calls whose outcome is still open, so
+    /// that the sums agree at every moment (reliability.md I-16).
     fn begin_day(&mut self, now: Now) {
         let first = self.day_ends == Timestamp::from_millis(i64::MIN);
         self.set_midnight(now);
         if first {
             return; // the store's counts of today came with the campaigns
         }
+        for queue in self.queues.values_mut() {
+            queue.day = stats::QueueDay::default();
+        }
+        for caller in self.callers.values().filter(|caller| caller.is_undecided()) {
+            if let Some(queue) = caller.queue.as_ref().and_then(|name| self.queues.get_mut(name)) {
+                queue.day.offered += 1;
+            }
+        }
         for board in self.campaigns.values_mut() {
             board.today = event::DayCounts::default();
             board.refusals.clear();
-        }
-        for queue in self.queues.values_mut() {
-            queue.day = stats::QueueDay::default();
+            for attempt in board.live.iter().filter_map(|id| self.attempts.get(id)) {
+                let (dialled, answered) = attempt.carried_over();
+                board.today.dialled += u64::from(dialled);
+                board.today.answered += u64::from(answered);
+            }
         }
     }
 
@@ -364,6 +378,8 @@ fn check_change(change: &GroupChange) -> Result<(), RequestRefusal> {
     range("reserve", change.reserve.map(f64::from), f64::from(RESERVE_MAX), "0 to 10000 agents")
 }
 
+/// No civil day is longer (a clock put back adds an hour, rarely two).
+const DAY_MAX: std::time::Duration = std::time::Duration::from_secs(26 * 3600);
 /// Longest dwell: a gate that takes longer than an hour to open is closed.
 const DWELL_MAX_S: f64 = 3600.0;
 /// Largest reserve: more than any group has agents.

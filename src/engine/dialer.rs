@@ -3,6 +3,7 @@
 //! How many are dialled at once is `pacing`; whether a number may be dialled is `guard`. Read [`attempt::Stage`],
 //! [`board::Board`] and [`retry`] first.
 
+pub mod answer;
 pub mod attempt;
 pub mod board;
 pub mod cause;

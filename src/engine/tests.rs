@@ -8,5 +8,5 @@ mod invariants;
 mod outbound;
 mod properties;
 mod results;
-mod rig;
+pub(in crate::engine) mod rig;
 mod yielding;

@@ -94,7 +94,7 @@ impl Engine {
     fn queue_view(&self, now: Now, name: &QueueName, queue: &Queue) -> QueueView {
         let settings = &queue.settings;
         let longest = queue.waiting.first().map(|(since, _)| now.instant.since(*since).as_millis());
-        let zone = self.zone.as_ref().map(std::slice::from_ref).unwrap_or_default();
+        let zone = self.zone.as_slice();
         QueueView {
             queue: name.clone(),
             title: settings.title.clone(),

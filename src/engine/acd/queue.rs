@@ -107,6 +107,14 @@ pub struct Caller {
     pub consent_heard: bool,
 }
 
+impl Caller {
+    /// Offered to a queue, and neither answered nor sent away so far.
+    pub fn is_undecided(&self) -> bool {
+        let leaving = matches!(self.stage, CallerStage::Leaving { .. });
+        self.queue.is_some() && self.connected.is_none() && !leaving
+    }
+}
+
 impl Engine {
     /// A call arrived from a trunk.
     pub(in crate::engine) fn inbound_offered(
@@ -215,13 +223,16 @@ impl Engine {
         if caller.stage != CallerStage::Waiting {
             return;
         }
+        // A caller who had talked to an agent, lost the agent and waited again was answered all the same.
+        let talked = caller.connected.is_some();
+        let outcome = if talked { InboundOutcome::Answered } else { InboundOutcome::Overflowed };
         let prompt = self.leave_queue(call).map(|queue| {
-            queue.day.overflowed += 1;
+            queue.day.overflowed += u64::from(!talked);
             queue.settings.overflow_prompt.clone()
         });
         match prompt {
-            Some(prompt) => self.play_and_leave(now, call, prompt, InboundOutcome::Overflowed),
-            None => self.end_inbound(now, call, InboundOutcome::Overflowed),
+            Some(prompt) => self.play_and_leave(now, call, prompt, outcome),
+            None => self.end_inbound(now, call, outcome),
         }
     }
 

@@ -15,13 +15,10 @@ use std::time::Duration;
 
 use super::{cause, retry};
 use crate::engine::Engine;
-use crate::engine::acd::agent::{PHONE_FAILED, Phone};
-use crate::engine::acd::queue::PROMPT_LIMIT;
 use crate::engine::command::{CancelReason, Command};
 use crate::engine::event::OpenAttempt;
 use crate::engine::guard;
 use crate::engine::timers::Timer;
-use crate::model::agent::AgentState;
 use crate::model::attempt::{AnsweredBy, AttemptEnd, CallFailure, CallRef, FailureKind, Refusal};
 use crate::model::campaign::Campaign;
 use crate::model::disposition::Disposition;
@@ -30,11 +27,6 @@ use crate::model::lead::{Lead, LeadNext, SuppressionReason};
 use crate::model::name::{GroupName, TrunkName};
 use crate::model::time::{Instant, Now};
 
-/// The information message is started this much before the deadline: a prompt is heard one packet (20 ms) and a turn of
-/// the driver after it was asked for.
-pub const MESSAGE_MARGIN: Duration = Duration::from_millis(200);
-/// A phone rung per call that has had this long without answering has failed; with less, its agent is not to blame.
-pub const PHONE_PATIENCE: Duration = Duration::from_secs(1);
 /// The end of a cancelled call is reported by then (RFC 3261 timer B, 32 s, and a margin); if not, it is over.
 pub const CANCEL_LIMIT: Duration = Duration::from_secs(40);
 /// No call lasts longer (reliability.md I-42).
@@ -218,7 +210,7 @@ impl Engine {
     }
 
     /// Notes, once, that the INVITE left.
-    fn leave(&mut self, now: Now, id: AttemptId) {
+    pub(in crate::engine) fn leave(&mut self, now: Now, id: AttemptId) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         if attempt.sent.is_some() {
             return;
@@ -281,214 +273,11 @@ impl Engine {
         self.attempt_failed(now, id, CallFailure { kind, status: 0, q850: 0, rang, retry_after_s: None });
     }
 
-    /// A 200 came: from now on the connect deadline runs. An answer that crosses a cancellation is an answer (I-18).
-    pub(in crate::engine) fn attempt_answered(&mut self, now: Now, id: AttemptId) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return self.stale() };
-        match attempt.stage {
-            Stage::Sending | Stage::Out | Stage::Cancelling { .. } => {}
-            Stage::Recording
-            | Stage::Classifying
-            | Stage::Waiting
-            | Stage::Consent { .. }
-            | Stage::Connecting { .. }
-            | Stage::Connected { .. }
-            | Stage::Informing => return self.stale(),
-        }
-        attempt.answered = Some(now);
-        attempt.deadline = now.instant + attempt.connect_deadline.saturating_sub(MESSAGE_MARGIN);
-        let (deadline, trunk) = (attempt.deadline, attempt.trunk.clone());
-        let detects = attempt.campaign.detect_machines;
-        self.leave(now, id);
-        self.trunks.entry(trunk).or_default().works();
-        for timer in [
-            Timer::RingTimeout { attempt: id },
-            Timer::RingMinimum { attempt: id },
-            Timer::CancelOverdue { attempt: id },
-        ] {
-            self.timers.cancel(&timer);
-        }
-        self.timers.set(Timer::ConnectDeadline { attempt: id }, deadline);
-        self.set_stage(id, Stage::Classifying);
-        if detects {
-            self.commands.push_back(Command::Classify { attempt: id });
-        } else {
-            self.person_answered(now, id);
-        }
-    }
-
-    /// Machine detection has decided.
-    pub(in crate::engine) fn attempt_classified(
-        &mut self,
-        now: Now,
-        id: AttemptId,
-        by: AnsweredBy,
-        confidence: u8,
-        took_ms: u32,
-    ) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return self.stale() };
-        if attempt.stage != Stage::Classifying {
-            return self.stale();
-        }
-        attempt.classified = Some((by, confidence, took_ms));
-        let disposition = match by {
-            AnsweredBy::Person | AnsweredBy::Unsure => return self.person_answered(now, id),
-            AnsweredBy::Machine | AnsweredBy::Announcement => Disposition::Machine,
-            AnsweredBy::Fax => Disposition::Fax,
-        };
-        if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
-            board.today.machines += 1;
-        }
-        self.commands.push_back(Command::HangUp { call: CallRef::Outbound(id) });
-        self.end_attempt(now, id, disposition, None);
-    }
-
-    fn person_answered(&mut self, now: Now, id: AttemptId) {
-        let Some(attempt) = self.attempts.get(&id) else { return };
-        if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
-            board.today.answered += 1;
-        }
-        self.seek_agent(now, id);
-    }
-
-    /// An idle agent at once, else the customer waits until the deadline, else hears the message.
-    fn seek_agent(&mut self, now: Now, id: AttemptId) {
-        if let Some(user) = self.agent_for_customer(id) {
-            return self.connect_customer(now, id, user);
-        }
-        let Some(attempt) = self.attempts.get(&id) else { return };
-        if now.instant >= attempt.deadline {
-            return self.inform(now, id);
-        }
-        let deadline = attempt.deadline;
-        self.set_stage(id, Stage::Waiting);
-        self.timers.set(Timer::ConnectDeadline { attempt: id }, deadline);
-    }
-
-    /// The customer must hear something now.
-    pub(in crate::engine) fn connect_deadline(&mut self, now: Now, id: AttemptId) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        match attempt.stage {
-            Stage::Classifying => {
-                let took = attempt.answered.map_or(Duration::ZERO, |at| now.instant.since(at.instant));
-                let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-                attempt.classified = Some((AnsweredBy::Unsure, 0, took_ms));
-                self.person_answered(now, id);
-            }
-            Stage::Waiting => self.inform(now, id),
-            Stage::Connecting { user, since } => self.phone_too_slow(now, id, user, since),
-            Stage::Recording
-            | Stage::Sending
-            | Stage::Out
-            | Stage::Cancelling { .. }
-            | Stage::Consent { .. }
-            | Stage::Connected { .. }
-            | Stage::Informing => {}
-        }
-    }
-
-    /// The agent's phone, rung for this call, does not answer in time. A nailed-up leg is bridged in milliseconds.
-    fn phone_too_slow(&mut self, now: Now, id: AttemptId, user: UserId, since: Instant) {
-        let Some(agent) = self.agents.get_mut(&user) else { return };
-        match agent.phone {
-            Phone::PerCall => {}
-            Phone::Up | Phone::Ringing { .. } | Phone::Down => return,
-        }
-        self.commands.push_back(Command::ReleaseAgent { user });
-        self.inform(now, id);
-        if now.instant.since(since) >= PHONE_PATIENCE {
-            if let Some(agent) = self.agents.get_mut(&user) {
-                agent.desk = None;
-                agent.pause_next = None;
-            }
-            self.set_state(now, user, AgentState::NotReady { reason: PHONE_FAILED.to_owned() });
-        } else {
-            self.release_reserved(now, user);
-        }
-    }
-
-    /// Plays the information message. Unless an agent had been connected before, the call is abandoned.
-    fn inform(&mut self, now: Now, id: AttemptId) {
-        self.timers.cancel(&Timer::ConnectDeadline { attempt: id });
-        self.set_stage(id, Stage::Informing);
-        let Some(attempt) = self.attempts.get(&id) else { return };
-        if attempt.connected.is_none()
-            && let Some(board) = self.campaigns.get_mut(&attempt.campaign.key)
-        {
-            board.today.abandoned += 1;
-        }
-        let (call, prompt) = (CallRef::Outbound(id), attempt.campaign.information_message.clone());
-        self.commands.push_back(Command::Play { call, prompt, repeat: false });
-        self.timers.set(Timer::PromptOverdue { call }, now.instant + PROMPT_LIMIT);
-    }
-
-    /// A prompt was played to the end, or its end is overdue.
-    pub(in crate::engine) fn attempt_prompt_ended(&mut self, now: Now, id: AttemptId) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return self.stale() };
-        let call = CallRef::Outbound(id);
-        match attempt.stage {
-            Stage::Consent { user } => {
-                attempt.consent_heard = true;
-                self.timers.cancel(&Timer::PromptOverdue { call });
-                self.set_stage(id, Stage::Connecting { user, since: now.instant });
-                self.bridge(call, user);
-            }
-            Stage::Informing => {
-                self.commands.push_back(Command::HangUp { call });
-                self.end_informed(now, id);
-            }
-            Stage::Recording
-            | Stage::Sending
-            | Stage::Out
-            | Stage::Cancelling { .. }
-            | Stage::Classifying
-            | Stage::Waiting
-            | Stage::Connecting { .. }
-            | Stage::Connected { .. } => self.stale(),
-        }
-    }
-
-    fn end_informed(&mut self, now: Now, id: AttemptId) {
+    /// The information message was heard, or the customer hung up on it.
+    pub(in crate::engine) fn end_informed(&mut self, now: Now, id: AttemptId) {
         let connected = self.attempts.get(&id).is_some_and(|attempt| attempt.connected.is_some());
         let disposition = if connected { Disposition::Disconnected } else { Disposition::Abandoned };
         self.end_attempt(now, id, disposition, None);
-    }
-
-    /// Customer and agent hear each other.
-    pub(in crate::engine) fn customer_connected(&mut self, now: Now, id: AttemptId, user: UserId) {
-        self.timers.cancel(&Timer::ConnectDeadline { attempt: id });
-        self.set_stage(id, Stage::Connected { user });
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        attempt.agent = Some(user);
-        if attempt.connected.is_some() {
-            return; // counted when the first agent took it
-        }
-        attempt.connected = Some(now);
-        if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
-            board.today.connected += 1;
-        }
-    }
-
-    /// The customer's agent is gone: the next one, within the deadline that is left; a new one if they were talking.
-    pub(in crate::engine) fn customer_lost_agent(&mut self, now: Now, id: AttemptId, user: UserId) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        match attempt.stage {
-            Stage::Consent { user: own } | Stage::Connecting { user: own, .. } if own == user => {}
-            Stage::Connected { user: own } if own == user => {
-                attempt.deadline = now.instant + attempt.connect_deadline.saturating_sub(MESSAGE_MARGIN);
-            }
-            Stage::Recording
-            | Stage::Sending
-            | Stage::Out
-            | Stage::Cancelling { .. }
-            | Stage::Classifying
-            | Stage::Waiting
-            | Stage::Consent { .. }
-            | Stage::Connecting { .. }
-            | Stage::Connected { .. }
-            | Stage::Informing => return,
-        }
-        self.timers.cancel(&Timer::PromptOverdue { call: CallRef::Outbound(id) });
-        self.seek_agent(now, id);
     }
 
     /// The agent hung up.
@@ -703,5 +492,17 @@ impl Attempt {
     /// How long it rings: as long as the campaign wants, never shorter than the law does.
     fn ring_timeout(&self) -> Duration {
         Duration::from_secs(u64::from(self.campaign.ring_timeout_s)).max(self.ring_min)
+    }
+
+    /// Whether it counts as dialled, and as answered by a person, among what is still open: the share of a new day.
+    pub fn carried_over(&self) -> (bool, bool) {
+        let open = self.sent.is_some() && self.connected.is_none();
+        match self.stage {
+            Stage::Recording | Stage::Sending | Stage::Out | Stage::Cancelling { .. } | Stage::Classifying => {
+                (open, false)
+            }
+            Stage::Waiting | Stage::Consent { .. } | Stage::Connecting { .. } => (open, open),
+            Stage::Connected { .. } | Stage::Informing => (false, false),
+        }
     }
 }

@@ -74,7 +74,7 @@ impl Engine {
         }
         let share = (wanted as usize).div_ceil(sharers);
         for _ in 0..share {
-            let Some(board) = self.campaigns.get(key) else { return None };
+            let board = self.campaigns.get(key)?;
             let trunk = match self.trunk_for(now, &board.campaign) {
                 Ok(trunk) => trunk,
                 Err(reason) => return Some(reason),
@@ -141,7 +141,8 @@ impl Engine {
     /// Where agents are in several outbound groups, one idle agent must not be held for two attempts: all idle agents of
     /// the groups that share agents with this one, less what those groups have on its way.
     fn idle_left_by_others(&self, own: &GroupName, group: &Group) -> u32 {
-        if self.groups.values().filter(|group| group.settings.outbound).count() < 2 {
+        let outbound = self.groups.values().filter(|group| group.settings.outbound).count();
+        if outbound < 2 || !self.agents.values().any(|agent| agent.groups.len() > 1) {
             return u32::MAX;
         }
         let mut names: BTreeSet<&GroupName> = BTreeSet::new();

@@ -243,3 +243,53 @@ fn at_midnight_the_figures_of_the_day_begin_anew() {
     assert_eq!(rig.board().today.dialled, 0);
     assert_eq!(rig.queue().offered, 0);
 }
+
+#[test]
+fn a_calendar_that_jumped_ahead_and_back_still_finds_the_next_midnight() {
+    let mut rig = Rig::bare(settings());
+    let call = rig.caller();
+    rig.tell(Event::InboundHungUp { call });
+    let right = rig.now;
+    rig.now.timestamp = crate::model::time::Timestamp::from_millis(MORNING_MS + 3650 * 86_400_000);
+    rig.tell(Event::ClockHealth { sure: false });
+    rig.now = right;
+    rig.tell(Event::ClockHealth { sure: true });
+    rig.caller();
+    assert_eq!(rig.queue().offered, 1);
+    rig.wait(14.1 * 3600.0);
+    assert_eq!(rig.queue().offered, 0);
+}
+
+#[test]
+fn a_call_that_is_open_at_midnight_belongs_to_the_new_day() {
+    let mut rig = Rig::bare(settings());
+    rig.wait(14.0 * 3600.0 - 16.0);
+    rig.begin(1, campaign());
+    rig.wait(6.0);
+    let attempt = rig.ringing()[0];
+    rig.answer(attempt);
+    rig.hang_up(attempt);
+    rig.caller();
+    rig.wait(10.0);
+    assert_eq!((rig.queue().offered, rig.queue().waiting), (1, 1));
+    assert_eq!(rig.board().today.answered, 0, "the talk before midnight was yesterday's");
+}
+
+#[test]
+fn a_promised_call_goes_to_the_agent_who_promised_it_and_comes_first() {
+    let mut rig = Rig::bare(settings());
+    let mut promised = lead(9);
+    let at = rig.now.timestamp;
+    promised.callback = Some(crate::model::lead::Callback { at, agent: Some("agent-2".into()) });
+    rig.supply.extend([lead(1), promised]);
+    for n in 1..=2 {
+        rig.staff(n);
+        rig.wait(1.0);
+    }
+    rig.run_campaign(campaign());
+    rig.wait(6.0);
+    let first = rig.ringing()[0];
+    assert_eq!(rig.engine.attempts[&first].lead.id, crate::model::id::LeadId(9));
+    rig.answer(first);
+    assert!(rig.engine.agents[&user(2)].holds(crate::model::attempt::CallRef::Outbound(first)));
+}

@@ -398,6 +398,7 @@ fn attempts_without_an_end_become_unknown_and_rest() {
         number: number(n),
         at: rig.now.timestamp,
         unknown_before,
+        ended: false,
     };
     let attempts = vec![open(1, 0), open(2, 1)];
     rig.tell(Event::Recovered { attempts });
@@ -405,6 +406,11 @@ fn attempts_without_an_end_become_unknown_and_rest() {
     assert_eq!(end.disposition, Disposition::Unknown);
     assert_eq!(end.next, Some(LeadNext::Retry { at: rig.now.timestamp + Duration::from_secs(600) }));
     assert_eq!(rig.end_of(AttemptId(2)).unwrap().next, Some(LeadNext::GivenUp));
+    let silent = OpenAttempt { ended: true, ..open(3, 0) };
+    rig.tell(Event::Recovered { attempts: vec![silent] });
+    assert!(rig.end_of(AttemptId(3)).is_none(), "its end is recorded already");
+    let settled = |c: &Command| matches!(c, Command::SettleLead { lead: LeadId(3), next: LeadNext::Done, .. });
+    assert_eq!(rig.count(settled), 1);
 }
 
 #[test]
