@@ -33,6 +33,7 @@ mod users;
 mod tests;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -60,8 +61,9 @@ use crate::model::document::Located;
 use crate::model::id::{Mint, UserId};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::{Now, Timestamp};
+use crate::model::zone::Zone;
 use crate::runtime::handle::Handle;
-use crate::store::Store;
+use crate::store::{SessionLife, Store};
 use problem::{ErrorItem, Kind, Problem};
 use records::Records;
 
@@ -69,6 +71,8 @@ use records::Records;
 pub const API_BASE: &str = "/api/v1";
 /// Files that are received at once: each is parsed on a thread of its own.
 const UPLOADS_MAX: usize = 2;
+/// Logins that wait for their password to be checked, which takes a core for a tenth of a second.
+const LOGINS_MAX: usize = 64;
 /// Boards and desks that are connected at once. A floor of 500 agents with two tabs each, and walls.
 const STREAMS_MAX: usize = 2048;
 
@@ -82,6 +86,10 @@ pub struct Settings {
     pub trusted_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// How long a login lasts.
+    pub session: SessionLife,
+    /// Tries to log in, for each account and network; 5 without it. Read once, at the start.
+    pub logins_per_minute: Option<NonZeroU32>,
     /// Uploaded and rejected files are kept below this directory.
     pub data_dir: PathBuf,
     /// Longest list that is received, in bytes.
@@ -141,6 +149,7 @@ pub struct Site {
     throttle: throttle::Throttle,
     desks: desks::Desks,
     uploads: Semaphore,
+    logins: Semaphore,
     streams: Arc<Semaphore>,
     last_event: live::LastEvent,
     closing: watch::Sender<bool>,
@@ -159,14 +168,16 @@ impl WebState {
     pub fn new(parts: Parts) -> WebState {
         let Parts { handle, store, settings, phones, clock, salt } = parts;
         let openapi = openapi().to_json().unwrap_or_default();
+        let throttle = throttle::Throttle::new(settings.borrow().logins_per_minute);
         WebState(Arc::new(Site {
             handle,
-            records: Records::new(store),
+            records: Records::new(store, settings.clone()),
             settings,
             phones,
             clock,
             mint: Mutex::new(Mint::new(salt)),
-            throttle: throttle::Throttle::default(),
+            throttle,
+            logins: Semaphore::new(LOGINS_MAX),
             desks: desks::Desks::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -202,8 +213,8 @@ impl Site {
     /// When today began, in the zone of the installation.
     fn today_from(&self) -> Timestamp {
         let now = self.now().timestamp;
-        let zone = jiff::tz::TimeZone::get(&self.settings().engine.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-        now.to_jiff().to_zoned(zone).start_of_day().map_or(now, |start| start.timestamp().into())
+        let zone = Zone::named(&self.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
+        now.to_jiff().to_zoned(zone.as_jiff().clone()).start_of_day().map_or(now, |start| start.timestamp().into())
     }
 
     /// The call at hand of an agent, if there is one.

@@ -112,7 +112,11 @@ pub(super) async fn raised(flag: &mut watch::Receiver<bool>) {
 }
 
 /// The latest picture as an event, when there is a new one and it is time.
-async fn next_picture(state: &WebState, pictures: &mut watch::Receiver<Arc<Snapshot>>, not_before: Instant) -> Option<Bytes> {
+async fn next_picture(
+    state: &WebState,
+    pictures: &mut watch::Receiver<Arc<Snapshot>>,
+    not_before: Instant,
+) -> Option<Bytes> {
     // Waiting first, so that what changes meanwhile is in the picture; cancelling loses nothing.
     sleep_until(not_before).await;
     pictures.changed().await.ok()?;

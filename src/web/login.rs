@@ -100,6 +100,10 @@ pub async fn log_in(
 ) -> Result<Response, Problem> {
     state.throttle.admit(&state, &request.login, client.address)?;
     let LoginRequest { login, password, token: wants_token } = request;
+    let _turn = state
+        .logins
+        .try_acquire()
+        .map_err(|_| Problem::new(Kind::Overloaded, "too many people log in at once; try again").retry_after(2))?;
     let now = state.now().timestamp;
     let opened = state.records.log_in(&login, &password, &client.agent, now).await?;
     let Some((account, token)) = opened else {

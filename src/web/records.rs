@@ -6,8 +6,12 @@ pub(super) mod lists;
 mod people;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{Kind, Problem};
 use crate::engine::event::DayCounts;
@@ -16,7 +20,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
-use crate::store::{self, AttemptTotals, Store, StoreError};
+use crate::store::{self, AttemptTotals, SessionLife, Store, StoreError};
 
 /// How far back gate changes are read: more than any chart of the wallboard shows.
 const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
@@ -24,6 +28,7 @@ const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
 /// The store behind the API.
 pub(super) struct Records {
     store: Store,
+    settings: watch::Receiver<Arc<Settings>>,
 }
 
 impl From<StoreError> for Problem {
@@ -59,8 +64,12 @@ impl From<StoreError> for Problem {
 }
 
 impl Records {
-    pub(super) fn new(store: Store) -> Records {
-        Records { store }
+    pub(super) fn new(store: Store, settings: watch::Receiver<Arc<Settings>>) -> Records {
+        Records { store, settings }
+    }
+
+    fn session_life(&self) -> SessionLife {
+        self.settings.borrow().session
     }
 
     /// What keeps the store from taking writes or answering reads, in words.

@@ -20,7 +20,7 @@ use super::Site;
 use super::problem::{Kind, Problem};
 use crate::model::time::Instant;
 
-/// Tries a minute.
+/// Tries a minute where the settings say nothing.
 const TRIES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// Accounts and networks that are remembered. Beyond it logins are refused until old ones are forgotten: guessing from
 /// very many addresses must not take the memory.
@@ -58,10 +58,11 @@ impl From<IpAddr> for Network {
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, SteppedClock, NoOpMiddleware<Tick>>;
 
-impl Default for Throttle {
-    fn default() -> Throttle {
+impl Throttle {
+    /// Lets so many tries a minute pass.
+    pub(super) fn new(per_minute: Option<NonZeroU32>) -> Throttle {
         let clock = SteppedClock::default();
-        let quota = Quota::per_minute(TRIES_PER_MINUTE);
+        let quota = Quota::per_minute(per_minute.unwrap_or(TRIES_PER_MINUTE));
         Throttle {
             accounts: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
             failures: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
@@ -69,9 +70,7 @@ impl Default for Throttle {
             clock,
         }
     }
-}
 
-impl Throttle {
     /// Counts a try to log in.
     pub(super) fn admit(&self, site: &Site, login: &str, address: IpAddr) -> Result<(), Problem> {
         let now = site.now().instant;

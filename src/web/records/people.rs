@@ -4,7 +4,7 @@ use super::Records;
 use crate::model::agent::Device;
 use crate::model::id::{SessionId, UserId};
 use crate::model::time::Timestamp;
-use crate::store::{self, SessionLife, StoreError};
+use crate::store::{self, StoreError};
 use crate::web::access::{Account, SignedIn};
 use crate::web::problem::{Kind, Problem};
 use crate::web::users::{NewUser, UserChange, UserView};
@@ -12,7 +12,7 @@ use crate::web::users::{NewUser, UserChange, UserView};
 impl Records {
     /// The user behind a token.
     pub(in crate::web) async fn session(&self, token: &str, now: Timestamp) -> Result<Option<SignedIn>, Problem> {
-        let found = self.store.find_session(token, SessionLife::default(), now).await?;
+        let found = self.store.find_session(token, self.session_life(), now).await?;
         Ok(found.map(|found| SignedIn { account: found.user.into(), session: found.session }))
     }
 
@@ -36,7 +36,7 @@ impl Records {
         now: Timestamp,
     ) -> Result<Option<(Account, String)>, Problem> {
         let Some(user) = self.store.verify_password(login, password).await? else { return Ok(None) };
-        let (_, token) = self.store.create_session(user.id, SessionLife::default(), client, now).await?;
+        let (_, token) = self.store.create_session(user.id, self.session_life(), client, now).await?;
         Ok(Some((user.into(), token)))
     }
 
@@ -57,7 +57,7 @@ impl Records {
         now: Timestamp,
     ) -> Result<String, Problem> {
         self.store.set_password(account.id, password, &account.login, now).await?;
-        let (_, token) = self.store.create_session(account.id, SessionLife::default(), client, now).await?;
+        let (_, token) = self.store.create_session(account.id, self.session_life(), client, now).await?;
         Ok(token)
     }
 

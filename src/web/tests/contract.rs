@@ -17,6 +17,6 @@ fn the_committed_description_of_the_api_is_the_generated_one() {
     assert!(
         committed == generated,
         "src/ui/openapi.json is stale: run `{REGENERATE}=1 cargo nextest run --lib description_of_the_api`, then \
-         `npm run api` in src/ui, and commit both"
+         `npm run types` in src/ui, and commit both"
     );
 }

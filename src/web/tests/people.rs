@@ -47,6 +47,7 @@ pub(super) async fn one_attempt(rig: &Rig, lead: LeadId) {
         trunk: "carrier".parse().unwrap(),
         at: rig.now(),
         tzdata: "2026b".to_owned(),
+        zones: vec!["Asia/Shanghai".to_owned()],
         number_of_attempt: 0,
     };
     rig.store
