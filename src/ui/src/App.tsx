@@ -18,10 +18,19 @@ function newQueries(): QueryClient {
   });
 }
 
+/** The nonce that the content security policy of this page allows style elements with. */
+function styleNonce(): string {
+  // Browsers hide the attribute from scripts that read it as text; the property tells it.
+  return document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
+}
+
+// The scroll lock of dialogs adds a style element of its own and looks for its nonce here.
+Object.assign(globalThis, { __webpack_nonce__: styleNonce() });
+
 export function App() {
   const [queries] = useState(newQueries);
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" getStyleNonce={styleNonce}>
       <QueryClientProvider client={queries}>
         <BrowserRouter>
           <Pages />

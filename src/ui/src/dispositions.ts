@@ -1,3 +1,5 @@
+import type { Disposition, SuppressionReason } from "./api/types";
+
 /** The closed set of outcomes, in the order in which they are shown. */
 export const DISPOSITIONS = [
   "busy",
@@ -25,6 +27,6 @@ export const DISPOSITIONS = [
   "handled",
   "other",
   "not_recorded",
-] as const;
+] as const satisfies readonly Disposition[];
 
-export const SUPPRESSION_REASONS = ["do_not_call", "opt_out", "complaint", "court_order", "unwanted", "manual"] as const;
+export const SUPPRESSION_REASONS = ["do_not_call", "opt_out", "complaint", "court_order", "unwanted", "manual"] as const satisfies readonly SuppressionReason[];

@@ -73,19 +73,22 @@ function written(at: number, language: string, zone: string | undefined, how: In
   }
 }
 
-/** `+8613800138000` in groups of four from the right; masked numbers stay masked. */
+/** Country codes of one and of two digits (ITU-T E.164); all others have three. */
+const SHORT_COUNTRY_CODE = /^(?:[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])/;
+
+/** `+86 138 0013 8000`: country code, then groups of four from the right. Masked numbers stay masked. */
 export function phone(number: string | null | undefined): string {
   if (!number) return "–";
-  const match = /^(\+?)([\d*•]+)$/.exec(number);
-  if (!match) return number;
+  if (!/^\+[\d*]+$/.test(number)) return number;
+  const digits = number.slice(1);
+  const code = SHORT_COUNTRY_CODE.exec(digits)?.[0] ?? digits.slice(0, 3);
   const groups: string[] = [];
-  let rest = match[2] ?? "";
+  let rest = digits.slice(code.length);
   while (rest.length > 4) {
     groups.unshift(rest.slice(-4));
     rest = rest.slice(0, -4);
   }
-  groups.unshift(rest);
-  return (match[1] ?? "") + groups.join(" ");
+  return [`+${code}`, rest, ...groups].join(" ");
 }
 
 /** Minutes since midnight as `09:30`; the end of a day is `24:00`. */

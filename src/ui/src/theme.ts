@@ -17,6 +17,6 @@ export const theme = createTheme({
 /** Secondary text in shades that keep 4.5 : 1 on their background (WCAG 1.4.3); the library's own are paler. */
 export const cssVariables: CSSVariablesResolver = (theme) => ({
   variables: {},
-  light: { "--mantine-color-dimmed": theme.colors.gray[7], "--mantine-color-body": "#f6f8f9" },
+  light: { "--mantine-color-dimmed": theme.colors.gray[7] },
   dark: { "--mantine-color-dimmed": theme.colors.dark[1] },
 });

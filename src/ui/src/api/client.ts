@@ -1,24 +1,16 @@
 // The only module that talks to the service's API over HTTP. Everything it throws is a `Problem`.
 
+import createClient from "openapi-fetch";
 import { Problem, problemFrom, problemOf } from "./problem";
+import type { paths } from "./schema";
 import type {
   AgentAction,
-  AttemptPage,
-  BoardSample,
-  CampaignApplied,
-  CampaignDetail,
   CampaignState,
-  CampaignSummary,
   Desk,
-  ErrorItem,
-  GateChange,
   GroupChange,
   ImportReport,
-  ListView,
-  Me,
-  Phone,
-  SuppressionView,
-  TrunkView,
+  SuppressionRequest,
+  Told,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -43,73 +35,57 @@ export function whenSignedOut(then: () => void): void {
   onSignedOut = then;
 }
 
-async function send(method: string, path: string, body?: BodyInit, type?: string): Promise<Response> {
-  let response: Response;
+const api = createClient<paths>({ credentials: "same-origin" });
+
+/** What the service answered, or the problem it told of. */
+async function told<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Told<T>> {
+  let answer: { data?: T; error?: unknown; response: Response };
   try {
-    response = await fetch(BASE + path, {
-      method,
-      credentials: "same-origin",
-      headers: { accept: "application/json", ...(type ? { "content-type": type } : {}) },
-      ...(body === undefined ? {} : { body }),
-    });
+    answer = await asked;
   } catch {
     throw new Problem(0, {}, null);
   }
-  if (response.ok) return response;
-  const problem = await problemOf(response);
+  if (answer.response.ok) return answer.data as Told<T>;
+  const problem = problemOf(answer.response, answer.error);
   if (problem.code === "not_logged_in") onSignedOut();
   throw problem;
 }
 
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await send(
-    method,
-    path,
-    body === undefined ? undefined : JSON.stringify(body),
-    body === undefined ? undefined : "application/json",
-  );
-  if (response.status === 204) return undefined as T;
-  const text = await response.text();
-  return (text === "" ? undefined : JSON.parse(text)) as T;
-}
-
-function query(values: Record<string, string | number | boolean | null | undefined>): string {
-  const pairs = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return pairs.length === 0 ? "" : "?" + new URLSearchParams(pairs.map(([k, v]) => [k, String(v)])).toString();
-}
-
-const enc = encodeURIComponent;
-
 // ---- who is here ----
 
-export const login = (name: string, password: string) =>
-  ask<{ user: Me }>("POST", "/login", { login: name, password }).then((answer) => answer.user);
-export const logout = () => ask<void>("POST", "/logout");
-export const me = () => ask<Me>("GET", "/me");
-export const changeMe = (change: { language?: string }) => ask<Me>("PATCH", "/me", change);
+export const login = async (name: string, password: string) =>
+  (await told(api.POST("/api/v1/login", { body: { login: name, password } }))).user;
+export const logout = () => told(api.POST("/api/v1/logout"));
+export const me = () => told(api.GET("/api/v1/me"));
+export const chooseMyLanguage = (language: string) => told(api.PATCH("/api/v1/me", { body: { language } }));
 
 // ---- the board ----
 
 export const boardEvents = `${BASE}/board/events`;
-export const boardHistory = (since: number) => ask<BoardSample[]>("GET", `/board/history${query({ since })}`);
-export const gateChanges = (group: string, limit: number) =>
-  ask<GateChange[]>("GET", `/board/gate-changes${query({ group, limit })}`);
-export const changeGroup = (group: string, change: GroupChange) =>
-  ask<void>("PATCH", `/groups/${enc(group)}`, change);
+export const boardHistory = (since: number) => told(api.GET("/api/v1/board/history", { params: { query: { since } } }));
+export const changeGroup = (name: string, change: GroupChange) =>
+  told(api.PATCH("/api/v1/groups/{name}", { params: { path: { name } }, body: change }));
 
 // ---- campaigns ----
 
-export const campaigns = () => ask<CampaignSummary[]>("GET", "/campaigns");
-export const campaign = (key: string) => ask<CampaignDetail>("GET", `/campaigns/${enc(key)}`);
-export const setCampaignState = (key: string, state: CampaignState) =>
-  ask<void>("POST", `/campaigns/${enc(key)}/state`, { state });
-export const checkCampaign = (text: string, file?: string) =>
-  ask<{ ok: boolean; errors: ErrorItem[] }>("POST", "/campaigns/check", { text, file });
+export const campaigns = () => told(api.GET("/api/v1/campaigns"));
+export const campaign = (key: string) => told(api.GET("/api/v1/campaigns/{key}", { params: { path: { key } } }));
+export const setCampaignState = (key: string, state: Exclude<CampaignState, "ready">) =>
+  told(api.POST("/api/v1/campaigns/{key}/state", { params: { path: { key } }, body: { state } }));
+export const checkCampaign = (text: string, file: string) =>
+  told(api.POST("/api/v1/campaigns/check", { body: { text, file } }));
 export const applyCampaign = (key: string, text: string, why: string) =>
-  ask<CampaignApplied>("PUT", `/campaigns/${enc(key)}`, { text, why });
+  told(api.PUT("/api/v1/campaigns/{key}", { params: { path: { key } }, body: { text, why } }));
 export const attempts = (key: string, cursor: string | null, disposition: string | null) =>
-  ask<AttemptPage>("GET", `/campaigns/${enc(key)}/attempts${query({ cursor, disposition, limit: 50 })}`);
-export const lists = (key: string) => ask<ListView[]>("GET", `/campaigns/${enc(key)}/lists`);
+  told(
+    api.GET("/api/v1/campaigns/{key}/attempts", {
+      params: {
+        path: { key },
+        query: { limit: 50, ...(cursor ? { cursor } : {}), ...(disposition ? { disposition } : {}) },
+      },
+    }),
+  );
+export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
 /** Sends a file of leads and tells how far it has come, 0 to 1. */
 export function uploadList(
@@ -118,11 +94,12 @@ export function uploadList(
   options: { name: string; region: string; dryRun: boolean },
   onProgress: (share: number) => void,
 ): Promise<ImportReport> {
-  const path = `/campaigns/${enc(key)}/lists${query({ name: options.name, region: options.region, dry_run: options.dryRun })}`;
+  const query = new URLSearchParams({ name: options.name, dry_run: String(options.dryRun) });
+  if (options.region) query.set("region", options.region);
   return new Promise((resolve, reject) => {
     // fetch cannot tell how much of a body has been sent.
     const request = new XMLHttpRequest();
-    request.open("POST", BASE + path);
+    request.open("POST", `${BASE}/campaigns/${encodeURIComponent(key)}/lists?${query.toString()}`);
     request.setRequestHeader("content-type", "text/csv");
     request.setRequestHeader("accept", "application/json");
     request.upload.onprogress = (event) => {
@@ -143,35 +120,33 @@ export function uploadList(
   });
 }
 
-export const rejectedRows = (importId: string) => `${BASE}/imports/${enc(importId)}/rejected.csv`;
+export const rejectedRows = (importId: string) => `${BASE}/imports/${encodeURIComponent(importId)}/rejected.csv`;
 
 // ---- suppressions ----
 
-export const suppressions = (number: string) => ask<SuppressionView[]>("GET", `/suppressions${query({ number })}`);
-export const suppress = (entry: {
-  number: string;
-  region?: string;
-  reason: string;
-  campaign?: string;
-  note: string;
-}) => ask<SuppressionView>("POST", "/suppressions", entry);
-export const unsuppress = (id: string, why: string) => ask<void>("DELETE", `/suppressions/${enc(id)}`, { why });
+export const suppressions = (number: string) => told(api.GET("/api/v1/suppressions", { params: { query: { number } } }));
+export const suppress = (entry: SuppressionRequest) => told(api.POST("/api/v1/suppressions", { body: entry }));
+export const unsuppress = (id: string, why: string) =>
+  told(api.DELETE("/api/v1/suppressions/{id}", { params: { path: { id } }, body: { why } }));
 
 // ---- the desk ----
 
-export const deskSignIn = (groups?: string[]) =>
-  ask<{ session: string; desk: Desk }>("POST", "/desk/sign-in", groups ? { groups } : {});
-export const deskAct = (session: string, action: AgentAction) => ask<void>("POST", "/desk/act", { session, action });
-export const desk = () => ask<Desk>("GET", "/desk");
-export const reasons = () => ask<string[]>("GET", "/settings/reasons");
+export const deskSignIn = async (groups: string[]) => {
+  const answer = await told(api.POST("/api/v1/desk/sign-in", { body: { groups } }));
+  return { session: answer.session, desk: answer.desk as unknown as Desk };
+};
+export const deskAct = (session: string, action: AgentAction) =>
+  told(api.POST("/api/v1/desk/act", { body: { session, action } }));
+export const desk = async () => (await told(api.GET("/api/v1/desk"))) as unknown as Desk;
+export const reasons = () => told(api.GET("/api/v1/settings/reasons"));
 export function deskSocketUrl(session: string): string {
-  const url = new URL(`${BASE}/desk/socket${query({ session })}`, location.href);
+  const url = new URL(`${BASE}/desk/socket?session=${encodeURIComponent(session)}`, location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }
 
 // ---- operator ----
 
-export const trunks = () => ask<TrunkView[]>("GET", "/trunks");
-export const phones = () => ask<Phone[]>("GET", "/phones");
-export const reload = () => ask<{ changed: string[] }>("POST", "/reload");
+export const trunks = () => told(api.GET("/api/v1/trunks"));
+export const phones = () => told(api.GET("/api/v1/phones"));
+export const reload = () => told(api.POST("/api/v1/reload"));

@@ -29,22 +29,20 @@ export function asProblem(error: unknown): Problem {
   return new Problem(0, { detail: error instanceof Error ? error.message : String(error) }, null);
 }
 
-/** The problem that an unsuccessful response tells of. */
-export async function problemOf(response: Response): Promise<Problem> {
-  const body = await response.text().catch(() => "");
-  return problemFrom(response, body);
-}
-
-export function problemFrom(response: Pick<Response, "status" | "headers">, body: string): Problem {
-  let read: Record<string, unknown>;
-  try {
-    const parsed: unknown = JSON.parse(body);
-    read = typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : { detail: body };
-  } catch {
-    read = { detail: body.slice(0, 500) };
-  }
+/** The problem that an unsuccessful response tells of; `body` is what was read of it. */
+export function problemOf(response: Pick<Response, "status" | "headers">, body: unknown): Problem {
+  const read = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : { detail: String(body ?? "").slice(0, 500) };
   const wait = Number(response.headers.get("retry-after"));
   return new Problem(response.status, read, Number.isFinite(wait) && wait > 0 ? wait : null);
+}
+
+/** The same for a body that is still text. */
+export function problemFrom(response: Pick<Response, "status" | "headers">, text: string): Problem {
+  try {
+    return problemOf(response, JSON.parse(text));
+  } catch {
+    return problemOf(response, text);
+  }
 }
 
 /** The next allowed time that a refusal names: a field of it, or the moment within its sentence. */

@@ -14,7 +14,7 @@ export function AgentTable({ agents }: { agents: AgentView[] }) {
   if (agents.length === 0) return <Empty title={t("board.noAgents")} next={t("board.noAgentsNext")} />;
   const sorted = [...agents].sort((a, b) => a.since - b.since);
   return (
-    <Table.ScrollContainer minWidth={420} mah={360}>
+    <Table.ScrollContainer minWidth={520} mah={360}>
       <Table verticalSpacing={4} fz="sm" stickyHeader>
         <Table.Thead>
           <Table.Tr>
@@ -53,6 +53,7 @@ function AgentStateBadge({ agent }: { agent: AgentView }) {
         radius="sm"
         tt="none"
         color={stateColour(agent.state)}
+        style={{ flex: "none" }}
         leftSection={<Icon name={agent.state} size={12} />}
       >
         {t(`agentState.${agent.state}`)}
@@ -76,7 +77,7 @@ export function PhoneLamp({ up }: { up: boolean }) {
   return (
     <Group gap={4} wrap="nowrap" c={up ? "var(--mantine-color-teal-text)" : "var(--mantine-color-red-text)"} data-testid="phone-lamp" data-up={up}>
       <Icon name={up ? "phone" : "down"} size={14} />
-      <Text size="sm" inherit>
+      <Text size="sm" c="inherit">
         {t(up ? "phone.up" : "phone.down")}
       </Text>
     </Group>

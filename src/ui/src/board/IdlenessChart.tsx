@@ -110,7 +110,7 @@ function options(
     scales: { x: { time: true, auto: false }, y: { range: [0, 1] } },
     axes: [
       { ...axis, space: 90, values: (_, at) => at.map((seconds) => hours.format(seconds * 1000)) },
-      { ...axis, size: 48, values: (_, shares) => shares.map((value) => `${Math.round(value * 100)} %`), splits: [0, 0.25, 0.5, 0.75, 1] },
+      { ...axis, size: 58, values: (_, shares) => shares.map((value) => `${Math.round(value * 100)} %`), splits: [0, 0.25, 0.5, 0.75, 1] },
     ],
     series: [
       {},

@@ -10,7 +10,7 @@ export function QueueTable({ queues }: { queues: QueueView[] }) {
   const { t } = useTranslation();
   if (queues.length === 0) return <Empty title={t("queue.none")} next={t("queue.noneNext")} />;
   return (
-    <Table.ScrollContainer minWidth={560}>
+    <Table.ScrollContainer minWidth={620}>
       <Table verticalSpacing={6} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -53,8 +53,8 @@ function QueueRow({ queue }: { queue: QueueView }) {
       <Table.Td>
         <ServiceLevel queue={queue} />
       </Table.Td>
-      <Table.Td ta="right">{seconds(asa)}</Table.Td>
-      <Table.Td ta="right">
+      <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>{seconds(asa)}</Table.Td>
+      <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
         {queue.answered} / {queue.offered}
       </Table.Td>
       <Table.Td ta="right">{queue.abandoned}</Table.Td>

@@ -23,7 +23,7 @@ export function TrunkTable({ trunks }: { trunks: TrunkView[] }) {
             <Table.Td>
               <Group gap={4} wrap="nowrap" c={trunk.up ? "var(--mantine-color-teal-text)" : "var(--mantine-color-red-text)"}>
                 <Icon name={trunk.up ? "up" : "down"} size={14} />
-                <Text size="sm" inherit>
+                <Text size="sm" c="inherit">
                   {t(trunk.up ? "trunk.up" : "trunk.down")}
                 </Text>
               </Group>

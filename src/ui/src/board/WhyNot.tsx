@@ -20,7 +20,7 @@ export function WhyNot({ view }: { view: CampaignView }) {
     return (
       <Group gap={6} c="var(--mantine-color-teal-text)" wrap="nowrap" data-testid="why-not" data-reason="">
         <Icon name="play" size={13} />
-        <Text size="sm" inherit>
+        <Text size="sm" c="inherit">
           {t("why.dialling")}
         </Text>
       </Group>

@@ -20,7 +20,7 @@ const LINE_HEIGHT = 20;
 export function Editor({ value, onChange, errors, label, ref }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const lines = useRef<HTMLDivElement>(null);
-  const wrong = new Map(errors.filter((item) => item.line !== undefined).map((item) => [item.line, item.detail]));
+  const wrong = new Map(errors.filter((item) => item.line != null).map((item) => [item.line, item.detail]));
   const total = value.split("\n").length;
 
   useImperativeHandle(ref, () => ({

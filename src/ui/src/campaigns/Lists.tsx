@@ -132,7 +132,7 @@ function Report({ report }: { report: ImportReport }) {
       {!whole && <Text size="sm">{t("list.doesNotAddUp", { sum })}</Text>}
       {report.errors.slice(0, 5).map((item, index) => (
         <Text size="sm" key={index}>
-          {item.line !== undefined && t("text.lineColumn", { line: item.line, column: item.column ?? 1 }) + ": "}
+          {item.line != null && t("text.lineColumn", { line: item.line, column: item.column ?? 1 }) + ": "}
           {item.detail}
         </Text>
       ))}

@@ -106,7 +106,7 @@ export function TextForm({ campaign, initial, draftName, onApplied }: Props) {
 }
 
 function inFile(items: ErrorItem[] | undefined): ErrorItem[] {
-  return (items ?? []).filter((item) => item.line !== undefined);
+  return (items ?? []).filter((item) => item.line != null);
 }
 
 function Errors({ errors, onPick }: { errors: ErrorItem[]; onPick: (item: ErrorItem) => void }) {
@@ -125,7 +125,7 @@ function Errors({ errors, onPick }: { errors: ErrorItem[]; onPick: (item: ErrorI
           {errors.map((item, index) => (
             <Table.Tr key={index}>
               <Table.Td style={{ whiteSpace: "nowrap" }}>
-                {item.line !== undefined ? (
+                {item.line != null ? (
                   <Anchor component="button" type="button" fz="sm" onClick={() => onPick(item)}>
                     {t("text.lineColumn", { line: item.line, column: item.column ?? 1 })}
                   </Anchor>
@@ -135,7 +135,7 @@ function Errors({ errors, onPick }: { errors: ErrorItem[]; onPick: (item: ErrorI
               </Table.Td>
               <Table.Td>
                 {item.detail}
-                {item.value !== undefined && item.value !== "" && (
+                {item.value && item.value !== "" && (
                   <Text size="xs" c="dimmed">
                     {t("text.found", { value: item.value })}
                   </Text>

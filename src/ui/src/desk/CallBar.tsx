@@ -28,7 +28,7 @@ export function CallBar({ view, act }: Props) {
       padding="sm"
       component="section"
       aria-label={t("desk.call")}
-      className={`card ${call ? `call-${call.call.direction}` : ""}`}
+      className={`card call-bar ${call ? `call-${call.call.direction}` : ""}`}
       data-testid="call-bar"
     >
       <Group justify="space-between" mih={36} wrap="wrap" gap="sm">

@@ -25,7 +25,7 @@ export function zoneOf(about: About): string {
 /** When to call again, in the customer's time. Whether it is allowed is for the service to say. */
 export function CallbackPicker({ at, mine, zone, zoneKnown, problem, onAt, onMine }: Props) {
   const { t, i18n } = useTranslation();
-  const moment_ = fromZoned(at, zone);
+  const agreed = fromZoned(at, zone);
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const now = serviceNow();
   const quick = [
@@ -33,7 +33,7 @@ export function CallbackPicker({ at, mine, zone, zoneKnown, problem, onAt, onMin
     { key: "threeHours", at: now + 3 * 3600_000 },
     { key: "tomorrow", at: now + 24 * 3600_000 },
   ];
-  const missing = problem?.code === "callback_required" && moment_ === null;
+  const missing = problem?.code === "callback_required" && agreed === null;
   return (
     <Stack gap="xs" data-testid="callback">
       <TextInput
@@ -54,9 +54,9 @@ export function CallbackPicker({ at, mine, zone, zoneKnown, problem, onAt, onMin
           </Button>
         ))}
       </Group>
-      {moment_ !== null && own !== zone && (
+      {agreed !== null && own !== zone && (
         <Text size="xs" c="dimmed" className="figures">
-          {t("callback.yourTime", { time: moment(moment_, i18n.language) })}
+          {t("callback.yourTime", { time: moment(agreed, i18n.language) })}
         </Text>
       )}
       {problem?.code === "callback_outside_window" && <OutsideWindow problem={problem} zone={zone} onAt={onAt} />}
@@ -77,7 +77,14 @@ function OutsideWindow({ problem, zone, onAt }: { problem: Problem; zone: string
     <Alert color="orange" role="alert" icon={<Icon name="clock" />} data-testid="callback-refused">
       {t("callback.outside")}
       {next !== null && (
-        <Button mt="xs" size="xs" variant="default" onClick={() => onAt(toZoned(Math.ceil(next / 60_000) * 60_000, zone))} data-testid="callback-take-next">
+        <Button
+          mt="xs"
+          size="xs"
+          variant="default"
+          h="auto"
+          py={4}
+          styles={{ label: { whiteSpace: "normal", textAlign: "left" } }}
+          onClick={() => onAt(toZoned(Math.ceil(next / 60_000) * 60_000, zone))} data-testid="callback-take-next">
           {t("callback.takeNext", { time: localTime(next, i18n.language, zone) })}
         </Button>
       )}

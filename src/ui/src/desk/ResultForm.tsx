@@ -21,6 +21,9 @@ interface Props {
   onRecorded: (title: string) => void;
 }
 
+/** Problems that are told beside the field they are about. */
+const SHOWN_IN_PLACE = new Set(["callback_outside_window", "callback_required", "note_required"]);
+
 /** Questionnaire, note and result of one call. Everything typed is kept until the result is durable. */
 export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
   const { t } = useTranslation();
@@ -82,7 +85,10 @@ export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
             zone={zone}
             zoneKnown={about.zones.length > 0}
             problem={problem}
-            onAt={(at) => change({ type: "agreed", at })}
+            onAt={(at) => {
+              record.reset();
+              change({ type: "agreed", at });
+            }}
             onMine={(mine) => change({ type: "mine", mine })}
           />
         )}
@@ -99,7 +105,7 @@ export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
           maxRows={8}
           data-testid="note"
         />
-        {problem && <ProblemAlert error={problem} />}
+        {problem && !SHOWN_IN_PLACE.has(problem.code) && <ProblemAlert error={problem} />}
         <Group justify="space-between" wrap="nowrap">
           <Text size="xs" c="dimmed">
             {t("result.kept")}

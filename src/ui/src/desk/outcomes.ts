@@ -1,7 +1,7 @@
-import type { AgentResult, Campaign } from "../api/types";
+import type { AgentResult, Campaign, Disposition } from "../api/types";
 
 /** What an agent may record of a caller who belongs to no campaign: the dispositions themselves. */
-const PLAIN: { disposition: string; note_required: boolean }[] = [
+const PLAIN: { disposition: Disposition; note_required: boolean }[] = [
   { disposition: "handled", note_required: false },
   { disposition: "wrong_person", note_required: false },
   { disposition: "disconnected", note_required: false },

@@ -19,10 +19,12 @@ export function useDesk(): DeskLink {
   const [state, tell] = useReducer(after, { at: "asking" });
   const session = state.at === "on_shift" ? state.session : null;
 
-  const ask = useCallback(async () => {
+  const ask = useCallback(async (replaced = false) => {
     for (let failures = 0; ; failures += 1) {
       try {
-        tell({ type: "asked", session: sessionStorage.getItem(SESSION), desk: await askDesk() });
+        const desk = await askDesk();
+        if (replaced && desk.view) tell({ type: "replaced" });
+        else tell({ type: "asked", session: replaced ? null : sessionStorage.getItem(SESSION), desk });
         return;
       } catch (error) {
         if (asProblem(error).status === 401) return;
@@ -65,11 +67,11 @@ export function useDesk(): DeskLink {
   return { state, signIn, act };
 }
 
-type Message = ({ type: "desk" } & Pick<Desk, "view"> & Partial<Desk>) | { type: "replaced" } | { type: "ping" };
+type Message = ({ type: "desk" } & Pick<Desk, "view"> & Partial<Desk>) | { type: "replaced" } | { type: "logged_out" };
 type Tell = (fact: Parameters<typeof after>[1]) => void;
 
 /** Holds the socket of a session open, again and again, until told to stop. */
-function connect(session: string, tell: Tell, ask: () => Promise<void>): () => void {
+function connect(session: string, tell: Tell, ask: (replaced?: boolean) => Promise<void>): () => void {
   let socket: WebSocket | null = null;
   let timer = 0;
   let failures = 0;
@@ -80,10 +82,11 @@ function connect(session: string, tell: Tell, ask: () => Promise<void>): () => v
     let greeted = false;
     socket.onmessage = (event: MessageEvent<string>) => {
       const message = JSON.parse(event.data) as Message;
-      if (message.type === "replaced") {
+      if (message.type === "replaced" || message.type === "logged_out") {
         ended = true;
-        tell({ type: "replaced" });
         socket?.close();
+        // After a restart of the service nobody is on shift any more; only the API can tell that from a newer desk.
+        void ask(message.type === "replaced");
       }
       if (message.type === "desk") {
         greeted = true;

@@ -2,7 +2,7 @@ import { Alert, Button, Code, Group, List, Stack, Table, Text, Title } from "@ma
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { phones, reload, trunks } from "../api/client";
-import type { Phone } from "../api/types";
+import type { PhoneView } from "../api/types";
 import { Panel } from "../board/Panel";
 import { TrunkTable } from "../board/TrunkTable";
 import { moment } from "../format";
@@ -38,7 +38,7 @@ export function OperatorPage() {
   );
 }
 
-function PhoneTable({ rows }: { rows: Phone[] }) {
+function PhoneTable({ rows }: { rows: PhoneView[] }) {
   const { t, i18n } = useTranslation();
   if (rows.length === 0) return <Empty title={t("phone.none")} next={t("phone.noneNext")} />;
   return (
@@ -53,18 +53,18 @@ function PhoneTable({ rows }: { rows: Phone[] }) {
       </Table.Thead>
       <Table.Tbody>
         {rows.map((row) => (
-          <Table.Tr key={row.phone} data-testid={`phone-${row.phone}`} data-registered={row.registered}>
+          <Table.Tr key={row.phone} data-testid={`phone-${row.phone}`} data-registered={row.address !== null}>
             <Table.Td>{row.phone}</Table.Td>
             <Table.Td>
-              <Group gap={4} wrap="nowrap" c={row.registered ? "var(--mantine-color-teal-text)" : "var(--mantine-color-red-text)"}>
-                <Icon name={row.registered ? "phone" : "down"} size={14} />
-                <Text size="sm" inherit>
-                  {t(row.registered ? "phone.registered" : "phone.notRegistered")}
+              <Group gap={4} wrap="nowrap" c={row.address !== null ? "var(--mantine-color-teal-text)" : "var(--mantine-color-red-text)"}>
+                <Icon name={row.address !== null ? "phone" : "down"} size={14} />
+                <Text size="sm" c="inherit">
+                  {t(row.address !== null ? "phone.registered" : "phone.notRegistered")}
                 </Text>
               </Group>
             </Table.Td>
-            <Table.Td>{row.contact ?? "–"}</Table.Td>
-            <Table.Td>{row.expires_at ? moment(row.expires_at, i18n.language) : "–"}</Table.Td>
+            <Table.Td>{row.address ?? "–"}</Table.Td>
+            <Table.Td>{row.registered_until !== null ? moment(row.registered_until, i18n.language) : "–"}</Table.Td>
           </Table.Tr>
         ))}
       </Table.Tbody>

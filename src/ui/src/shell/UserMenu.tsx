@@ -1,7 +1,7 @@
 import { ActionIcon, Group, Menu, Text, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { changeMe, logout } from "../api/client";
+import { chooseMyLanguage, logout } from "../api/client";
 import type { Language, Me } from "../api/types";
 import { chooseLanguage, LANGUAGES } from "../i18n";
 import { Icon } from "../icons";
@@ -22,7 +22,7 @@ export function UserMenu({ me }: { me: Me }) {
     chooseLanguage(language);
     queries.setQueryData<Me | null>(ME, (known) => (known ? { ...known, language } : known));
     // The choice holds on this browser even if the service cannot keep it now.
-    void changeMe({ language }).catch(() => undefined);
+    void chooseMyLanguage(language).catch(() => undefined);
   };
   return (
     <Group gap={4} wrap="nowrap">

@@ -4,6 +4,7 @@ import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { suppress } from "../api/client";
 import { asProblem } from "../api/problem";
+import type { SuppressionReason } from "../api/types";
 import { SUPPRESSION_REASONS } from "../dispositions";
 import { phone } from "../format";
 import { Icon } from "../icons";
@@ -15,7 +16,7 @@ export function SuppressForm({ campaign, number: given = "" }: { campaign?: stri
   const queries = useQueryClient();
   const [number, setNumber] = useState(given);
   const [region, setRegion] = useState("");
-  const [reason, setReason] = useState<string>("opt_out");
+  const [reason, setReason] = useState<SuppressionReason>("opt_out");
   const [scope, setScope] = useState<string>("all");
   const [note, setNote] = useState("");
   const add = useMutation({
@@ -67,7 +68,7 @@ export function SuppressForm({ campaign, number: given = "" }: { campaign?: stri
             label={t("suppress.reason")}
             data={SUPPRESSION_REASONS.map((code) => ({ value: code, label: t(`suppressionReason.${code}`) }))}
             value={reason}
-            onChange={(value) => setReason(value ?? "opt_out")}
+            onChange={(value) => setReason(SUPPRESSION_REASONS.find((one) => one === value) ?? "opt_out")}
             allowDeselect={false}
             data-testid="suppress-reason"
           />
