@@ -15,6 +15,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
   },
-  server: { proxy: { "/api": { target: service, ws: true } } },
+  server: {
+    proxy: { "/api": { target: service, ws: true } },
+    // A test reads the reasons not to dial from the program's own source.
+    fs: { allow: [".", "../model"] },
+  },
   test: { environment: "jsdom", setupFiles: ["src/test/setup.ts"], include: ["src/**/*.test.{ts,tsx}"] },
 });
