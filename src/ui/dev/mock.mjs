@@ -91,6 +91,7 @@ function answer(method, path, query, body) {
   }
   if (path === "/me") return { body: me };
   if (path === "/board/history") return { body: history(Number(query.get("since") ?? 0)) };
+  if (path === "/board/gate-changes") return { body: fresh([{ group: "blend", at: base.at - 30000, open: true, idleness: 0.46, idle_threshold: 0.4, agents: 8, inbound_busy: 3, waiting: 0, slots: 4 }, { group: "blend", at: base.at - 90000, open: false, idleness: 0.29, idle_threshold: 0.4, agents: 8, inbound_busy: 6, waiting: 1, slots: 0 }]) };
   if (path === "/campaigns") {
     const rows = empty ? [] : snapshot().campaigns.map((view) => ({ key: view.campaign, title: view.title, state: view.state, group: view.group, revision: 3, leads: campaign.leads, today: view.today, view }));
     return { body: rows };
@@ -98,8 +99,8 @@ function answer(method, path, query, body) {
   if (path === "/campaigns/check") return { body: { ok: false, campaign: null, errors: [{ code: "unknown_key", detail: "unknown key `ring_timout_s`; did you mean `ring_timeout_s`?", line: 6, column: 1, value: "ring_timout_s", expected: "ring_timeout_s" }, { code: "range", detail: "the share is above 1", line: 7, column: 20, value: "3", expected: "0 to 1" }] } };
   if (/^\/campaigns\/[^/]+\/attempts$/.test(path)) return { body: { items: fresh(deskFixture.customer.attempts), next_cursor: null } };
   if (/^\/campaigns\/[^/]+\/lists$/.test(path)) {
-    if (method === "GET") return { body: fresh([{ id: "list_1", name: "march-replies", created_by: "maria", created_at: base.at, leads: campaign.leads }]) };
-    return { body: { id: "imp_1", list: "list_2", dry_run: query.get("dry_run") === "true", rows: 100, accepted: 91, duplicate: 4, suppressed: 2, invalid: 3, rejected_file: "/api/v1/imports/imp_1/rejected.csv", errors: [{ code: "number", detail: "`12` is not a number", line: 7, column: 2 }] } };
+    if (method === "GET") return { body: fresh([{ id: "list_1", name: "march-replies", import: "imp_1", state: "done", created_by: "maria", created_at: base.at, rows: 2100, accepted: 2000, duplicate: 60, suppressed: 25, invalid: 15, rejected_file: "x" }]) };
+    return { body: { id: "imp_1", list: "list_2", dry_run: query.get("dry_run") === "true", rows: 100, accepted: 91, duplicate: 4, suppressed: 2, invalid: 3, rejected_file: "/api/v1/imports/imp_1/rejected.csv", without_zone: 2, rejected: { invalid_number: 3 } } };
   }
   if (/^\/campaigns\/[^/]+\/state$/.test(path)) {
     const key = path.split("/")[2];

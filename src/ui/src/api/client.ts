@@ -63,6 +63,8 @@ export const chooseMyLanguage = (language: string) => told(api.PATCH("/api/v1/me
 
 export const boardEvents = `${BASE}/board/events`;
 export const boardHistory = (since: number) => told(api.GET("/api/v1/board/history", { params: { query: { since } } }));
+export const gateChanges = (group: string, limit: number) =>
+  told(api.GET("/api/v1/board/gate-changes", { params: { query: { group, limit } } }));
 export const changeGroup = (name: string, change: GroupChange) =>
   told(api.PATCH("/api/v1/groups/{name}", { params: { path: { name } }, body: change }));
 

@@ -424,7 +424,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change one's own language or password. */
+        /**
+         * Change one's own language or password. With a new password all sessions end, and the answer's cookie opens a fresh
+         *     one; programs log in again.
+         */
         patch: operations["change_me"];
         trace?: never;
     };
@@ -1238,6 +1241,8 @@ export interface components {
             expected?: string | null;
             /** @description The file it is in. */
             file?: string | null;
+            /** @description The key in the file, with its tables, such as `retry.busy.after_s`. */
+            key?: string | null;
             /**
              * Format: int32
              * @description Line in the file, from 1.
@@ -1505,8 +1510,6 @@ export interface components {
              * @description Rows whose number the campaign has already, or that occurs earlier in the file.
              */
             duplicate: number;
-            /** @description The first rejected rows with what is wrong. */
-            errors: components["schemas"]["ErrorItem"][];
             /** @description The run. */
             id: components["schemas"]["ImportId"];
             /**
@@ -1515,6 +1518,10 @@ export interface components {
              */
             invalid: number;
             list?: components["schemas"]["ListId"] | null;
+            /** @description Rejected rows by the code of what is wrong with them. */
+            rejected: {
+                [key: string]: number;
+            };
             /** @description Where the file of rejected rows is; `null` when none was rejected. */
             rejected_file?: string | null;
             /**
@@ -1527,7 +1534,17 @@ export interface components {
              * @description Rows whose number must not be dialled.
              */
             suppressed: number;
+            /**
+             * Format: int64
+             * @description Among the accepted, rows without a time zone: they are never dialled.
+             */
+            without_zone: number;
         };
+        /**
+         * @description How an import stands.
+         * @enum {string}
+         */
+        ImportState: "running" | "done" | "failed" | "undone";
         /** @description One inbound call. */
         InboundId: string;
         /**
@@ -1629,18 +1646,47 @@ export interface components {
         };
         /** @description A set of contacts brought in at once. */
         ListId: string;
-        /** @description One list of a campaign. */
+        /** @description One list of a campaign, with what its import did. */
         ListView: {
+            /**
+             * Format: int64
+             * @description Rows that became leads.
+             */
+            accepted: number;
             /** @description When. */
             created_at: components["schemas"]["Timestamp"];
             /** @description Who brought it in. */
             created_by: string;
+            /**
+             * Format: int64
+             * @description Rows whose number was there already.
+             */
+            duplicate: number;
             /** @description Its id. */
             id: components["schemas"]["ListId"];
-            /** @description Its leads. */
-            leads: components["schemas"]["LeadCounts"];
+            /** @description The import that made it. */
+            import: components["schemas"]["ImportId"];
+            /**
+             * Format: int64
+             * @description Rows that cannot be used.
+             */
+            invalid: number;
             /** @description Its name. */
             name: string;
+            /** @description Where the file of rejected rows is, as long as it is kept. */
+            rejected_file?: string | null;
+            /**
+             * Format: int64
+             * @description Rows in the file.
+             */
+            rows: number;
+            /** @description How the import stands. */
+            state: components["schemas"]["ImportState"];
+            /**
+             * Format: int64
+             * @description Rows whose number must not be dialled.
+             */
+            suppressed: number;
         };
         /** @description A fresh session. */
         LoginAnswer: {
@@ -1993,7 +2039,7 @@ export interface components {
             note?: string;
         };
         /**
-         * @description What somebody is here to do.
+         * @description What a user may do.
          * @enum {string}
          */
         Role: "manager" | "agent" | "marketing" | "operator";
@@ -2510,7 +2556,7 @@ export interface operations {
     import_list: {
         parameters: {
             query: {
-                /** @description Name of the list; rows are added to a list of that name if the campaign has one. */
+                /** @description Name of the new list. */
                 name: string;
                 /** @description Region of numbers without a country code, as two letters (`CN`, `US`, `GB`). */
                 region?: string;

@@ -6,6 +6,7 @@ import { clock, duration, percent } from "../format";
 import { Icon } from "../icons";
 import { AgentStates } from "./AgentStates";
 import { Figure } from "./Figure";
+import { GateChanges } from "./GateChanges";
 import { GroupControls } from "./GroupControls";
 import { IdlenessChart } from "./IdlenessChart";
 import { Panel } from "./Panel";
@@ -27,7 +28,7 @@ export function GroupPanel({ group, snapshot, history, mayControl }: Props) {
       title={group.title}
       testId={`group-${group.group}`}
       actions={
-        <Group gap="xs">
+        <Group gap="xs" data-tv-hidden>
           <SegmentedControl
             size="xs"
             value={minutes}
@@ -43,6 +44,9 @@ export function GroupPanel({ group, snapshot, history, mayControl }: Props) {
         <Grid.Col span={{ base: 12, md: 8 }}>
           <GateLine group={group} at={snapshot.at} />
           <IdlenessChart history={history} group={group} spanMs={Number(minutes) * 60_000} until={snapshot.at} />
+          <div data-tv-hidden>
+            <GateChanges group={group} />
+          </div>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 4 }}>
           <Stack gap="md">

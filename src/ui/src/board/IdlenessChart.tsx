@@ -1,5 +1,5 @@
 import { Box, Group, Text, useComputedColorScheme } from "@mantine/core";
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 import type { BoardSample, GroupView } from "../api/types";
@@ -13,6 +13,7 @@ interface Props {
   until: number;
 }
 
+/** Height at the usual size of text; it grows with it in full screen. */
 const HEIGHT = 210;
 
 /** Idleness against its threshold; the times at which the gate was open are shaded. */
@@ -22,6 +23,7 @@ export function IdlenessChart({ history, group, spanMs, until }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const spans = useRef<Span[]>([]);
+  const [scale, setScale] = useState(1);
 
   const shown = useMemo(() => history.filter((sample) => sample.at >= until - spanMs), [history, until, spanMs]);
   const series = useMemo(() => seriesOf(shown, group.group, group.hysteresis), [shown, group.group, group.hysteresis]);
@@ -32,9 +34,12 @@ export function IdlenessChart({ history, group, spanMs, until }: Props) {
   useEffect(() => {
     const parent = box.current;
     if (!parent) return;
-    const chart = new uPlot(options(parent.clientWidth, dark, names, i18n.language, spans), [[], [], [], []], parent);
+    const chart = new uPlot(options(parent.clientWidth, scale, dark, names, i18n.language, spans), [[], [], [], []], parent);
     plot.current = chart;
-    const resized = new ResizeObserver(() => chart.setSize({ width: parent.clientWidth, height: HEIGHT }));
+    const resized = new ResizeObserver(() => {
+      setScale(parent.clientHeight / HEIGHT);
+      chart.setSize({ width: parent.clientWidth, height: parent.clientHeight });
+    });
     resized.observe(parent);
     return () => {
       resized.disconnect();
@@ -42,8 +47,7 @@ export function IdlenessChart({ history, group, spanMs, until }: Props) {
       plot.current = null;
     };
     // The names change with the language only.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [dark, i18n.language]);
+  }, [dark, i18n.language, scale]);
 
   useEffect(() => {
     const chart = plot.current;
@@ -52,7 +56,7 @@ export function IdlenessChart({ history, group, spanMs, until }: Props) {
       chart.setData([series.at, series.idleness, series.threshold, series.closesBelow], false);
       chart.setScale("x", { min: (until - spanMs) / 1000, max: until / 1000 });
     });
-  }, [series, until, spanMs, dark, i18n.language]);
+  }, [series, until, spanMs, dark, i18n.language, scale]);
 
   return (
     <figure style={{ margin: 0 }} data-testid={`chart-${group.group}`} data-openings={openings.length}>
@@ -94,6 +98,7 @@ const INK = (dark: boolean) =>
 
 function options(
   width: number,
+  scale: number,
   dark: boolean,
   names: { idleness: string; threshold: string; closes: string },
   language: string,
@@ -101,16 +106,16 @@ function options(
 ): uPlot.Options {
   const ink = INK(dark);
   const hours = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  const axis = { stroke: ink.text, grid: { stroke: ink.grid, width: 1 }, ticks: { stroke: ink.grid, width: 1 }, font: "12px system-ui, sans-serif" };
+  const axis = { stroke: ink.text, grid: { stroke: ink.grid, width: 1 }, ticks: { stroke: ink.grid, width: 1 }, font: `${Math.round(12 * scale)}px system-ui, sans-serif` };
   return {
     width: Math.max(width, 100),
-    height: HEIGHT,
+    height: HEIGHT * scale,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { x: { time: true, auto: false }, y: { range: [0, 1] } },
     axes: [
-      { ...axis, space: 90, values: (_, at) => at.map((seconds) => hours.format(seconds * 1000)) },
-      { ...axis, size: 58, values: (_, shares) => shares.map((value) => `${Math.round(value * 100)} %`), splits: [0, 0.25, 0.5, 0.75, 1] },
+      { ...axis, space: 90 * scale, size: 40 * scale, values: (_, at) => at.map((seconds) => hours.format(seconds * 1000)) },
+      { ...axis, size: 58 * scale, values: (_, shares) => shares.map((value) => `${Math.round(value * 100)} %`), splits: [0, 0.25, 0.5, 0.75, 1] },
     ],
     series: [
       {},

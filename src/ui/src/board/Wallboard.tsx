@@ -1,6 +1,6 @@
-import { Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, SimpleGrid, Stack, Text, Title, useMantineColorScheme } from "@mantine/core";
 import { useFullscreenDocument } from "@mantine/hooks";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Me, Snapshot } from "../api/types";
 import { clock } from "../format";
@@ -38,12 +38,16 @@ export function Wallboard({ me }: { me: Me }) {
         <GroupPanel key={group.group} group={group} snapshot={snapshot} history={history} mayControl={mayControl} />
       ))}
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
-        <Panel title={t("board.queues")}>
-          <QueueTable queues={snapshot.queues} />
-        </Panel>
-        <Panel title={t("board.agents")}>
-          <AgentTable agents={snapshot.agents} />
-        </Panel>
+        <div className="tv-wide">
+          <Panel title={t("board.queues")}>
+            <QueueTable queues={snapshot.queues} />
+          </Panel>
+        </div>
+        <div data-tv-hidden>
+          <Panel title={t("board.agents")}>
+            <AgentTable agents={snapshot.agents} />
+          </Panel>
+        </div>
       </SimpleGrid>
       <Campaigns snapshot={snapshot} me={me} />
       <Panel title={t("board.trunks")}>
@@ -79,12 +83,21 @@ function BoardHeader({ snapshot, live }: { snapshot: Snapshot; live: boolean }) 
   );
 }
 
-/** Full screen makes everything larger, for a screen on the wall. */
+/** Full screen makes everything larger and dark, for a screen on the wall. */
 function useFullScreen() {
   const { toggle, fullscreen } = useFullscreenDocument();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const usual = useRef(colorScheme);
   useEffect(() => {
-    document.documentElement.toggleAttribute("data-tv", fullscreen);
-    return () => document.documentElement.removeAttribute("data-tv");
+    if (!fullscreen) return;
+    document.documentElement.setAttribute("data-tv", "");
+    usual.current = colorScheme;
+    setColorScheme("dark");
+    return () => {
+      document.documentElement.removeAttribute("data-tv");
+      setColorScheme(usual.current);
+    };
+    // Only entering and leaving full screen counts.
   }, [fullscreen]);
   return { toggle: () => void toggle().catch(() => undefined), fullscreen };
 }

@@ -130,12 +130,12 @@ function Report({ report }: { report: ImportReport }) {
         </Table.Tfoot>
       </Table>
       {!whole && <Text size="sm">{t("list.doesNotAddUp", { sum })}</Text>}
-      {report.errors.slice(0, 5).map((item, index) => (
-        <Text size="sm" key={index}>
-          {item.line != null && t("text.lineColumn", { line: item.line, column: item.column ?? 1 }) + ": "}
-          {item.detail}
+      {Object.entries(report.rejected).map(([code, rows]) => (
+        <Text size="sm" key={code}>
+          {t("list.rejectedBy", { reason: t(`rowProblem.${code}`, { defaultValue: code }), rows: count(rows, i18n.language) })}
         </Text>
       ))}
+      {report.without_zone > 0 && <Text size="sm">{t("list.withoutZone", { rows: count(report.without_zone, i18n.language) })}</Text>}
       {report.rejected_file !== null && (
         <Anchor href={rejectedRows(report.id)} download size="sm" data-testid="rejected-rows">
           {t("list.rejected")}
@@ -147,19 +147,21 @@ function Report({ report }: { report: ImportReport }) {
 
 function ListTable({ rows }: { rows: ListView[] }) {
   const { t, i18n } = useTranslation();
-  const states = ["open", "dialling", "callback", "done", "given_up"] as const;
+  const figures = ["rows", "accepted", "duplicate", "suppressed", "invalid"] as const;
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table fz="sm" verticalSpacing={4}>
+    <Table.ScrollContainer minWidth={860}>
+      <Table fz="sm" verticalSpacing={4} data-testid="lists">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t("list.name")}</Table.Th>
             <Table.Th>{t("list.broughtIn")}</Table.Th>
-            {states.map((state) => (
-              <Table.Th key={state} ta="right">
-                {t(`leadState.${state}`)}
+            <Table.Th>{t("board.state")}</Table.Th>
+            {figures.map((figure) => (
+              <Table.Th key={figure} ta="right">
+                {t(`list.${figure}`)}
               </Table.Th>
             ))}
+            <Table.Th>{t("list.rejectedRows")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody className="figures">
@@ -169,11 +171,19 @@ function ListTable({ rows }: { rows: ListView[] }) {
               <Table.Td>
                 {moment(row.created_at, i18n.language)} · {row.created_by}
               </Table.Td>
-              {states.map((state) => (
-                <Table.Td key={state} ta="right">
-                  {count(row.leads[state], i18n.language)}
+              <Table.Td>{t(`importState.${row.state}`)}</Table.Td>
+              {figures.map((figure) => (
+                <Table.Td key={figure} ta="right">
+                  {count(row[figure], i18n.language)}
                 </Table.Td>
               ))}
+              <Table.Td>
+                {row.rejected_file !== null && (
+                  <Anchor href={rejectedRows(row.import)} download size="sm">
+                    CSV
+                  </Anchor>
+                )}
+              </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -19,7 +19,7 @@ interface Props {
 export function CallBar({ view, act }: Props) {
   const { t } = useTranslation();
   const now = useNow(500);
-  const change = useMutation({ mutationFn: act });
+  const change = useMutation({ mutationFn: (action: AgentAction) => act(action) });
   const call = view.call;
   const talking = view.state === "talking" || view.state === "reserved";
   return (

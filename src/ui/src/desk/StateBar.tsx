@@ -19,7 +19,7 @@ interface Props {
 export function StateBar({ view, act }: Props) {
   const { t } = useTranslation();
   const now = useNow();
-  const change = useMutation({ mutationFn: act });
+  const change = useMutation({ mutationFn: (action: AgentAction) => act(action) });
   const busy = view.call !== null;
   return (
     <Card withBorder padding="sm" className="card" component="section" aria-label={t("desk.myState")}>
