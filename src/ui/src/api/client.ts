@@ -15,7 +15,7 @@ import type {
 
 const BASE = "/api/v1";
 
-/** The service's clock minus this browser's, in ms, as the last answer told; good to a second. */
+/** The service's clock minus this browser's, in ms. */
 let clockAhead = 0;
 
 /** Now by the service's clock, for timers that count from its times. */
@@ -26,6 +26,12 @@ export function serviceNow(): number {
 /** Learns the service's clock from a moment it just named. */
 export function learnClock(at: number): void {
   clockAhead = at - Date.now();
+}
+
+/** The date of an answer is cut to seconds: it corrects only clocks that are plainly wrong. */
+function learnDate(header: string | null): void {
+  const at = header === null ? Number.NaN : Date.parse(header);
+  if (Math.abs(at + 500 - serviceNow()) > 2000) learnClock(at + 500);
 }
 
 let onSignedOut: () => void = () => {};
@@ -45,6 +51,7 @@ async function told<T>(asked: Promise<{ data?: T; error?: unknown; response: Res
   } catch {
     throw new Problem(0, {}, null);
   }
+  learnDate(answer.response.headers.get("date"));
   if (answer.response.ok) return answer.data as Told<T>;
   const problem = problemOf(answer.response, answer.error);
   if (problem.code === "not_logged_in") onSignedOut();

@@ -92,7 +92,7 @@ function CustomerClock({ zones }: { zones: string[] }) {
 function Why({ call, campaign, about }: Props) {
   const { t, i18n } = useTranslation();
   const inbound = call.call.direction === "inbound";
-  const last = about.history.find((entry) => entry.direction === "outbound");
+  const last = about.history.find((entry) => entry.direction === "outbound" && entry.campaign === call.campaign);
   return (
     <Stack gap={4} data-testid="why-called">
       <Text size="xs" c="dimmed">

@@ -32,7 +32,7 @@ export function Login() {
   };
 
   return (
-    <Center mih="100vh" p="md">
+    <Center component="main" mih="100vh" p="md">
       <Card w={380} maw="100%" padding="xl" withBorder shadow="sm" className="card">
         <form onSubmit={submit} noValidate>
           <Stack>
