@@ -1,0 +1,161 @@
+// The only module that talks to the service's API over HTTP. Everything it throws is a `Problem`.
+
+import createClient from "openapi-fetch";
+import { Problem, problemFrom, problemOf } from "./problem";
+import type { paths } from "./schema";
+import type {
+  AgentAction,
+  CampaignState,
+  Desk,
+  GroupChange,
+  ImportReport,
+  SuppressionRequest,
+  Told,
+} from "./types";
+
+const BASE = "/api/v1";
+
+/** The service's clock minus this browser's, in ms. */
+let clockAhead = 0;
+
+/** Now by the service's clock, for timers that count from its times. */
+export function serviceNow(): number {
+  return Date.now() + clockAhead;
+}
+
+/** Learns the service's clock from a moment it just named. */
+export function learnClock(at: number): void {
+  clockAhead = at - Date.now();
+}
+
+/** The date of an answer is cut to seconds: it corrects only clocks that are plainly wrong. */
+function learnDate(header: string | null): void {
+  const at = header === null ? Number.NaN : Date.parse(header);
+  if (Math.abs(at + 500 - serviceNow()) > 2000) learnClock(at + 500);
+}
+
+let onSignedOut: () => void = () => {};
+
+/** Called when the service says that nobody is logged in any more. */
+export function whenSignedOut(then: () => void): void {
+  onSignedOut = then;
+}
+
+const api = createClient<paths>({ credentials: "same-origin" });
+
+/** What the service answered, or the problem it told of. */
+async function told<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Told<T>> {
+  let answer: { data?: T; error?: unknown; response: Response };
+  try {
+    answer = await asked;
+  } catch {
+    throw new Problem(0, {}, null);
+  }
+  learnDate(answer.response.headers.get("date"));
+  if (answer.response.ok) return answer.data as Told<T>;
+  const problem = problemOf(answer.response, answer.error);
+  if (problem.code === "not_logged_in") onSignedOut();
+  throw problem;
+}
+
+// ---- who is here ----
+
+export const login = async (name: string, password: string) =>
+  (await told(api.POST("/api/v1/login", { body: { login: name, password } }))).user;
+export const logout = () => told(api.POST("/api/v1/logout"));
+export const me = () => told(api.GET("/api/v1/me"));
+export const chooseMyLanguage = (language: string) => told(api.PATCH("/api/v1/me", { body: { language } }));
+
+// ---- the board ----
+
+export const boardEvents = `${BASE}/board/events`;
+export const boardHistory = (since: number) => told(api.GET("/api/v1/board/history", { params: { query: { since } } }));
+export const gateChanges = (group: string, limit: number) =>
+  told(api.GET("/api/v1/board/gate-changes", { params: { query: { group, limit } } }));
+export const changeGroup = (name: string, change: GroupChange) =>
+  told(api.PATCH("/api/v1/groups/{name}", { params: { path: { name } }, body: change }));
+
+// ---- campaigns ----
+
+export const campaigns = () => told(api.GET("/api/v1/campaigns"));
+export const campaign = (key: string) => told(api.GET("/api/v1/campaigns/{key}", { params: { path: { key } } }));
+export const setCampaignState = (key: string, state: Exclude<CampaignState, "ready">) =>
+  told(api.POST("/api/v1/campaigns/{key}/state", { params: { path: { key } }, body: { state } }));
+export const checkCampaign = (text: string, file: string) =>
+  told(api.POST("/api/v1/campaigns/check", { body: { text, file } }));
+export const applyCampaign = (key: string, text: string, why: string) =>
+  told(api.PUT("/api/v1/campaigns/{key}", { params: { path: { key } }, body: { text, why } }));
+export const attempts = (key: string, cursor: string | null, disposition: string | null) =>
+  told(
+    api.GET("/api/v1/campaigns/{key}/attempts", {
+      params: {
+        path: { key },
+        query: { limit: 50, ...(cursor ? { cursor } : {}), ...(disposition ? { disposition } : {}) },
+      },
+    }),
+  );
+export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
+
+/** Sends a file of leads and tells how far it has come, 0 to 1. */
+export function uploadList(
+  key: string,
+  file: File,
+  options: { name: string; region: string; dryRun: boolean },
+  onProgress: (share: number) => void,
+): Promise<ImportReport> {
+  const query = new URLSearchParams({ name: options.name, dry_run: String(options.dryRun) });
+  if (options.region) query.set("region", options.region);
+  return new Promise((resolve, reject) => {
+    // fetch cannot tell how much of a body has been sent.
+    const request = new XMLHttpRequest();
+    request.open("POST", `${BASE}/campaigns/${encodeURIComponent(key)}/lists?${query.toString()}`);
+    request.setRequestHeader("content-type", "text/csv");
+    request.setRequestHeader("accept", "application/json");
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) onProgress(event.loaded / event.total);
+    };
+    request.onerror = () => reject(new Problem(0, {}, null));
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) {
+        resolve(JSON.parse(request.responseText) as ImportReport);
+        return;
+      }
+      const headers = new Headers({ "retry-after": request.getResponseHeader("retry-after") ?? "" });
+      const problem = problemFrom({ status: request.status, headers }, request.responseText);
+      if (problem.code === "not_logged_in") onSignedOut();
+      reject(problem);
+    };
+    request.send(file);
+  });
+}
+
+export const rejectedRows = (importId: string) => `${BASE}/imports/${encodeURIComponent(importId)}/rejected.csv`;
+
+// ---- suppressions ----
+
+export const suppressions = (number: string) => told(api.GET("/api/v1/suppressions", { params: { query: { number } } }));
+export const suppress = (entry: SuppressionRequest) => told(api.POST("/api/v1/suppressions", { body: entry }));
+export const unsuppress = (id: string, why: string) =>
+  told(api.DELETE("/api/v1/suppressions/{id}", { params: { path: { id } }, body: { why } }));
+
+// ---- the desk ----
+
+export const deskSignIn = async (groups: string[]) => {
+  const answer = await told(api.POST("/api/v1/desk/sign-in", { body: { groups } }));
+  return { session: answer.session, desk: answer.desk as unknown as Desk };
+};
+export const deskAct = (session: string, action: AgentAction) =>
+  told(api.POST("/api/v1/desk/act", { body: { session, action } }));
+export const desk = async () => (await told(api.GET("/api/v1/desk"))) as unknown as Desk;
+export const reasons = () => told(api.GET("/api/v1/settings/reasons"));
+export function deskSocketUrl(session: string): string {
+  const url = new URL(`${BASE}/desk/socket?session=${encodeURIComponent(session)}`, location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+// ---- operator ----
+
+export const trunks = () => told(api.GET("/api/v1/trunks"));
+export const phones = () => told(api.GET("/api/v1/phones"));
+export const reload = () => told(api.POST("/api/v1/reload"));

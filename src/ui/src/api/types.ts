@@ -1,0 +1,82 @@
+// The API's types by the names the pages use. `schema.d.ts` is generated from the service's own description.
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+/** The service writes every field, an absent value as null; the description only says that it may be absent. */
+export type Told<T> = T extends readonly (infer Item)[]
+  ? Told<Item>[]
+  : T extends object
+    ? { [Key in keyof T]-?: Told<Exclude<T[Key], undefined>> }
+    : T;
+
+export type Role = Schemas["Role"];
+export type Language = "en" | "zh-CN";
+export type Me = Told<Schemas["Me"]>;
+
+export type CampaignState = Schemas["CampaignState"];
+export type DayCounts = Told<Schemas["DayCounts"]>;
+export type GroupView = Told<Schemas["GroupView"]>;
+export type QueueView = Told<Schemas["QueueView"]>;
+export type CampaignView = Told<Schemas["CampaignView"]>;
+export type TrunkView = Told<Schemas["TrunkView"]>;
+export type GroupSample = Told<Schemas["GroupSample"]>;
+export type BoardSample = Told<Schemas["BoardSample"]>;
+export type GroupChange = Schemas["GroupChange"];
+export type Snapshot = Omit<Told<Schemas["Snapshot"]>, "agents"> & { agents: AgentView[] };
+
+export const AGENT_STATES = ["ready", "reserved", "talking", "wrap_up", "not_ready", "connecting"] as const satisfies readonly Schemas["AgentState"]["state"][];
+export type AgentStateCode = Schemas["AgentState"]["state"];
+export type Disposition = Schemas["Disposition"];
+export type SuppressionReason = Schemas["SuppressionReason"];
+export type CallRef = Told<Schemas["CallRef"]>;
+export type DeskCall = Told<Schemas["DeskCall"]>;
+
+/** The state's own fields lie flat beside the others, so that only some states have some of them. */
+export interface AgentView {
+  user: string;
+  name: string;
+  groups: string[];
+  state: AgentStateCode;
+  /** In `wrap_up`: when it ends by itself. */
+  until?: number;
+  /** In `not_ready`: why. */
+  reason?: string;
+  since: number;
+  pause_next: string | null;
+  call: DeskCall | null;
+  phone_up: boolean;
+  revision: number;
+}
+
+export type Campaign = Told<Schemas["Campaign"]>;
+export type Question = Told<Schemas["Question"]>;
+export type AgentResult = Told<Schemas["AgentResult"]>;
+export type WeeklyHours = Told<Schemas["WeeklyHours"]>;
+export type Profile = Told<Schemas["Profile"]>;
+export type CampaignSummary = Told<Schemas["CampaignSummary"]>;
+export type CampaignDetail = Told<Schemas["CampaignDetail"]>;
+export type CampaignApplied = Told<Schemas["CampaignApplied"]>;
+export type AttemptView = Told<Schemas["AttemptView"]>;
+export type ListView = Told<Schemas["ListView"]>;
+export type ImportReport = Told<Schemas["ImportReport"]>;
+
+/** One thing that is wrong: in a body (`pointer`) or in a file (`line`, `column`). Here an absent field is absent. */
+export type ErrorItem = Schemas["ErrorItem"];
+
+export type SuppressionRequest = Schemas["SuppressionRequest"];
+export type SuppressionView = Told<Schemas["SuppressionView"]>;
+export type PhoneView = Told<Schemas["PhoneView"]>;
+export type LeadDetail = Told<Schemas["LeadDetail"]>;
+export type Customer = Told<Schemas["Customer"]>;
+
+/** What is on an agent's screen. */
+export interface Desk {
+  view: AgentView | null;
+  lead: LeadDetail | null;
+  campaign: Campaign | null;
+  customer: Customer | null;
+}
+
+export type AgentAction = Schemas["DeskAction"];

@@ -1,0 +1,125 @@
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import { Problem } from "../api/problem";
+import type { AgentAction, Desk } from "../api/types";
+import { DESK, show, someone } from "../test/show";
+import { OnShift } from "./OnShift";
+
+const VIEW = DESK.view!;
+const CALL = VIEW.call!;
+const AGENT = someone("agent");
+
+function desk(over: Partial<Desk["view"]>): Desk {
+  return { ...DESK, view: { ...VIEW, ...over } };
+}
+
+function showDesk(shown: Desk, does: (action: AgentAction) => Promise<void> = async () => undefined) {
+  const acted = vi.fn(does);
+  const page = (now: Desk) => <OnShift me={AGENT} desk={now} lostSince={null} act={acted} />;
+  const view = show(page(shown));
+  return { acted, ...view };
+}
+
+test("an outbound call shows who it is, why, and the script with its fields", () => {
+  showDesk(DESK);
+  expect(screen.getByTestId("customer-name").textContent).toBe("Ms Sun 孙女士");
+  expect(screen.getByTestId("customer-number").textContent).toBe("+86 138 0013 8000");
+  expect(screen.getByTestId("direction-label").textContent).toBe("Outbound call");
+  expect(screen.getByTestId("script").textContent).toContain("Hello Ms Sun 孙女士, this is Liu Yang");
+  expect(screen.getByTestId("script").textContent).toContain("[extra_fee]");
+  expect(screen.getByTestId("their-time").textContent).toContain("Asia/Shanghai");
+});
+
+test("the call at hand is not part of the customer's history", () => {
+  showDesk(DESK);
+  const entries = screen.getByTestId("history").querySelectorAll("li");
+  expect(entries).toHaveLength(3);
+  expect(screen.getByTestId("history").textContent).toContain("Wants to ask her husband first.");
+});
+
+test("an inbound call has another colour and another label, and tells the story", () => {
+  showDesk(desk({ call: { ...CALL, call: { direction: "inbound", id: "inb_9" }, waited_ms: 3400 } }));
+  expect(screen.getByTestId("screen-pop").className).toContain("call-inbound");
+  expect(screen.getByTestId("direction-label").textContent).toBe("Inbound call");
+  expect(screen.getByTestId("story").textContent).toContain("Returns our call of");
+});
+
+test("the arrival of a call does not take the focus from where something is typed", () => {
+  const { rerender } = showDesk(desk({ state: "ready", call: null }));
+  const field = document.createElement("input");
+  document.body.append(field);
+  field.focus();
+  rerender(<div />);
+  showDesk(DESK);
+  expect(screen.getByTestId("screen-pop").getAttribute("role")).toBe("alertdialog");
+  expect(document.activeElement).toBe(field);
+  field.remove();
+});
+
+test("Alt+1 and Alt+Enter record what was answered", async () => {
+  const { acted } = showDesk(DESK);
+  fireEvent.change(screen.getByTestId("note"), { target: { value: "  likes it " } });
+  fireEvent.keyDown(window, { altKey: true, code: "Digit1", key: "1" });
+  expect(screen.getByTestId("result-took-it").getAttribute("aria-pressed")).toBe("true");
+  fireEvent.keyDown(window, { altKey: true, code: "Enter", key: "Enter" });
+  await waitFor(() => expect(screen.getByTestId("recorded")).toBeTruthy());
+  expect(acted).toHaveBeenCalledWith({
+    action: "record",
+    call: CALL.call,
+    outcome: { result: "took-it", answers: {}, note: "likes it", callback: null },
+  });
+  expect(sessionStorage.getItem(`lull.draft.${CALL.call.id}`)).toBeNull();
+});
+
+test("a refused record keeps everything that was typed and shows the error at the question", async () => {
+  const refuse = async () => {
+    throw new Problem(422, { code: "bad_answer", detail: "question", errors: [{ pointer: "/action/outcome/answers/monthly_fee", code: "bad_answer", detail: "expected a number up to 2000" }] }, null);
+  };
+  showDesk(DESK, refuse);
+  fireEvent.change(screen.getByTestId("note"), { target: { value: "long note" } });
+  fireEvent.click(screen.getByTestId("result-no"));
+  fireEvent.click(screen.getByTestId("record"));
+  await waitFor(() => expect(screen.getAllByText("expected a number up to 2000").length).toBeGreaterThan(0));
+  expect((screen.getByTestId("note") as HTMLTextAreaElement).value).toBe("long note");
+  expect(sessionStorage.getItem(`lull.draft.${CALL.call.id}`)).toContain("long note");
+});
+
+test("a callback outside the window offers the next allowed time, which one click takes", async () => {
+  const next = Date.UTC(2026, 10, 23, 1, 0);
+  const refuse = async () => {
+    throw new Problem(409, { code: "callback_outside_window", detail: "not then", next }, null);
+  };
+  showDesk(DESK, refuse);
+  fireEvent.click(screen.getByTestId("result-later"));
+  fireEvent.change(screen.getByTestId("callback-at"), { target: { value: "2026-11-22T23:30" } });
+  fireEvent.click(screen.getByTestId("record"));
+  await waitFor(() => screen.getByTestId("callback-take-next"));
+  fireEvent.click(screen.getByTestId("callback-take-next"));
+  expect((screen.getByTestId("callback-at") as HTMLInputElement).value).toBe("2026-11-23T09:00");
+  expect(screen.queryByTestId("callback-refused")).toBeNull();
+});
+
+test("what was typed comes back after a reload", () => {
+  const first = showDesk(DESK);
+  fireEvent.change(screen.getByTestId("note"), { target: { value: "half a sentence" } });
+  first.unmount();
+  showDesk(DESK);
+  expect((screen.getByTestId("note") as HTMLTextAreaElement).value).toBe("half a sentence");
+});
+
+test("wrap-up warns 20 seconds before it ends and can be extended", async () => {
+  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+  const { acted } = showDesk(desk({ state: "wrap_up", until: Date.now() + 30_000 }));
+  expect(screen.getByTestId("wrap-up-left").textContent).toContain("0:30");
+  expect(screen.queryByTestId("wrap-up-warning")).toBeNull();
+  act(() => void vi.advanceTimersByTime(11_000));
+  expect(screen.getByTestId("wrap-up-warning")).toBeTruthy();
+  fireEvent.click(screen.getByTestId("extend-wrap-up"));
+  vi.useRealTimers();
+  await waitFor(() => expect(acted).toHaveBeenCalledWith({ action: "extend_wrap_up" }));
+});
+
+test("a phone that is not connected is said in words", () => {
+  showDesk(desk({ phone_up: false, state: "connecting", call: null }));
+  expect(screen.getByTestId("phone-missing").textContent).toContain("not connected");
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import description from "../../openapi.json";
+// The reasons not to dial are not part of the API's description: the program's own source has them.
+import attemptSource from "../../../model/attempt.rs?raw";
+import en from "./en.json";
+import zh from "./zh-CN.json";
+
+type Tree = { [key: string]: string | Tree };
+
+function flat(tree: Tree, prefix = ""): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const [key, value] of Object.entries(tree)) {
+    if (typeof value === "string") texts.set(prefix + key, value);
+    else for (const [inner, text] of flat(value, `${prefix}${key}.`)) texts.set(inner, text);
+  }
+  return texts;
+}
+
+const english = flat(en);
+const chinese = flat(zh);
+const placeholders = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map((match) => match[1]).sort();
+
+const sources = import.meta.glob<string>(["../**/*.{ts,tsx}", "!../**/*.test.{ts,tsx}"], {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
+const schemas = description.components.schemas as unknown as Record<string, { enum?: string[] }>;
+
+describe("the catalogues", () => {
+  test("have the same keys", () => {
+    expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort());
+  });
+
+  test("have the same placeholders for each key", () => {
+    const differing = [...english].filter(([key, text]) => {
+      return placeholders(text).join() !== placeholders(chinese.get(key) ?? "").join();
+    });
+    expect(differing).toEqual([]);
+  });
+
+  test("have no empty text", () => {
+    expect([...english, ...chinese].filter(([, text]) => text.trim() === "")).toEqual([]);
+  });
+
+  test("know every key that the pages name", () => {
+    const named = new Set<string>();
+    for (const source of Object.values(sources)) {
+      for (const match of source.matchAll(/\bt\(\s*(?:\w+ \? )?"([\w.]+)"/g)) named.add(match[1] ?? "");
+    }
+    expect(named.size).toBeGreaterThan(150);
+    expect([...named].filter((key) => !english.has(key))).toEqual([]);
+  });
+
+  test.each([
+    ["Disposition", "disposition"],
+    ["SuppressionReason", "suppressionReason"],
+    ["CampaignState", "campaignState"],
+    ["LeadState", "leadState"],
+    ["Role", "role"],
+    ["InboundOutcome", "disposition"],
+    ["Assignment", "assignment"],
+  ])("have a text for every value of %s", (schema, prefix) => {
+    const values = schemas[schema]?.enum ?? [];
+    expect(values.length).toBeGreaterThan(1);
+    expect(values.filter((value) => !english.has(`${prefix}.${value}`))).toEqual([]);
+  });
+
+  test("have a sentence for every reason not to dial", () => {
+    const codes = [...attemptSource.matchAll(/Refusal::\w+(?: \{ \.\. \})? => "(\w+)"/g)].map((match) => match[1]);
+    expect(codes.length).toBeGreaterThan(15);
+    expect(codes.filter((code) => !english.has(`refusal.${code}`))).toEqual([]);
+  });
+});

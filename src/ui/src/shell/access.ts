@@ -1,0 +1,39 @@
+import type { Role } from "../api/types";
+import type { IconName } from "../icons";
+
+export type PageName = "board" | "campaigns" | "suppressions" | "operator" | "desk";
+
+interface Entry {
+  page: PageName;
+  path: string;
+  icon: IconName;
+}
+
+const ENTRIES: Record<PageName, Entry> = {
+  board: { page: "board", path: "/board", icon: "board" },
+  campaigns: { page: "campaigns", path: "/campaigns", icon: "campaigns" },
+  suppressions: { page: "suppressions", path: "/suppressions", icon: "blocked" },
+  operator: { page: "operator", path: "/operator", icon: "trunk" },
+  desk: { page: "desk", path: "/desk", icon: "person" },
+};
+
+/** The pages of each role, its first page first. The service checks every request again. */
+const PAGES_OF: Record<Role, PageName[]> = {
+  manager: ["board", "campaigns", "suppressions"],
+  marketing: ["campaigns"],
+  operator: ["board", "operator"],
+  agent: ["desk"],
+};
+
+export function entriesOf(role: Role): Entry[] {
+  return PAGES_OF[role].map((page) => ENTRIES[page]);
+}
+
+export function mayOpen(role: Role, page: PageName): boolean {
+  return PAGES_OF[role].includes(page);
+}
+
+export function homeOf(role: Role): string {
+  const first = PAGES_OF[role][0];
+  return first ? ENTRIES[first].path : "/";
+}
