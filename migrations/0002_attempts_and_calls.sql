@@ -10,6 +10,7 @@ create table attempts (
     caller_id           text not null,
     trunk               text not null,
     at                  bigint not null,
+    zones               text not null,
     tzdata              text not null,
     ordinal             bigint not null,
     state               text not null check (state in ('live', 'ended')),

@@ -1,15 +1,76 @@
 //! The command line: arguments become one call.
-#![expect(clippy::print_stdout, reason = "the command line speaks to standard output")]
+//!
+//! Every command speaks to people by default and to programs with `--json`. Exit codes: 0 done, 1 failure, 2 wrong
+//! usage, 3 findings (the command ran and found something that needs attention). Results go to standard output, progress
+//! and complaints to standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to its two streams")]
 
-pub mod check;
-pub mod doctor;
-
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Runs the program with the process's own arguments.
-pub fn main() -> ExitCode {
-    println!("lull {}", env!("CARGO_PKG_VERSION"));
-    ExitCode::SUCCESS
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::config::tzdata;
+
+mod campaigns;
+pub mod check;
+pub mod doctor;
+mod ledgers;
+mod lists;
+mod people;
+mod place;
+mod serve;
+
+/// Outbound campaigns and predictive dialling in the lulls of inbound traffic.
+#[derive(Debug, Parser)]
+#[command(name = "lull", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failure, 2 wrong usage, 3 findings.\n\
+    The commented default configuration is in the project's src/config/default.toml.")]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the installation is, and how to speak.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Configuration file; without it ./lull.toml, then /etc/lull/lull.toml, then the defaults alone.
+    #[arg(long, global = true, value_name = "FILE", env = "LULL_CONFIG")]
+    config: Option<PathBuf>,
+    /// Sets one value over all files and the environment, such as `http.address=127.0.0.1:8081`; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Prints one JSON object instead of text for people.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the service until it is told to stop; calls that are up are finished first.
+    Serve(serve::Serve),
+    /// Checks and applies campaign files.
+    #[command(subcommand)]
+    Campaign(campaigns::Campaigns),
+    /// Imports lists of customers.
+    #[command(subcommand)]
+    List(lists::Lists),
+    /// Adds and lists the people who may log in.
+    #[command(subcommand)]
+    User(people::People),
+    /// Numbers that must not be dialled.
+    #[command(subcommand)]
+    Suppression(ledgers::Suppressions),
+    /// Customers' permissions.
+    #[command(subcommand)]
+    Consent(ledgers::Consents),
+    /// Shows the configuration in force with its origins, and looks for what is wrong.
+    Doctor(doctor::DoctorArgs),
+    /// Makes the running service read its configuration again, without dropping a call.
+    Reload,
 }
 
 /// How a command ended. A wrong use of the command line ends with 2, which clap does.
@@ -30,5 +91,100 @@ impl From<Outcome> for ExitCode {
             Outcome::Failed => 1,
             Outcome::Findings => 3,
         })
+    }
+}
+
+/// Why a command failed. Shown once, as it is.
+pub(crate) struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            let more = inner.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            cause = inner.source();
+        }
+        Failure(text)
+    }
+}
+
+impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Failure {
+        Failure(text.into())
+    }
+}
+
+/// Runs the program with the process's own arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.place.json;
+    // Before anything looks up a zone: a system with newer rules than ours decides what time it is at the customer's.
+    if let Err(error) = tzdata::choose(Path::new(tzdata::SYSTEM_DIRECTORY)) {
+        eprintln!("lull: the system's time zone rules cannot be used, the built-in ones are: {error}");
+    }
+    let outcome = match cli.command {
+        Command::Serve(serve) => serve.run(&cli.place),
+        Command::Campaign(campaigns) => campaigns.run(&cli.place),
+        Command::List(lists) => lists.run(&cli.place),
+        Command::User(people) => people.run(&cli.place),
+        Command::Suppression(suppressions) => suppressions.run(&cli.place),
+        Command::Consent(consents) => consents.run(&cli.place),
+        Command::Doctor(args) => place::doctor(&args, &cli.place),
+        Command::Reload => place::reload(&cli.place),
+    };
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(Failure(text)) => {
+            if json {
+                println!("{}", serde_json::json!({ "error": text }));
+            } else {
+                eprintln!("lull: {text}");
+            }
+            Outcome::Failed.into()
+        }
+    }
+}
+
+/// Prints a result: text for people, or the value as JSON.
+pub(crate) fn show(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) {
+    if json {
+        match serde_json::to_string_pretty(value) {
+            Ok(json) => println!("{json}"),
+            Err(error) => eprintln!("lull: the result has no JSON form: {error}"),
+        }
+    } else {
+        let text = text();
+        if !text.is_empty() {
+            println!("{}", text.trim_end());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_explains_itself() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        fn walk(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "`{}` does not say what it does", command.get_name());
+            for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+                assert!(
+                    argument.get_help().is_some(),
+                    "`{}` of `{}` is not explained",
+                    argument.get_id(),
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&command);
     }
 }

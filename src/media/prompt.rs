@@ -191,10 +191,15 @@ impl PromptShelf {
 
     /// Puts a WAV file on the shelf, in place of what had that name.
     pub fn load(&mut self, name: &str, file: &Path) -> Result<(), PromptError> {
+        self.put(name, Arc::new(Prompt::from_wav(name, file)?))
+    }
+
+    /// Puts a prompt on the shelf, in place of what had that name.
+    pub fn put(&mut self, name: &str, prompt: Arc<Prompt>) -> Result<(), PromptError> {
         if self.prompts.len() >= PROMPTS_MAX && !self.prompts.contains_key(name) {
             return Err(PromptError::ShelfFull);
         }
-        self.prompts.insert(name.to_owned(), Arc::new(Prompt::from_wav(name, file)?));
+        self.prompts.insert(name.to_owned(), prompt);
         Ok(())
     }
 

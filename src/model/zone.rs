@@ -40,6 +40,11 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
+    /// When the day began that a clock on the wall shows at this moment.
+    pub fn day_began(&self, at: Timestamp) -> Timestamp {
+        at.to_jiff().to_zoned(self.0.clone()).start_of_day().map_or(at, |day| Timestamp::from(day.timestamp()))
+    }
+
     /// The zone as `jiff` knows it, to show times.
     pub fn as_jiff(&self) -> &TimeZone {
         &self.0

@@ -4,6 +4,7 @@
 //! ones: a slow reader misses intermediate states, never the last.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub enum Ask {
         request: RequestId,
         /// The input.
         event: Event,
+        /// Who asks, by login name, for the record of what it changes.
+        by: String,
         /// Gets the answer; dropped if the driver ends.
         reply: oneshot::Sender<Answer>,
     },
@@ -113,6 +116,18 @@ struct Shared {
     desks: Mutex<BTreeMap<UserId, watch::Sender<Option<Arc<AgentView>>>>>,
     history: Mutex<VecDeque<Arc<BoardSample>>>,
     requests: Mutex<Mint>,
+    phones: watch::Sender<Arc<BTreeMap<String, PhoneSeen>>>,
+}
+
+/// A phone that is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneSeen {
+    /// From where.
+    pub address: SocketAddr,
+    /// What it calls itself.
+    pub user_agent: String,
+    /// When the registration runs out, unless it is renewed.
+    pub until: Timestamp,
 }
 
 /// Makes both ends. `salt` must be random, so that request ids of two runs differ.
@@ -123,6 +138,7 @@ pub fn pair(salt: u64) -> (Handle, Driver) {
         desks: Mutex::default(),
         history: Mutex::default(),
         requests: Mutex::new(Mint::new(salt)),
+        phones: watch::Sender::new(Arc::default()),
     });
     (Handle { asks: sender, shared: shared.clone() }, Driver { asks, shared })
 }
@@ -133,30 +149,32 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Handle {
-    /// Starts, pauses or ends a campaign.
+    /// Starts, pauses or ends a campaign; `by` is the login name of whoever asks.
     ///
     /// # Errors
     /// The engine's refusal, or that it cannot answer.
     pub async fn control_campaign(
         &self,
         now: Timestamp,
+        by: &str,
         campaign: CampaignKey,
         state: CampaignState,
     ) -> Result<(), HandleError> {
-        self.request(now, |request| Event::CampaignControl { request, campaign, state }).await
+        self.request(now, by, |request| Event::CampaignControl { request, campaign, state }).await
     }
 
-    /// Changes live controls of an agent group.
+    /// Changes live controls of an agent group; `by` is the login name of whoever asks.
     ///
     /// # Errors
     /// The engine's refusal, or that it cannot answer.
     pub async fn control_group(
         &self,
         now: Timestamp,
+        by: &str,
         group: GroupName,
         change: GroupChange,
     ) -> Result<(), HandleError> {
-        self.request(now, |request| Event::GroupControl { request, group, change }).await
+        self.request(now, by, |request| Event::GroupControl { request, group, change }).await
     }
 
     /// Signs an agent in. An earlier desk of the same user is replaced.
@@ -172,7 +190,8 @@ impl Handle {
         groups: Vec<GroupName>,
         device: Device,
     ) -> Result<(), HandleError> {
-        self.request(now, |request| Event::AgentSignedIn { request, user, session, name, groups, device }).await
+        let by = name.clone();
+        self.request(now, &by, |request| Event::AgentSignedIn { request, user, session, name, groups, device }).await
     }
 
     /// Does what an agent does at the desk.
@@ -186,7 +205,7 @@ impl Handle {
         session: SessionId,
         action: AgentAction,
     ) -> Result<(), HandleError> {
-        self.request(now, |request| Event::AgentActed { request, user, session, action }).await
+        self.request(now, "", |request| Event::AgentActed { request, user, session, action }).await
     }
 
     /// Says whether an agent's desk is connected.
@@ -247,6 +266,11 @@ impl Handle {
         self.shared.snapshot.subscribe()
     }
 
+    /// Phones that are registered, by name, as they come and go.
+    pub fn phones(&self) -> watch::Receiver<Arc<BTreeMap<String, PhoneSeen>>> {
+        self.shared.phones.subscribe()
+    }
+
     /// One agent's desk as it changes; `None` while not signed in.
     pub fn desk(&self, user: UserId) -> watch::Receiver<Option<Arc<AgentView>>> {
         locked(&self.shared.desks).entry(user).or_insert_with(|| watch::Sender::new(None)).subscribe()
@@ -261,10 +285,17 @@ impl Handle {
         self.asks.try_send(Ask::Tell(event)).map_err(not_sent)
     }
 
-    async fn request(&self, now: Timestamp, event: impl FnOnce(RequestId) -> Event) -> Result<(), HandleError> {
+    async fn request(
+        &self,
+        now: Timestamp,
+        by: &str,
+        event: impl FnOnce(RequestId) -> Event,
+    ) -> Result<(), HandleError> {
         let request = RequestId(locked(&self.shared.requests).next(now));
         let (reply, answer) = oneshot::channel();
-        self.asks.try_send(Ask::Request { request, event: event(request), reply }).map_err(not_sent)?;
+        self.asks
+            .try_send(Ask::Request { request, event: event(request), by: by.to_owned(), reply })
+            .map_err(not_sent)?;
         match answer.await {
             Ok(Answer::Done) => Ok(()),
             Ok(Answer::Refused { why }) => Err(HandleError::Refused(why)),
@@ -284,6 +315,11 @@ impl Driver {
             history.push_back(Arc::new(sample));
         }
         self.shared.snapshot.send_replace(Arc::new(snapshot));
+    }
+
+    /// Shows which phones are registered.
+    pub fn show_phones(&self, phones: BTreeMap<String, PhoneSeen>) {
+        self.shared.phones.send_replace(Arc::new(phones));
     }
 
     /// Shows an agent's desk.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -44,8 +45,8 @@ pub enum StreamFact {
         connection: u64,
         /// The other end.
         remote: SocketAddr,
-        /// Over TLS.
-        tls: bool,
+        /// The listener it came in by, or whose transport it was opened with.
+        listener: u8,
     },
     /// Bytes arrived.
     Data {
@@ -71,8 +72,12 @@ pub enum StreamFact {
 pub type Admission = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// All sockets of the signalling side.
+///
+/// Listeners are numbered in the order in which they are opened, over all transports: SIP names them by that number.
 pub struct Wire {
-    udp: Vec<Arc<UdpSocket>>,
+    listeners: Vec<Listener>,
+    udp: Vec<(u8, Arc<UdpSocket>)>,
+    names: BTreeMap<SocketAddr, ServerName<'static>>,
     streams: BTreeMap<u64, Stream>,
     facts: mpsc::Receiver<StreamFact>,
     facts_in: mpsc::Sender<StreamFact>,
@@ -85,14 +90,22 @@ pub struct Wire {
 
 struct Stream {
     remote: SocketAddr,
-    tls: bool,
+    listener: u8,
     queue: mpsc::Sender<Bytes>,
 }
 
 struct Accepted {
     socket: TcpStream,
     remote: SocketAddr,
+    listener: u8,
     tls: Option<TlsAcceptor>,
+}
+
+/// What travels by a listener.
+enum Listener {
+    Datagrams(Arc<UdpSocket>),
+    Stream,
+    TlsStream,
 }
 
 impl Wire {
@@ -101,7 +114,9 @@ impl Wire {
         let (facts_in, facts) = mpsc::channel(FACTS_MAX);
         let (accepted_in, accepted) = mpsc::channel(64);
         Wire {
+            listeners: Vec::new(),
             udp: Vec::new(),
+            names: BTreeMap::new(),
             streams: BTreeMap::new(),
             facts,
             facts_in,
@@ -113,7 +128,12 @@ impl Wire {
         }
     }
 
-    /// Opens a UDP listener; the first is number 0. Gives the address it is bound to.
+    /// The names that TLS peers must prove, by address.
+    pub fn name_peers(&mut self, names: BTreeMap<SocketAddr, ServerName<'static>>) {
+        self.names = names;
+    }
+
+    /// Opens a UDP listener. Gives the address it is bound to.
     ///
     /// # Errors
     /// The address is in use or not ours.
@@ -126,7 +146,9 @@ impl Wire {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         let bound = socket.local_addr()?;
-        self.udp.push(Arc::new(socket));
+        let socket = Arc::new(socket);
+        self.udp.push((self.next_listener(), Arc::clone(&socket)));
+        self.listeners.push(Listener::Datagrams(socket));
         Ok(bound)
     }
 
@@ -143,12 +165,15 @@ impl Wire {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
         let accepted = self.accepted_in.clone();
+        let number = self.next_listener();
+        self.listeners.push(if tls.is_some() { Listener::TlsStream } else { Listener::Stream });
         tokio::spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((socket, remote)) if admission(remote.ip()) => {
                         // A driver that is behind leaves the rest in the kernel's backlog.
-                        if accepted.send(Accepted { socket, remote, tls: tls.clone() }).await.is_err() {
+                        if accepted.send(Accepted { socket, remote, listener: number, tls: tls.clone() }).await.is_err()
+                        {
                             return;
                         }
                     }
@@ -163,8 +188,12 @@ impl Wire {
         Ok(bound)
     }
 
-    /// The UDP listeners.
-    pub fn udp(&self) -> &[Arc<UdpSocket>] {
+    fn next_listener(&self) -> u8 {
+        u8::try_from(self.listeners.len()).unwrap_or(u8::MAX)
+    }
+
+    /// The UDP listeners with their numbers.
+    pub fn udp(&self) -> &[(u8, Arc<UdpSocket>)] {
         &self.udp
     }
 
@@ -189,14 +218,13 @@ impl Wire {
     }
 
     fn admit(&mut self, accepted: Accepted) -> Option<StreamFact> {
-        let Accepted { socket, remote, tls } = accepted;
+        let Accepted { socket, remote, listener, tls } = accepted;
         let same = self.streams.values().filter(|s| s.remote.ip() == remote.ip()).count();
         if self.streams.len() >= STREAMS_MAX || same >= STREAMS_PER_ADDRESS_MAX {
             self.dropped += 1;
             return None;
         }
-        let secure = tls.is_some();
-        let connection = self.stream(remote, secure, |connection, queue, facts| async move {
+        let connection = self.stream(remote, listener, |connection, queue, facts| async move {
             match tls {
                 None => carry(socket, connection, remote, queue, facts).await,
                 Some(acceptor) => match tokio::time::timeout(CONNECT_TIMEOUT, acceptor.accept(socket)).await {
@@ -206,15 +234,30 @@ impl Wire {
                 },
             }
         });
-        Some(StreamFact::Opened { connection, remote, tls: secure })
+        Some(StreamFact::Opened { connection, remote, listener })
     }
 
-    /// Opens a stream to a peer; what comes of it is told by facts. What is sent meanwhile waits.
-    pub fn connect(&mut self, remote: SocketAddr, tls: Option<rustls::pki_types::ServerName<'static>>) -> u64 {
+    /// Sends to a peer of a stream listener's kind: over the stream to it that is up or being made, else over a new one.
+    /// What comes of it is told by facts.
+    pub fn send_or_connect(&mut self, listener: u8, remote: SocketAddr, bytes: Bytes) {
+        let known = self.streams.iter().find(|(_, s)| s.remote == remote && s.listener == listener);
+        let connection = match known.map(|(connection, _)| *connection) {
+            Some(connection) => connection,
+            None => self.connect(listener, remote),
+        };
+        self.send_stream(connection, bytes);
+    }
+
+    fn connect(&mut self, listener: u8, remote: SocketAddr) -> u64 {
         let connector = self.connector.clone();
-        let secure = tls.is_some();
-        self.stream(remote, secure, move |connection, queue, facts| async move {
-            let opened = StreamFact::Opened { connection, remote, tls: secure };
+        let tls = match self.listeners.get(usize::from(listener)) {
+            Some(Listener::TlsStream) => {
+                Some(self.names.get(&remote).cloned().unwrap_or_else(|| ServerName::from(remote.ip())))
+            }
+            Some(Listener::Stream | Listener::Datagrams(_)) | None => None,
+        };
+        self.stream(remote, listener, move |connection, queue, facts| async move {
+            let opened = StreamFact::Opened { connection, remote, listener };
             let socket = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(remote)).await {
                 Ok(Ok(socket)) => socket,
                 Ok(Err(error)) => return error.to_string(),
@@ -244,7 +287,7 @@ impl Wire {
         })
     }
 
-    fn stream<F, T>(&mut self, remote: SocketAddr, tls: bool, task: F) -> u64
+    fn stream<F, T>(&mut self, remote: SocketAddr, listener: u8, task: F) -> u64
     where
         F: FnOnce(u64, mpsc::Receiver<Bytes>, mpsc::Sender<StreamFact>) -> T,
         T: Future<Output = String> + Send + 'static,
@@ -252,7 +295,7 @@ impl Wire {
         let connection = self.next;
         self.next += 1;
         let (queue, waiting) = mpsc::channel(STREAM_QUEUE_MAX);
-        self.streams.insert(connection, Stream { remote, tls, queue });
+        self.streams.insert(connection, Stream { remote, listener, queue });
         let facts = self.facts_in.clone();
         let run = task(connection, waiting, facts.clone());
         tokio::spawn(async move {
@@ -263,17 +306,14 @@ impl Wire {
         connection
     }
 
-    /// A stream to this peer that is up or being made, if there is one.
-    pub fn stream_to(&self, remote: SocketAddr, tls: bool) -> Option<u64> {
-        self.streams.iter().find(|(_, s)| s.remote == remote && s.tls == tls).map(|(connection, _)| *connection)
-    }
-
     /// Sends a datagram. One that does not fit into the kernel's buffer is dropped, as the network might: SIP repeats it.
     ///
     /// # Errors
     /// The peer is known to be unreachable.
-    pub fn send_datagram(&mut self, listener: usize, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        let Some(socket) = self.udp.get(listener) else { return Err(io::ErrorKind::NotFound.into()) };
+    pub fn send_datagram(&mut self, listener: u8, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        let Some(Listener::Datagrams(socket)) = self.listeners.get(usize::from(listener)) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         match socket.try_send_to(bytes, remote) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -418,8 +458,9 @@ mod tests {
             let gone = TcpListener::bind(loopback()).await.unwrap();
             gone.local_addr().unwrap()
         };
-        let wanted = here.connect(address, None);
-        let StreamFact::Closed { connection, .. } = here.next_fact().await else { panic!("not closed") };
-        assert_eq!(connection, wanted);
+        here.listeners.push(Listener::Stream);
+        here.send_or_connect(0, address, Bytes::from_static(b"anybody?"));
+        let StreamFact::Closed { remote, .. } = here.next_fact().await else { panic!("not closed") };
+        assert_eq!((remote, here.streams()), (address, 0));
     }
 }

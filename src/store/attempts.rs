@@ -88,8 +88,8 @@ statements! {
         from campaigns c left join leads l on l.id = $2 and l.campaign = c.key
         where c.key = $1";
     INSERT_INTENT = "
-        insert into attempts (id, campaign, lead_id, number, caller_id, trunk, at, tzdata, ordinal, state)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'live')
+        insert into attempts (id, campaign, lead_id, number, caller_id, trunk, at, zones, tzdata, ordinal, state)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'live')
         on conflict do nothing";
     LEAD_DIALLING = "
         update leads set state = 'dialling', due_at = null, callback_agent = null, last_attempt = $2, changed_at = $3
@@ -104,11 +104,11 @@ statements! {
         returning lead_id";
     STATE = "select state from attempts where id = $1";
     LIVE = "
-        select id, campaign, lead_id, number, caller_id, trunk, at, tzdata, ordinal, disposition,
+        select id, campaign, lead_id, number, caller_id, trunk, at, zones, tzdata, ordinal, disposition,
                answered_at, connected_at, ended_at, agent_id
         from attempts where state = 'live' order by at, id";
     AWAITING = "
-        select a.id, a.campaign, a.lead_id, a.number, a.caller_id, a.trunk, a.at, a.tzdata, a.ordinal, a.disposition,
+        select a.id, a.campaign, a.lead_id, a.number, a.caller_id, a.trunk, a.at, a.zones, a.tzdata, a.ordinal, a.disposition,
                a.answered_at, a.connected_at, a.ended_at, a.agent_id
         from campaigns c cross join leads l cross join attempts a
         where l.campaign = c.key and l.state = 'dialling' and a.id = l.last_attempt and a.state = 'ended'
@@ -170,6 +170,7 @@ async fn apply_intent(conn: &mut Conn, intent: &Intent, check: IntentCheck) -> R
                 intent.caller_id.as_str(),
                 intent.trunk.as_str(),
                 intent.at,
+                json(&intent.zones),
                 intent.tzdata.as_str(),
                 intent.number_of_attempt,
             ],
@@ -290,6 +291,7 @@ fn intent(row: &Row) -> Result<Intent, StoreError> {
         caller_id: phone(row, "caller_id")?,
         trunk: row.parsed("trunk")?,
         at: row.time("at")?,
+        zones: row.json("zones")?,
         tzdata: row.text("tzdata")?,
         number_of_attempt: u32::try_from(row.count("ordinal")?).unwrap_or(u32::MAX),
     })

@@ -170,6 +170,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same write may succeed later without anything else changing: the disk was full, another process held
+    /// the database, the store is coming back. Everything else is about the write itself.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            StoreError::DiskFull { .. }
+                | StoreError::Down(_)
+                | StoreError::Unresolved
+                | StoreError::Journal { .. }
+                | StoreError::Busy { .. }
+        )
+    }
+
     /// Whether the whole transaction is lost with it, and not only the one item.
     pub(super) fn ends_transaction(&self) -> bool {
         match self {

@@ -34,6 +34,11 @@ pub struct AttemptTotals {
 }
 
 impl AttemptTotals {
+    /// How many ended like this.
+    pub fn of(&self, disposition: Disposition) -> u64 {
+        self.by_disposition.get(&disposition).copied().unwrap_or(0)
+    }
+
     /// Abandoned among people who answered, 0 to 1; `None` while nobody has.
     pub fn abandon_rate(&self) -> Option<f64> {
         let people = self.connected + self.abandoned;

@@ -123,6 +123,7 @@ impl Rig {
             caller_id: number("+862112345678"),
             trunk: "carrier".parse().unwrap(),
             at: NOW,
+            zones: vec!["Asia/Shanghai".to_owned()],
             tzdata: "2026f".to_owned(),
             number_of_attempt: 0,
         }

@@ -277,7 +277,7 @@ pub async fn control_campaign(
 ) -> Result<StatusCode, Problem> {
     let now = state.now().timestamp;
     let wanted = CampaignState::from(change.state);
-    state.handle.control_campaign(now, key.clone(), wanted).await?;
+    state.handle.control_campaign(now, &user.login, key.clone(), wanted).await?;
     state.audit(&user, "campaign_state", key.as_str(), &format!("{wanted:?}").to_lowercase()).await;
     Ok(StatusCode::NO_CONTENT)
 }

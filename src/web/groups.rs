@@ -52,7 +52,7 @@ pub async fn change_group(
 ) -> Result<StatusCode, Problem> {
     let now = state.now().timestamp;
     let told = serde_json::to_string(&change).unwrap_or_default();
-    state.handle.control_group(now, group.clone(), change).await?;
+    state.handle.control_group(now, &user.login, group.clone(), change).await?;
     state.audit(&user, "group_control", group.as_str(), &told).await;
     Ok(StatusCode::NO_CONTENT)
 }

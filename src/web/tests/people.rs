@@ -46,8 +46,8 @@ pub(super) async fn one_attempt(rig: &Rig, lead: LeadId) {
         caller_id: number("+861000000000"),
         trunk: "carrier".parse().unwrap(),
         at: rig.now(),
-        tzdata: "2026b".to_owned(),
         zones: vec!["Asia/Shanghai".to_owned()],
+        tzdata: "2026b".to_owned(),
         number_of_attempt: 0,
     };
     rig.store

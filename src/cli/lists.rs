@@ -1,0 +1,169 @@
+//! `lull list`: customers are brought in from files.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::people::BY;
+use super::place::Installation;
+use super::{Failure, Outcome, Place, show};
+use crate::model::dialable::{self, Region};
+use crate::model::name::CampaignKey;
+use crate::runtime::control::Say;
+use crate::store::{
+    Dialable, ImportMode, ImportOutcome, ImportPlan, ImportStage, Progress, ReadNumber, Rejection, Store, StoreError,
+};
+
+/// Imports lists of customers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lists {
+    /// Brings the customers of a CSV file (UTF-8, with header) onto a campaign's list.
+    Import(Import),
+    /// Takes an import back: its leads that were not dialled yet.
+    Undo(Undo),
+}
+
+/// Brings the customers of a CSV file onto a campaign's list.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// The file.
+    file: PathBuf,
+    /// Name of the list; without it, the name of the file.
+    #[arg(long)]
+    name: Option<String>,
+    /// Country of numbers in national form; without it, the region of the configuration.
+    #[arg(long)]
+    region: Option<Region>,
+    /// Heading of the number's column, where several could be meant.
+    #[arg(long, value_name = "HEADING")]
+    number_column: Option<String>,
+    /// Checks the whole file and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Where rejected rows are written; without it, beside the file as FILE.rejected.csv.
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+}
+
+/// Takes an import back.
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The import, as `lull list import` named it.
+    import: String,
+}
+
+impl Lists {
+    pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
+        let installation = Installation::open(place)?;
+        match self {
+            Lists::Import(import) => import.run(place, &installation),
+            Lists::Undo(undo) => undo.run(place, &installation),
+        }
+    }
+}
+
+impl Import {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let region = self.region.unwrap_or(installation.config.installation.region);
+        let mut rejected = self.file.clone().into_os_string();
+        rejected.push(".rejected.csv");
+        let list = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let plan = ImportPlan {
+            path: self.file,
+            campaign: self.campaign.clone(),
+            list: self.name.unwrap_or(list),
+            number_column: self.number_column,
+            mode: if self.dry_run { ImportMode::DryRun } else { ImportMode::Run },
+            error_file: Some(self.rejected.unwrap_or_else(|| rejected.into())),
+            by: BY.to_owned(),
+            at: installation.now(),
+        };
+        let bar = bar(place.json);
+        let mut progress = |progress: Progress| draw(&bar, progress);
+        let read = reader(region);
+        let outcome = installation
+            .with_store(|store: Store, _| async move {
+                Ok::<_, StoreError>(store.import_leads(plan, read, &mut progress).await)
+            })?
+            .map_err(Failure::from)?;
+        bar.finish_and_clear();
+        if outcome.list.is_some() {
+            installation.tell(&Say::LeadsChanged { campaign: self.campaign })?;
+        }
+        show(place.json, &outcome, || text(&outcome));
+        Ok(if outcome.counts.rejected() == 0 { Outcome::Done } else { Outcome::Findings })
+    }
+}
+
+impl Undo {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let import = self.import.parse()?;
+        let removed = installation.with_store(|store, now| async move { store.undo_import(import, BY, now).await })?;
+        show(place.json, &serde_json::json!({ "import": self.import, "removed": removed }), || {
+            format!("{removed} leads that were not dialled yet are taken back.")
+        });
+        Ok(Outcome::Done)
+    }
+}
+
+/// Reads numbers as people write them, with every zone they may be in.
+pub(super) fn reader(region: Region) -> ReadNumber {
+    Arc::new(move |text| {
+        dialable::read(text, Some(region))
+            .map(|found| Dialable {
+                number: found.number,
+                zones: found.zones.iter().map(|zone| zone.name().to_owned()).collect(),
+            })
+            .map_err(|error| Rejection { code: error.code(), message: error.to_string() })
+    })
+}
+
+/// A bar on a terminal; nothing where a program reads.
+pub(super) fn bar(json: bool) -> ProgressBar {
+    if json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{msg:<10} {wide_bar} {bytes}/{total_bytes} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+pub(super) fn draw(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.bytes_total);
+    bar.set_position(progress.bytes_read);
+    bar.set_message(match progress.stage {
+        ImportStage::Reading => "reading",
+        ImportStage::Merging => "merging",
+        ImportStage::WritingErrors => "rejected",
+    });
+}
+
+pub(super) fn text(outcome: &ImportOutcome) -> String {
+    let counts = &outcome.counts;
+    let mut text = format!(
+        "{} rows: {} accepted, {} duplicate, {} invalid, {} suppressed\n",
+        counts.rows, counts.accepted, counts.duplicate, counts.invalid, counts.suppressed
+    );
+    for (code, count) in &outcome.rejected {
+        text += &format!("  {count:>8} {code}\n");
+    }
+    if counts.without_zone > 0 {
+        text += &format!("{} of the accepted have no known time zone and will not be dialled\n", counts.without_zone);
+    }
+    if let Some(file) = &outcome.error_file {
+        text += &format!("rejected rows, to be corrected and imported again: {}\n", file.display());
+    }
+    match outcome.import {
+        Some(import) => text += &format!("can be taken back with: lull list undo {import}\n"),
+        None => text += "nothing was changed\n",
+    }
+    text
+}

@@ -1,0 +1,458 @@
+//! The driver's loop: one thread that reads the sockets, feeds the engine, and does what it says.
+//!
+//! It is a *switchboard*: an answered customer goes from datagram to bridge without a hand-over between threads. Each
+//! turn takes one input, lets its consequences settle (facts become events, events become commands, commands become
+//! facts) and sends what has to be sent. It decides nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+
+use super::board::Board;
+use super::handle::{Ask, Driver};
+use super::journal::Journal;
+use super::lines::{Dial, Fact, Lines};
+use super::records::{Record, Records};
+use super::wire::{StreamFact, Wire};
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::engine::command::{Answer, Command};
+use crate::engine::event::Event;
+use crate::media::plane::Event as MediaEvent;
+use crate::model::id::{RequestId, UserId};
+use crate::model::lead::LeadNext;
+use crate::model::time::{Instant, Now};
+use crate::sip::Destination;
+
+/// Largest datagram: UDP's own limit.
+const DATAGRAM_MAX: usize = 65_535;
+/// Datagrams taken from one listener before the others get their turn.
+const BURST_MAX: usize = 64;
+/// Rounds within which an input must have settled; more means that facts and commands chase each other.
+const ROUNDS_MAX: usize = 10_000;
+/// Without any input, the loop turns at least this often, to look at the clocks.
+const TURN_MAX: Duration = Duration::from_millis(500);
+/// While draining, the loop ends when the last call has, or after this.
+pub const DRAIN_MAX: Duration = Duration::from_secs(15 * 60);
+/// Wall clock and monotonic clock may diverge this much within [`CLOCK_WINDOW`] before dialling stops (I-7).
+const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
+/// See [`CLOCK_STEP_MAX`]. After a step, time is trusted again once the clocks have agreed for this long.
+const CLOCK_WINDOW: Duration = Duration::from_secs(60);
+
+/// What ends the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Finish the calls that are up, then end.
+    Drain,
+    /// End now; what is up is released.
+    Now,
+}
+
+/// What a changed configuration gives the loop.
+pub type Reload = Box<dyn FnMut(&mut Lines) -> Result<(Vec<String>, Event), String> + Send>;
+
+/// Everything the loop owns.
+pub struct Core {
+    /// The one reader of the clocks.
+    pub clock: Clock,
+    /// What decides.
+    pub engine: Engine,
+    /// Its inputs, for replay.
+    pub journal: Journal,
+    /// The telephone side.
+    pub lines: Lines,
+    /// Sockets of the signalling.
+    pub wire: Wire,
+    /// The way to the store.
+    pub records: Records,
+    /// What the media thread reports.
+    pub media_events: mpsc::Receiver<MediaEvent>,
+    /// Asks from pages and API.
+    pub driver: Driver,
+    /// Samples for the charts.
+    pub board: Board,
+    /// Reads the configuration again.
+    pub reload: Reload,
+    /// Tells the loop to end.
+    pub stop: mpsc::Receiver<Stop>,
+}
+
+/// The loop at work.
+struct Turn {
+    core: Core,
+    pending: VecDeque<Event>,
+    waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    draining_since: Option<Instant>,
+    clocks: Clocks,
+}
+
+/// Watches whether wall clock and monotonic clock tell the same story.
+#[derive(Debug)]
+struct Clocks {
+    base: Now,
+    sure: bool,
+}
+
+impl Core {
+    /// Runs until told to stop. `first` are the inputs the engine begins with: settings, campaigns, what is recovered.
+    pub async fn run(self, first: Vec<Event>) {
+        let now = self.clock.now();
+        let mut turn = Turn {
+            core: self,
+            pending: first.into(),
+            waiting: BTreeMap::new(),
+            draining_since: None,
+            clocks: Clocks { base: now, sure: true },
+        };
+        turn.settle(now);
+        while turn.once().await {}
+        turn.core.records.finish().await;
+    }
+}
+
+impl Turn {
+    /// One input and its consequences; `false` when the loop ends.
+    async fn once(&mut self) -> bool {
+        let deadline = self.deadline();
+        let udp: Vec<_> = self.core.wire.udp().to_vec();
+        tokio::select! {
+            biased;
+            listener = readable(&udp) => self.read_datagrams(listener, &udp),
+            Some(event) = self.core.media_events.recv() => {
+                let now = self.core.clock.now();
+                self.core.lines.handle_media(now, event);
+                self.settle(now);
+            }
+            fact = self.core.wire.next_fact() => self.stream_fact(fact),
+            Some(event) = self.core.records.next() => {
+                self.pending.push_back(event);
+                let now = self.core.clock.now();
+                self.settle(now);
+            }
+            Some(ask) = self.core.driver.asks.recv() => self.ask(ask),
+            stop = self.core.stop.recv() => match stop {
+                Some(Stop::Drain) if self.draining_since.is_none() => {
+                    let now = self.core.clock.now();
+                    self.draining_since = Some(now.instant);
+                    self.pending.push_back(Event::Drain);
+                    self.settle(now);
+                }
+                Some(Stop::Drain) => {}
+                Some(Stop::Now) | None => {
+                    self.release_everything();
+                    return false;
+                }
+            },
+            () = until(&self.core.clock, deadline) => {
+                let now = self.core.clock.now();
+                self.settle(now);
+            }
+        }
+        !self.drained()
+    }
+
+    /// When something is due at the latest.
+    fn deadline(&self) -> Instant {
+        let core = &self.core;
+        let soonest = [
+            core.engine.poll_timeout().map(|(at, _)| at),
+            core.lines.poll_sip_timeout(),
+            core.lines.poll_timeout(),
+            core.board.due(),
+        ];
+        let latest = core.clock.now().instant + TURN_MAX;
+        soonest.into_iter().flatten().fold(latest, Instant::min)
+    }
+
+    fn read_datagrams(&mut self, place: usize, udp: &[(u8, Arc<UdpSocket>)]) {
+        let Some((listener, socket)) = udp.get(place) else { return };
+        let mut buffer = [0; DATAGRAM_MAX];
+        for _ in 0..BURST_MAX {
+            match socket.try_recv_from(&mut buffer) {
+                Ok((length, remote)) => {
+                    let now = self.core.clock.now();
+                    self.core.lines.endpoint().receive_datagram(now, *listener, remote, &buffer[..length]);
+                    self.settle(now);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    // An ICMP error about something sent earlier; SIP's own timers deal with the peer.
+                    tracing::debug!(%error, "a datagram could not be received");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn stream_fact(&mut self, fact: StreamFact) {
+        let now = self.core.clock.now();
+        let endpoint = self.core.lines.endpoint();
+        match fact {
+            StreamFact::Opened { connection, remote, listener } => {
+                endpoint.stream_opened(now, connection, listener, remote);
+            }
+            StreamFact::Data { connection, bytes, .. } => endpoint.receive_stream(now, connection, &bytes),
+            StreamFact::Closed { connection, remote, why } => {
+                tracing::debug!(connection, %remote, why, "a SIP connection is closed");
+                endpoint.stream_closed(now, connection);
+            }
+        }
+        self.settle(now);
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Tell(event) => self.pending.push_back(event),
+            Ask::Request { request, event, by, reply } => {
+                self.core.records.asked_by(request, by);
+                self.waiting.insert(request, reply);
+                self.seat(&event);
+                self.pending.push_back(event);
+            }
+            Ask::Reload { reply } => {
+                let outcome = (self.core.reload)(&mut self.core.lines).map(|(changed, settings)| {
+                    self.pending.push_back(settings);
+                    changed
+                });
+                // Whoever asked may have gone.
+                drop(reply.send(outcome));
+            }
+        }
+        let now = self.core.clock.now();
+        self.settle(now);
+    }
+
+    /// The lines must know an agent's phone before the engine wants it rung.
+    fn seat(&mut self, event: &Event) {
+        if let Event::AgentSignedIn { user, device, .. } = event {
+            self.core.lines.seat(*user, device.clone());
+        }
+    }
+
+    /// Lets everything that follows from the inputs happen, and sends what has to be sent.
+    fn settle(&mut self, now: Now) {
+        self.look_at_clocks(now);
+        self.core.lines.handle_sip_timeout(now);
+        self.core.lines.handle_timeout(now);
+        let mut rounds = 0;
+        loop {
+            self.gather(now);
+            match self.pending.pop_front() {
+                Some(event) => {
+                    self.core.journal.append(now, Some(&event));
+                    self.core.records.see(&event);
+                    self.core.engine.handle(now, event);
+                }
+                None if self.core.engine.poll_timeout().is_some_and(|(at, _)| at <= now.instant) => {
+                    self.core.journal.append(now, None);
+                    self.core.engine.handle_timeout(now);
+                }
+                None => break,
+            }
+            while let Some(command) = self.core.engine.poll_command() {
+                self.carry_out(now, command);
+            }
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "events and commands chase each other without end");
+        }
+        self.transmit(now);
+        self.core.board.look(now, &self.core.engine, &self.core.driver);
+    }
+
+    /// Facts of the lines become events.
+    fn gather(&mut self, now: Now) {
+        while let Some(event) = self.core.lines.endpoint().poll_event() {
+            self.core.lines.handle_sip(now, event);
+        }
+        while let Some(fact) = self.core.lines.poll_fact() {
+            match fact {
+                Fact::Engine(event) => self.pending.push_back(event),
+                Fact::Arrived(arrival) => self.core.records.look_up_story(arrival),
+                Fact::Dialog(record) => self.core.records.write(now, Record::Dialog(record)),
+                Fact::DialogOver(leg) => self.core.records.write(now, Record::DialogOver(leg)),
+                Fact::Phones => self.core.driver.show_phones(self.core.lines.registered().clone()),
+                Fact::CloseStream(connection) => self.core.wire.close(connection),
+            }
+        }
+    }
+
+    fn transmit(&mut self, now: Now) {
+        while let Some(transmit) = self.core.lines.endpoint().poll_transmit() {
+            let wire = &mut self.core.wire;
+            match transmit.to {
+                Destination::Datagram(target) => {
+                    if let Err(error) = wire.send_datagram(target.listener, target.remote, &transmit.bytes) {
+                        tracing::debug!(%error, remote = %target.remote, "a datagram could not be sent");
+                        self.core.lines.endpoint().unreachable(now, target);
+                    }
+                }
+                Destination::Connection(connection) => {
+                    if !wire.send_stream(connection, transmit.bytes) {
+                        self.core.lines.endpoint().stream_closed(now, connection);
+                    }
+                }
+                Destination::Connect(target) => {
+                    wire.send_or_connect(target.listener, target.remote, transmit.bytes);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, command: Command) {
+        let lines = &mut self.core.lines;
+        let records = &mut self.core.records;
+        match command {
+            Command::FetchLeads { campaign, limit, held } => records.fetch_leads(now, campaign, limit, held),
+            Command::PutOffLead { lead, next, .. } => {
+                let until = match next {
+                    LeadNext::Retry { at } => Some(at),
+                    LeadNext::Callback(callback) => Some(callback.at),
+                    LeadNext::Done | LeadNext::GivenUp => None,
+                };
+                records.write(now, Record::Lead { lead, until, at: now.timestamp });
+            }
+            Command::SettleLead { lead, attempt, next, at } => {
+                records.write(now, Record::Settled { lead, attempt, next, at });
+            }
+            Command::RecordIntent { intent } => records.record_intent(intent),
+            Command::Dial { attempt, number, caller_id, trunks } => {
+                lines.dial(now, Dial { attempt, number, caller_id }, &trunks);
+            }
+            Command::CancelAttempt { attempt, why } => lines.cancel(now, attempt, why),
+            Command::Classify { attempt } => lines.classify(attempt),
+            Command::AnswerInbound { call } => lines.answer_inbound(now, call),
+            Command::RejectInbound { call, status } => lines.reject_inbound(now, call, status),
+            Command::Play { call, prompt, repeat } => lines.play(call, &prompt, repeat),
+            Command::Bridge { call, user, record } => lines.bridge(now, call, user, record),
+            Command::HangUp { call } => lines.hang_up(now, call),
+            Command::RingAgent { user } => lines.ring_agent(now, user),
+            Command::ReleaseAgent { user } => lines.release_agent(now, user),
+            Command::RecordAttempt { end } => records.write(now, Record::Attempt(Box::new(end))),
+            Command::RecordResult { result } => records.write(now, Record::Result(Box::new(result))),
+            Command::RecordInbound { end } => records.write(now, Record::Inbound(Box::new(end))),
+            Command::RecordGate { change } => records.write(now, Record::Gate(change)),
+            Command::RecordAgentState { user, state, at } => {
+                records.write(now, Record::AgentState { user, state, at });
+            }
+            Command::RecordCampaignState { request, campaign, state, at } => {
+                records.write(now, Record::CampaignState { request, campaign, state, at });
+            }
+            Command::RecordGroupControl { request, group, controls, at } => {
+                records.write(now, Record::GroupControl { request, group, controls, at });
+            }
+            Command::Reply { request, answer } => {
+                records.answered(request);
+                if let Some(reply) = self.waiting.remove(&request) {
+                    // Whoever asked may have gone.
+                    drop(reply.send(answer));
+                }
+            }
+            Command::AgentChanged { view } => self.core.driver.show_desk(*view),
+            Command::AgentGone { user } => self.gone(user),
+        }
+    }
+
+    fn gone(&mut self, user: UserId) {
+        self.core.driver.clear_desk(user);
+    }
+
+    fn drained(&self) -> bool {
+        let Some(since) = self.draining_since else { return false };
+        let now = self.core.clock.now().instant;
+        self.core.lines.counts().calls == 0 || now.since(since) > DRAIN_MAX
+    }
+
+    /// Says goodbye to everybody, as far as one datagram does.
+    fn release_everything(&mut self) {
+        let now = self.core.clock.now();
+        self.core.lines.release_all(now);
+        self.gather(now);
+        self.transmit(now);
+    }
+
+    fn look_at_clocks(&mut self, now: Now) {
+        if let Some(sure) = self.clocks.look(now) {
+            if !sure {
+                tracing::error!("the wall clock stepped; no new calls until the clocks agree again");
+            }
+            self.pending.push_back(Event::ClockHealth { sure });
+        }
+    }
+}
+
+impl Clocks {
+    /// What changed about the trust in calendar time.
+    fn look(&mut self, now: Now) -> Option<bool> {
+        let elapsed = now.instant.since(self.base.instant);
+        let expected = self.base.timestamp + elapsed;
+        let apart = now.timestamp.since(expected).max(expected.since(now.timestamp));
+        if apart > CLOCK_STEP_MAX {
+            // From here on the new time is compared with itself.
+            self.base = now;
+            return std::mem::replace(&mut self.sure, false).then_some(false);
+        }
+        if elapsed < CLOCK_WINDOW {
+            return None;
+        }
+        self.base = now;
+        (!std::mem::replace(&mut self.sure, true)).then_some(true)
+    }
+}
+
+/// Waits until one of the listeners has a datagram, and says which.
+async fn readable(udp: &[(u8, Arc<UdpSocket>)]) -> usize {
+    poll_fn(|context| {
+        for (index, (_, socket)) in udp.iter().enumerate() {
+            if socket.poll_recv_ready(context).is_ready() {
+                return Poll::Ready(index);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn until(clock: &Clock, at: Instant) {
+    match clock.when(at) {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+
+    fn at(instant_s: u64, timestamp_s: i64) -> Now {
+        Now {
+            instant: Instant::from_micros(instant_s * 1_000_000),
+            timestamp: Timestamp::from_millis(timestamp_s * 1_000),
+        }
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_noticed_once_and_trust_returns_after_a_minute_of_agreement() {
+        let mut clocks = Clocks { base: at(0, 1_000), sure: true };
+        assert_eq!(clocks.look(at(10, 1_010)), None);
+        assert_eq!(clocks.look(at(11, 4_611)), Some(false), "an hour forward");
+        assert_eq!(clocks.look(at(12, 4_612)), None);
+        assert_eq!(clocks.look(at(72, 4_672)), Some(true));
+        assert_eq!(clocks.look(at(73, 4_670)), Some(false), "three seconds back");
+    }
+
+    #[test]
+    fn slow_drift_is_not_a_step() {
+        let mut clocks = Clocks { base: at(0, 1_000), sure: true };
+        for minute in 1..600_u64 {
+            // Two seconds in ten hours, well above what any quartz does.
+            let drift = minute as i64 * 60 * 2 / 36_000;
+            assert_eq!(clocks.look(at(minute * 60, 1_000 + minute as i64 * 60 + drift)), None);
+        }
+    }
+}

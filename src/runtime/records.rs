@@ -1,0 +1,391 @@
+//! The way from the loop to the store and back: what must be remembered, and what is asked for.
+//!
+//! Writes are begun in the order in which the engine asks for them and become durable together. One that fails because
+//! the store is down is tried again until it is written; meanwhile the engine is told that the store is down and places
+//! no new call. Nothing here waits: answers come back as events.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::lines::Arrival;
+use crate::engine::event::{Event, GroupChange, Story};
+use crate::engine::guard;
+use crate::model::agent::AgentState;
+use crate::model::attempt::{AttemptEnd, CallResult, GateChange, InboundEnd, Intent, Refusal};
+use crate::model::calling_hours::{callable, next_callable};
+use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::id::{AttemptId, LeadId, LegId, RequestId, UserId};
+use crate::model::lead::{LeadNext, NumberFacts};
+use crate::model::name::{CampaignKey, GroupName};
+use crate::model::profile::Profile;
+use crate::model::settings::Settings;
+use crate::model::time::{Now, Timestamp};
+use crate::sip::DialogRecord;
+use crate::store::{AgentStateChange, GroupControls, IntentOutcome, Store, StoreError};
+
+/// Events that may wait for the loop.
+const EVENTS_MAX: usize = 8192;
+/// Writes that may be under way. Beyond it the store counts as down: new calls stop, and what is up makes few more.
+const WRITES_MAX: usize = 50_000;
+/// A write that failed is tried again after this.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A story is not waited for longer than this: the caller would notice.
+const STORY_MAX: Duration = Duration::from_millis(250);
+/// How long the end of the program waits for the last writes.
+const FINISH_MAX: Duration = Duration::from_secs(10);
+/// Who is named where nobody asked for a change.
+const BY_DIALER: &str = "dialer";
+
+/// Something to be remembered.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// An attempt is over.
+    Attempt(Box<AttemptEnd>),
+    /// An agent's result.
+    Result(Box<CallResult>),
+    /// An inbound call is over.
+    Inbound(Box<InboundEnd>),
+    /// A gate opened or closed.
+    Gate(GateChange),
+    /// An agent changed state.
+    AgentState {
+        /// Who.
+        user: UserId,
+        /// To what; `None`: signed out.
+        state: Option<AgentState>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A campaign's live state.
+    CampaignState {
+        /// Who waits.
+        request: Option<RequestId>,
+        /// Which.
+        campaign: CampaignKey,
+        /// What it is from now on.
+        state: CampaignState,
+        /// When.
+        at: Timestamp,
+    },
+    /// A group's live controls.
+    GroupControl {
+        /// Who waits.
+        request: RequestId,
+        /// Which.
+        group: GroupName,
+        /// What is in force from now on.
+        controls: GroupChange,
+        /// When.
+        at: Timestamp,
+    },
+    /// A lead is put off, or given up, without an attempt.
+    Lead {
+        /// Which.
+        lead: LeadId,
+        /// Not before; `None` gives it up.
+        until: Option<Timestamp>,
+        /// When it was decided.
+        at: Timestamp,
+    },
+    /// A lead whose attempt ended without an agent's result is left to the retry rules.
+    Settled {
+        /// Which lead.
+        lead: LeadId,
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What becomes of it.
+        next: LeadNext,
+        /// When it was decided.
+        at: Timestamp,
+    },
+    /// A dialog that would be left over by a crash.
+    Dialog(Box<DialogRecord>),
+    /// It is over.
+    DialogOver(LegId),
+}
+
+/// The way to the store.
+pub struct Records {
+    store: Store,
+    events: mpsc::Receiver<Event>,
+    events_in: mpsc::Sender<Event>,
+    writes: JoinSet<()>,
+    up: bool,
+    campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
+    settings: Arc<Settings>,
+    asked_by: BTreeMap<RequestId, String>,
+}
+
+impl Records {
+    /// A way to this store.
+    pub fn new(store: Store) -> Records {
+        let (events_in, events) = mpsc::channel(EVENTS_MAX);
+        Records {
+            store,
+            events,
+            events_in,
+            writes: JoinSet::new(),
+            up: true,
+            campaigns: BTreeMap::new(),
+            settings: Arc::default(),
+            asked_by: BTreeMap::new(),
+        }
+    }
+
+    /// Sees what the engine is told, so that a guard in the store knows the campaign and the profile it judges by.
+    pub fn see(&mut self, event: &Event) {
+        match event {
+            Event::CampaignApplied { campaign, .. } => {
+                self.campaigns.insert(campaign.key.clone(), Arc::clone(campaign));
+            }
+            Event::SettingsApplied { settings } => self.settings = Arc::clone(settings),
+            Event::StoreHealth { up } => self.up = *up,
+            _ => {}
+        }
+    }
+
+    /// Remembers who made a request, for the record of what it changes.
+    pub fn asked_by(&mut self, request: RequestId, by: String) {
+        self.asked_by.insert(request, by);
+    }
+
+    /// A request has been answered.
+    pub fn answered(&mut self, request: RequestId) {
+        self.asked_by.remove(&request);
+    }
+
+    /// The next answer. Cancel-safe; never ends while the records live.
+    pub async fn next(&mut self) -> Option<Event> {
+        // Finished writes are taken out of the set here, so that it does not grow.
+        while self.writes.try_join_next().is_some() {}
+        self.events.recv().await
+    }
+
+    /// Reads leads that are due.
+    pub fn fetch_leads(&mut self, now: Now, campaign: CampaignKey, limit: u32, held: Vec<LeadId>) {
+        let Some((definition, profile)) = self.judged_by(&campaign) else { return };
+        let (store, events) = (self.store.clone(), self.events_in.clone());
+        self.spawn(async move {
+            let held: HashSet<LeadId> = held.into_iter().collect();
+            let event = match fetch(&store, now.timestamp, &definition, &profile, limit as usize, &held).await {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::warn!(%campaign, %error, "leads could not be read");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                    Event::LeadsFetched { campaign, leads: Vec::new(), next_due: None, open_total: 0 }
+                }
+            };
+            tell(&events, event).await;
+        });
+    }
+
+    /// Makes an intent durable, after one more look at the number inside the same transaction.
+    pub fn record_intent(&mut self, intent: Intent) {
+        let attempt = intent.attempt;
+        let zones = intent.zones.clone();
+        let Some((definition, profile)) = self.judged_by(&intent.campaign) else {
+            return self.answer(Event::IntentFailed { attempt });
+        };
+        let (store, events) = (self.store.clone(), self.events_in.clone());
+        self.spawn(async move {
+            let at = intent.at;
+            let check = Box::new(move |facts: &NumberFacts| -> Result<(), Refusal> {
+                guard::check(at, &definition, CampaignState::Running, &profile, &zones, facts)
+            });
+            let event = match store.record_intent(intent, check).await {
+                Ok(IntentOutcome::Recorded) => Event::IntentRecorded { attempt },
+                Ok(IntentOutcome::Refused(refusal)) => Event::IntentRefused { attempt, refusal },
+                Err(error) => {
+                    tracing::error!(%attempt, %error, "the intent could not be recorded; nothing is dialled");
+                    tell(&events, Event::StoreHealth { up: false }).await;
+                    Event::IntentFailed { attempt }
+                }
+            };
+            tell(&events, event).await;
+        });
+    }
+
+    /// Looks up the call of ours that a caller returns, then tells the engine of the caller.
+    pub fn look_up_story(&mut self, arrival: Arrival) {
+        let (store, events) = (self.store.clone(), self.events_in.clone());
+        self.spawn(async move {
+            let story = match &arrival.caller {
+                Some(caller) => match tokio::time::timeout(STORY_MAX, store.story(caller)).await {
+                    Ok(Ok(story)) => story.map(|told| Story {
+                        campaign: told.attempt.campaign,
+                        lead: told.attempt.lead,
+                        at: told.attempt.at,
+                        disposition: told.attempt.disposition,
+                    }),
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, "the story of a caller could not be read");
+                        None
+                    }
+                    Err(_) => None,
+                },
+                None => None,
+            };
+            tell(&events, arrival.offered(story)).await;
+        });
+    }
+
+    /// Remembers something. Tried again until it is written, except where somebody waits and can ask again.
+    pub fn write(&mut self, now: Now, record: Record) {
+        if self.writes.len() >= WRITES_MAX {
+            tracing::error!("too many writes wait for the store");
+            self.answer(Event::StoreHealth { up: false });
+        }
+        let by = match &record {
+            Record::CampaignState { request: Some(request), .. } | Record::GroupControl { request, .. } => {
+                self.asked_by.get(request).cloned()
+            }
+            _ => None,
+        };
+        let by = by.unwrap_or_else(|| BY_DIALER.to_owned());
+        let (store, events, was_up) = (self.store.clone(), self.events_in.clone(), self.up);
+        self.spawn(async move {
+            let request = waits(&record);
+            let mut up = was_up;
+            loop {
+                match write(&store, &record, &by, now.timestamp).await {
+                    Ok(()) => {
+                        if !up {
+                            tell(&events, Event::StoreHealth { up: true }).await;
+                        }
+                        if let Some(request) = request {
+                            tell(&events, Event::Recorded { request, ok: true }).await;
+                        }
+                        return;
+                    }
+                    Err(error) if error.is_transient() && request.is_none() => {
+                        tracing::error!(%error, "the store does not take a record; it is tried again");
+                        if std::mem::replace(&mut up, false) {
+                            tell(&events, Event::StoreHealth { up: false }).await;
+                        }
+                        tokio::time::sleep(RETRY_AFTER).await;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, ?record, "the store refused a record");
+                        if let Some(request) = request {
+                            tell(&events, Event::Recorded { request, ok: false }).await;
+                        }
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Waits for the last writes at the end of the program.
+    pub async fn finish(mut self) {
+        let all = async { while self.writes.join_next().await.is_some() {} };
+        if tokio::time::timeout(FINISH_MAX, all).await.is_err() {
+            tracing::error!("the store did not take the last records in time");
+        }
+    }
+
+    fn judged_by(&self, campaign: &CampaignKey) -> Option<(Arc<Campaign>, Profile)> {
+        let definition = self.campaigns.get(campaign)?;
+        let profile = self.settings.profiles.get(&definition.profile)?;
+        Some((Arc::clone(definition), profile.clone()))
+    }
+
+    fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        // On the loop's own runtime, tasks begin in the order in which they are spawned: the store sees writes in the
+        // order in which the engine asked for them.
+        self.writes.spawn(work);
+    }
+
+    fn answer(&mut self, event: Event) {
+        let events = self.events_in.clone();
+        self.spawn(async move { tell(&events, event).await });
+    }
+}
+
+async fn tell(events: &mpsc::Sender<Event>, event: Event) {
+    // The loop may have ended; then nobody needs to know.
+    drop(events.send(event).await);
+}
+
+/// Who waits for a record to be durable.
+fn waits(record: &Record) -> Option<RequestId> {
+    match record {
+        Record::Result(result) => result.request,
+        Record::CampaignState { request, .. } => *request,
+        Record::GroupControl { request, .. } => Some(*request),
+        Record::Attempt(_)
+        | Record::Inbound(_)
+        | Record::Gate(_)
+        | Record::AgentState { .. }
+        | Record::Lead { .. }
+        | Record::Settled { .. }
+        | Record::Dialog(_)
+        | Record::DialogOver(_) => None,
+    }
+}
+
+async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Result<(), StoreError> {
+    match record {
+        Record::Attempt(end) => store.end_attempt((**end).clone()).await.map(drop),
+        Record::Result(result) => store.record_result((**result).clone()).await.map(drop),
+        Record::Inbound(end) => store.record_inbound((**end).clone()).await,
+        Record::Gate(change) => store.record_gate(change.clone()).await,
+        Record::AgentState { user, state, at } => {
+            let change = AgentStateChange { user: *user, at: *at, state: state.clone() };
+            store.log_agent_states(vec![change]).await
+        }
+        Record::Settled { lead, attempt, next, at } => store.settle_lead(*lead, *attempt, next.clone(), *at).await,
+        Record::CampaignState { campaign, state, at, .. } => {
+            store.set_campaign_state(campaign, *state, by, "", *at).await
+        }
+        Record::GroupControl { group, controls, at, .. } => {
+            let controls = GroupControls {
+                idle_threshold: controls.idle_threshold,
+                hysteresis: controls.hysteresis,
+                dwell_s: controls.dwell_s,
+                reserve: controls.reserve,
+            };
+            store.set_group_controls(group, controls, by, *at).await
+        }
+        Record::Lead { lead, until: Some(until), .. } => store.put_off(vec![(*lead, *until)]).await,
+        Record::Lead { lead, until: None, at } => store.give_up(vec![*lead], *at).await,
+        Record::Dialog(record) => {
+            let text = serde_json::to_string(record).unwrap_or_default();
+            store.save_dialog(&record.leg.to_string(), &text, now).await
+        }
+        Record::DialogOver(leg) => store.drop_dialog(&leg.to_string()).await,
+    }
+}
+
+async fn fetch(
+    store: &Store,
+    now: Timestamp,
+    campaign: &Campaign,
+    profile: &Profile,
+    limit: usize,
+    held: &HashSet<LeadId>,
+) -> Result<Event, StoreError> {
+    let hours = [&campaign.hours, &profile.hours];
+    let open = |zones: &[String]| guard::read_zones(zones).is_some_and(|zones| callable(now, &zones, &hours));
+    let leads = store.fetch_leads(&campaign.key, now, limit, held, &open).await?;
+    let mut next_due = None;
+    if leads.len() < limit {
+        let waiting = store.next_due(&campaign.key, &open).await?;
+        let closed = store
+            .campaign_zones(&campaign.key)
+            .await?
+            .iter()
+            .filter(|zones| !open(zones))
+            .filter_map(|zones| guard::read_zones(zones))
+            .filter_map(|zones| next_callable(now, &zones, &hours))
+            .min();
+        next_due = waiting.into_iter().chain(closed).min();
+    }
+    let counts = store.lead_counts(&campaign.key).await?;
+    let open_total = counts.open + counts.callback + counts.dialling;
+    Ok(Event::LeadsFetched { campaign: campaign.key.clone(), leads, next_due, open_total })
+}

@@ -1,0 +1,330 @@
+//! Everything put together: from a configuration and a store to a service that runs.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustls::pki_types::ServerName;
+use tokio::sync::{mpsc, oneshot};
+
+use super::board::Board;
+use super::core::{Core, Reload, Stop};
+use super::handle::{self, Handle};
+use super::journal::{Journal, JournalError};
+use super::lines::Lines;
+use super::records::Records;
+use super::setup::{self, Targets};
+use super::targets::{self, TargetError};
+use super::tls::{self, TlsError};
+use super::wire::{Admission, Wire};
+use super::{control, recovery};
+use crate::clock::Clock;
+use crate::config::{Config, Transport};
+use crate::engine::Engine;
+use crate::engine::event::Event;
+use crate::media::ports::{MediaPorts, PortError, PortSettings};
+use crate::media::prompt::PromptError;
+use crate::media::thread::{self as media_thread, MediaError, MediaSettings, MediaThread};
+use crate::sip::{Endpoint, Network};
+use crate::store::{Store, StoreError};
+
+/// Media events that may wait for the loop. A full queue drops them, which costs a prompt's end or a verdict; both are
+/// guarded by deadlines of the engine.
+const MEDIA_EVENTS_MAX: usize = 16_384;
+/// Legs at once, customers and agents together: far above what one machine's audio carries.
+const LEGS_MAX: usize = 10_000;
+/// Files the process may open where the limit cannot be read.
+const FILES_FALLBACK: usize = 1024;
+
+/// Why the service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A prompt.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// Media ports.
+    #[error(transparent)]
+    Ports(#[from] PortError),
+    /// The media thread.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The event log.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A listener.
+    #[error("cannot listen for SIP on {address}: {cause}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Something of the file system.
+    #[error("{what}: {cause}")]
+    Io {
+        /// What was to be done.
+        what: &'static str,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The loop's thread ended before it began.
+    #[error("the service ended before it began")]
+    Ended,
+}
+
+/// A running service.
+pub struct Service {
+    /// The way to it.
+    pub handle: Handle,
+    /// Addresses its SIP listeners are bound to, in the order of the configuration.
+    pub sip_bound: Vec<SocketAddr>,
+    stop: mpsc::Sender<Stop>,
+    ended: oneshot::Receiver<()>,
+    media: MediaThread,
+    _control: tokio::task::JoinHandle<()>,
+}
+
+/// Reads the configuration again; gives the new one or what is wrong with it.
+pub type Reread = Box<dyn FnMut() -> Result<Config, String> + Send>;
+
+impl Service {
+    /// Starts everything: recovers what a crash left, binds sockets, begins to dial.
+    ///
+    /// # Errors
+    /// Names what could not be started; nothing is left running then.
+    pub async fn start(config: Config, store: Store, clock: Clock, reread: Reread) -> Result<Service, ServiceError> {
+        raise_file_limit_note();
+        for folder in [&config.data.directory, &config.data.recordings] {
+            std::fs::create_dir_all(folder)
+                .map_err(|cause| ServiceError::Io { what: "the data folder cannot be made", cause })?;
+        }
+        let shelf = setup::prompts(&config)?;
+        let targets = resolve_all(&config).await;
+        let seed = random_u64();
+        let now = clock.now();
+        let journal = Journal::begin(&config.data.directory.join("journal"), seed, now.timestamp)?;
+        let (media_events_in, media_events) = mpsc::channel(MEDIA_EVENTS_MAX);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let listener: media_thread::Listener = Box::new(move |event| {
+            if media_events_in.try_send(event).is_err() {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let media_settings = MediaSettings { legs_max: LEGS_MAX, seed: random_u64() };
+        let (media_handle, media) =
+            media_thread::start(media_settings, Box::new(move || clock.now().instant), listener)?;
+        let ports = MediaPorts::new(PortSettings {
+            address: config.rtp.address,
+            range: config.rtp.port_min..=config.rtp.port_max,
+            with_rtcp: true,
+            files_max: files_max(),
+        })?;
+        let recovered = recovery::recover(&store, &config, now.timestamp).await?;
+        let (handle, driver) = handle::pair(random_u64());
+        let control = control::listen(&config.data.directory, handle.clone())
+            .map_err(|cause| ServiceError::Io { what: "the control socket cannot be made", cause })?;
+        let (stop, stopped) = mpsc::channel(4);
+        let (ready_in, ready) = oneshot::channel();
+        let (ended_in, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|cause| ServiceError::Io { what: "the loop's runtime cannot be made", cause })?;
+        let begin = move || {
+            runtime.block_on(async move {
+                let (wire, bound) = match open_wire(&config, &targets).await {
+                    Ok(opened) => opened,
+                    Err(error) => return drop(ready_in.send(Err(error))),
+                };
+                let mut endpoint =
+                    Endpoint::new(setup::sip_settings(&config, &bound, &targets), random_seed(), now.timestamp);
+                recovery::end_leftovers(&mut endpoint, now, recovered.dialogs);
+                let plan = setup::line_plan(&config, &bound, &targets);
+                let lines = Lines::new(endpoint, media_handle, ports, shelf, plan, random_u64());
+                let core = Core {
+                    clock,
+                    engine: Engine::new(seed),
+                    journal,
+                    lines,
+                    wire,
+                    records: Records::new(store),
+                    media_events,
+                    driver,
+                    board: Board::default(),
+                    reload: reloader(config, bound.clone(), targets, reread),
+                    stop: stopped,
+                };
+                drop(ready_in.send(Ok(bound)));
+                core.run(recovered.first).await;
+            });
+            drop(ended_in.send(()));
+        };
+        std::thread::Builder::new()
+            .name("switchboard".to_owned())
+            .spawn(begin)
+            .map_err(|cause| ServiceError::Io { what: "the loop's thread cannot be made", cause })?;
+        let sip_bound = match ready.await {
+            Ok(Ok(bound)) => bound,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(ServiceError::Ended),
+        };
+        Ok(Service { handle, sip_bound, stop, ended, media, _control: control })
+    }
+
+    /// Lets the calls that are up finish, then ends. A second call of `hasten` ends at once.
+    pub async fn drain(&self) {
+        drop(self.stop.send(Stop::Drain).await);
+    }
+
+    /// Ends now: everybody gets a BYE.
+    pub async fn hasten(&self) {
+        drop(self.stop.send(Stop::Now).await);
+    }
+
+    /// Waits for the end.
+    pub async fn ended(&mut self) {
+        // Either way it has ended.
+        let _said = (&mut self.ended).await;
+    }
+
+    /// Stops the media thread, after the loop has ended.
+    pub fn close(self) {
+        self.media.stop();
+    }
+}
+
+async fn open_wire(config: &Config, targets: &Targets) -> Result<(Wire, Vec<SocketAddr>), ServiceError> {
+    let mut wire = Wire::new(Some(tls::connector()?));
+    let mut bound = Vec::new();
+    let admission = admission(config, targets);
+    for listener in &config.sip.listeners {
+        let address = listener.address;
+        let opened = match listener.transport {
+            Transport::Udp => wire.listen_udp(address),
+            Transport::Tcp => wire.listen_stream(address, None, admission.clone()).await,
+            Transport::Tls => {
+                let acceptor = tls::acceptor(config.sip.certificate.as_ref(), &config.data.directory)?;
+                wire.listen_stream(address, Some(acceptor), admission.clone()).await
+            }
+        };
+        bound.push(opened.map_err(|cause| ServiceError::Listen { address, cause })?);
+    }
+    wire.name_peers(peer_names(config, targets));
+    Ok((wire, bound))
+}
+
+/// Only trunks and phone networks may open streams.
+fn admission(config: &Config, targets: &Targets) -> Admission {
+    let networks: Vec<Network> = config
+        .trunks
+        .values()
+        .flat_map(|trunk| &trunk.sources)
+        .chain(&config.sip.phone_networks)
+        .filter_map(|network| network.to_string().parse().ok())
+        .chain(targets.values().flatten().map(|target| Network::from(target.ip())))
+        .collect();
+    Arc::new(move |address| networks.iter().any(|network| network.contains(address)))
+}
+
+/// A TLS peer must prove the name that the operator wrote, not the address it resolved to.
+fn peer_names(config: &Config, targets: &Targets) -> BTreeMap<SocketAddr, ServerName<'static>> {
+    let mut names = BTreeMap::new();
+    for (name, trunk) in &config.trunks {
+        let written = match trunk.targets.first() {
+            Some(crate::config::Target::Host { host, .. }) => host.clone(),
+            Some(crate::config::Target::Srv { domain }) => domain.clone(),
+            None => continue,
+        };
+        let Ok(server) = ServerName::try_from(written) else { continue };
+        for target in targets.get(name).into_iter().flatten() {
+            names.insert(*target, server.clone());
+        }
+    }
+    names
+}
+
+async fn resolve_all(config: &Config) -> Targets {
+    let mut found = Targets::new();
+    for (name, trunk) in &config.trunks {
+        match targets::resolve(trunk).await {
+            Ok(addresses) => drop(found.insert(name.clone(), addresses)),
+            // The service starts without it: other trunks work, and the board shows it as down.
+            Err(error @ (TargetError::Unresolved { .. } | TargetError::NoResolver(_))) => {
+                tracing::error!(trunk = %name, %error, "the trunk cannot be used until its name resolves");
+            }
+        }
+    }
+    found
+}
+
+/// Applies a changed configuration to the lines; sockets stay as they are until a restart.
+fn reloader(first: Config, bound: Vec<SocketAddr>, targets: Targets, mut reread: Reread) -> Reload {
+    let mut current = first;
+    let mut targets = targets;
+    Box::new(move |lines| {
+        let next = reread()?;
+        let shelf = setup::prompts(&next).map_err(|error| error.to_string())?;
+        let changed = current
+            .differences(&next)
+            .into_iter()
+            .map(|d| if d.restart { format!("{} (needs a restart)", d.section) } else { d.section })
+            .collect();
+        for (name, trunk) in &next.trunks {
+            // Addresses that need no name server are known at once; names are looked up at the next refresh.
+            if !targets::needs_names(trunk) {
+                let literal = trunk.targets.iter().filter_map(|target| match target {
+                    crate::config::Target::Host { host, port } => Some(SocketAddr::new(host.parse().ok()?, *port)),
+                    crate::config::Target::Srv { .. } => None,
+                });
+                targets.insert(name.clone(), literal.collect());
+            }
+        }
+        lines.replan(setup::line_plan(&next, &bound, &targets), shelf, setup::sip_settings(&next, &bound, &targets));
+        let settings = Event::SettingsApplied { settings: Arc::new(next.settings()) };
+        current = next;
+        Ok((changed, settings))
+    })
+}
+
+fn random_seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    // Without randomness of the system nonces and tags could be guessed: better not to start.
+    getrandom::fill(&mut seed).unwrap_or_else(|error| panic!("the system gives no random numbers: {error}"));
+    seed
+}
+
+fn random_u64() -> u64 {
+    let seed = random_seed();
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&seed[..8]);
+    u64::from_le_bytes(bytes)
+}
+
+/// Soft limit of open files, as the system tells it.
+fn files_max() -> usize {
+    limit_of_files(Path::new("/proc/self/limits")).unwrap_or(FILES_FALLBACK)
+}
+
+fn limit_of_files(path: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with("Max open files"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+fn raise_file_limit_note() {
+    let files = files_max();
+    if files < 4096 {
+        tracing::warn!(
+            files,
+            "few files may be open; every customer's leg needs two. `lull doctor` says how to raise it"
+        );
+    }
+}
