@@ -391,12 +391,13 @@ fn an_agent_whose_phone_is_lost_leaves_the_customer_to_another_or_to_the_message
 #[test]
 fn attempts_without_an_end_become_unknown_and_rest() {
     let mut rig = Rig::with(0, campaign());
+    let at = rig.now.timestamp;
     let open = |n, unknown_before| OpenAttempt {
         attempt: AttemptId(n),
         campaign: key(),
         lead: LeadId(n),
         number: number(n),
-        at: rig.now.timestamp,
+        at,
         unknown_before,
         ended: false,
     };
