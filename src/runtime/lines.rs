@@ -17,7 +17,7 @@ use crate::media::leg::SourceRule;
 use crate::media::plane::{Command as MediaCommand, Event as MediaEvent, Idle, PromptEnd, Repeat};
 use crate::media::ports::MediaPorts;
 use crate::media::prompt::PromptShelf;
-use crate::media::sdp::{self, LocalMedia, MediaPolicy, Negotiated};
+use crate::media::sdp::{self, LocalMedia, MediaPolicy};
 use crate::media::thread::MediaHandle;
 use crate::model::attempt::{AnsweredBy, CallRef};
 use crate::model::id::{AttemptId, InboundId, LegId, Mint, UserId};
@@ -324,7 +324,7 @@ impl Lines {
                 self.withdraw_phone(now, CallRef::Inbound(call));
                 self.tell(Event::InboundHungUp { call });
             }
-            Purpose::Agent(user) => self.phone_down(user),
+            Purpose::Agent(user) => self.phone_down(user, leg),
         }
     }
 

@@ -18,14 +18,15 @@ use crate::model::agent::AgentState;
 use crate::model::attempt::{AttemptEnd, CallResult, GateChange, InboundEnd, Intent, Refusal};
 use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId, UserId};
-use crate::model::lead::{LeadNext, NumberFacts};
+use crate::model::lead::{LeadNext, NumberFacts, SuppressionReason};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::profile::Profile;
 use crate::model::settings::Settings;
 use crate::model::time::{Now, Timestamp};
 use crate::sip::DialogRecord;
-use crate::store::{AgentStateChange, GroupControls, IntentOutcome, Store, StoreError};
+use crate::store::{AgentStateChange, GroupControls, IntentOutcome, Scope, Store, StoreError, Suppression};
 
 /// Events that may wait for the loop.
 const EVENTS_MAX: usize = 8192;
@@ -330,7 +331,7 @@ fn waits(record: &Record) -> Option<RequestId> {
 
 async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Result<(), StoreError> {
     match record {
-        Record::Attempt(end) => store.end_attempt((**end).clone()).await.map(drop),
+        Record::Attempt(end) => end_attempt(store, end, now).await,
         Record::Result(result) => store.record_result((**result).clone()).await.map(drop),
         Record::Inbound(end) => store.record_inbound((**end).clone()).await,
         Record::Gate(change) => store.record_gate(change.clone()).await,
@@ -359,6 +360,29 @@ async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Resu
         }
         Record::DialogOver(leg) => store.drop_dialog(&leg.to_string()).await,
     }
+}
+
+/// Ends an attempt. A number whose network called the call unwanted (607) is suppressed for all campaigns.
+async fn end_attempt(store: &Store, end: &AttemptEnd, now: Timestamp) -> Result<(), StoreError> {
+    match store.end_attempt(end.clone()).await {
+        Ok(_) => {}
+        // Its intent was never committed, so there is nothing to end.
+        Err(StoreError::NotFound { .. }) if end.disposition == Disposition::NotDialled => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    if !end.disposition.suppresses() {
+        return Ok(());
+    }
+    let Some(attempt) = store.attempt(end.attempt).await? else { return Ok(()) };
+    let suppression = Suppression {
+        number: attempt.number,
+        scope: Scope::All,
+        reason: SuppressionReason::Unwanted,
+        source: end.attempt.to_string(),
+        note: String::new(),
+        expires_at: None,
+    };
+    store.suppress(suppression, BY_DIALER, now).await.map(drop)
 }
 
 async fn fetch(

@@ -47,6 +47,15 @@ enum PhoneState {
     Talking { leg: LegId, call: CallRef },
 }
 
+impl PhoneState {
+    fn leg(&self) -> Option<LegId> {
+        match self {
+            PhoneState::Down => None,
+            PhoneState::Ringing { leg, .. } | PhoneState::Up { leg } | PhoneState::Talking { leg, .. } => Some(*leg),
+        }
+    }
+}
+
 /// A customer who waits for the phone to answer.
 #[derive(Clone, Debug)]
 struct Customer {
@@ -68,10 +77,11 @@ impl Lines {
         self.ring_phone(now, user, None);
     }
 
-    /// Releases the phone of an agent who leaves.
+    /// Lets go of a phone: its agent leaves, or it has rung in vain. The agent's place is kept for the next sign-in.
     pub fn release_agent(&mut self, now: Now, user: UserId) {
-        let Some(agent) = self.agents.remove(&user) else { return self.stale() };
-        self.drop_phone(now, &agent.state);
+        let Some(agent) = self.agents.get_mut(&user) else { return self.stale() };
+        let state = std::mem::replace(&mut agent.state, PhoneState::Down);
+        self.drop_phone(now, &state);
     }
 
     /// Joins a customer and an agent, ringing the phone first where it is rung per call.
@@ -114,8 +124,9 @@ impl Lines {
 
     /// The phone answered.
     pub(super) fn phone_up(&mut self, now: Now, user: UserId, leg: LegId) {
-        let Some(agent) = self.agents.get_mut(&user) else {
-            // Signed out while it rang, and the answer crossed the CANCEL.
+        let agent = self.agents.get_mut(&user).filter(|agent| agent.state.leg() == Some(leg));
+        let Some(agent) = agent else {
+            // Nobody wants this phone any more: the answer crossed the CANCEL.
             return self.release(now, leg);
         };
         let waiting = match std::mem::replace(&mut agent.state, PhoneState::Up { leg }) {
@@ -129,8 +140,10 @@ impl Lines {
     }
 
     /// The phone hung up, did not answer, or was lost.
-    pub(super) fn phone_down(&mut self, user: UserId) {
-        let Some(agent) = self.agents.get_mut(&user) else { return self.stale() };
+    pub(super) fn phone_down(&mut self, user: UserId, leg: LegId) {
+        let agent = self.agents.get_mut(&user).filter(|agent| agent.state.leg() == Some(leg));
+        // A leg that was let go before is no news.
+        let Some(agent) = agent else { return };
         match std::mem::replace(&mut agent.state, PhoneState::Down) {
             PhoneState::Ringing { customer: Some(customer), .. } => {
                 self.tell(Event::BridgeFailed { call: customer.call, user });
@@ -143,7 +156,7 @@ impl Lines {
     }
 
     fn ring_phone(&mut self, now: Now, user: UserId, customer: Option<Customer>) {
-        match self.try_ring(now, user, &customer) {
+        match self.try_ring(now, user) {
             Ok(leg) => {
                 if let Some(agent) = self.agents.get_mut(&user) {
                     agent.state = PhoneState::Ringing { leg, customer };
@@ -159,7 +172,7 @@ impl Lines {
         }
     }
 
-    fn try_ring(&mut self, now: Now, user: UserId, customer: &Option<Customer>) -> Result<LegId, String> {
+    fn try_ring(&mut self, now: Now, user: UserId) -> Result<LegId, String> {
         let agent = self.agents.get(&user).ok_or("nobody is signed in")?;
         let phone = agent.device.phone.clone();
         let plan = self.plan.phones.get(&phone).cloned().ok_or_else(|| format!("there is no phone `{phone}`"))?;

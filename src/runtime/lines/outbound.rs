@@ -235,7 +235,7 @@ impl Lines {
             }
             Purpose::Agent(user) => {
                 self.release(now, leg);
-                self.phone_down(user);
+                self.phone_down(user, leg);
             }
         }
     }
@@ -246,7 +246,7 @@ impl Lines {
         let Some(purpose) = self.forget(leg) else { return };
         let attempt = match purpose {
             Purpose::Attempt(attempt) => attempt,
-            Purpose::Agent(user) => return self.phone_down(user),
+            Purpose::Agent(user) => return self.phone_down(user, leg),
             Purpose::Inbound(call) => return self.tell(Event::InboundHungUp { call }),
         };
         let retry_after_s = failure.retry_after_s.map(|s| s.min(RETRY_AFTER_MAX_S));
