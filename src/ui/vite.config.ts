@@ -17,8 +17,8 @@ export default defineConfig({
   },
   server: {
     proxy: { "/api": { target: service, ws: true } },
-    // A test reads the reasons not to dial from the program's own source.
-    fs: { allow: [".", "../model"] },
+    // A test reads the codes that need a text from the program's own sources.
+    fs: { allow: [".", "../engine", "../model", "../web"] },
   },
   test: { environment: "jsdom", setupFiles: ["src/test/setup.ts"], include: ["src/**/*.test.{ts,tsx}"] },
 });

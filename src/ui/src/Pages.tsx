@@ -11,7 +11,7 @@ import { Login } from "./login/Login";
 import { OperatorPage } from "./operator/OperatorPage";
 import { homeOf, mayOpen, type PageName } from "./shell/access";
 import { Shell } from "./shell/Shell";
-import { ME, useMe } from "./shell/useMe";
+import { forgetMe, useMe } from "./shell/useMe";
 import { Waiting } from "./shell/Waiting";
 import { ProblemAlert } from "./shell/ProblemAlert";
 import { SuppressionsPage } from "./suppressions/SuppressionsPage";
@@ -21,7 +21,7 @@ export function Pages() {
   const queries = useQueryClient();
   const me = useMe();
 
-  useEffect(() => whenSignedOut(() => queries.setQueryData(ME, null)), [queries]);
+  useEffect(() => whenSignedOut(() => forgetMe(queries)), [queries]);
 
   if (me.isPending) return <Waiting />;
   if (me.error) return <ProblemAlert error={me.error} onRetry={() => void me.refetch()} m="xl" />;

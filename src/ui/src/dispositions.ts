@@ -15,6 +15,7 @@ export const DISPOSITIONS = [
   "hung_up",
   "cancelled",
   "unknown",
+  "not_dialled",
   "accepted",
   "considering",
   "declined",

@@ -14,9 +14,17 @@ export const theme = createTheme({
   respectReducedMotion: true,
 });
 
-/** Secondary text in shades that keep 4.5 : 1 on their background (WCAG 1.4.3); the library's own are paler. */
+/** Secondary text and marks in shades that keep 4.5 : 1 on their background (WCAG 1.4.3); the library's are paler. */
 export const cssVariables: CSSVariablesResolver = (theme) => ({
   variables: {},
-  light: { "--mantine-color-dimmed": theme.colors.gray[7] },
-  dark: { "--mantine-color-dimmed": theme.colors.dark[1] },
+  light: {
+    "--mantine-color-dimmed": theme.colors.gray[7],
+    "--mantine-color-placeholder": theme.colors.gray[7],
+    "--mantine-color-error": theme.colors.red[9],
+  },
+  dark: {
+    "--mantine-color-dimmed": theme.colors.dark[1],
+    "--mantine-color-placeholder": theme.colors.dark[1],
+    "--mantine-color-error": theme.colors.red[4],
+  },
 });

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The board as it is now. */
+        /** The board as it is now. It does not tell the numbers of the customers on the line. */
         get: operations["board"];
         put?: never;
         post?: never;
@@ -1225,7 +1225,7 @@ export interface components {
          *     (`took the family plan`) and says which of these each one is.
          * @enum {string}
          */
-        Disposition: "busy" | "no_answer" | "invalid_number" | "rejected" | "unwanted" | "congestion" | "trunk_failure" | "machine" | "fax" | "abandoned" | "hung_up" | "cancelled" | "unknown" | "accepted" | "considering" | "declined" | "callback" | "wrong_person" | "agent_machine" | "disconnected" | "do_not_call" | "complaint" | "handled" | "other" | "not_recorded";
+        Disposition: "busy" | "no_answer" | "invalid_number" | "rejected" | "unwanted" | "congestion" | "trunk_failure" | "not_dialled" | "machine" | "fax" | "abandoned" | "hung_up" | "cancelled" | "unknown" | "accepted" | "considering" | "declined" | "callback" | "wrong_person" | "agent_machine" | "disconnected" | "do_not_call" | "complaint" | "handled" | "other" | "not_recorded";
         /** @description One thing that is wrong with what was sent. */
         ErrorItem: {
             /** @description A stable code. */

@@ -49,7 +49,7 @@ export function CallbackPicker({ at, mine, zone, zoneKnown, problem, onAt, onMin
       />
       <Group gap={6}>
         {quick.map((one) => (
-          <Button key={one.key} size="compact-xs" variant="default" onClick={() => onAt(toZoned(one.at, zone))}>
+          <Button key={one.key} size="compact-sm" variant="default" onClick={() => onAt(toZoned(one.at, zone))}>
             {t(`callback.${one.key}`)}
           </Button>
         ))}

@@ -31,6 +31,7 @@ export function OnShift({ me, desk, lostSince, act }: Props) {
   if (!view) return null;
   return (
     <Stack gap="sm" data-testid="desk" data-state={view.state}>
+      <h1 className="only-read">{t("nav.desk")}</h1>
       {lostSince !== null && (
         <Alert color="orange" variant="filled" role="alert" icon={<Icon name="warning" />} data-testid="desk-lost">
           {t("desk.lost", { since: clock(lostSince, i18n.language) })}

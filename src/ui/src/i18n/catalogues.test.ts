@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import description from "../../openapi.json";
-// The reasons not to dial are not part of the API's description: the program's own source has them.
+// Some codes are not part of the API's description: the program's own sources have them.
+import agentSource from "../../../engine/acd/agent.rs?raw";
 import attemptSource from "../../../model/attempt.rs?raw";
+import dialableSource from "../../../model/dialable.rs?raw";
+import problemSource from "../../../web/problem.rs?raw";
+import { DISPOSITIONS, SUPPRESSION_REASONS } from "../dispositions";
 import en from "./en.json";
 import zh from "./zh-CN.json";
 
@@ -67,9 +71,20 @@ describe("the catalogues", () => {
     expect(values.filter((value) => !english.has(`${prefix}.${value}`))).toEqual([]);
   });
 
-  test("have a sentence for every reason not to dial", () => {
-    const codes = [...attemptSource.matchAll(/Refusal::\w+(?: \{ \.\. \})? => "(\w+)"/g)].map((match) => match[1]);
-    expect(codes.length).toBeGreaterThan(15);
-    expect(codes.filter((code) => !english.has(`refusal.${code}`))).toEqual([]);
+  test("and the lists to choose from have every value", () => {
+    expect([...DISPOSITIONS].sort()).toEqual([...(schemas["Disposition"]?.enum ?? [])].sort());
+    expect([...SUPPRESSION_REASONS].sort()).toEqual([...(schemas["SuppressionReason"]?.enum ?? [])].sort());
+  });
+
+  test.each([
+    ["reason not to dial", attemptSource, /Refusal::\w+(?: \{ \.\. \})? => "(\w+)"/g, "refusal"],
+    ["refusal of the engine", problemSource, /RequestRefusal::\w+(?: \{ \.\. \})? => "(\w+)"/g, "problem"],
+    ["kind of problem", problemSource, /^ {4}\w+ = "(\w+)", [A-Z_]+,/gm, "problem"],
+    ["unusable number", dialableSource, /NotDialable::\w+ => "(\w+)"/g, "rowProblem"],
+    ["pause that the engine begins", agentSource, /pub const \w+: &str = "([\w-]+)"/g, "reason"],
+  ])("have a text for every %s", (_, source, pattern, prefix) => {
+    const codes = [...source.matchAll(pattern)].map((match) => match[1]);
+    expect(codes.length).toBeGreaterThan(2);
+    expect(codes.filter((code) => !english.has(`${prefix}.${code}`))).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { chooseMyLanguage, logout } from "../api/client";
 import type { Language, Me } from "../api/types";
 import { chooseLanguage, LANGUAGES } from "../i18n";
 import { Icon } from "../icons";
-import { ME } from "./useMe";
+import { forgetMe, ME } from "./useMe";
 
 export function UserMenu({ me }: { me: Me }) {
   const { t } = useTranslation();
@@ -14,8 +14,8 @@ export function UserMenu({ me }: { me: Me }) {
     mutationFn: logout,
     // Whatever the service says, this browser shows nothing more.
     onSettled: () => {
-      queries.clear();
-      queries.setQueryData(ME, null);
+      sessionStorage.clear();
+      forgetMe(queries);
     },
   });
   const choose = (language: Language) => {

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, type QueryClient } from "@tanstack/react-query";
 import { me } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Me } from "../api/types";
@@ -19,4 +19,10 @@ export function useMe() {
     },
     staleTime: Infinity,
   });
+}
+
+/** Nobody is logged in any more: what was shown to one must not be shown to the next. */
+export function forgetMe(queries: QueryClient): void {
+  queries.setQueryData(ME, null);
+  queries.removeQueries({ predicate: (query) => query.queryKey[0] !== ME[0] });
 }
