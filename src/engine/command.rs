@@ -294,7 +294,7 @@ pub enum RequestRefusal {
     #[error("this result needs a time for the callback")]
     CallbackRequired,
     /// The agreed time is outside the hours in which this customer may be called.
-    #[error("the customer may not be called at that time; the next time that is allowed is {next:?}")]
+    #[error("the customer may not be called at that time; {}", next_allowed(*next))]
     CallbackOutsideWindow {
         /// The next moment that is allowed, if there is one within the campaign's hours.
         next: Option<Timestamp>,
@@ -317,4 +317,11 @@ pub enum RequestRefusal {
         /// The callback that was asked for.
         callback: Callback,
     },
+}
+
+fn next_allowed(next: Option<Timestamp>) -> String {
+    match next {
+        Some(next) => format!("the next time that is allowed is {next}"),
+        None => "no time is allowed within the campaign's hours".to_owned(),
+    }
 }

@@ -39,16 +39,19 @@ pub enum AgentState {
     /// A customer has been given to this agent and is being connected.
     Reserved {
         /// The call.
+        #[serde(rename = "call_ref")]
         call: CallRef,
     },
     /// Talking to a customer.
     Talking {
         /// The call.
+        #[serde(rename = "call_ref")]
         call: CallRef,
     },
     /// The call is over; the result is being recorded.
     WrapUp {
         /// The call.
+        #[serde(rename = "call_ref")]
         call: CallRef,
         /// When it ends by itself.
         until: Timestamp,

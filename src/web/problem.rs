@@ -294,9 +294,13 @@ fn refused(refusal: &RequestRefusal) -> Problem {
         RequestRefusal::NoteRequired => {
             (Kind::Refused, vec![ErrorItem::at("/action/outcome/note", code, detail.clone())])
         }
-        RequestRefusal::CallbackRequired
-        | RequestRefusal::CallbackOutsideWindow { .. }
-        | RequestRefusal::NoLead { .. } => {
+        RequestRefusal::CallbackOutsideWindow { next } => {
+            let mut item = ErrorItem::at("/action/outcome/callback", code, detail.clone());
+            // The next time that is allowed, in ms since 1970, so that a page can offer it.
+            item.expected = next.map(|next| next.as_millis().to_string());
+            (Kind::Refused, vec![item])
+        }
+        RequestRefusal::CallbackRequired | RequestRefusal::NoLead { .. } => {
             (Kind::Refused, vec![ErrorItem::at("/action/outcome/callback", code, detail.clone())])
         }
         RequestRefusal::StoreDown => (Kind::Unavailable, Vec::new()),

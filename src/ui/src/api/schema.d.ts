@@ -634,17 +634,17 @@ export interface components {
             state: "ready";
         } | {
             /** @description The call. */
-            call: components["schemas"]["CallRef"];
+            call_ref: components["schemas"]["CallRef"];
             /** @enum {string} */
             state: "reserved";
         } | {
             /** @description The call. */
-            call: components["schemas"]["CallRef"];
+            call_ref: components["schemas"]["CallRef"];
             /** @enum {string} */
             state: "talking";
         } | {
             /** @description The call. */
-            call: components["schemas"]["CallRef"];
+            call_ref: components["schemas"]["CallRef"];
             /** @enum {string} */
             state: "wrap_up";
             /** @description When it ends by itself. */
