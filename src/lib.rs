@@ -3,6 +3,7 @@
 //! One crate, several rooms. `ARCHITECTURE.md` tells what each room is for and what it must not import;
 //! `tests/it/fences.rs` holds them to it.
 
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;

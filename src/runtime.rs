@@ -15,5 +15,4 @@ pub mod recovery;
 pub mod service;
 pub mod setup;
 pub mod targets;
-pub mod tls;
 pub mod wire;

@@ -8,7 +8,6 @@ mod assets;
 mod board;
 mod body;
 mod campaigns;
-mod certificate;
 mod consents;
 mod customers;
 mod desk;
@@ -49,7 +48,6 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use certificate::{Certificate, CertificateError};
 pub use serve::{Listening, serve};
 
 use crate::model;

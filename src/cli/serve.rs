@@ -12,11 +12,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::place::{load, sources};
 use super::{Failure, Outcome, Place};
+use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
 use crate::runtime::handle::{Handle, PhoneSeen};
 use crate::runtime::service::{Reread, Service};
-use crate::runtime::{setup, tls};
+use crate::runtime::setup;
 use crate::store::{Options, SessionLife, Store};
 use crate::web::{self, Listening, Parts, PhoneView, WebState};
 
@@ -56,11 +57,17 @@ impl Serve {
             .await
             .map_err(|error| Failure::new(format!("cannot listen for browsers on {}: {error}", config.http.listen)))?;
         let bound = listener.local_addr()?;
-        let tls = match &config.http.tls {
+        let certificate = match &config.http.tls {
             Tls::Off => None,
-            Tls::SelfSigned => Some(Arc::new(tls::server(None, &config.data.directory)?)),
-            Tls::Files(own) => Some(Arc::new(tls::server(Some(own), &config.data.directory)?)),
+            Tls::SelfSigned => Some(Certificate::Made {
+                data_dir: config.data.directory.clone(),
+                names: vec!["localhost".to_owned(), bound.ip().to_string()],
+            }),
+            Tls::Files(own) => {
+                Some(Certificate::Own { chain: own.certificate_file.clone(), key: own.key_file.clone() })
+            }
         };
+        let tls = certificate.map(|certificate| certificate.load(clock.now().timestamp)).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let state = WebState::new(Parts {
             handle: service.handle.clone(),

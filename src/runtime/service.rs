@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::pki_types::ServerName;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::board::Board;
 use super::core::{Core, Reload, Stop};
@@ -17,9 +18,9 @@ use super::lines::Lines;
 use super::records::Records;
 use super::setup::{self, Targets};
 use super::targets::{self, TargetError};
-use super::tls::{self, TlsError};
 use super::wire::{Admission, Wire};
 use super::{control, recovery};
+use crate::certificate::{self, Certificate, CertificateError};
 use crate::clock::Clock;
 use crate::config::{Config, Transport};
 use crate::engine::Engine;
@@ -27,6 +28,7 @@ use crate::engine::event::Event;
 use crate::media::ports::{MediaPorts, PortError, PortSettings};
 use crate::media::prompt::PromptError;
 use crate::media::thread::{self as media_thread, MediaError, MediaSettings, MediaThread};
+use crate::model::time::Timestamp;
 use crate::sip::{Endpoint, Network};
 use crate::store::{Store, StoreError};
 
@@ -55,7 +57,7 @@ pub enum ServiceError {
     Media(#[from] MediaError),
     /// Certificates.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Tls(#[from] CertificateError),
     /// The event log.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -140,7 +142,7 @@ impl Service {
             .map_err(|cause| ServiceError::Io { what: "the loop's runtime cannot be made", cause })?;
         let begin = move || {
             runtime.block_on(async move {
-                let (wire, bound) = match open_wire(&config, &targets).await {
+                let (wire, bound) = match open_wire(&config, &targets, now.timestamp).await {
                     Ok(opened) => opened,
                     Err(error) => return drop(ready_in.send(Err(error))),
                 };
@@ -201,8 +203,12 @@ impl Service {
     }
 }
 
-async fn open_wire(config: &Config, targets: &Targets) -> Result<(Wire, Vec<SocketAddr>), ServiceError> {
-    let mut wire = Wire::new(Some(tls::connector()?));
+async fn open_wire(
+    config: &Config,
+    targets: &Targets,
+    now: Timestamp,
+) -> Result<(Wire, Vec<SocketAddr>), ServiceError> {
+    let mut wire = Wire::new(Some(TlsConnector::from(certificate::trusting()?)));
     let mut bound = Vec::new();
     let admission = admission(config, targets);
     for listener in &config.sip.listeners {
@@ -211,14 +217,24 @@ async fn open_wire(config: &Config, targets: &Targets) -> Result<(Wire, Vec<Sock
             Transport::Udp => wire.listen_udp(address),
             Transport::Tcp => wire.listen_stream(address, None, admission.clone()).await,
             Transport::Tls => {
-                let acceptor = tls::acceptor(config.sip.certificate.as_ref(), &config.data.directory)?;
-                wire.listen_stream(address, Some(acceptor), admission.clone()).await
+                let loaded = sip_certificate(config).load(now)?;
+                wire.listen_stream(address, Some(TlsAcceptor::from(loaded)), admission.clone()).await
             }
         };
         bound.push(opened.map_err(|cause| ServiceError::Listen { address, cause })?);
     }
     wire.name_peers(peer_names(config, targets));
     Ok((wire, bound))
+}
+
+fn sip_certificate(config: &Config) -> Certificate {
+    match &config.sip.certificate {
+        Some(own) => Certificate::Own { chain: own.certificate_file.clone(), key: own.key_file.clone() },
+        None => Certificate::Made {
+            data_dir: config.data.directory.clone(),
+            names: vec![config.sip.domain.clone(), "localhost".to_owned()],
+        },
+    }
 }
 
 /// Only trunks and phone networks may open streams.

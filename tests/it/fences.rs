@@ -14,11 +14,12 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sip", &["model"]),
     ("media", &["model"]),
     ("store", &["model"]),
+    ("certificate", &["model"]),
     ("clock", &["model"]),
     ("config", &["model"]),
     ("sms", &["model"]),
-    ("runtime", &["model", "engine", "sip", "media", "store", "clock", "config", "sms"]),
-    ("web", &["model", "engine", "store", "runtime", "clock"]),
+    ("runtime", &["model", "engine", "sip", "media", "store", "certificate", "clock", "config", "sms"]),
+    ("web", &["model", "engine", "store", "runtime", "certificate", "clock"]),
 ];
 
 /// Finer doors: what a room may see only a part of.

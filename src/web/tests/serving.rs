@@ -9,9 +9,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::rig::Rig;
+use crate::certificate::Certificate;
 use crate::engine::event::Event;
 use crate::web::access::Role;
-use crate::web::{Certificate, Listening, serve};
+use crate::web::{Listening, serve};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,12 +1,13 @@
-//! The certificate of the HTTPS listener: the operator's own, or one made for the LAN and kept in the data directory.
+//! Certificates of our listeners: the operator's own, or one made for the LAN and kept in the data directory. And whom we
+//! trust when we connect to others.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use crate::model::time::Timestamp;
 
@@ -88,15 +89,38 @@ impl Certificate {
         }
         let private = PrivateKeyDer::from_pem_file(&key).map_err(|error| unreadable(&key, error.to_string()))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(CertificateError::Unfit)?
             .with_no_client_auth()
             .with_single_cert(certificates, private)
             .map_err(CertificateError::Unfit)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
+}
+
+/// Where systems keep the certificate authorities they trust.
+const AUTHORITIES: &[&str] =
+    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// Connects to TLS peers whose certificate comes from an authority that this system trusts.
+///
+/// # Errors
+/// The provider's defaults do not fit together, which would be a fault of the build.
+pub fn trusting() -> Result<Arc<ClientConfig>, CertificateError> {
+    let mut roots = RootCertStore::empty();
+    for file in AUTHORITIES {
+        if let Ok(certificates) = CertificateDer::pem_file_iter(file) {
+            roots.add_parsable_certificates(certificates.filter_map(Result::ok));
+            break;
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(CertificateError::Unfit)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 /// The kept certificate, or a new one when there is none, it runs out, or the names changed.
