@@ -76,7 +76,16 @@ impl Calling {
         };
         station.send(&invite, order.peer);
         let now = Instant::now();
-        Calling { seat, order, invite, contact, heard_of: false, interval: T1, repeat_at: now + T1, give_up: now + GIVE_UP }
+        Calling {
+            seat,
+            order,
+            invite,
+            contact,
+            heard_of: false,
+            interval: T1,
+            repeat_at: now + T1,
+            give_up: now + GIVE_UP,
+        }
     }
 
     /// What happens next. To be dropped and called again at will; after a final answer the call is over.

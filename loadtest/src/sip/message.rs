@@ -94,7 +94,7 @@ impl Message {
 
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// All headers of this name, in order.

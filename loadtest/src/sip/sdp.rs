@@ -56,7 +56,9 @@ pub fn write(ours: SocketAddr, version: u32, laws: &[Law]) -> String {
     let types: Vec<String> = laws.iter().map(|law| law.payload_type().to_string()).collect();
     let maps: String = laws
         .iter()
-        .map(|law| format!("a=rtpmap:{} {}/8000\r\n", law.payload_type(), if *law == Law::Mu { "PCMU" } else { "PCMA" }))
+        .map(|law| {
+            format!("a=rtpmap:{} {}/8000\r\n", law.payload_type(), if *law == Law::Mu { "PCMU" } else { "PCMA" })
+        })
         .collect();
     format!(
         "v=0\r\no=- {port} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\

@@ -53,8 +53,7 @@ impl Station {
         let socket = UdpSocket::bind(address).await?;
         let local = socket.local_addr()?;
         let salt = crate::chance::fresh_seed();
-        let station =
-            Arc::new(Station { socket, local, calls: Mutex::default(), serial: AtomicU64::new(0), salt });
+        let station = Arc::new(Station { socket, local, calls: Mutex::default(), serial: AtomicU64::new(0), salt });
         let (strange, strangers) = mpsc::channel(STRANGERS);
         let reader = Arc::downgrade(&station);
         tokio::spawn(async move {
