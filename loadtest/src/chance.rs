@@ -17,12 +17,12 @@ impl Chance {
             state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         let mut chance = Chance { state };
-        chance.next(); // FNV alone leaves names that differ in the last letter close together
+        chance.draw(); // FNV alone leaves names that differ in the last letter close together
         chance
     }
 
     /// Sixty-four bits (SplitMix64, public domain).
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -32,7 +32,7 @@ impl Chance {
 
     /// From 0 to below 1.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// From 0 to below `below`; 0 if that is 0.
@@ -112,7 +112,7 @@ mod tests {
     fn a_stream_depends_on_seed_and_name_and_nothing_else() {
         let draws = |seed, name: &str| {
             let mut chance = Chance::of(seed, name);
-            [chance.next(), chance.next(), chance.next()]
+            [chance.draw(), chance.draw(), chance.draw()]
         };
         assert_eq!(draws(7, "+447700900001"), draws(7, "+447700900001"));
         assert_ne!(draws(7, "+447700900001"), draws(7, "+447700900002"));

@@ -218,7 +218,7 @@ async fn set_up(
     }
     for campaign in &plan.campaigns {
         let counts = lull.import(plan, campaign).await?;
-        show::imported(&campaign.key, &counts);
+        show::imported(campaign.key, &counts);
         if !options.no_outbound {
             let path = format!("/api/v1/campaigns/{}/state", campaign.key);
             manager.post(&path, &json!({ "state": "running" })).await.map_err(api("starting a campaign"))?;

@@ -1,7 +1,7 @@
 //! Telephone numbers that nobody has.
 //!
 //! Customers have numbers 555-0100 to 555-0199 of North American area codes, which the numbering plan keeps for works of
-//! fiction. Callers have 07700 900000 to 900999, and the centre 01632 960000 to 960999, which Ofcom keeps for drama. All
+//! fiction. Callers have 020 7946 0000 to 0999, and the centre 0161 496 0000 to 0999, which Ofcom keeps for drama. All
 //! of them pass validation, and none can ring anywhere, even if a demo were connected to a real carrier by mistake.
 
 /// Area codes in use, each with a hundred fictitious numbers.
@@ -23,12 +23,12 @@ pub fn customer(index: usize) -> String {
 
 /// The number of caller `index`, in E.164; after [`CALLERS_MAX`] they begin anew.
 pub fn caller(index: usize) -> String {
-    format!("+447700900{:03}", index % CALLERS_MAX)
+    format!("+442079460{:03}", index % CALLERS_MAX)
 }
 
 /// Number `index` of the centre itself, in E.164.
 pub fn centre(index: usize) -> String {
-    format!("+441632960{:03}", index % 1000)
+    format!("+441614960{:03}", index % 1000)
 }
 
 #[cfg(test)]

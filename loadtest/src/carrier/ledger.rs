@@ -95,6 +95,11 @@ impl Ledger {
         }
     }
 
+    /// No call from the centre is up.
+    pub fn is_idle(&self) -> bool {
+        self.live.is_empty()
+    }
+
     /// How a call from the centre ended.
     pub fn ended(&mut self, how: &'static str) {
         *self.ends.entry(how).or_default() += 1;

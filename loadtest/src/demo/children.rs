@@ -48,9 +48,7 @@ impl Service {
         if let Ok(Some(status)) = self.process.try_wait() {
             return Some(found("service_ended", format!("the service ended by itself: {status}")));
         }
-        if let Some(pid) = self.process.id() {
-            terminate(pid).await;
-        }
+        drop(self.process.stdin.take());
         match timeout(SERVICE_WITHIN, self.process.wait()).await {
             Ok(Ok(status)) if status.success() => None,
             Ok(Ok(status)) => Some(found("service_exit", format!("asked to end, the service ended with {status}"))),

@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | users | `lull --config lull.toml user add LOGIN --name NAME --role ROLE [--group blend --phone seat-01] --password-stdin` |
 //! | campaigns | `lull --config lull.toml campaign apply campaigns/KEY.toml` |
-//! | lists | `lull --config lull.toml list import lists/KEY.csv --campaign KEY --name demo --region US --json` |
-//! | service | `lull --config lull.toml serve` |
+//! | lists | `lull --config lull.toml list import KEY lists/KEY.csv --name demo --region US --json` |
+//! | service | `lull --config lull.toml serve --until-stdin-closes` |
 //!
 //! Passwords go through standard input: a command line can be read by everybody on the machine.
 
@@ -84,8 +84,8 @@ impl Lull {
     /// The command failed. Rejected rows are no failure.
     pub async fn import(&self, plan: &Plan, campaign: &Campaign) -> Result<Value, DemoError> {
         let mut command = self.command(plan);
-        command.args(["list", "import"]).arg(format!("lists/{}.csv", campaign.key));
-        command.args(["--campaign", campaign.key, "--name", "demo", "--region", "US", "--json"]);
+        command.args(["list", "import", campaign.key]).arg(format!("lists/{}.csv", campaign.key));
+        command.args(["--name", "demo", "--region", "US", "--json"]);
         let said = run(&mut command, None).await?;
         Ok(serde_json::from_str(said.trim()).unwrap_or(Value::String(said)))
     }
@@ -99,7 +99,7 @@ impl Lull {
         let log = std::fs::File::create(&path).map_err(io(format!("making {}", path.display())))?;
         let copy = log.try_clone().map_err(io("sharing the log"))?;
         let mut command = self.command(plan);
-        command.arg("serve").stdin(Stdio::piped()).stdout(log).stderr(copy);
+        command.args(["serve", "--until-stdin-closes"]).stdin(Stdio::piped()).stdout(log).stderr(copy);
         // A group of its own: Ctrl-C is for the conductor, who ends the parts in their order.
         let child = command.process_group(0).spawn().map_err(io("starting the service"))?;
         Service::new(child, plan)

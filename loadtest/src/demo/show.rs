@@ -33,12 +33,13 @@ pub fn open(plan: &Plan, after: Duration) {
         );
     }
     println!();
-    println!("  Customers have 555-01xx numbers and callers 07700 900xxx, which nobody has. Ctrl-C ends everything.");
+    println!("  Customers have 555-01xx numbers and callers 020 7946 0xxx, which nobody has. Ctrl-C ends everything.");
     println!();
 }
 
 /// What an import counted.
 pub fn imported(campaign: &str, counts: &Value) {
+    let counts = if counts["counts"].is_object() { &counts["counts"] } else { counts };
     let get = |name: &str| counts[name].as_u64().map_or("?".into(), |count| count.to_string());
     println!(
         "  {campaign}: {} rows = {} accepted + {} duplicate + {} suppressed + {} invalid",

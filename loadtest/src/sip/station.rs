@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use super::message::Message;
 
@@ -28,7 +29,9 @@ pub struct Received {
 /// A socket with its calls.
 #[derive(Debug)]
 pub struct Station {
-    socket: UdpSocket,
+    /// Sends without asking the runtime, whose socket is not writable before it was polled once.
+    socket: std::net::UdpSocket,
+    reader: OnceLock<AbortHandle>,
     local: SocketAddr,
     calls: Mutex<HashMap<String, mpsc::Sender<Received>>>,
     serial: AtomicU64,
@@ -50,27 +53,32 @@ impl Station {
     /// # Errors
     /// The address is in use or not ours.
     pub async fn open(address: SocketAddr) -> io::Result<(Arc<Station>, mpsc::Receiver<Received>)> {
-        let socket = UdpSocket::bind(address).await?;
+        let sender = std::net::UdpSocket::bind(address)?;
+        sender.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(sender.try_clone()?)?;
         let local = socket.local_addr()?;
-        let salt = crate::chance::fresh_seed();
-        let station = Arc::new(Station { socket, local, calls: Mutex::default(), serial: AtomicU64::new(0), salt });
+        let station = Arc::new(Station {
+            socket: sender,
+            reader: OnceLock::new(),
+            local,
+            calls: Mutex::default(),
+            serial: AtomicU64::new(0),
+            salt: crate::chance::fresh_seed(),
+        });
         let (strange, strangers) = mpsc::channel(STRANGERS);
-        let reader = Arc::downgrade(&station);
-        tokio::spawn(async move {
+        let owner = Arc::downgrade(&station);
+        let reader = tokio::spawn(async move {
             let mut buffer = vec![0; 65_536];
             loop {
-                let Some(station) = reader.upgrade() else { return };
-                tokio::select! {
-                    read = station.socket.recv_from(&mut buffer) => {
-                        // An ICMP answer to an earlier packet is an error of this read, not of the socket.
-                        if let Ok((length, from)) = read && let Some(message) = Message::read(&buffer[..length]) {
-                            station.deliver(Received { message, from }, &strange);
-                        }
-                    }
-                    () = strange.closed() => return,
+                // An ICMP answer to an earlier packet is an error of this read, not of the socket.
+                let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+                let Some(station) = owner.upgrade() else { return };
+                if let Some(message) = Message::read(&buffer[..length]) {
+                    station.deliver(Received { message, from }, &strange);
                 }
             }
         });
+        station.reader.get_or_init(|| reader.abort_handle());
         Ok((station, strangers))
     }
 
@@ -81,7 +89,7 @@ impl Station {
 
     /// Sends. A full socket buffer loses the message, as a network would.
     pub fn send(&self, message: &Message, to: SocketAddr) {
-        let _ = self.socket.try_send_to(&message.to_bytes(), to);
+        let _ = self.socket.send_to(&message.to_bytes(), to);
     }
 
     /// A token that no other call, branch or tag of any station has.
@@ -117,6 +125,14 @@ impl Station {
             // A response to a call that is over is of no use to anybody.
             None if received.message.method().is_some() => drop(strange.try_send(received)),
             None => {}
+        }
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.get() {
+            reader.abort();
         }
     }
 }
