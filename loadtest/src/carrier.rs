@@ -14,6 +14,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ pub struct Carrier {
     station: Arc<Station>,
     ledger: Mutex<Ledger>,
     room: Arc<Semaphore>,
+    stopping: AtomicBool,
 }
 
 impl Carrier {
@@ -80,7 +82,8 @@ impl Carrier {
     pub async fn open(setup: Setup) -> std::io::Result<Arc<Carrier>> {
         let (station, strangers) = Station::open(setup.listen).await?;
         let room = Arc::new(Semaphore::new(CALLS_MAX));
-        let carrier = Arc::new(Carrier { setup, station, ledger: Mutex::default(), room });
+        let carrier =
+            Arc::new(Carrier { setup, station, ledger: Mutex::default(), room, stopping: AtomicBool::new(false) });
         tokio::spawn(carrier.clone().take_calls(strangers));
         Ok(carrier)
     }
@@ -93,6 +96,16 @@ impl Carrier {
     /// What has been seen so far.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The world ends: whoever is on the phone hangs up.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the world ends.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Calls that are up, in both directions.
@@ -147,6 +160,7 @@ pub async fn run(setup: Setup) -> std::io::Result<()> {
         }
     }
     callers.abort();
+    carrier.stop();
     let end = tokio::time::Instant::now() + END_WITHIN;
     while carrier.calls() > 0 && tokio::time::Instant::now() < end {
         tick.tick().await;

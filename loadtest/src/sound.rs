@@ -16,8 +16,9 @@ pub const FRAME: usize = 160;
 /// Samples that are listened to at once: 100 ms, a resolution of 10 Hz.
 pub const WINDOW: usize = 800;
 
-const LOW_HZ: [u32; 7] = [410, 450, 490, 530, 570, 610, 650];
-const HIGH_HZ: [u32; 8] = [1020, 1050, 1150, 1250, 1290, 1410, 1520, 1560];
+// Chosen away from DTMF, from fax and network tones, and from the notes of hold music and their octaves.
+const LOW_HZ: [u32; 7] = [410, 450, 490, 540, 580, 620, 650];
+const HIGH_HZ: [u32; 8] = [1020, 1070, 1150, 1250, 1290, 1410, 1520, 1560];
 /// The first marks are those of agents.
 const AGENT_MARKS: u8 = 24;
 const MARKS: u8 = 56;

@@ -64,7 +64,8 @@ pub async fn call(carrier: &Arc<Carrier>, waves: &Waves, index: usize) -> &'stat
     let gives_up = began + patience;
     let mut calling = Calling::start(&carrier.station, order);
     let mut up = loop {
-        match timeout_at(gives_up, calling.next()).await {
+        let think = Instant::now() + THINK_EVERY;
+        match timeout_at(gives_up.min(think), calling.next()).await {
             Ok(Progress::Ringing(_)) => {}
             Ok(Progress::Answered(call)) => break call,
             Ok(Progress::Refused(_)) => return "refused",
@@ -72,6 +73,7 @@ pub async fn call(carrier: &Arc<Carrier>, waves: &Waves, index: usize) -> &'stat
                 carrier.ledger().find("no_answer_to_invite", format!("{number} called {dials} and nothing came"));
                 return "nothing";
             }
+            Err(_) if Instant::now() < gives_up && !carrier.is_stopping() => {}
             Err(_) => {
                 calling.cancel().await;
                 return "gave_up";
@@ -105,7 +107,7 @@ async fn stay(
             carrier.ledger().put_through(began.elapsed());
         }
         let leave_at = met.map_or(gives_up, |met| met + talk.unwrap_or(TALK_MAX));
-        if now >= leave_at {
+        if now >= leave_at || carrier.is_stopping() {
             return (if met.is_some() { "talked" } else { "gave_up" }, false);
         }
         let mut changed = false;

@@ -86,7 +86,7 @@ async fn meet(carrier: &Carrier, mut call: Answering, called: &str, ordinal: u32
             let Some((call, stream)) = pick_up(carrier, call, ring, mouth, Law::Mu, called).await else {
                 return "cancelled";
             };
-            machine(call, stream, greeting_frames).await;
+            machine(carrier, call, stream, greeting_frames).await;
             "machine"
         }
         Fate::Fleeting { ring, hold } => {
@@ -134,11 +134,14 @@ async fn pick_up(
     Some((call.answer(&sdp).await?, stream))
 }
 
-async fn machine(mut call: Call, stream: Stream, greeting_frames: u64) {
+async fn machine(carrier: &Carrier, mut call: Call, stream: Stream, greeting_frames: u64) {
     let end = Instant::now() + Duration::from_millis(greeting_frames * 20) + MESSAGE_MAX;
-    if !call.until(end, |remote| stream.move_to(remote)).await {
-        call.hang_up().await;
+    while Instant::now() < end && !carrier.is_stopping() {
+        if call.until(end.min(Instant::now() + THINK_EVERY), |remote| stream.move_to(remote)).await {
+            return;
+        }
     }
+    call.hang_up().await;
 }
 
 /// Listens and talks until somebody hangs up.
@@ -158,7 +161,7 @@ async fn talk(carrier: &Carrier, mut call: Call, stream: Stream, person: &Person
             (None, _) if heard.sound > 0 => answered + person.silence + Duration::from_secs(15),
             (None, _) => answered + person.silence,
         };
-        if now >= leave_at {
+        if now >= leave_at || carrier.is_stopping() {
             break false;
         }
         let mut changed = None;
