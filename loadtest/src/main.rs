@@ -1,3 +1,0 @@
-//! The outside world: carrier, callers and agents.
-
-fn main() {}
