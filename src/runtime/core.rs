@@ -54,7 +54,7 @@ pub enum Stop {
 }
 
 /// What a changed configuration gives the loop.
-pub type Reload = Box<dyn FnMut(&mut Lines) -> Result<(Vec<String>, Event), String> + Send>;
+pub type Reload = Box<dyn FnMut(Now, &mut Lines) -> Result<(Vec<String>, Event), String> + Send>;
 
 /// Everything the loop owns.
 pub struct Core {
@@ -153,7 +153,11 @@ impl Turn {
                 self.settle(now);
             }
         }
-        !self.drained()
+        if self.drained() {
+            self.release_everything();
+            return false;
+        }
+        true
     }
 
     /// When something is due at the latest.
@@ -215,10 +219,11 @@ impl Turn {
                 self.pending.push_back(event);
             }
             Ask::Reload { reply } => {
-                let outcome = (self.core.reload)(&mut self.core.lines).map(|(changed, settings)| {
-                    self.pending.push_back(settings);
-                    changed
-                });
+                let outcome =
+                    (self.core.reload)(self.core.clock.now(), &mut self.core.lines).map(|(changed, settings)| {
+                        self.pending.push_back(settings);
+                        changed
+                    });
                 // Whoever asked may have gone.
                 drop(reply.send(outcome));
             }

@@ -157,16 +157,16 @@ impl Lines {
     }
 
     /// Takes a changed configuration; calls that are up go on.
-    pub fn replan(&mut self, plan: LinePlan, shelf: PromptShelf, settings: sip::Settings) {
+    pub fn replan(&mut self, now: Now, plan: LinePlan, shelf: PromptShelf, settings: sip::Settings) {
         self.trunks = outbound::trunks(&plan, std::mem::take(&mut self.trunks));
         self.plan = plan;
         self.shelf = shelf;
-        self.endpoint.reconfigure(settings);
+        self.endpoint.reconfigure(now, settings);
     }
 
     /// When the signalling wants to be called again.
     pub fn poll_sip_timeout(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout()
+        self.endpoint.poll_timeout().map(|(at, _)| at)
     }
 
     /// Lets the signalling's deadlines pass.

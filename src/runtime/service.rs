@@ -146,8 +146,7 @@ impl Service {
                     Ok(opened) => opened,
                     Err(error) => return drop(ready_in.send(Err(error))),
                 };
-                let mut endpoint =
-                    Endpoint::new(setup::sip_settings(&config, &bound, &targets), random_seed(), now.timestamp);
+                let mut endpoint = Endpoint::new(setup::sip_settings(&config, &bound, &targets), random_seed(), now);
                 recovery::end_leftovers(&mut endpoint, now, recovered.dialogs);
                 let plan = setup::line_plan(&config, &bound, &targets);
                 let lines = Lines::new(endpoint, media_handle, ports, shelf, plan, random_u64());
@@ -285,7 +284,7 @@ async fn resolve_all(config: &Config) -> Targets {
 fn reloader(first: Config, bound: Vec<SocketAddr>, targets: Targets, mut reread: Reread) -> Reload {
     let mut current = first;
     let mut targets = targets;
-    Box::new(move |lines| {
+    Box::new(move |now, lines| {
         let next = reread()?;
         let shelf = setup::prompts(&next).map_err(|error| error.to_string())?;
         let changed = current
@@ -303,7 +302,12 @@ fn reloader(first: Config, bound: Vec<SocketAddr>, targets: Targets, mut reread:
                 targets.insert(name.clone(), literal.collect());
             }
         }
-        lines.replan(setup::line_plan(&next, &bound, &targets), shelf, setup::sip_settings(&next, &bound, &targets));
+        lines.replan(
+            now,
+            setup::line_plan(&next, &bound, &targets),
+            shelf,
+            setup::sip_settings(&next, &bound, &targets),
+        );
         let settings = Event::SettingsApplied { settings: Arc::new(next.settings()) };
         current = next;
         Ok((changed, settings))

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::lines::{LinePlan, PhonePlan, TrunkPlan};
-use crate::config::{Codec, Config, Prompt, SipListener, Target, Transport};
+use crate::config::{Codec, Config, Prompt, SipListener, Target, Transport, Trunk};
 use crate::media::classify::AmdSettings;
 use crate::media::g711::Law;
 use crate::media::prompt::{PromptError, PromptShelf};
@@ -42,6 +42,7 @@ pub fn sip_settings(config: &Config, bound: &[SocketAddr], targets: &Targets) ->
             sip::Trunk {
                 name: Arc::from(name.as_str()),
                 sources: if trunk.sources.is_empty() { resolved.collect() } else { written.collect() },
+                targets: remotes(config, name, trunk, targets),
                 account,
                 probe_interval_s: (trunk.keep_alive_s > 0).then_some(trunk.keep_alive_s),
             }
@@ -73,10 +74,9 @@ pub fn line_plan(config: &Config, bound: &[SocketAddr], targets: &Targets) -> Li
         .trunks
         .iter()
         .map(|(name, trunk)| {
-            let remotes = targets.get(name).cloned().unwrap_or_default();
             let plan = TrunkPlan {
                 domain: trunk_domain(trunk.targets.first()),
-                targets: remotes.into_iter().map(|remote| target(config, remote, trunk.transport)).collect(),
+                targets: remotes(config, name, trunk, targets),
                 laws: laws(&trunk.codecs),
                 region: config.installation.region,
                 trunk: trunk.clone(),
@@ -125,6 +125,11 @@ pub fn prompts(config: &Config) -> Result<PromptShelf, PromptError> {
         }
     }
     Ok(shelf)
+}
+
+/// Where a trunk is dialled.
+fn remotes(config: &Config, name: &TrunkName, trunk: &Trunk, targets: &Targets) -> Vec<sip::Target> {
+    targets.get(name).into_iter().flatten().map(|remote| target(config, *remote, trunk.transport)).collect()
 }
 
 fn target(config: &Config, remote: SocketAddr, over: Transport) -> sip::Target {

@@ -76,7 +76,10 @@ pub(super) enum Phase {
     Calling(Calling),
     Offered(Offered),
     /// 2xx sent; `Some` in `hang_up`: BYE goes out as soon as the ACK is here (RFC 3261, 15).
-    Accepted { answer: Unacked, hang_up: Option<EndReason> },
+    Accepted {
+        answer: Unacked,
+        hang_up: Option<EndReason>,
+    },
     Up(Up),
 }
 
@@ -145,13 +148,26 @@ pub(super) struct Up {
 pub(super) enum Reoffer {
     None,
     /// Our re-INVITE or UPDATE is out; `refresh`: nobody outside asked for it.
-    Sent { request: ClientKey, refresh: bool },
+    Sent {
+        request: ClientKey,
+        refresh: bool,
+    },
     /// Waiting after a 491.
-    Retry { at: Handle, sdp: Bytes, refresh: bool },
+    Retry {
+        at: Handle,
+        sdp: Bytes,
+        refresh: bool,
+    },
     /// The peer's re-INVITE waits for an answer.
-    Asked { transaction: ServerKey, has_offer: bool },
+    Asked {
+        transaction: ServerKey,
+        has_offer: bool,
+    },
     /// The peer's UPDATE waits for an answer.
-    AskedByUpdate { request: Box<super::codec::Message>, hop: Hop },
+    AskedByUpdate {
+        request: Box<super::codec::Message>,
+        hop: Hop,
+    },
     /// Our 2xx to a re-INVITE waits for its ACK.
     Unacked(Unacked),
 }

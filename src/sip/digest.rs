@@ -4,7 +4,7 @@
 //! side answers only what [`Challenge::read`] accepted, and the endpoint decides for whom.
 
 use hmac::{Hmac, KeyInit, Mac};
-use md5::{Digest as _, Md5};
+use md5::Md5;
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
@@ -295,15 +295,8 @@ impl Guard {
     ) -> Verdict {
         let nobody = Account { username: given.username.clone(), password: self.seal(0, &given.username) };
         let qop = given.qop.as_ref().map(|(nc, cnonce, qop)| (nc.as_str(), cnonce.as_str(), qop.as_str()));
-        let expected = response(
-            given.algorithm,
-            account.unwrap_or(&nobody),
-            realm,
-            &given.nonce,
-            qop,
-            method,
-            &given.uri,
-        );
+        let expected =
+            response(given.algorithm, account.unwrap_or(&nobody), realm, &given.nonce, qop, method, &given.uri);
         let same = bool::from(expected.as_bytes().ct_eq(given.response.to_ascii_lowercase().as_bytes()));
         let qop_known = given.qop.as_ref().is_none_or(|(nc, _, qop)| qop == "auth" && nc.len() == 8);
         let plausible = given.realm == realm && allowed.contains(&given.algorithm) && qop_known && account.is_some();
@@ -378,12 +371,12 @@ mod tests {
     #[test]
     fn nc_is_hashed_as_it_was_written_so_the_tenth_request_of_a_nonce_passes() {
         let guard = Guard::new([7; 32]);
-        let challenge = Challenge::read(&guard.challenge(Instant::ZERO, "lull", Algorithm::Sha256, false)).expect("ours");
+        let challenge =
+            Challenge::read(&guard.challenge(Instant::ZERO, "lull", Algorithm::Sha256, false)).expect("ours");
         for count in [1, 10, 256] {
             let answer = challenge.answer(&mufasa(), "REGISTER", "sip:lull", count, "c");
             let given = Credentials::read(&answer).expect("own answer");
-            let verdict =
-                guard.check(Instant::ZERO, "lull", &[Algorithm::Sha256], &given, Some(&mufasa()), "REGISTER");
+            let verdict = guard.check(Instant::ZERO, "lull", &[Algorithm::Sha256], &given, Some(&mufasa()), "REGISTER");
             assert_eq!(verdict, Verdict::Right, "{answer}");
         }
     }
@@ -396,10 +389,11 @@ mod tests {
         let given = Credentials::read(&challenge.answer(&mufasa(), "INVITE", "sip:x", 1, "c")).expect("own answer");
         let later = Instant::ZERO + Duration::from_secs(NONCE_LIFE_S + 1);
         let other = Account { password: "other".into(), ..mufasa() };
+        let right = mufasa();
         let check = |guard: &Guard, now, account| guard.check(now, "lull", &allowed, &given, account, "INVITE");
-        assert_eq!(check(&guard, later, Some(&mufasa())), Verdict::Stale);
+        assert_eq!(check(&guard, later, Some(&right)), Verdict::Stale);
         assert_eq!(check(&guard, Instant::ZERO, Some(&other)), Verdict::Wrong);
         assert_eq!(check(&guard, Instant::ZERO, None), Verdict::Wrong);
-        assert_eq!(check(&Guard::new([8; 32]), Instant::ZERO, Some(&mufasa())), Verdict::Wrong);
+        assert_eq!(check(&Guard::new([8; 32]), Instant::ZERO, Some(&right)), Verdict::Wrong);
     }
 }

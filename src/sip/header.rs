@@ -292,7 +292,8 @@ mod tests {
 
     #[test]
     fn a_display_name_reads_back_without_quotes_and_escapes() {
-        let name = NameAddr::read(r#""J Rosenberg \\\""       <sip:jdrosen@example.com> ; tag = 98asjd8"#).expect("valid");
+        let name =
+            NameAddr::read(r#""J Rosenberg \\\""       <sip:jdrosen@example.com> ; tag = 98asjd8"#).expect("valid");
         assert_eq!(name.display(), r#"J Rosenberg \""#);
         assert_eq!(name.tag(), Some("98asjd8"));
         assert_eq!(NameAddr::read("caller<sip:caller@example.com>;tag=323").expect("valid").display(), "caller");

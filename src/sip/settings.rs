@@ -140,6 +140,8 @@ pub struct Trunk {
     pub name: Arc<str>,
     /// Addresses that requests are taken from, besides those it is dialled at.
     pub sources: Vec<Network>,
+    /// Where it is dialled, resolved: it is probed there, and requests from there are its own.
+    pub targets: Vec<Target>,
     /// How Lull signs in, if the trunk asks.
     pub account: Option<TrunkAccount>,
     /// Seconds between OPTIONS to each of its targets; `None` sends none.
