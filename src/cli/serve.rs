@@ -146,7 +146,7 @@ fn phones(config: &Config, handle: &Handle) -> watch::Receiver<Arc<Vec<PhoneView
 fn random_salt() -> u64 {
     let mut bytes = [0; 8];
     // Ids only need to differ between runs; without randomness the store refuses a second use.
-    drop(getrandom::fill(&mut bytes));
+    let _without = getrandom::fill(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
@@ -174,7 +174,7 @@ async fn wait_for_stop(stdin: bool) {
         // A blocking read on its own thread: tokio's would keep the runtime from ending.
         std::thread::spawn(move || {
             drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
-            drop(said.send(()));
+            let _gone = said.send(());
         });
         drop(heard.await);
     };

@@ -166,7 +166,7 @@ impl Service {
                 drop(ready_in.send(Ok(bound)));
                 core.run(recovered.first).await;
             });
-            drop(ended_in.send(()));
+            let _gone = ended_in.send(());
         };
         std::thread::Builder::new()
             .name("switchboard".to_owned())
@@ -182,12 +182,12 @@ impl Service {
 
     /// Lets the calls that are up finish, then ends. A second call of `hasten` ends at once.
     pub async fn drain(&self) {
-        drop(self.stop.send(Stop::Drain).await);
+        let _gone = self.stop.send(Stop::Drain).await;
     }
 
     /// Ends now: everybody gets a BYE.
     pub async fn hasten(&self) {
-        drop(self.stop.send(Stop::Now).await);
+        let _gone = self.stop.send(Stop::Now).await;
     }
 
     /// Waits for the end.

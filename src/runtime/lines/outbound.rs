@@ -148,7 +148,7 @@ impl Lines {
     pub fn classify(&mut self, attempt: AttemptId) {
         match self.calls.get(&CallRef::Outbound(attempt)).copied() {
             Some(leg) => {
-                let settings = self.plan.detection.clone();
+                let settings = self.plan.detection;
                 self.media(MediaCommand::Classify { leg, settings });
             }
             None => self.stale(),
