@@ -9,7 +9,7 @@ use super::place::Installation;
 use super::{Failure, Outcome, Place, show};
 use crate::model::agent::{Device, DeviceLeg};
 use crate::model::name::GroupName;
-use crate::store::{NewUser, Role, User};
+use crate::store::{NewUser, Role, StoreError, User};
 
 /// Who is named in the record of what a command did.
 pub(super) const BY: &str = "command line";
@@ -35,7 +35,7 @@ pub(crate) struct Add {
     /// The name to log in with: lower case, unique.
     login: String,
     /// What they do: manager, agent, marketing or operator.
-    #[arg(long)]
+    #[arg(long, value_parser = role)]
     role: Role,
     /// Their name as people read it; without it, the login name.
     #[arg(long)]
@@ -145,7 +145,9 @@ impl Add {
         };
         let password = password(self.password_stdin, &user.login)?;
         let login = user.login.clone();
-        let id = installation.with_store(|store, now| async move { store.add_user(user, &password, BY, now).await })?;
+        let added = installation
+            .with_store(|store, now| async move { Ok(store.add_user(user, &password, BY, now).await) })?;
+        let id = added.map_err(password_fault)?;
         show(place.json, &serde_json::json!({ "id": id, "login": login }), || format!("`{login}` can log in now."));
         Ok(Outcome::Done)
     }
@@ -192,6 +194,18 @@ fn list(place: &Place, installation: &Installation) -> Result<Outcome, Failure> 
         text
     });
     Ok(Outcome::Done)
+}
+
+/// What is wrong with a password is told alone: its value must not be.
+fn password_fault(error: StoreError) -> Failure {
+    match error {
+        StoreError::Unfit { what: "password", expected, .. } => Failure::new(expected),
+        other => Failure::from(other),
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    text.parse().map_err(|_| "expected manager, agent, marketing or operator".to_owned())
 }
 
 /// The password, from a pipe or typed twice by a person. What is typed is visible, and the prompt says so: hiding it
