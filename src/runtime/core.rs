@@ -18,6 +18,8 @@ use super::handle::{Ask, Driver};
 use super::journal::Journal;
 use super::lines::{Dial, Fact, Lines};
 use super::records::{Record, Records};
+use super::recovery::{self, Controls};
+use super::setup::Targets;
 use super::wire::{StreamFact, Wire};
 use crate::clock::Clock;
 use crate::engine::Engine;
@@ -26,6 +28,7 @@ use crate::engine::event::Event;
 use crate::media::plane::Event as MediaEvent;
 use crate::model::id::{RequestId, UserId};
 use crate::model::lead::LeadNext;
+use crate::model::settings::Settings;
 use crate::model::time::{Instant, Now};
 use crate::sip::Destination;
 
@@ -54,7 +57,16 @@ pub enum Stop {
 }
 
 /// What a changed configuration gives the loop.
-pub type Reload = Box<dyn FnMut(Now, &mut Lines) -> Result<(Vec<String>, Event), String> + Send>;
+pub type Reload = Box<dyn FnMut(Now, &mut Lines, Change) -> Result<(Vec<String>, Settings), String> + Send>;
+
+/// Why the lines must be planned anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The configuration is to be read again.
+    Configuration,
+    /// Names of trunks resolve to other addresses.
+    Addresses(Targets),
+}
 
 /// Everything the loop owns.
 pub struct Core {
@@ -78,6 +90,10 @@ pub struct Core {
     pub board: Board,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// Newly resolved addresses of trunks.
+    pub addresses: mpsc::Receiver<Targets>,
+    /// Live controls of groups, which outlive a reload.
+    pub controls: Controls,
     /// Tells the loop to end.
     pub stop: mpsc::Receiver<Stop>,
 }
@@ -135,6 +151,7 @@ impl Turn {
                 self.settle(now);
             }
             Some(ask) = self.core.driver.asks.recv() => self.ask(ask),
+            Some(found) = self.core.addresses.recv() => self.readdress(found),
             stop = self.core.stop.recv() => match stop {
                 Some(Stop::Drain) if self.draining_since.is_none() => {
                     let now = self.core.clock.now();
@@ -219,9 +236,10 @@ impl Turn {
                 self.pending.push_back(event);
             }
             Ask::Reload { reply } => {
-                let outcome =
-                    (self.core.reload)(self.core.clock.now(), &mut self.core.lines).map(|(changed, settings)| {
-                        self.pending.push_back(settings);
+                let outcome = (self.core.reload)(self.core.clock.now(), &mut self.core.lines, Change::Configuration)
+                    .map(|(changed, mut settings)| {
+                        recovery::lay_over(&mut settings, &self.core.controls);
+                        self.pending.push_back(Event::SettingsApplied { settings: Arc::new(settings) });
                         changed
                     });
                 // Whoever asked may have gone.
@@ -229,6 +247,16 @@ impl Turn {
             }
         }
         let now = self.core.clock.now();
+        self.settle(now);
+    }
+
+    fn readdress(&mut self, found: Targets) {
+        let now = self.core.clock.now();
+        // The configuration is the one in force, so nothing of it can be wrong; only addresses change.
+        match (self.core.reload)(now, &mut self.core.lines, Change::Addresses(found)) {
+            Ok(_) => tracing::info!("a trunk's name resolves to other addresses now"),
+            Err(error) => tracing::error!(error, "new addresses of a trunk could not be used"),
+        }
         self.settle(now);
     }
 
@@ -348,6 +376,7 @@ impl Turn {
                 records.write(now, Record::CampaignState { request, campaign, state, at });
             }
             Command::RecordGroupControl { request, group, controls, at } => {
+                self.core.controls.insert(group.clone(), controls.clone());
                 records.write(now, Record::GroupControl { request, group, controls, at });
             }
             Command::Reply { request, answer } => {

@@ -156,11 +156,13 @@ impl Lines {
         }
     }
 
-    /// Takes a changed configuration; calls that are up go on.
-    pub fn replan(&mut self, now: Now, plan: LinePlan, shelf: PromptShelf, settings: sip::Settings) {
+    /// Takes a changed configuration; calls that are up go on. Without a shelf the prompts stay as they are.
+    pub fn replan(&mut self, now: Now, plan: LinePlan, shelf: Option<PromptShelf>, settings: sip::Settings) {
         self.trunks = outbound::trunks(&plan, std::mem::take(&mut self.trunks));
         self.plan = plan;
-        self.shelf = shelf;
+        if let Some(shelf) = shelf {
+            self.shelf = shelf;
+        }
         self.endpoint.reconfigure(now, settings);
     }
 

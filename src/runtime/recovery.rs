@@ -3,11 +3,13 @@
 //! Attempts without an end become `unknown` by the engine's rule: they count, and cool off. Dialogs that the carrier may
 //! still hold are ended. Results that were accepted and not yet written were replayed by the store when it opened.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::event::{DayCounts, Event, OpenAttempt};
+use crate::engine::event::{DayCounts, Event, GroupChange, OpenAttempt};
 use crate::model::disposition::Disposition;
+use crate::model::name::GroupName;
 use crate::model::settings::Settings;
 use crate::model::time::{Now, Timestamp};
 use crate::sip::{DialogRecord, Endpoint};
@@ -19,6 +21,8 @@ pub struct Recovered {
     pub first: Vec<Event>,
     /// Dialogs to be ended.
     pub dialogs: Vec<DialogRecord>,
+    /// Live controls in force.
+    pub controls: Controls,
 }
 
 /// Reads what the engine begins with, and what is left of the run before.
@@ -26,7 +30,10 @@ pub struct Recovered {
 /// # Errors
 /// The store cannot be read: without knowing what was dialled, nothing may be.
 pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<Recovered, StoreError> {
-    let mut first = vec![Event::SettingsApplied { settings: Arc::new(settings_in_force(store, config).await?) }];
+    let controls = controls(store).await?;
+    let mut settings = config.settings();
+    lay_over(&mut settings, &controls);
+    let mut first = vec![Event::SettingsApplied { settings: Arc::new(settings) }];
     let midnight = config.installation.zone.day_began(now);
     for row in store.campaigns().await? {
         let totals = store.campaign_totals(&row.campaign.key, midnight).await?;
@@ -69,23 +76,37 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
         }
         store.drop_dialog(&leftover.id).await?;
     }
-    Ok(Recovered { first, dialogs })
+    Ok(Recovered { first, dialogs, controls })
 }
 
-/// The configuration, with the live controls that supervisors set over it.
-///
-/// # Errors
-/// The store cannot be read.
-pub async fn settings_in_force(store: &Store, config: &Config) -> Result<Settings, StoreError> {
-    let mut settings = config.settings();
-    for row in store.group_controls().await? {
-        let Some(group) = settings.groups.get_mut(&row.group) else { continue };
-        group.idle_threshold = row.controls.idle_threshold.unwrap_or(group.idle_threshold);
-        group.hysteresis = row.controls.hysteresis.unwrap_or(group.hysteresis);
-        group.dwell_s = row.controls.dwell_s.unwrap_or(group.dwell_s);
-        group.reserve = row.controls.reserve.unwrap_or(group.reserve);
+/// What supervisors set over the configuration while the service ran, by group.
+pub type Controls = BTreeMap<GroupName, GroupChange>;
+
+async fn controls(store: &Store) -> Result<Controls, StoreError> {
+    let rows = store.group_controls().await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let change = GroupChange {
+                idle_threshold: row.controls.idle_threshold,
+                hysteresis: row.controls.hysteresis,
+                dwell_s: row.controls.dwell_s,
+                reserve: row.controls.reserve,
+            };
+            (row.group, change)
+        })
+        .collect())
+}
+
+/// Lays the live controls over settings that come from the configuration, at start and at each reload.
+pub fn lay_over(settings: &mut Settings, controls: &Controls) {
+    for (group, change) in controls {
+        let Some(group) = settings.groups.get_mut(group) else { continue };
+        group.idle_threshold = change.idle_threshold.unwrap_or(group.idle_threshold);
+        group.hysteresis = change.hysteresis.unwrap_or(group.hysteresis);
+        group.dwell_s = change.dwell_s.unwrap_or(group.dwell_s);
+        group.reserve = change.reserve.unwrap_or(group.reserve);
     }
-    Ok(settings)
 }
 
 /// Says goodbye to carriers that still hold a call of the run before.

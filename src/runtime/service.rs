@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::pki_types::ServerName;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::board::Board;
-use super::core::{Core, Reload, Stop};
+use super::core::{Change, Core, Reload, Stop};
 use super::handle::{self, Handle};
 use super::journal::{Journal, JournalError};
 use super::lines::Lines;
@@ -22,9 +22,8 @@ use super::wire::{Admission, Wire};
 use super::{control, recovery};
 use crate::certificate::{self, Certificate, CertificateError};
 use crate::clock::Clock;
-use crate::config::{Config, Transport};
+use crate::config::{Config, Target, Transport};
 use crate::engine::Engine;
-use crate::engine::event::Event;
 use crate::media::ports::{MediaPorts, PortError, PortSettings};
 use crate::media::prompt::PromptError;
 use crate::media::thread::{self as media_thread, MediaError, MediaSettings, MediaThread};
@@ -134,6 +133,9 @@ impl Service {
         let control = control::listen(&config.data.directory, handle.clone())
             .map_err(|cause| ServiceError::Io { what: "the control socket cannot be made", cause })?;
         let (stop, stopped) = mpsc::channel(4);
+        let (told, current) = watch::channel(Arc::new(config.clone()));
+        let (found, addresses) = mpsc::channel(1);
+        tokio::spawn(refresh_addresses(current, found));
         let (ready_in, ready) = oneshot::channel();
         let (ended_in, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -160,7 +162,9 @@ impl Service {
                     media_events,
                     driver,
                     board: Board::default(),
-                    reload: reloader(config, bound.clone(), targets, reread),
+                    reload: reloader(config, bound.clone(), targets, reread, told),
+                    addresses,
+                    controls: recovered.controls,
                     stop: stopped,
                 };
                 drop(ready_in.send(Ok(bound)));
@@ -254,8 +258,8 @@ fn peer_names(config: &Config, targets: &Targets) -> BTreeMap<SocketAddr, Server
     let mut names = BTreeMap::new();
     for (name, trunk) in &config.trunks {
         let written = match trunk.targets.first() {
-            Some(crate::config::Target::Host { host, .. }) => host.clone(),
-            Some(crate::config::Target::Srv { domain }) => domain.clone(),
+            Some(Target::Host { host, .. }) => host.clone(),
+            Some(Target::Srv { domain }) => domain.clone(),
             None => continue,
         };
         let Ok(server) = ServerName::try_from(written) else { continue };
@@ -280,38 +284,78 @@ async fn resolve_all(config: &Config) -> Targets {
     found
 }
 
-/// Applies a changed configuration to the lines; sockets stay as they are until a restart.
-fn reloader(first: Config, bound: Vec<SocketAddr>, targets: Targets, mut reread: Reread) -> Reload {
+/// Applies a changed configuration, or newly resolved addresses, to the lines; sockets stay as they are until a restart.
+fn reloader(
+    first: Config,
+    bound: Vec<SocketAddr>,
+    mut targets: Targets,
+    mut reread: Reread,
+    told: watch::Sender<Arc<Config>>,
+) -> Reload {
     let mut current = first;
-    let mut targets = targets;
-    Box::new(move |now, lines| {
-        let next = reread()?;
-        let shelf = setup::prompts(&next).map_err(|error| error.to_string())?;
+    Box::new(move |now, lines, change| {
+        let (next, shelf) = match change {
+            Change::Addresses(found) => {
+                targets.extend(found);
+                (current.clone(), None)
+            }
+            Change::Configuration => {
+                let next = reread()?;
+                let shelf = setup::prompts(&next).map_err(|error| error.to_string())?;
+                targets.extend(written_addresses(&next));
+                (next, Some(shelf))
+            }
+        };
         let changed = current
             .differences(&next)
             .into_iter()
             .map(|d| if d.restart { format!("{} (needs a restart)", d.section) } else { d.section })
             .collect();
-        for (name, trunk) in &next.trunks {
-            // Addresses that need no name server are known at once; names are looked up at the next refresh.
-            if !targets::needs_names(trunk) {
-                let literal = trunk.targets.iter().filter_map(|target| match target {
-                    crate::config::Target::Host { host, port } => Some(SocketAddr::new(host.parse().ok()?, *port)),
-                    crate::config::Target::Srv { .. } => None,
-                });
-                targets.insert(name.clone(), literal.collect());
-            }
-        }
-        lines.replan(
-            now,
-            setup::line_plan(&next, &bound, &targets),
-            shelf,
-            setup::sip_settings(&next, &bound, &targets),
-        );
-        let settings = Event::SettingsApplied { settings: Arc::new(next.settings()) };
+        let (plan, settings) =
+            (setup::line_plan(&next, &bound, &targets), setup::sip_settings(&next, &bound, &targets));
+        lines.replan(now, plan, shelf, settings);
+        let settings = next.settings();
+        told.send_replace(Arc::new(next.clone()));
         current = next;
         Ok((changed, settings))
     })
+}
+
+/// Addresses that need no name server are known at once; names come with the next refresh.
+fn written_addresses(config: &Config) -> Targets {
+    let address = |target: &Target| match target {
+        Target::Host { host, port } => Some(SocketAddr::new(host.parse().ok()?, *port)),
+        Target::Srv { .. } => None,
+    };
+    config
+        .trunks
+        .iter()
+        .filter(|(_, trunk)| !targets::needs_names(trunk))
+        .map(|(name, trunk)| (name.clone(), trunk.targets.iter().filter_map(address).collect()))
+        .collect()
+}
+
+/// Looks names up again and tells what changed. What cannot be resolved stays as it was (F-45).
+async fn refresh_addresses(config: watch::Receiver<Arc<Config>>, found: mpsc::Sender<Targets>) {
+    let mut known = Targets::new();
+    loop {
+        tokio::time::sleep(targets::REFRESH_EVERY).await;
+        let config = Arc::clone(&config.borrow());
+        let mut news = Targets::new();
+        for (name, trunk) in config.trunks.iter().filter(|(_, trunk)| targets::needs_names(trunk)) {
+            match targets::resolve(trunk).await {
+                Ok(addresses) if known.get(name) != Some(&addresses) => {
+                    known.insert(name.clone(), addresses.clone());
+                    news.insert(name.clone(), addresses);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(trunk = %name, %error, "the addresses found last are used on"),
+            }
+        }
+        if !news.is_empty() && found.send(news).await.is_err() {
+            return;
+        }
+    }
 }
 
 fn random_seed() -> [u8; 32] {
