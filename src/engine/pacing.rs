@@ -26,8 +26,9 @@ pub struct Figures {
     pub pending_own: u32,
     /// An agent of the group has just become idle (or the gate opened, or the campaign started).
     pub agent_freed: bool,
-    /// The abandon budget is spent: an agent must be held for each dial.
-    pub budget_spent: bool,
+    /// How many more calls may be abandoned by the cap. Attempts beyond those that an agent is held for never exceed it,
+    /// so that the cap holds even if every line answers at once.
+    pub abandons_left: u32,
 }
 
 /// A policy of dialling. Asked after every event; it never polls.

@@ -1,6 +1,6 @@
 //! Figures that steer: smoothed idleness, the service level of a queue, the abandon budget of a campaign.
 //!
-//! Only arithmetic. Read [`Smoothed`] and [`abandon_budget_spent`] first.
+//! Only arithmetic. Read [`Smoothed`] and [`abandons_left`] first.
 
 use std::time::Duration;
 
@@ -133,15 +133,19 @@ pub const ANSWERED_FEW: u64 = 100;
 /// Share of the budget from which no more is dialled than agents are held for (reliability.md I-31).
 const BUDGET_CAUTION: f64 = 0.9;
 
-/// Whether today's abandon budget is used up, or nearly: from then on only dials with an agent held for them.
-pub fn abandon_budget_spent(today: &DayCounts, abandon_rate_max: f64) -> bool {
+/// How many more calls of today may be abandoned. Zero when the budget is used up or nearly: from then on only dials
+/// with an agent held for them.
+pub fn abandons_left(today: &DayCounts, abandon_rate_max: f64) -> u32 {
     if abandon_rate_max <= 0.0 {
-        return true;
+        return 0;
     }
     let share = abandon_rate_max * today.answered as f64;
     let budget = if today.answered < ANSWERED_FEW { share.max(1.0) } else { share };
     let abandoned = today.abandoned as f64;
-    abandoned + 1.0 > budget || (abandoned > 0.0 && abandoned >= BUDGET_CAUTION * budget)
+    if abandoned >= BUDGET_CAUTION * budget {
+        return 0;
+    }
+    (budget - abandoned).floor().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 #[cfg(test)]
@@ -196,12 +200,12 @@ mod tests {
     #[test]
     fn the_abandon_budget_allows_one_of_few_and_the_cap_of_many() {
         let counts = |answered, abandoned| DayCounts { answered, abandoned, ..DayCounts::default() };
-        assert!(!abandon_budget_spent(&counts(0, 0), 0.03));
-        assert!(abandon_budget_spent(&counts(20, 1), 0.03));
-        assert!(!abandon_budget_spent(&counts(100, 2), 0.03));
-        assert!(abandon_budget_spent(&counts(100, 3), 0.03));
-        assert!(abandon_budget_spent(&counts(1000, 27), 0.03), "at nine tenths of the budget it gets careful");
-        assert!(!abandon_budget_spent(&counts(1000, 26), 0.03));
-        assert!(abandon_budget_spent(&counts(1000, 0), 0.0), "a cap of 0 never allows an overdial");
+        assert_eq!(abandons_left(&counts(0, 0), 0.03), 1);
+        assert_eq!(abandons_left(&counts(20, 1), 0.03), 0);
+        assert_eq!(abandons_left(&counts(100, 2), 0.03), 1);
+        assert_eq!(abandons_left(&counts(100, 3), 0.03), 0);
+        assert_eq!(abandons_left(&counts(1000, 27), 0.03), 0, "at nine tenths of the budget it gets careful");
+        assert_eq!(abandons_left(&counts(1000, 20), 0.03), 10);
+        assert_eq!(abandons_left(&counts(1000, 0), 0.0), 0, "a cap of 0 never allows an overdial");
     }
 }

@@ -61,7 +61,7 @@ async fn read_database(plan: &Plan) -> Result<Kept, sqlx::Error> {
     }
     kept.reached = count(
         &mut db,
-        "select count(*) from attempts where state = 'ended' and network_disposition not in ('trunk_failure')",
+        "select count(*) from attempts where state = 'ended' and network_disposition not in ('trunk_failure', 'not_dialled')",
     )
     .await?;
     kept.connected = count(&mut db, "select count(*) from attempts where connected_at is not null").await?;

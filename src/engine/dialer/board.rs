@@ -83,9 +83,9 @@ impl Board {
         profile.map_or(cap, |profile| cap.min(profile.abandon_rate_max))
     }
 
-    /// Whether only dials with an agent held for them are allowed.
-    pub fn budget_spent(&self, profile: Option<&Profile>) -> bool {
-        stats::abandon_budget_spent(&self.today, self.abandon_rate_max(profile))
+    /// How many more calls of today may be abandoned.
+    pub fn abandons_left(&self, profile: Option<&Profile>) -> u32 {
+        stats::abandons_left(&self.today, self.abandon_rate_max(profile))
     }
 
     /// Counts a refusal.

@@ -69,7 +69,7 @@ impl Engine {
         let figures = self.figures(board);
         let wanted = board.pacer.place(&figures);
         if wanted == 0 {
-            let unbound = board.pacer.place(&Figures { budget_spent: false, ..figures });
+            let unbound = board.pacer.place(&Figures { abandons_left: u32::MAX, ..figures });
             return Some(if unbound > 0 { Refusal::AbandonBudget } else { Refusal::Pacing });
         }
         let share = (wanted as usize).div_ceil(sharers);
@@ -120,7 +120,7 @@ impl Engine {
         let base = Figures {
             idle_total: self.idle_total,
             pending_own: board.pending,
-            budget_spent: board.budget_spent(profile),
+            abandons_left: board.abandons_left(profile),
             ..Figures::default()
         };
         let Some(group) = self.groups.get(&board.campaign.group) else {

@@ -5,7 +5,8 @@ use crate::model::campaign::RatioOn;
 
 /// Places `max(0, ⌊lines_per_agent × idle agents with a slot⌋ − pending)` if at least `min_idle_total` agents are idle.
 ///
-/// With the abandon budget spent it places no more than progressive dialling would. It gives ringing attempts up only
+/// Attempts without an agent held for them never exceed what the abandon budget could lose: with the budget spent it
+/// places no more than progressive dialling would. It gives ringing attempts up only
 /// when slots shrink (inbound, pauses, the gate), never because of its own arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
@@ -30,7 +31,7 @@ impl Pacer for Ratio {
             return 0;
         }
         let lines = self.lines(figures.idle_with_slot);
-        let wanted = if figures.budget_spent { lines.min(figures.idle_with_slot) } else { lines };
+        let wanted = lines.min(figures.idle_with_slot.saturating_add(figures.abandons_left));
         within(wanted.saturating_sub(figures.pending), figures, self.ringing_max)
     }
 
@@ -61,6 +62,7 @@ mod tests {
             idle_total: idle,
             pending,
             pending_own: pending,
+            abandons_left: 100,
             ..Figures::default()
         }
     }
@@ -84,7 +86,8 @@ mod tests {
     #[test]
     fn with_the_budget_spent_an_agent_is_held_for_each_dial() {
         let pacer = ratio(3.0, RatioOn::EveryEvent);
-        assert_eq!(pacer.place(&Figures { budget_spent: true, ..figures(2, 1) }), 1);
+        assert_eq!(pacer.place(&Figures { abandons_left: 0, ..figures(2, 1) }), 1);
+        assert_eq!(pacer.place(&Figures { abandons_left: 1, ..figures(2, 1) }), 2, "one may be lost, so one is risked");
     }
 
     #[test]

@@ -324,12 +324,12 @@ fn a_store_that_cannot_record_an_intent_is_not_hammered() {
 fn with_the_abandon_budget_spent_an_agent_is_held_for_each_dial() {
     let mut rig = Rig::dialling(2, ratio(2.0));
     let ringing = rig.ringing();
-    assert_eq!(ringing.len(), 4);
+    assert_eq!(ringing.len(), 3, "of few calls one may be lost, so one more than the agents is risked");
     for attempt in ringing {
         rig.answer(attempt);
     }
     rig.wait(2.0);
-    assert_eq!(rig.board().today.abandoned, 2);
+    assert_eq!(rig.board().today.abandoned, 1);
     for n in 1..=2 {
         rig.act(n, AgentAction::HangUp).unwrap();
     }
