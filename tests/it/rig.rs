@@ -30,7 +30,7 @@ pub use http::Api;
 pub use phone::Phone;
 pub use ports::free_port;
 pub use sipp::Sipp;
-pub use sound::{Tone, loud_windows_of};
+pub use sound::{Law, loud_windows_of};
 pub use stranger::Stranger;
 
 /// The service.
