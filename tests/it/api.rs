@@ -69,7 +69,8 @@ fn an_uploaded_list_gives_back_its_rejected_rows_with_their_place() {
 fn what_the_api_refuses_names_the_field_and_changes_nothing() {
     let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
     let boss = centre.boss();
-    let unknown_key = boss.post("/api/v1/suppressions", &json!({ "number": "+8613800000001", "reason": "opt_out", "x": 1 }));
+    let unknown_key =
+        boss.post("/api/v1/suppressions", &json!({ "number": "+8613800000001", "reason": "opt_out", "x": 1 }));
     assert_eq!(unknown_key.status, 422, "{}", unknown_key.text());
     let bad_number = boss.post("/api/v1/suppressions", &json!({ "number": "12", "reason": "opt_out" }));
     assert_eq!(bad_number.status, 422, "{}", bad_number.text());

@@ -2,6 +2,11 @@
 
 mod api;
 mod browser;
+mod calls;
 mod commands;
+mod crashes;
 mod fences;
+mod gate;
+mod inbound;
+mod phones;
 mod rig;

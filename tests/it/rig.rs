@@ -22,7 +22,7 @@ mod sound;
 mod stranger;
 mod turn;
 
-pub use centre::{Centre, PASSWORD, Plan, Ran};
+pub use centre::{Centre, PASSWORD, Plan};
 pub use child::Child;
 pub use desk::Desk;
 pub use ear::Ear;
@@ -30,7 +30,7 @@ pub use http::Api;
 pub use phone::Phone;
 pub use ports::free_port;
 pub use sipp::Sipp;
-pub use sound::{Law, loud_windows_of};
+pub use sound::{Law, loud_windows_of, two_channels};
 pub use stranger::Stranger;
 
 /// The service.

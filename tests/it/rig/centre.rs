@@ -281,6 +281,13 @@ impl Centre {
         desk
     }
 
+    /// The operator.
+    #[track_caller]
+    pub fn operator(&self) -> Api {
+        self.add_user(&["ops", "--role", "operator"]);
+        self.api("ops")
+    }
+
     /// What an independent reader finds in the database.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<Value> {

@@ -28,11 +28,11 @@ impl Desk {
         self.api.post("/api/v1/desk/act", &json!({ "session": self.session, "action": action }))
     }
 
-    /// Becomes ready and waits until the desk says so.
+    /// Becomes ready as soon as the phone is connected. With a lead due, the call may be there at once.
     #[track_caller]
     pub fn ready(&self) {
+        until("the phone is connected", Duration::from_secs(25), || (self.state() != "connecting").then_some(()));
         self.act(&json!({ "action": "ready" })).good();
-        self.until_state("ready");
     }
 
     /// Pauses.

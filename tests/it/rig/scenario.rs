@@ -12,10 +12,8 @@ fn scenario(steps: &[&str]) -> String {
 
 /// Takes an INVITE and remembers its CSeq, which a CANCEL would hide.
 const INVITE: &str = r#"<recv request="INVITE" timeout="90000"><action>
-  <ereg regexp=" .*" search_in="hdr" header="CSeq:" assign_to="invited"/>
-  <ereg regexp="sip:([+0-9]+)@" search_in="hdr" header="INVITE " assign_to="whole,dialled"/>
+  <ereg regexp="[0-9]+ INVITE" search_in="hdr" header="CSeq:" assign_to="invited"/>
 </action></recv>
-<Reference variables="invited,whole,dialled"/>
 "#;
 
 /// A provisional or final response to the INVITE without a body.
@@ -27,7 +25,7 @@ SIP/2.0 {line}
 [last_From:]
 [last_To:];tag=[pid]S[call_number]
 [last_Call-ID:]
-CSeq:[$invited]
+CSeq: [$invited]
 Contact: <sip:[local_ip]:[local_port];transport=[transport]>
 {more}Content-Length: 0
 
@@ -47,7 +45,7 @@ SIP/2.0 200 OK
 [last_From:]
 [last_To:];tag=[pid]S[call_number]
 [last_Call-ID:]
-CSeq:[$invited]
+CSeq: [$invited]
 Contact: <sip:[local_ip]:[local_port];transport=[transport]>
 Content-Type: application/sdp
 Content-Length: [len]
@@ -110,15 +108,18 @@ pub fn answers(ear: &Ear, payload_type: u8, ring_ms: u32) -> String {
 
 /// A customer who answers and hangs up after a while.
 pub fn answers_and_leaves(ear: &Ear, talk_ms: u32) -> String {
-    scenario(&[INVITE, &ringing(), &accept(ear, 0), ACK, &pause(talk_ms), BYE])
+    let parties = "<ereg regexp=\"&lt;.*\" search_in=\"hdr\" header=\"From:\" assign_to=\"caller\"/>\n\
+                   <ereg regexp=\"&lt;.*\" search_in=\"hdr\" header=\"To:\" assign_to=\"callee\"/>\n</action>";
+    let invite = INVITE.replace("</action>", parties).replacen("timeout", "rrs=\"true\" timeout", 1);
+    scenario(&[&invite, &ringing(), &accept(ear, 0), ACK, &pause(talk_ms), BYE])
 }
 
 /// Our BYE in a call that the service placed: From and To change places.
 const BYE: &str = r#"<send retrans="500"><![CDATA[
-BYE sip:lull@[remote_ip]:[remote_port] SIP/2.0
+BYE [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: [$theirs];tag=[pid]S[call_number]
-To: [$ours]
+From: [$callee];tag=[pid]S[call_number]
+To: [$caller]
 Call-ID: [call_id]
 CSeq: 7 BYE
 Max-Forwards: 70
@@ -164,10 +165,7 @@ pub fn challenges(ear: &Ear, username: &str, password: &str) -> String {
     );
     let verified = INVITE.replace(
         "</action>",
-        &format!(
-            "<verifyauth assign_to=\"valid\" username=\"{username}\" password=\"{password}\"/>\n\
-             <assignstr assign_to=\"never\" value=\"\"/></action>"
-        ),
+        &format!("<verifyauth assign_to=\"valid\" username=\"{username}\" password=\"{password}\"/>\n</action>"),
     );
     let gate = "<nop next=\"right\" test=\"valid\"/>\n";
     let wrong = respond("403 Wrong password", "");
@@ -176,7 +174,6 @@ pub fn challenges(ear: &Ear, username: &str, password: &str) -> String {
         &challenge,
         ACK,
         &verified,
-        "<Reference variables=\"never\"/>\n",
         gate,
         &wrong,
         ACK,

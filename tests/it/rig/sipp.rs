@@ -135,3 +135,22 @@ fn message(part: &str) -> Option<Message> {
     let (head, text) = rest.split_once("\n\n")?;
     Some(Message { at_s, received: head.contains("received"), text: text.to_owned() })
 }
+
+/// Without the service in between: what fails here is the rig's fault.
+#[test]
+fn the_callers_and_customers_of_the_rig_understand_each_other() {
+    use super::{Ear, Law, Plan, SOON, scenario};
+    let centre = Centre::written(Plan::default());
+    let (one, other) = (Ear::open(CARRIER, 500.0, Law::Mu), Ear::open(CARRIER, 700.0, Law::Mu));
+    let pairs = [
+        (scenario::answers(&one, 0, 50), scenario::calls(&other, "+8613800000002", Some(100))),
+        (scenario::answers_and_leaves(&one, 100), scenario::calls(&other, "+8613800000002", None)),
+    ];
+    for (customer, caller) in pairs {
+        let mut customer = Sipp::start(&centre, "customer", &customer, SERVICE, centre.sip_port, &["-m", "1"]);
+        until("SIPp listens", SOON, || std::net::UdpSocket::bind((SERVICE, centre.sip_port)).is_err().then_some(()));
+        let mut caller = Sipp::caller(&centre, "caller", &caller, "+861000000086");
+        caller.finish(SOON);
+        customer.finish(SOON);
+    }
+}

@@ -119,6 +119,37 @@ fn narrow(value: i32) -> i16 {
     i16::try_from(value.clamp(-32_768, 32_767)).unwrap_or(0)
 }
 
+/// The two channels of a recording: G.711 in a WAV file, read by hand.
+#[track_caller]
+pub fn two_channels(file: &Path) -> (Vec<i16>, Vec<i16>) {
+    let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]), "not a WAV file");
+    let (mut at, mut law, mut channels) = (12, None, 0);
+    while at + 8 <= bytes.len() {
+        let length = u32::from_le_bytes([bytes[at + 4], bytes[at + 5], bytes[at + 6], bytes[at + 7]]) as usize;
+        let body = &bytes[at + 8..(at + 8 + length).min(bytes.len())];
+        match &bytes[at..at + 4] {
+            b"fmt " => {
+                law = match u16::from_le_bytes([body[0], body[1]]) {
+                    6 => Some(Law::A),
+                    7 => Some(Law::Mu),
+                    other => panic!("format {other} of a recording"),
+                };
+                channels = body[2];
+            }
+            b"data" => {
+                let law = law.expect("the format comes before the samples");
+                assert_eq!(channels, 2);
+                let channel = |of: usize| body.iter().skip(of).step_by(2).map(|code| law.decode(*code)).collect();
+                return (channel(0), channel(1));
+            }
+            _ => {}
+        }
+        at += 8 + length + length % 2;
+    }
+    panic!("a recording without samples");
+}
+
 #[test]
 fn a_tone_is_found_in_both_laws_and_no_other_is() {
     for law in [Law::Mu, Law::A] {
