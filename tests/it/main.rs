@@ -1,3 +1,12 @@
 //! One integration binary: a rig, then one file per capability.
 
+mod api;
+mod browser;
+mod calls;
+mod commands;
+mod crashes;
 mod fences;
+mod gate;
+mod inbound;
+mod phones;
+mod rig;

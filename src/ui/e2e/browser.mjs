@@ -1,0 +1,85 @@
+// A headless Chromium and a watch over what it complains about: an error in the console or a violated content security
+// policy fails the run, wherever it happens.
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const EXECUTABLE = "/usr/bin/chromium";
+/** Nothing on these pages takes longer on a busy machine. */
+const PATIENCE_MS = 20_000;
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export async function open(base, shots) {
+  if (!existsSync(EXECUTABLE)) throw new Error(`${EXECUTABLE} is missing: run packaging/test-packages`);
+  const chrome = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
+  const complaints = [];
+  const pages = [];
+
+  return {
+    /** A page of somebody's own, without anybody's cookies. */
+    async page(who) {
+      const context = await chrome.newContext({ baseURL: base, locale: "en-GB", viewport: { width: 1400, height: 1000 } });
+      context.setDefaultTimeout(PATIENCE_MS);
+      const page = await context.newPage();
+      pages.push([who, page]);
+      page.on("pageerror", (error) => complaints.push(`${who}: ${error.message}`));
+      page.on("console", (message) => {
+        if (message.type() === "error" && !isExpected(message)) complaints.push(`${who}: ${message.text()}`);
+      });
+      await page.exposeFunction("policyViolated", (what) => complaints.push(`${who}: policy violated: ${what}`));
+      await page.addInitScript(() => {
+        document.addEventListener("securitypolicyviolation", (event) => {
+          window.policyViolated(`${event.violatedDirective} ${event.blockedURI}`);
+        });
+      });
+      return page;
+    },
+    assertQuiet() {
+      if (complaints.length > 0) throw new Error(`the browser complained:\n${complaints.join("\n")}`);
+    },
+    async shoot() {
+      if (!shots) return;
+      for (const [who, page] of pages) await page.screenshot({ path: `${shots}/${who}.png` }).catch(() => undefined);
+    },
+    close: () => chrome.close(),
+  };
+}
+
+/** Chromium reports every 401 as an error: asking who one is before logging in, and a wrong password, are none. */
+function isExpected(message) {
+  const asked = message.location().url;
+  return message.text().includes("401") && (asked.endsWith("/api/v1/me") || asked.endsWith("/api/v1/login"));
+}
+
+export const byId = (page, id) => page.getByTestId(id);
+
+/** Logs in and waits until the login page is gone. */
+export async function logIn(page, login, password) {
+  await page.goto("/");
+  await byId(page, "login-name").fill(login);
+  await byId(page, "login-password").fill(password);
+  await byId(page, "login-submit").click();
+  await byId(page, "user-menu").waitFor();
+}
+
+/** Waits until something is so; `look` gives what is there now. */
+export async function until(what, look, isSo) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const seen = await look();
+    if (isSo(seen)) return seen;
+    if (Date.now() > end) throw new Error(`${what}: still ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function same(what, seen, expected) {
+  if (seen !== expected) throw new Error(`${what}: ${JSON.stringify(seen)}, expected ${JSON.stringify(expected)}`);
+}

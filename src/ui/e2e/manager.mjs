@@ -1,0 +1,59 @@
+// What a manager does: logs in, reads the wallboard, pauses and starts a campaign, brings in a list, reads Chinese.
+import { byId, logIn, same, until } from "./browser.mjs";
+
+export async function run(browser, { login, password, list }) {
+  const page = await browser.page("manager");
+
+  await page.goto("/board");
+  await byId(page, "login-name").fill(login);
+  await byId(page, "login-password").fill("certainly not the password");
+  await byId(page, "login-submit").click();
+  await byId(page, "login-refused").waitFor();
+  same("a wrong password leads nowhere", await byId(page, "user-menu").count(), 0);
+
+  await logIn(page, login, password);
+  await byId(page, "nav-board").click();
+  await byId(page, "wallboard").waitFor();
+  await byId(page, "gate-blend").waitFor();
+  same("the gate is shown", await byId(page, "gate-blend").getAttribute("data-open"), "false");
+  await byId(page, "queue-service").waitFor();
+  await byId(page, "trunk-carrier").waitFor();
+
+  await byId(page, "nav-campaigns").click();
+  await byId(page, "campaigns").getByText("Spring").first().click();
+  await byId(page, "campaign-page").waitFor();
+  await byId(page, "pause-spring").click();
+  await byId(page, "confirm-state").click();
+  await byId(page, "start-spring").waitFor();
+  await byId(page, "start-spring").click();
+  await byId(page, "confirm-state").click();
+  await byId(page, "pause-spring").waitFor();
+
+  await byId(page, "tab-lists").click();
+  await page.locator('input[type="file"]').setInputFiles(list);
+  await byId(page, "list-upload").click();
+  await byId(page, "import-report").waitFor();
+  for (const [part, rows] of [["rows", "4"], ["accepted", "2"], ["duplicate", "1"], ["invalid", "1"], ["suppressed", "0"]]) {
+    same(`rows: ${part}`, (await byId(page, `import-${part}`).textContent())?.trim(), rows);
+  }
+  const [download] = await Promise.all([page.waitForEvent("download"), byId(page, "rejected-rows").click()]);
+  const rejected = await readAll(await download.createReadStream());
+  if (!rejected.includes("no number at all")) throw new Error(`the rejected rows are not in the file:\n${rejected}`);
+
+  await byId(page, "language").click();
+  await byId(page, "language-zh-CN").click();
+  await until("the pages are Chinese", () => byId(page, "nav-board").textContent(), (text) => text?.includes("大屏"));
+  await page.reload();
+  await until("they stay Chinese", () => byId(page, "nav-board").textContent(), (text) => text?.includes("大屏"));
+  same("the document says so", await page.locator("html").getAttribute("lang"), "zh-CN");
+
+  await byId(page, "user-menu").click();
+  await byId(page, "sign-out").click();
+  await byId(page, "login-name").waitFor();
+}
+
+async function readAll(stream) {
+  const parts = [];
+  for await (const part of stream) parts.push(part);
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -1,0 +1,142 @@
+//! The API from outside: accounts, lists, ledgers, and what an answer of success is worth.
+
+use serde_json::{Value, json};
+
+use crate::rig::{Api, Centre, PASSWORD, Plan, SOON, until};
+
+#[test]
+fn nothing_is_answered_without_a_login_and_a_wrong_password_is_not_explained() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let nobody = Api::anonymous(centre.http());
+    for path in ["/api/v1/board", "/api/v1/campaigns", "/api/v1/users", "/api/v1/desk"] {
+        assert_eq!(nobody.get(path).status, 401, "{path}");
+    }
+    let wrong = nobody.post("/api/v1/login", &json!({ "login": "boss", "password": "not the password at all" }));
+    let unknown = nobody.post("/api/v1/login", &json!({ "login": "nobody", "password": PASSWORD }));
+    assert_eq!((wrong.status, unknown.status), (401, 401));
+    assert_eq!(wrong.json()["detail"], unknown.json()["detail"]);
+}
+
+#[test]
+fn passwords_that_are_tried_too_often_are_told_to_wait() {
+    let mut centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    centre.write("lull.toml", &centre.read("lull.toml").replace("logins_per_minute = 600", "logins_per_minute = 3"));
+    centre.serve();
+    let nobody = Api::anonymous(centre.http());
+    let guess = || nobody.post("/api/v1/login", &json!({ "login": "boss", "password": "guess guess guess" }));
+    let refused = until("the guesses are throttled", SOON, || {
+        let reply = guess();
+        assert!(reply.status == 401 || reply.status == 429, "{}: {}", reply.status, reply.text());
+        (reply.status == 429).then_some(reply)
+    });
+    let wait: u32 = refused.header("retry-after").expect("it says how long").parse().expect("in seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+}
+
+#[test]
+fn each_role_does_its_own_work_only() {
+    let centre = Centre::running(Plan::default());
+    let boss = centre.boss();
+    let agent = centre.api("agent-1");
+    assert_eq!(agent.get("/api/v1/board").status, 403);
+    assert_eq!(agent.post("/api/v1/campaigns/spring/state", &json!({ "state": "paused" })).status, 403);
+    assert_eq!(boss.post("/api/v1/desk/sign-in", &json!({})).status, 403);
+    let disabled = boss.get("/api/v1/users").good();
+    let id = disabled.as_array().and_then(|all| all.iter().find(|user| user["login"] == "agent-1"));
+    let path = format!("/api/v1/users/{}", id.expect("the agent is listed")["id"].as_str().expect("an id"));
+    boss.patch(&path, &json!({ "disabled": true })).good();
+    assert_eq!(agent.get("/api/v1/desk").status, 401, "a disabled user is signed out at once");
+}
+
+#[test]
+fn an_uploaded_list_gives_back_its_rejected_rows_with_their_place() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    let list = "mobile,name,city\n13800000001,王芳,上海\nnonsense,李雷,北京\n13800000001,王芳,上海\n";
+    let report = boss.upload("/api/v1/campaigns/spring/lists?name=May", "text/csv", list.as_bytes()).good();
+    for (part, count) in [("rows", 3), ("accepted", 1), ("duplicate", 1), ("invalid", 1), ("suppressed", 0)] {
+        assert_eq!(report[part], count, "{part}: {report}");
+    }
+    let run = report["id"].as_str().expect("an id");
+    let rejected = boss.get(&format!("/api/v1/imports/{run}/rejected.csv"));
+    assert_eq!(rejected.status, 200);
+    let text = rejected.text();
+    assert!(text.contains("nonsense,李雷,北京,3,"), "{text}");
+    assert_eq!(centre.value("select count(*) from leads"), 1);
+}
+
+#[test]
+fn what_the_api_refuses_names_the_field_and_changes_nothing() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    let unknown_key =
+        boss.post("/api/v1/suppressions", &json!({ "number": "+8613800000001", "reason": "opt_out", "x": 1 }));
+    assert_eq!(unknown_key.status, 422, "{}", unknown_key.text());
+    let bad_number = boss.post("/api/v1/suppressions", &json!({ "number": "12", "reason": "opt_out" }));
+    assert_eq!(bad_number.status, 422, "{}", bad_number.text());
+    assert_eq!(bad_number.json()["errors"][0]["pointer"], "/number", "{}", bad_number.text());
+    let threshold = boss.patch("/api/v1/groups/blend", &json!({ "idle_threshold": 7.0 }));
+    assert_eq!(threshold.status, 422, "{}", threshold.text());
+    let campaign = boss.put("/api/v1/campaigns/spring", &json!({ "text": "key = 'spring'\ntitel = 'x'\n", "why": "" }));
+    assert_eq!(campaign.status, 422, "{}", campaign.text());
+    let named = campaign.json()["errors"].as_array().map(Vec::len).unwrap_or_default();
+    assert!(named > 1, "all mistakes at once: {}", campaign.text());
+    assert_eq!(centre.value("select count(*) from suppressions"), 0);
+    assert_eq!(centre.value("select max(revision) from campaign_revisions"), 1);
+}
+
+#[test]
+fn what_the_api_acknowledged_is_there_after_kill_9() {
+    let mut centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    boss.post("/api/v1/campaigns/spring/state", &json!({ "state": "paused" })).good();
+    boss.patch("/api/v1/groups/blend", &json!({ "idle_threshold": 0.73, "reserve": 2 })).good();
+    boss.post("/api/v1/suppressions", &json!({ "number": "+8613800000001", "reason": "complaint" })).good();
+    boss.post(
+        "/api/v1/consents",
+        &json!({ "number": "+8613800000002", "purpose": "spring", "text": "Call me.", "channel": "web" }),
+    )
+    .good();
+    boss.upload("/api/v1/campaigns/spring/lists?name=May", "text/csv", b"number\n13800000003\n").good();
+    // In the same breath, so that nothing can be written a moment later.
+    centre.kill();
+    assert_eq!(centre.value("select state from campaigns"), "paused");
+    assert_eq!(centre.value("select count(*) from suppressions"), 1);
+    assert_eq!(centre.value("select count(*) from consents"), 1);
+    assert_eq!(centre.value("select count(*) from leads"), 1);
+    assert_eq!(centre.value("pragma integrity_check"), "ok");
+    centre.serve();
+    let board = centre.boss().get("/api/v1/board").good();
+    let snapshot = snapshot(&board);
+    assert_eq!(snapshot["campaigns"][0]["state"], "paused", "{snapshot}");
+    assert_eq!(snapshot["groups"][0]["idle_threshold"], 0.73, "{snapshot}");
+    assert_eq!(snapshot["groups"][0]["reserve"], 2, "{snapshot}");
+}
+
+#[test]
+fn the_service_ends_when_its_input_is_closed_and_says_goodbye_to_browsers() {
+    let mut centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    assert_eq!(centre.boss().get("/api/v1/board").status, 200);
+    centre.service().close_stdin();
+    let status = centre.service().ended(SOON);
+    assert_eq!(status.code(), Some(0));
+    assert!(centre.service().said().contains("ended"), "it says that it has ended");
+}
+
+#[test]
+fn the_pages_are_served_with_a_policy_that_lets_no_foreign_script_in() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let page = Api::anonymous(centre.http()).get("/");
+    assert_eq!(page.status, 200, "{}", page.text());
+    let policy = page.header("content-security-policy").expect("a policy").to_owned();
+    assert!(policy.contains("default-src 'none'") || policy.contains("default-src 'self'"), "{policy}");
+    assert!(!policy.contains("script-src 'unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    let described = Api::anonymous(centre.http()).get("/api/v1/openapi.json");
+    assert!(described.status == 200 || described.status == 401, "{}", described.status);
+}
+
+/// The picture inside a board answer.
+fn snapshot(board: &Value) -> Value {
+    if board["groups"].is_array() { board.clone() } else { board["snapshot"].clone() }
+}

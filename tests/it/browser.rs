@@ -1,0 +1,59 @@
+//! The pages in headless Chromium, against the running service.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::rig::{AGENT_HZ, CUSTOMER_HZ, Centre, Child, Ear, Law, PASSWORD, Phone, Plan, Sipp, scenario};
+
+/// Chromium and Node on a busy machine.
+const WITHIN: Duration = Duration::from_secs(120);
+
+fn ui() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui")
+}
+
+#[track_caller]
+fn browse(centre: &Centre, part: &str, given: &[(&str, &str)]) {
+    assert!(ui().join("dist/index.html").exists(), "the browser app is not built: run `make ui`, then build again");
+    assert!(
+        ui().join("node_modules/playwright-core").exists(),
+        "the browser tests' packages are not installed: run `make ui`"
+    );
+    let mut command = Command::new("node");
+    command.current_dir(ui()).arg("e2e/run.mjs").arg(format!("http://{}", centre.http())).arg(part);
+    command.args(given.iter().map(|(key, value)| format!("{key}={value}")));
+    command.arg(format!("shots={}", std::env::temp_dir().display()));
+    let mut node = Child::start(&format!("browser: {part} (node)"), &mut command);
+    let status = node.ended(WITHIN);
+    assert_eq!(status.code(), Some(0), "{}", node.said());
+}
+
+#[test]
+fn a_manager_logs_in_steers_a_campaign_and_brings_in_a_list() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let list = "number,name\n13800000001,Ann\n13800000002,Ben\n13800000002,Ben\nno number at all,Cat\n";
+    centre.write("may.csv", list);
+    let file = centre.path("may.csv").display().to_string();
+    browse(&centre, "manager", &[("login", "boss"), ("password", PASSWORD), ("list", &file)]);
+    assert_eq!(centre.value("select state from campaigns"), "running");
+    assert_eq!(centre.value("select count(*) from leads"), 2);
+    assert_eq!(centre.value("select language from users where login = 'boss'"), "zh-CN");
+}
+
+#[test]
+fn an_agent_takes_a_real_call_at_the_desk_and_records_its_result() {
+    let centre = Centre::running(Plan::default());
+    let ear = Ear::open(crate::rig::CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 500), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&["+8613800000001"]);
+    let given = [("manager", "boss"), ("agent", "agent-1"), ("password", PASSWORD), ("customer", "Customer 0")];
+    browse(&centre, "call", &given);
+    carrier.finish(Duration::from_secs(10));
+    phone.until_hears(CUSTOMER_HZ, 2, 0);
+    let attempt = centre.until_ended("+8613800000001");
+    assert_eq!((&attempt["result"], &attempt["disposition"]), (&"taken".into(), &"accepted".into()), "{attempt}");
+    let note = centre.value("select note from results");
+    assert_eq!(note, "Wants it from the first of the month.");
+}

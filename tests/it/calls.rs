@@ -1,0 +1,297 @@
+//! Outbound calls over real SIP and RTP: SIPp is the carrier and the customers, baresip the agents' phones.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::rig::{
+    AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, INFORMATION_HZ, Law, Phone, Plan, SOON, Sipp, loud_windows_of, now,
+    scenario, two_channels, until,
+};
+
+const ANN: &str = "+8613800000001";
+
+fn ear() -> Ear {
+    Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu)
+}
+
+#[test]
+fn a_customer_and_an_agent_hear_each_other_and_what_was_agreed_is_recorded() {
+    let recorded = Plan { campaign_tables: "[recording]\non = true\n".to_owned(), ..Plan::default() };
+    let centre = Centre::running(recorded);
+    // The customer speaks A-law, the agent's phone prefers µ-law: both must be understood.
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::A);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 8, 300), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    let screen = desk.until_state("talking");
+    let call = &screen["view"]["call"];
+    assert_eq!((&call["number"], &call["campaign"]), (&ANN.into(), &"spring".into()), "{screen}");
+    assert_eq!(screen["lead"]["name"], "Customer 0", "{screen}");
+
+    ear.until_hears(AGENT_HZ, 20, 0);
+    phone.until_hears(CUSTOMER_HZ, 20, 0);
+    desk.hang_up();
+    carrier.finish(SOON);
+    desk.until_state("wrap_up");
+    desk.record(&call["call"], "taken", "From the first of the month.").good();
+
+    let attempt = centre.until_ended(ANN);
+    assert_eq!((&attempt["result"], &attempt["disposition"]), (&"taken".into(), &"accepted".into()), "{attempt}");
+    let connected_after = ms(&attempt["connected_at"]) - ms(&attempt["answered_at"]);
+    assert!((0..=500).contains(&connected_after), "connected {connected_after} ms after the answer");
+    assert_eq!(centre.value("select state from leads"), "done");
+    // The phone is nailed up: after the call the agent hears nothing of the customer, and is ready for the next.
+    desk.until_state("ready");
+    let file = until("the recording is complete", SOON, || {
+        let files = std::fs::read_dir(centre.path("data/recordings")).ok()?;
+        files.filter_map(|entry| entry.ok().map(|entry| entry.path())).find(|path| path.extension().is_some())
+    });
+    let (one, other) = two_channels(&file);
+    let (customer, agent) = if loud_windows_of(CUSTOMER_HZ, &one) > 0 { (one, other) } else { (other, one) };
+    assert!(loud_windows_of(CUSTOMER_HZ, &customer) >= 15, "the customer is on one channel");
+    assert!(loud_windows_of(AGENT_HZ, &agent) >= 15, "the agent is on the other");
+    assert_eq!(loud_windows_of(AGENT_HZ, &customer), 0, "and only there");
+}
+
+fn ms(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("not a time: {value}"))
+}
+
+#[test]
+fn a_customer_who_hangs_up_frees_the_line_and_leaves_the_agent_to_record() {
+    let centre = Centre::running(Plan::default());
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers_and_leaves(&ear, 1_200), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    let screen = desk.until_state("wrap_up");
+    carrier.finish(SOON);
+    let call = screen["view"]["call"]["call"].clone();
+    desk.record(&call, "refused", "").good();
+    let again = desk.record(&call, "taken", "");
+    assert!(again.status == 204 || again.status == 409, "{}: {}", again.status, again.text());
+    assert_eq!(centre.until_ended(ANN)["network_disposition"].as_str().map(str::len).is_some(), true);
+    desk.until_state("ready");
+    let board = centre.boss().get("/api/v1/board").good();
+    assert_eq!(board["trunks"][0]["channels"], 0, "{board}");
+}
+
+#[test]
+fn each_refusal_of_the_carrier_has_its_disposition_and_no_redirect_is_followed() {
+    let centre = Centre::running(Plan { campaign: "attempts_max = 1".to_owned(), ..Plan::default() });
+    let told = [
+        ("486", "busy"),
+        ("600", "busy"),
+        ("404", "invalid_number"),
+        ("604", "invalid_number"),
+        ("480", "no_answer"),
+        ("603", "rejected"),
+        ("302", "rejected"),
+        ("607", "unwanted"),
+    ];
+    let contact = "Contact: &lt;sip:+8613900000000@127.7.0.1&gt;\n".replace("&lt;", "<").replace("&gt;", ">");
+    let refuses = scenario::refuses_with_the_status_of_the_number(&contact);
+    let mut carrier = Sipp::carrier(&centre, &refuses, told.len() as u32);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let numbers: Vec<String> = told.iter().map(|(status, _)| format!("+86138000{status:0>5}")).collect();
+    centre.customers(&numbers.iter().map(String::as_str).collect::<Vec<_>>());
+    let desk = centre.agent_ready(1);
+    for (number, (status, disposition)) in numbers.iter().zip(told) {
+        let attempt = centre.until_ended(number);
+        assert_eq!(attempt["disposition"], disposition, "{status}: {attempt}");
+        assert_eq!(attempt["sip_status"], status.parse::<u16>().unwrap_or(0), "{attempt}");
+        assert_eq!(attempt["answered_at"], Value::Null, "{attempt}");
+    }
+    carrier.finish(SOON);
+    assert_eq!(desk.state(), "ready", "nobody was put through");
+    assert_eq!(centre.value("select count(*) from attempts"), told.len());
+    let suppressed = until("the unwanted call suppresses", SOON, || {
+        centre.rows("select number, reason from suppressions").into_iter().next()
+    });
+    assert_eq!((&suppressed["number"], &suppressed["reason"]), (&"+8613800000607".into(), &"unwanted".into()));
+}
+
+#[test]
+fn a_carrier_that_is_overloaded_is_left_alone_for_as_long_as_it_asks() {
+    let centre = Centre::running(Plan::default());
+    let refuses = scenario::refuses_with_the_status_of_the_number("Retry-After: 3\n");
+    let mut carrier = Sipp::carrier(&centre, &refuses, 2);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&["+8613800000503", "+8613800001486"]);
+    let _desk = centre.agent_ready(1);
+    carrier.finish(SOON);
+    let invites = carrier.got("INVITE");
+    let waited = invites[1].at_s - invites[0].at_s;
+    assert!((2.9..8.0).contains(&waited), "the next call left after {waited} s");
+    let burnt = centre.rows("select disposition, ordinal from attempts where sip_status = 503");
+    assert_eq!(burnt[0]["disposition"], "congestion", "{burnt:?}");
+}
+
+#[test]
+fn a_phone_that_rings_out_is_cancelled_after_the_ring_time_and_counts_as_no_answer() {
+    let centre = Centre::running(Plan { ring_min_s: 1.0, ring_timeout_s: 2, ..Plan::default() });
+    let mut carrier = Sipp::carrier(&centre, &scenario::rings_out(), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    carrier.finish(SOON);
+    let rang = carrier.got("CANCEL")[0].at_s - carrier.sent("SIP/2.0 180").expect("it rang").at_s;
+    assert!((1.9..4.0).contains(&rang), "it rang for {rang} s");
+    let attempt = centre.until_ended(ANN);
+    assert_eq!(attempt["disposition"], "no_answer", "{attempt}");
+    assert!(attempt["rang_at"].is_i64(), "{attempt}");
+    assert_eq!(desk.state(), "ready");
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_a_call_like_any_other() {
+    let centre = Centre::running(Plan { ring_min_s: 1.0, ring_timeout_s: 2, ..Plan::default() });
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers_a_cancelled_call(&ear), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 10, 0);
+    phone.until_hears(CUSTOMER_HZ, 10, 0);
+    desk.hang_up();
+    carrier.finish(SOON);
+    let attempt = centre.until_ended(ANN);
+    assert!(attempt["answered_at"].is_i64() && attempt["connected_at"].is_i64(), "{attempt}");
+}
+
+#[test]
+fn a_customer_nobody_can_take_hears_the_message_within_two_seconds_and_counts_as_abandoned() {
+    let centre = Centre::running(Plan::default());
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 1_500), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    carrier.until_gets("INVITE", SOON);
+    desk.pause();
+    let answered = until("the customer answers", SOON, || carrier.sent("SIP/2.0 200").map(|_| now()));
+    ear.until_hears(INFORMATION_HZ, 10, 0);
+    let first = ear.first_heard(INFORMATION_HZ).expect("it was heard");
+    // The deadline itself, and the first 50 ms by which a tone is known.
+    let silent = first.saturating_duration_since(answered);
+    assert!(silent <= Duration::from_millis(2_150), "silence for {silent:?}");
+    carrier.finish(SOON);
+    let attempt = centre.until_ended(ANN);
+    assert_eq!(attempt["disposition"], "abandoned", "{attempt}");
+    assert_eq!(attempt["agent_id"], Value::Null, "{attempt}");
+    let board = centre.boss().get("/api/v1/board").good();
+    assert_eq!(board["campaigns"][0]["today"]["abandoned"], 1, "{board}");
+}
+
+#[test]
+fn a_number_suppressed_while_it_rings_is_given_up_within_two_seconds() {
+    let centre = Centre::running(Plan::default());
+    let mut carrier = Sipp::carrier(&centre, &scenario::rings_out(), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let _desk = centre.agent_ready(1);
+    until("it rings", SOON, || carrier.sent("SIP/2.0 180"));
+    let asked = now();
+    centre.boss().post("/api/v1/suppressions", &json!({ "number": ANN, "reason": "do_not_call" })).good();
+    carrier.until_gets("CANCEL", SOON);
+    let took = asked.elapsed();
+    assert!(took <= Duration::from_secs(2), "the CANCEL came after {took:?}");
+    carrier.finish(SOON);
+    assert_eq!(centre.until_ended(ANN)["disposition"], "cancelled");
+    assert_eq!(centre.value("select state from leads"), "given_up");
+}
+
+#[test]
+fn a_suppression_by_command_reaches_the_running_service_too() {
+    let centre = Centre::running(Plan::default());
+    let mut carrier = Sipp::carrier(&centre, &scenario::rings_out(), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let _desk = centre.agent_ready(1);
+    until("it rings", SOON, || carrier.sent("SIP/2.0 180"));
+    centre.good(&["suppression", "add", ANN, "--reason", "complaint"]);
+    carrier.finish(Duration::from_secs(4));
+    assert_eq!(centre.until_ended(ANN)["disposition"], "cancelled");
+}
+
+#[test]
+fn a_carrier_that_challenges_gets_the_right_answer() {
+    let trunk = "username = \"lull\"\npassword = \"secret of the trunk\"\nrealm = \"carrier.example\"".to_owned();
+    let centre = Centre::running(Plan { trunk, ..Plan::default() });
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::challenges(&ear, "lull", "secret of the trunk"), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    desk.hang_up();
+    carrier.finish(SOON);
+    assert_eq!(carrier.got("INVITE").len(), 2, "one without and one with credentials");
+    assert_eq!(centre.value("select count(*) from attempts"), 1, "which are one attempt");
+}
+
+#[test]
+fn a_carrier_with_a_wrong_password_configured_is_tried_no_more_than_twice_for_one_call() {
+    let trunk = "username = \"lull\"\npassword = \"not what they expect\"".to_owned();
+    let centre = Centre::running(Plan { trunk, ..Plan::default() });
+    let ear = ear();
+    let carrier = Sipp::carrier(&centre, &scenario::challenges(&ear, "lull", "secret of the trunk"), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let _desk = centre.agent_ready(1);
+    let attempt = centre.until_ended(ANN);
+    assert_eq!(attempt["disposition"], "trunk_failure", "{attempt}");
+    assert!(carrier.got("INVITE").len() <= 3, "{:?}", carrier.got("INVITE").len());
+}
+
+#[test]
+fn a_call_goes_over_a_tcp_trunk_as_well() {
+    let centre = Centre::running(Plan { transport: "tcp", ..Plan::default() });
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 10, 0);
+    phone.until_hears(CUSTOMER_HZ, 10, 0);
+    desk.hang_up();
+    carrier.finish(SOON);
+    assert!(carrier.messages().iter().all(|message| !message.text.contains("SIP/2.0/UDP")));
+}
+
+#[test]
+fn a_phone_that_is_rung_for_each_call_answers_by_itself_and_is_hung_up_after_it() {
+    let centre = Centre::running(Plan { per_call: true, ..Plan::default() });
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 300), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    assert!(!phone.child.said().contains("Call established"), "nothing rings before there is a call");
+    desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 10, 0);
+    phone.until_hears(CUSTOMER_HZ, 10, 0);
+    desk.hang_up();
+    carrier.finish(SOON);
+    phone.child.until_says("terminated", SOON);
+}
+
+#[test]
+fn a_dead_carrier_fails_the_call_and_leaves_nothing_behind() {
+    let centre = Centre::running(Plan::default());
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    // Nobody listens at the carrier's port: the kernel says so, or the timers do.
+    let sql = "select * from attempts where state = 'ended'";
+    let attempt = until("the attempt has failed", Duration::from_secs(45), || centre.rows(sql).into_iter().next());
+    assert_eq!(attempt["disposition"], "trunk_failure", "{attempt}");
+    assert_eq!(desk.state(), "ready");
+    assert_eq!(centre.value("select count(*) from dialogs"), 1, "only the phone's dialog is up");
+}

@@ -1,0 +1,171 @@
+//! The commands, as a person or a script uses them.
+
+use serde_json::Value;
+
+use crate::rig::{Centre, PASSWORD, Plan, free_port};
+
+#[test]
+fn a_wrong_campaign_key_is_told_with_file_line_column_and_what_was_meant() {
+    let centre = Centre::written(Plan::default());
+    let wrong = centre.read("spring.toml").replace("ring_timeout_s", "ring_timeout");
+    centre.write("wrong.toml", &wrong);
+    for command in [vec!["campaign", "check", "wrong.toml"], vec!["campaign", "apply", "wrong.toml"]] {
+        let ran = centre.run(&command, "");
+        assert_eq!(ran.code, 3, "{command:?}: {}{}", ran.out, ran.err);
+        let told = format!("{}{}", ran.out, ran.err);
+        let line = wrong.lines().position(|line| line.starts_with("ring_timeout ")).expect("it is there") + 1;
+        assert!(told.contains(&format!("wrong.toml:{line}:1")), "{told}");
+        assert!(told.contains("did you mean `ring_timeout_s`?"), "{told}");
+    }
+    let json = centre.run(&["campaign", "check", "wrong.toml", "--json"], "");
+    let found: Value = serde_json::from_str(&json.out).expect("--json gives JSON");
+    let complaints = found[0]["complaints"].as_array().expect("a list of complaints");
+    let unknown = complaints.iter().find(|c| c["code"] == "unknown_key").unwrap_or_else(|| panic!("{found}"));
+    assert_eq!((&unknown["key"], &unknown["column"]), (&"ring_timeout".into(), &1.into()), "{found}");
+    assert_eq!(centre.rows("select 1 from campaigns").len(), 0, "nothing was applied");
+}
+
+#[test]
+fn a_campaign_that_names_a_missing_trunk_is_refused_by_name() {
+    let centre = Centre::written(Plan::default());
+    centre.write("wrong.toml", &centre.read("spring.toml").replace("[\"carrier\"]", "[\"carier\"]"));
+    let ran = centre.run(&["campaign", "apply", "wrong.toml"], "");
+    let told = format!("{}{}", ran.out, ran.err);
+    assert_eq!(ran.code, 3, "{told}");
+    assert!(told.contains("carier") && told.contains("did you mean `carrier`?"), "{told}");
+}
+
+#[test]
+fn an_unknown_key_of_the_configuration_stops_every_command_and_names_its_place() {
+    let centre = Centre::written(Plan::default());
+    let wrong = centre.read("lull.toml").replace("idle_threshold", "idle_treshold");
+    centre.write("lull.toml", &wrong);
+    for command in [vec!["serve"], vec!["campaign", "list"], vec!["doctor"]] {
+        let ran = centre.run(&command, "");
+        assert_eq!(ran.code, 1, "{command:?}: {}{}", ran.out, ran.err);
+        let line = wrong.lines().position(|line| line.starts_with("idle_treshold")).expect("it is there") + 1;
+        assert!(ran.err.contains(&format!("lull.toml:{line}:1")), "{}", ran.err);
+        assert!(ran.err.contains("did you mean `idle_threshold`?"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn wrong_use_of_the_command_line_ends_with_2() {
+    let centre = Centre::written(Plan::default());
+    for command in [vec!["dance"], vec!["list", "import"], vec!["user", "add", "x", "--role", "king"]] {
+        let ran = centre.run(&command, "");
+        assert_eq!(ran.code, 2, "{command:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains("--help"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn the_rows_of_a_list_are_accounted_for_one_by_one() {
+    let centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    centre.good(&["suppression", "add", "+8613800000009", "--reason", "opt_out"]);
+    let list = "客户编号,手机号,姓名,城市\n\
+                A1,13800000001,王芳,上海\n\
+                A2,+86 138 0000 0002,李雷,北京\n\
+                A3,13800000001,王芳,上海\n\
+                A4,12,短号,上海\n\
+                A5,13800000009,免打扰,上海\n\
+                A6,,无号码,上海\n";
+    centre.write("list.csv", list);
+    let ran = centre.run(&["list", "import", "spring", "list.csv", "--json"], "");
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    let told: Value = serde_json::from_str(&ran.out).expect("--json gives JSON");
+    let counts = &told["counts"];
+    assert_eq!(counts["rows"], 6, "{told}");
+    assert_eq!(counts["accepted"], 2, "{told}");
+    assert_eq!(counts["duplicate"], 1, "{told}");
+    assert_eq!(counts["suppressed"], 1, "{told}");
+    assert_eq!(counts["invalid"], 2, "{told}");
+    let rejected = centre.read("list.csv.rejected.csv");
+    let lines: Vec<&str> = rejected.lines().collect();
+    assert_eq!(lines.len(), 5, "a header and four rows:\n{rejected}");
+    assert!(lines[0].starts_with("客户编号,手机号,姓名,城市,error_line,error_column,error_code"), "{rejected}");
+    assert!(lines.iter().any(|line| line.starts_with("A4,12,短号,上海,5,")), "{rejected}");
+    let numbers = centre.rows("select number, zones from leads order by number");
+    assert_eq!(numbers.len(), 2);
+    assert_eq!(numbers[0]["number"], "+8613800000001");
+    assert_eq!(numbers[1]["zones"], "[\"Asia/Shanghai\"]");
+}
+
+#[test]
+fn a_list_that_is_no_list_is_refused_with_a_reason_and_changes_nothing() {
+    let centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    let cases: [(&str, &[u8], &str); 3] = [
+        ("headless.csv", b"13800000001,x\n13800000002,y\n", "column"),
+        ("empty.csv", b"", "empty"),
+        ("latin.csv", b"number,name\n13800000001,M\xfcller\n", "UTF-8"),
+    ];
+    for (name, bytes, expected) in cases {
+        std::fs::write(centre.path(name), bytes).expect("a file can be written");
+        let ran = centre.run(&["list", "import", "spring", name], "");
+        let told = format!("{}{}", ran.out, ran.err);
+        assert!(ran.code == 1 || ran.code == 3, "{name}: {} {told}", ran.code);
+        assert!(told.contains(expected), "{name}: {told}");
+    }
+    let ran = centre.run(&["list", "import", "spring", "nowhere.csv"], "");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("nowhere.csv"), "{}", ran.err);
+    let ran = centre.run(&["list", "import", "autumn", "headless.csv"], "");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("autumn"), "{}", ran.err);
+    assert_eq!(centre.rows("select 1 from leads").len(), 0);
+}
+
+#[test]
+fn a_short_password_is_refused_and_an_agent_needs_a_phone_that_exists() {
+    let centre = Centre::written(Plan::default());
+    let short = centre.run(&["user", "add", "eve", "--role", "manager", "--password-stdin"], "short\n");
+    assert_eq!(short.code, 1);
+    assert!(short.err.contains("characters"), "{}", short.err);
+    let command = ["user", "add", "bob", "--role", "agent", "--phone", "seat-9", "--password-stdin"];
+    let phoneless = centre.run(&command, &format!("{PASSWORD}\n"));
+    assert_eq!(phoneless.code, 1);
+    assert!(phoneless.err.contains("seat-9") && phoneless.err.contains("seat-1"), "{}", phoneless.err);
+}
+
+#[test]
+fn doctor_shows_what_is_in_force_and_where_it_came_from() {
+    let centre = Centre::written(Plan::default());
+    let ran = centre.run(&["doctor", "--json"], "");
+    assert!(ran.code == 0 || ran.code == 3, "{}{}", ran.out, ran.err);
+    let told: Value = serde_json::from_str(&ran.out).expect("--json gives JSON");
+    let text = told.to_string();
+    assert!(text.contains("groups.blend.idle_threshold") && text.contains("lull.toml"), "{text}");
+    assert!(!text.contains("phone-password-1"), "a password is shown: {text}");
+}
+
+#[test]
+fn a_taken_port_is_named_and_the_program_ends_with_1() {
+    let centre = Centre::written(Plan::default());
+    let taken = std::net::UdpSocket::bind(("127.0.0.1", centre.sip_port)).expect("the port is free");
+    let ran = centre.run(&["serve"], "");
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("cannot listen for SIP") && ran.err.contains(&centre.sip_port.to_string()), "{}", ran.err);
+    drop(taken);
+    let taken = std::net::TcpListener::bind(centre.http()).expect("the port is free");
+    let ran = centre.run(&["serve"], "");
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains(&centre.http().to_string()), "{}", ran.err);
+    drop(taken);
+}
+
+#[test]
+fn a_second_service_on_the_same_database_is_refused_and_the_first_goes_on() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let (http, sip) = (free_port(), free_port());
+    let settings = [
+        format!("http.listen=127.0.0.1:{http}"),
+        format!("sip.listeners=[{{ transport = \"udp\", address = \"127.0.0.1:{sip}\" }}]"),
+    ];
+    let ran = centre.run(&["serve", "--set", &settings[0], "--set", &settings[1]], "");
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("lull.db"), "the database is named: {}", ran.err);
+    assert_eq!(centre.boss().get("/api/v1/board").status, 200);
+    // Commands still work beside the service.
+    centre.customers(&["+8613800000001"]);
+    assert_eq!(centre.rows("select 1 from leads").len(), 1);
+}

@@ -1,0 +1,149 @@
+//! What is left after `kill -9`, SIGTERM and their like.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::rig::{AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, SOON, Sipp, scenario, until};
+
+const ANN: &str = "+8613800000001";
+const BEN: &str = "+8613800000002";
+
+#[test]
+fn killed_while_a_phone_rings_it_cancels_the_call_after_the_restart_and_does_not_dial_again() {
+    let mut centre = Centre::running(Plan::default());
+    let carrier = Sipp::carrier(&centre, &scenario::rings_until_the_service_comes_back(), 2);
+    let mut phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let _desk = centre.agent_ready(1);
+    until("it rings", SOON, || carrier.sent("SIP/2.0 180"));
+    centre.kill();
+    assert_eq!(centre.value("select state from attempts"), "live", "the intent is there");
+    centre.serve();
+    carrier.until_gets("CANCEL", SOON);
+    let attempt = centre.until_ended(ANN);
+    assert_eq!(attempt["disposition"], "unknown", "{attempt}");
+    // The phone finds the service again by itself; an agent who is ready again gets nobody twice.
+    phone.child.kill();
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let _desk = centre.agent_ready(1);
+    until("the board says why nothing is dialled", SOON, || {
+        let board = centre.boss().get("/api/v1/board").good();
+        (board["campaigns"][0]["not_dialling"] == "no_lead_due").then_some(())
+    });
+    assert_eq!(carrier.got("INVITE").len(), 1, "the number is not dialled again");
+    assert_eq!(centre.value("select count(*) from attempts"), 1);
+}
+
+#[test]
+fn killed_during_a_call_it_says_goodbye_to_the_carrier_after_the_restart() {
+    let mut centre = Centre::running(Plan::default());
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 5, 0);
+    until("the dialogs are on disk", SOON, || (centre.value("select count(*) from dialogs") == 2).then_some(()));
+    centre.kill();
+    centre.serve();
+    carrier.until_gets("BYE", Duration::from_secs(5));
+    carrier.finish(SOON);
+    phone.child.until_says("terminated", SOON);
+    let attempt = centre.until_ended(ANN);
+    assert_eq!(attempt["disposition"], "unknown", "{attempt}");
+    assert_eq!(centre.value("pragma integrity_check"), "ok");
+}
+
+#[test]
+fn a_result_that_was_acknowledged_survives_kill_9_in_the_same_breath() {
+    let mut centre = Centre::running(Plan::default());
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let _carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    let screen = desk.until_state("talking");
+    desk.hang_up();
+    desk.record(&screen["view"]["call"]["call"], "stop", "Asked never to be called again.").good();
+    centre.kill();
+    let result = centre.rows("select result, disposition, note from results");
+    assert_eq!(result.len(), 1);
+    assert_eq!(result[0]["disposition"], "do_not_call", "{result:?}");
+    assert_eq!(centre.value("select number from suppressions"), ANN);
+    centre.serve();
+    let attempt = centre.until_ended(ANN);
+    assert_eq!(attempt["disposition"], "do_not_call", "{attempt}");
+    assert_eq!(centre.value("select count(*) from results"), 1, "applied once");
+}
+
+#[test]
+fn dialling_resumes_by_itself_after_kill_9() {
+    let mut centre = Centre::running(Plan::default());
+    let carrier = Sipp::carrier(&centre, &scenario::rings_until_the_service_comes_back(), 2);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN, BEN]);
+    let _desk = centre.agent_ready(1);
+    until("it rings", SOON, || carrier.sent("SIP/2.0 180"));
+    centre.kill();
+    centre.serve();
+    drop(phone);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let _desk = centre.agent_ready(1);
+    until("the other number is dialled", SOON, || (carrier.got("INVITE").len() == 2).then_some(()));
+    let numbers = centre.rows("select number, count(*) as attempts from attempts group by number");
+    assert_eq!(numbers.len(), 2, "{numbers:?}");
+    assert!(numbers.iter().all(|row| row["attempts"] == 1), "{numbers:?}");
+}
+
+#[test]
+fn sigterm_finishes_the_call_that_is_up_and_begins_no_other() {
+    let mut centre = Centre::running(Plan { agents: 2, ..Plan::default() });
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 2);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    let screen = desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 5, 0);
+    centre.service().signal("TERM");
+    centre.service().until_says("finishing the calls", SOON);
+    centre.customers(&[BEN]);
+    let (packets, samples) = (ear.packets(), phone.heard().len());
+    ear.until_hears(AGENT_HZ, 20, packets);
+    phone.until_hears(CUSTOMER_HZ, 20, samples);
+    assert!(centre.service().is_running());
+    desk.hang_up();
+    desk.record(&screen["view"]["call"]["call"], "taken", "").good();
+    let status = centre.service().ended(SOON);
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(carrier.got("INVITE").len(), 1, "nobody else was called");
+    carrier.until_gets("BYE", SOON);
+    assert_eq!(centre.until_ended(ANN)["disposition"], "accepted");
+    assert_eq!(centre.value("select count(*) from dialogs"), 0, "nothing is left over");
+}
+
+#[test]
+fn a_second_sigterm_ends_everything_at_once() {
+    let mut centre = Centre::running(Plan::default());
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    centre.service().signal("TERM");
+    centre.service().until_says("finishing the calls", SOON);
+    centre.service().signal("TERM");
+    let status = centre.service().ended(SOON);
+    assert_eq!(status.code(), Some(0));
+    carrier.finish(SOON);
+    assert_eq!(desk_is_closed(&centre), true);
+}
+
+fn desk_is_closed(centre: &Centre) -> bool {
+    crate::rig::Api::anonymous(centre.http())
+        .send("POST", "/api/v1/login", Some(("application/json", json!({}).to_string().as_bytes())))
+        .is_err()
+}

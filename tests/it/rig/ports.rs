@@ -1,0 +1,44 @@
+//! Ports that are free on this machine, no two alike within one run.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Below the range from which systems hand out ports by themselves.
+const FIRST: u16 = 13_000;
+const COUNT: u16 = 7_000;
+/// Audio of the service under test.
+const AUDIO_FIRST: u16 = 20_000;
+const AUDIO_COUNT: u16 = 12_000;
+/// Ports of one service's audio: 30 legs.
+const AUDIO_PORTS: u16 = 60;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+static NEXT_AUDIO: AtomicU16 = AtomicU16::new(0);
+
+/// Two runs at once begin at different places.
+fn offset(count: u16) -> u16 {
+    u16::try_from(u64::from(std::process::id()) * 97 % u64::from(count)).unwrap_or(0)
+}
+
+/// A port free for UDP and TCP.
+pub fn free_port() -> u16 {
+    for _ in 0..COUNT {
+        // Two apart, so that RTCP finds the next one free too.
+        let step = NEXT.fetch_add(2, Ordering::Relaxed);
+        let port = FIRST + (offset(COUNT) / 2 * 2).wrapping_add(step) % COUNT;
+        let any = Ipv4Addr::UNSPECIFIED;
+        if UdpSocket::bind((any, port)).is_ok() && TcpListener::bind((any, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port between {FIRST} and {} is free", FIRST + COUNT);
+}
+
+/// A range of ports for audio.
+pub(super) fn audio_ports() -> (u16, u16) {
+    let step = NEXT_AUDIO.fetch_add(AUDIO_PORTS, Ordering::Relaxed);
+    let slots = AUDIO_COUNT / AUDIO_PORTS;
+    let slot = (offset(slots) + step / AUDIO_PORTS) % slots;
+    let first = AUDIO_FIRST + slot * AUDIO_PORTS;
+    (first, first + AUDIO_PORTS - 1)
+}
