@@ -7,6 +7,7 @@ pub mod board;
 pub mod control;
 pub mod core;
 pub mod handle;
+pub mod internals;
 pub mod journal;
 pub mod lines;
 pub mod rates;

@@ -314,6 +314,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(operations::trunks))
         .routes(routes!(operations::phones))
         .routes(routes!(operations::reload))
+        .routes(routes!(operations::internals))
         .routes(routes!(operations::openapi_file))
         .routes(routes!(operations::livez))
         .routes(routes!(operations::readyz))

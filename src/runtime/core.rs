@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::board::Board;
 use super::handle::{Ask, Driver};
+use super::internals::Internals;
 use super::journal::Journal;
 use super::lines::{Dial, Fact, Lines};
 use super::records::{Record, Records};
@@ -235,6 +236,7 @@ impl Turn {
                 self.seat(&event);
                 self.pending.push_back(event);
             }
+            Ask::Internals { reply } => self.tell_internals(reply),
             Ask::Reload { reply } => {
                 let outcome = (self.core.reload)(self.core.clock.now(), &mut self.core.lines, Change::Configuration)
                     .map(|(changed, mut settings)| {
@@ -258,6 +260,15 @@ impl Turn {
             Err(error) => tracing::error!(error, "new addresses of a trunk could not be used"),
         }
         self.settle(now);
+    }
+
+    /// The media thread is asked on a thread that may wait.
+    fn tell_internals(&mut self, reply: oneshot::Sender<Internals>) {
+        let Core { clock, engine, lines, records, .. } = &mut self.core;
+        let internals = Internals::of_loop(clock.now().timestamp, engine, lines, records);
+        let media = lines.media_handle();
+        // Whoever asked may have gone.
+        tokio::task::spawn_blocking(move || drop(reply.send(internals.with_media(&media))));
     }
 
     /// The lines must know an agent's phone before the engine wants it rung.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use super::internals::Internals;
 use crate::engine::command::{Answer, RequestRefusal};
 use crate::engine::event::{AgentAction, Event, GroupChange};
 use crate::engine::snapshot::Snapshot;
@@ -41,6 +42,11 @@ pub enum Ask {
         by: String,
         /// Gets the answer; dropped if the driver ends.
         reply: oneshot::Sender<Answer>,
+    },
+    /// Tell the sizes of all tables.
+    Internals {
+        /// They.
+        reply: oneshot::Sender<Internals>,
     },
     /// Reread the configuration file.
     Reload {
@@ -253,6 +259,16 @@ impl Handle {
     pub async fn reload(&self) -> Result<Result<Vec<String>, String>, HandleError> {
         let (reply, answer) = oneshot::channel();
         self.asks.try_send(Ask::Reload { reply }).map_err(not_sent)?;
+        answer.await.map_err(|_| HandleError::Stopped)
+    }
+
+    /// Sizes of all tables of the running service.
+    ///
+    /// # Errors
+    /// That the engine cannot answer.
+    pub async fn internals(&self) -> Result<Internals, HandleError> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.try_send(Ask::Internals { reply }).map_err(not_sent)?;
         answer.await.map_err(|_| HandleError::Stopped)
     }
 

@@ -196,6 +196,11 @@ impl Lines {
         &mut self.endpoint
     }
 
+    /// The way to the media thread.
+    pub fn media_handle(&self) -> MediaHandle {
+        self.media.clone()
+    }
+
     /// The next fact. The driver drains them after each input.
     pub fn poll_fact(&mut self) -> Option<Fact> {
         self.facts.pop_front()

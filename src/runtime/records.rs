@@ -281,6 +281,11 @@ impl Records {
         });
     }
 
+    /// Reads and writes that have not come back yet.
+    pub fn under_way(&self) -> usize {
+        self.writes.len()
+    }
+
     /// Waits for the last writes at the end of the program.
     pub async fn finish(mut self) {
         let all = async { while self.writes.join_next().await.is_some() {} };

@@ -9,6 +9,7 @@ use super::access::{Can, Operators};
 use super::problem::{Kind, Problem};
 use super::{PhoneView, WebState};
 use crate::engine::snapshot::TrunkView;
+use crate::runtime::handle::Internals;
 
 /// A picture of the engine older than this means that it hangs, in ms; it paints several a second.
 const PICTURE_AGE_MAX_MS: u64 = 10_000;
@@ -59,6 +60,13 @@ pub async fn reload(State(state): State<WebState>, user: Can<Operators>) -> Resu
     let changed = state.handle.reload().await?.map_err(|wrong| Problem::new(Kind::BadConfig, wrong))?;
     state.audit(&user, "reload", "configuration", &changed.join(", ")).await;
     Ok(Json(Reloaded { changed }))
+}
+
+/// Sizes of the service's tables, for the test that calls leave nothing behind.
+#[utoipa::path(get, path = "/internals", tag = "operations", security(("session" = ["operator"])),
+    responses((status = 200, body = Internals)))]
+pub async fn internals(State(state): State<WebState>, _user: Can<Operators>) -> Result<Json<Internals>, Problem> {
+    Ok(Json(state.handle.internals().await?))
 }
 
 /// The process answers.

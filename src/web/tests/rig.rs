@@ -1,6 +1,6 @@
 //! The site on a fresh store, with a driver's end that answers what the test says and shows what the test paints.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::model::phone::PhoneNumber;
 use crate::model::settings::GroupSettings;
 use crate::model::time::{Instant, Now, Timestamp};
 use crate::model::{profile_file, settings};
-use crate::runtime::handle::{Ask, Driver, pair};
+use crate::runtime::handle::{Ask, Driver, Internals, pair};
 use crate::web::access::Role;
 use crate::web::{Parts, PhoneView, Settings, WebState, router};
 
@@ -292,6 +292,10 @@ async fn drive(
                     let answer = answers.lock().unwrap().pop_front().unwrap_or(Answer::Done);
                     told.send(event).await.unwrap();
                     let _ = reply.send(answer);
+                }
+                Some(Ask::Internals { reply }) => {
+                    let tables = BTreeMap::from([("engine.attempts".to_owned(), 3)]);
+                    let _ = reply.send(Internals { tables, ..Internals::default() });
                 }
                 Some(Ask::Reload { reply }) => {
                     let _ = reply.send(Ok(vec!["trunk carrier".to_owned()]));

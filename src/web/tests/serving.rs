@@ -133,3 +133,11 @@ async fn https_with_a_certificate_made_for_the_lan() {
     shutdown.send_replace(true);
     timeout(PATIENCE, served).await.expect("the listener did not end").unwrap();
 }
+
+#[tokio::test]
+async fn an_operator_sees_how_full_the_tables_are() {
+    let rig = Rig::new().await;
+    let token = rig.token(Role::Operator).await;
+    let answered = rig.send("GET", "/internals", Some(&token), None).await;
+    assert_eq!(answered.json()["tables"], json!({ "engine.attempts": 3 }));
+}
