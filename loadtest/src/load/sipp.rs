@@ -146,8 +146,7 @@ pub fn free_address() -> std::io::Result<SocketAddr> {
 fn parse_counters(text: &str) -> Option<Counters> {
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next()?.split(';').collect();
-    let values: Vec<&str> =
-        lines.rfind(|line| line.split(';').count() >= names.len())?.split(';').collect();
+    let values: Vec<&str> = lines.rfind(|line| line.split(';').count() >= names.len())?.split(';').collect();
     let value = |name: &str| -> Option<u64> {
         let place = names.iter().position(|other| *other == name)?;
         values.get(place)?.trim().parse().ok()

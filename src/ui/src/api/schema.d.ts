@@ -338,6 +338,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/internals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sizes of the service's tables, for the test that calls leave nothing behind. */
+        get: operations["internals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/leads/{id}": {
         parameters: {
             query?: never;
@@ -1565,6 +1582,18 @@ export interface components {
             /** @description How it ended. */
             outcome: components["schemas"]["InboundOutcome"];
             queue?: components["schemas"]["QueueName"] | null;
+        };
+        /** @description Entries in each table at one moment. */
+        Internals: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description Entries by name of the table, such as `sip.legs`. Without calls all but those of agents, phones, connections,
+             *     campaigns and timers are 0, about 32 s after the last call.
+             */
+            tables: {
+                [key: string]: number;
+            };
         };
         /** @description Leads by state. */
         LeadCounts: {
@@ -2957,6 +2986,34 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    internals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Internals"];
                 };
             };
             /** @description what is wrong */
