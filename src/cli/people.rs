@@ -145,8 +145,8 @@ impl Add {
         };
         let password = password(self.password_stdin, &user.login)?;
         let login = user.login.clone();
-        let added = installation
-            .with_store(|store, now| async move { Ok(store.add_user(user, &password, BY, now).await) })?;
+        let added =
+            installation.with_store(|store, now| async move { Ok(store.add_user(user, &password, BY, now).await) })?;
         let id = added.map_err(password_fault)?;
         show(place.json, &serde_json::json!({ "id": id, "login": login }), || format!("`{login}` can log in now."));
         Ok(Outcome::Done)
