@@ -179,6 +179,21 @@ pub struct Sip {
     pub session_expires_s: u32,
     /// Networks from which phones may register.
     pub phone_networks: Vec<Network>,
+    /// How phones prove their password.
+    pub phone_digest: PhoneDigest,
+}
+
+/// What phones are challenged with. One challenge by default: phones that know MD5 alone often give up when any other
+/// stands beside it, although RFC 8760 wants them to take the one they know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PhoneDigest {
+    /// MD5, which every phone knows.
+    #[default]
+    Md5,
+    /// SHA-256.
+    Sha256,
+    /// SHA-256, and MD5 for phones that choose it.
+    Both,
 }
 
 /// One SIP socket.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::lines::{LinePlan, PhonePlan, TrunkPlan};
-use crate::config::{Codec, Config, Prompt, SipListener, Target, Transport, Trunk};
+use crate::config::{Codec, Config, PhoneDigest, Prompt, SipListener, Target, Transport, Trunk};
 use crate::media::classify::AmdSettings;
 use crate::media::g711::Law;
 use crate::media::prompt::{PromptError, PromptShelf};
@@ -63,6 +63,11 @@ pub fn sip_settings(config: &Config, bound: &[SocketAddr], targets: &Targets) ->
         trunks,
         phone_networks: config.sip.phone_networks.iter().filter_map(|n| n.to_string().parse().ok()).collect(),
         phones,
+        phone_algorithms: match config.sip.phone_digest {
+            PhoneDigest::Md5 => vec![sip::Algorithm::Md5],
+            PhoneDigest::Sha256 => vec![sip::Algorithm::Sha256],
+            PhoneDigest::Both => vec![sip::Algorithm::Sha256, sip::Algorithm::Md5],
+        },
         session_expires_s: Some(config.sip.session_expires_s),
         ..sip::Settings::default()
     }

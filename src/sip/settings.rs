@@ -172,8 +172,7 @@ pub struct Settings {
     pub phone_networks: Vec<Network>,
     /// Phones.
     pub phones: Vec<Phone>,
-    /// Hashes offered to phones, in the order of the challenges of a 401. RFC 8760 lets a phone take the first it knows,
-    /// but phones that know MD5 alone fail when another comes first: baresip 1.0 and SIPp 3.6 do.
+    /// Hashes offered to phones, best first; each adds a challenge to a 401.
     pub phone_algorithms: Vec<Algorithm>,
     /// Shortest and longest registration in seconds.
     pub registration_s: (u32, u32),
@@ -196,7 +195,7 @@ impl Default for Settings {
             trunks: Vec::new(),
             phone_networks: Vec::new(),
             phones: Vec::new(),
-            phone_algorithms: vec![Algorithm::Md5, Algorithm::Sha256],
+            phone_algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             registration_s: (60, 3_600),
             session_expires_s: Some(1_800),
             min_session_expires_s: 90,

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use super::{certificate, codecs, parsed, parsed_if_there, password, text_if_there};
 use crate::config::{
-    CallerIdHeader, Codec, Network, NumberForm, Phone, Rtp, Sip, SipListener, Target, Transport, Trunk,
+    CallerIdHeader, Codec, Network, NumberForm, Phone, PhoneDigest, Rtp, Sip, SipListener, Target, Transport, Trunk,
 };
 use crate::model::document::{At, Complaint, ComplaintCode, Readable, Spot, Table};
 use crate::model::name::TrunkName;
 
 const TRANSPORTS: &[(&str, Transport)] = &[("udp", Transport::Udp), ("tcp", Transport::Tcp), ("tls", Transport::Tls)];
+const DIGESTS: &[(&str, PhoneDigest)] =
+    &[("md5", PhoneDigest::Md5), ("sha256", PhoneDigest::Sha256), ("both", PhoneDigest::Both)];
 /// Most listeners: one for each transport and network interface.
 const LISTENERS_MAX: usize = 32;
 /// Shortest password of a phone: registrars are guessed at day and night.
@@ -32,6 +34,7 @@ pub(super) fn sip(table: &Table<'_>, base: &Path) -> Option<Sip> {
     });
     let session_expires_s = table.within("session_expires_s", SESSION_EXPIRES_S_MIN..=86_400, 1800);
     let phone_networks: Option<Vec<Network>> = table.or("phone_networks", Vec::new());
+    let phone_digest = table.word("phone_digest", DIGESTS, PhoneDigest::default());
     if let (Some(listeners), Some(None)) = (&listeners, &certificate)
         && listeners.iter().any(|listener| listener.transport == Transport::Tls)
     {
@@ -44,6 +47,7 @@ pub(super) fn sip(table: &Table<'_>, base: &Path) -> Option<Sip> {
         domain: domain?,
         session_expires_s: session_expires_s?,
         phone_networks: phone_networks?,
+        phone_digest: phone_digest?,
     })
 }
 
