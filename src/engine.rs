@@ -142,19 +142,6 @@ impl Engine {
         self.timers.next().map(|(at, timer)| (at, timer.clone()))
     }
 
-    /// Entries of each table by name, for the test that calls leave nothing behind.
-    pub fn tables(&self) -> [(&'static str, usize); 7] {
-        [
-            ("agents", self.agents.len()),
-            ("callers", self.callers.len()),
-            ("attempts", self.attempts.len()),
-            ("numbers", self.numbers.len()),
-            ("requests", self.requests.len()),
-            ("timers", self.timers.len()),
-            ("commands", self.commands.len()),
-        ]
-    }
-
     fn begin(&mut self, now: Now) {
         assert!(self.commands.is_empty(), "commands of the input before were left behind");
         self.advance_idleness(now);

@@ -30,7 +30,19 @@ impl Internals {
     /// What the loop's own parts hold. The media thread is asked by [`Internals::with_media`].
     pub(super) fn of_loop(at: Timestamp, engine: &Engine, lines: &mut Lines, records: &Records) -> Internals {
         let mut internals = Internals { at, tables: BTreeMap::new() };
-        internals.add("engine", engine.tables());
+        let engine = engine.tables();
+        internals.add(
+            "engine",
+            [
+                ("attempts", engine.attempts),
+                ("numbers", engine.numbers),
+                ("callers", engine.callers),
+                ("agents", engine.agents),
+                ("requests", engine.requests),
+                ("channels", engine.channels),
+                ("deadlines", engine.deadlines),
+            ],
+        );
         let counts = lines.counts();
         internals.add("lines", [("legs", counts.legs), ("calls", counts.calls), ("ports", counts.ports)]);
         let sip = lines.endpoint().counts();

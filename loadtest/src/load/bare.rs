@@ -76,7 +76,7 @@ pub async fn run(uas: SocketAddr, rate: u32, calls: u64) -> Result<Outcome, Load
             break;
         }
         let next = (placed < calls).then(|| begin + every * u32::try_from(placed).unwrap_or(u32::MAX));
-        let due = [next, bare.endpoint.poll_timeout()].into_iter().flatten().min();
+        let due = [next, bare.endpoint.poll_timeout().map(|(at, _)| at)].into_iter().flatten().min();
         bare.wait(due.unwrap_or(now.instant + Duration::from_millis(500))).await;
     }
     bare.outcome.legs_left = bare.calls.len() as u64;
@@ -90,10 +90,16 @@ impl Bare {
         let local = socket.local_addr()?;
         let settings = Settings {
             listeners: vec![Listener { transport: Transport::Udp, host: local.ip().to_string(), port: local.port() }],
-            trunks: vec![Trunk { name: Arc::from(TRUNK), sources: Vec::new(), account: None, probe_interval_s: None }],
+            trunks: vec![Trunk {
+                name: Arc::from(TRUNK),
+                targets: vec![Target { listener: 0, remote: uas }],
+                sources: Vec::new(),
+                account: None,
+                probe_interval_s: None,
+            }],
             ..Settings::default()
         };
-        let endpoint = Endpoint::new(settings, [7; 32], clock.now().timestamp);
+        let endpoint = Endpoint::new(settings, [7; 32], clock.now());
         let media_settings = MediaSettings { legs_max: 5_000, seed: 7 };
         let (media, _thread) = thread::start(media_settings, Box::new(move || clock.now().instant), Box::new(|_| {}))
             .map_err(|error| LoadError::Other(error.to_string()))?;
