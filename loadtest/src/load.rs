@@ -185,7 +185,6 @@ impl Bench {
                 (Measurement::Held, _) => relay::held(self).await,
             };
             if let Err(error) = done {
-                eprintln!("{measurement:?}: {error}");
                 self.not_measured(*measurement, &error);
             }
         }

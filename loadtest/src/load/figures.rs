@@ -117,7 +117,11 @@ impl Report {
                 figure.measured.as_ref().map_or("–".to_owned(), |value| format!("{}{unit}", rounded(*value)));
             let _ = writeln!(text, "{verdict:<12} {goal:>10} {measured:>12}  {}", figure.what);
             if let Err(why) = &figure.measured {
-                let _ = writeln!(text, "{:<37} because: {why}", "");
+                // Figures of one measurement fail for one reason.
+                let said = format!("{:<37} because: {why}\n", "");
+                if !text.contains(&said) {
+                    text.push_str(&said);
+                }
             }
             if !figure.note.is_empty() {
                 let _ = writeln!(text, "{:<37} {}", "", figure.note);

@@ -101,14 +101,13 @@ async fn service(bench: &mut Bench, calls: usize) -> Result<Relayed, LoadError> 
         agents: calls,
         speech_every_ms: 1000 / PACKETS_PER_S,
         carrier: customers.address,
-        campaigns: 1,
-        leads: calls + 10,
+        campaigns: vec![calls + 10],
         calls_per_second: 50.0,
         lines_per_agent: 1.0,
     };
     let folder = bench.folder.join("relay");
     let mut service = Service::start(&bench.program, &folder, &wishes, Some(mouths.clone())).await?;
-    service.campaigns("running").await?;
+    service.control(0, "running").await?;
     let end = Instant::now() + UP_WITHIN;
     while service.total("/connected").await? < calls as u64 {
         if Instant::now() > end {
@@ -135,8 +134,7 @@ pub async fn held(bench: &mut Bench) -> Result<(), LoadError> {
         agents: 0,
         speech_every_ms: 1000 / PACKETS_PER_S,
         carrier: station.local(),
-        campaigns: 0,
-        leads: 0,
+        campaigns: Vec::new(),
         calls_per_second: 50.0,
         lines_per_agent: 1.0,
     };

@@ -31,6 +31,8 @@ const START_WITHIN: Duration = Duration::from_secs(20);
 const STAFF_WITHIN: Duration = Duration::from_secs(120);
 /// It must end by then when asked to.
 const END_WITHIN: Duration = Duration::from_secs(20);
+/// Lists of different campaigns begin this far apart, so that no number is due in two of them at the same moment.
+const APART: usize = 2_500;
 /// Agents who log in at once: each login costs a hash made to be slow.
 const LOGINS_AT_ONCE: usize = 4;
 
@@ -43,10 +45,8 @@ pub struct Wishes {
     pub speech_every_ms: u64,
     /// Where calls go to and come from.
     pub carrier: SocketAddr,
-    /// Outbound campaigns, each with so many leads.
-    pub campaigns: usize,
-    /// Leads of each campaign, at most [`numbers::CUSTOMERS_MAX`].
-    pub leads: usize,
+    /// Leads of each outbound campaign, at most [`numbers::CUSTOMERS_MAX`].
+    pub campaigns: Vec<usize>,
     /// Calls a second that the trunk takes.
     pub calls_per_second: f64,
     /// Lines for an idle agent.
@@ -65,7 +65,6 @@ pub struct Service {
     manager: Client,
     operator: Client,
     phones: Vec<Phone>,
-    campaigns: usize,
 }
 
 /// Name of a campaign.
@@ -92,11 +91,11 @@ impl Service {
             let arguments = ["user", "add", login, "--name", login, "--role", role, "--password-stdin"];
             command(program, folder, &arguments, Some(PASSWORD)).await?;
         }
-        for index in 0..wishes.campaigns {
+        for (index, leads) in wishes.campaigns.iter().enumerate() {
             let key = campaign_key(index);
             std::fs::write(folder.join(format!("{key}.toml")), campaign(&key, wishes))?;
             command(program, folder, &["campaign", "apply", &format!("{key}.toml")], None).await?;
-            std::fs::write(folder.join(format!("{key}.csv")), list(wishes.leads))?;
+            std::fs::write(folder.join(format!("{key}.csv")), list(index * APART, *leads))?;
             let file = format!("{key}.csv");
             let arguments = ["list", "import", &key, &file, "--name", "load", "--region", "US", "--json"];
             command(program, folder, &arguments, None).await?;
@@ -116,7 +115,6 @@ impl Service {
             manager: Client::new(http, None),
             operator: Client::new(http, None),
             phones: Vec::new(),
-            campaigns: wishes.campaigns,
         };
         service.log_in().await?;
         if let Some(mouths) = mouths {
@@ -202,15 +200,13 @@ impl Service {
         Ok(self.operator.get("/api/v1/internals").await?)
     }
 
-    /// Starts or pauses all campaigns.
+    /// Starts or pauses a campaign.
     ///
     /// # Errors
     /// The service refuses.
-    pub async fn campaigns(&mut self, state: &str) -> Result<(), LoadError> {
-        for index in 0..self.campaigns {
-            let path = format!("/api/v1/campaigns/{}/state", campaign_key(index));
-            self.manager.post(&path, &json!({ "state": state })).await?;
-        }
+    pub async fn control(&mut self, campaign: usize, state: &str) -> Result<(), LoadError> {
+        let path = format!("/api/v1/campaigns/{}/state", campaign_key(campaign));
+        self.manager.post(&path, &json!({ "state": state })).await?;
         Ok(())
     }
 
@@ -348,7 +344,7 @@ wrap_up_s = 0
 "{hotline}" = {{ queue = "service" }}
 "#
     );
-    for index in 0..wishes.campaigns {
+    for index in 0..wishes.campaigns.len() {
         let key = campaign_key(index);
         let _ = writeln!(text, "\"{}\" = {{ campaign = \"{key}\", queue = \"service\" }}", numbers::centre(1 + index));
     }
@@ -412,9 +408,9 @@ lines_per_agent = {lines:.1}
     )
 }
 
-fn list(leads: usize) -> String {
+fn list(from: usize, leads: usize) -> String {
     let mut csv = "phone,name\n".to_owned();
-    for index in 0..leads.min(numbers::CUSTOMERS_MAX) {
+    for index in from..from + leads.min(numbers::CUSTOMERS_MAX) {
         let _ = writeln!(csv, "{},Customer {index}", numbers::customer(index));
     }
     csv
@@ -429,8 +425,7 @@ mod tests {
             agents: 2,
             speech_every_ms: 20,
             carrier: "127.0.0.1:5080".parse().unwrap(),
-            campaigns: 2,
-            leads: 3,
+            campaigns: vec![3, 3],
             calls_per_second: 200.0,
             lines_per_agent: 2.0,
         }
@@ -460,7 +455,7 @@ mod tests {
 
     #[test]
     fn a_list_has_a_row_for_each_lead() {
-        assert_eq!(list(3).lines().count(), 4);
-        assert_eq!(list(usize::MAX).lines().count(), 1 + numbers::CUSTOMERS_MAX);
+        assert_eq!(list(0, 3).lines().count(), 4);
+        assert_eq!(list(APART, usize::MAX).lines().count(), 1 + numbers::CUSTOMERS_MAX);
     }
 }

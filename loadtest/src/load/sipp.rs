@@ -64,10 +64,10 @@ impl Sipp {
     /// # Errors
     /// SIPp is not installed or does not start.
     pub async fn hangs_up(folder: &Path) -> Result<Sipp, LoadError> {
-        let scenario = folder.join("uas_hangs_up.xml");
-        std::fs::write(&scenario, include_str!("../../sipp/uas_hangs_up.xml"))?;
+        let scenario = folder.join("uas_hangs_up_at_once.xml");
+        std::fs::write(&scenario, include_str!("../../sipp/uas_hangs_up_at_once.xml"))?;
         let scenario = scenario.to_string_lossy().into_owned();
-        Sipp::start(folder, "carrier", &["-sf", &scenario, "-key", "hold", "0"], None).await
+        Sipp::start(folder, "carrier", &["-sf", &scenario], None).await
     }
 
     async fn start(folder: &Path, name: &str, what: &[&str], to: Option<SocketAddr>) -> Result<Sipp, LoadError> {
@@ -77,6 +77,7 @@ impl Sipp {
         let mut command = Command::new("sipp");
         command.args(what).args(["-i", "127.0.0.1", "-p", &address.port().to_string(), "-mp", &media]);
         command.args(["-nostdin", "-buff_size", BUFFER_BYTES, "-trace_stat", "-fd", "1", "-stf"]).arg(&statistics);
+        command.args(["-trace_err", "-error_file"]).arg(statistics.with_extension("errors"));
         command.args(to.map(|to| to.to_string())).current_dir(folder);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.map_err(|error| LoadError::Program { program: "sipp", error })?;
