@@ -211,9 +211,9 @@ impl ImportSuppressions {
             scope: scope(self.why.campaign.clone()),
             ..LedgerDefaults::default()
         };
+        let since = installation.now();
         let outcome = self.file.import(place, installation, LedgerKind::Suppressions, defaults)?;
         // The service cannot know which of them ring at this moment, so it is told of each.
-        let since = installation.now();
         let added = installation.with_store(|store, _| async move { store.suppressions_since(since).await })?;
         for row in added {
             let campaign = match row.scope {

@@ -81,7 +81,11 @@ impl Serve {
         let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed));
         let sip: Vec<String> = service.sip_bound.iter().map(ToString::to_string).collect();
         tracing::info!(pages = format!("{scheme}://{bound}"), sip = sip.join(", "), "ready");
-        wait_for_stop(self.until_stdin_closes).await;
+        tokio::select! {
+            () = wait_for_stop(self.until_stdin_closes) => {}
+            // Pages without a dialer behind them would look healthy: end, and let the supervisor start anew.
+            () = service.ended() => return Err(Failure::new("the switchboard ended unexpectedly; the log says why")),
+        }
         tracing::info!("finishing the calls that are up; once more ends at once");
         service.drain().await;
         tokio::select! {

@@ -8,6 +8,7 @@ use super::acd::queue::Queue;
 use super::dialer::attempt::Stage;
 use super::dialer::board::Board;
 use super::snapshot::{CampaignView, GroupView, QueueView, Snapshot, TrunkView};
+use crate::model::agent::AgentState;
 use crate::model::calling_hours::callable;
 use crate::model::name::{GroupName, QueueName};
 use crate::model::time::Now;
@@ -62,6 +63,11 @@ impl Engine {
     /// Whether no call is up and none is on its way: a program that drains may exit.
     pub fn is_idle(&self) -> bool {
         self.attempts.is_empty() && self.callers.is_empty() && self.requests.is_empty()
+    }
+
+    /// Agents who record the result of a call that is over.
+    pub fn wrapping_up(&self) -> usize {
+        self.agents.values().filter(|agent| matches!(agent.state, AgentState::WrapUp { .. })).count()
     }
 
     fn group_view(&self, now: Now, name: &GroupName, group: &Group) -> GroupView {

@@ -28,6 +28,8 @@ const SOCKET: &str = "lull.sock";
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Commands at once.
 const CONNECTIONS_MAX: usize = 8;
+/// Accepting waits this long after an error of the system.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A command waits this long for the service.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -121,7 +123,10 @@ async fn accept(listener: UnixListener, handle: Handle) {
                     }
                 });
             }
-            Err(error) => tracing::warn!(%error, "a command on the control socket could not be accepted"),
+            Err(error) => {
+                tracing::warn!(%error, "a command on the control socket could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

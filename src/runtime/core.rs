@@ -31,7 +31,7 @@ use crate::model::id::{RequestId, UserId};
 use crate::model::lead::LeadNext;
 use crate::model::settings::Settings;
 use crate::model::time::{Instant, Now};
-use crate::sip::Destination;
+use crate::sip::{Destination, Target};
 
 /// Largest datagram: UDP's own limit.
 const DATAGRAM_MAX: usize = 65_535;
@@ -106,6 +106,7 @@ struct Turn {
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     draining_since: Option<Instant>,
     clocks: Clocks,
+    resettling: bool,
 }
 
 /// Watches whether wall clock and monotonic clock tell the same story.
@@ -125,6 +126,7 @@ impl Core {
             waiting: BTreeMap::new(),
             draining_since: None,
             clocks: Clocks { base: now, sure: true },
+            resettling: false,
         };
         turn.settle(now);
         while turn.once().await {}
@@ -138,7 +140,6 @@ impl Turn {
         let deadline = self.deadline();
         let udp: Vec<_> = self.core.wire.udp().to_vec();
         tokio::select! {
-            biased;
             listener = readable(&udp) => self.read_datagrams(listener, &udp),
             Some(event) = self.core.media_events.recv() => {
                 let now = self.core.clock.now();
@@ -219,9 +220,12 @@ impl Turn {
                 endpoint.stream_opened(now, connection, listener, remote);
             }
             StreamFact::Data { connection, bytes, .. } => endpoint.receive_stream(now, connection, &bytes),
-            StreamFact::Closed { connection, remote, why } => {
+            StreamFact::Closed { connection, remote, listener, opened, why } => {
                 tracing::debug!(connection, %remote, why, "a SIP connection is closed");
                 endpoint.stream_closed(now, connection);
+                if !opened {
+                    endpoint.unreachable(now, Target { listener, remote });
+                }
             }
         }
         self.settle(now);
@@ -305,6 +309,12 @@ impl Turn {
             assert!(rounds < ROUNDS_MAX, "events and commands chase each other without end");
         }
         self.transmit(now);
+        // What could not be sent is news at once, not at the next input.
+        if self.core.lines.endpoint().counts().unread_events > 0 && !self.resettling {
+            self.resettling = true;
+            self.settle(now);
+            self.resettling = false;
+        }
         self.core.board.look(now, &self.core.engine, &self.core.driver);
     }
 
@@ -409,15 +419,15 @@ impl Turn {
     fn drained(&self) -> bool {
         let Some(since) = self.draining_since else { return false };
         let now = self.core.clock.now().instant;
-        self.core.lines.counts().calls == 0 || now.since(since) > DRAIN_MAX
+        let quiet = self.core.engine.is_idle() && self.core.engine.wrapping_up() == 0;
+        (quiet && self.pending.is_empty()) || now.since(since) > DRAIN_MAX
     }
 
     /// Says goodbye to everybody, as far as one datagram does.
     fn release_everything(&mut self) {
         let now = self.core.clock.now();
         self.core.lines.release_all(now);
-        self.gather(now);
-        self.transmit(now);
+        self.settle(now);
     }
 
     fn look_at_clocks(&mut self, now: Now) {

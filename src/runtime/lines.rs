@@ -19,7 +19,7 @@ use crate::media::ports::MediaPorts;
 use crate::media::prompt::PromptShelf;
 use crate::media::sdp::{self, LocalMedia, MediaPolicy};
 use crate::media::thread::MediaHandle;
-use crate::model::attempt::{AnsweredBy, CallRef};
+use crate::model::attempt::{AnsweredBy, CallRef, Refusal};
 use crate::model::id::{AttemptId, InboundId, LegId, Mint, UserId};
 use crate::model::name::{PromptName, TrunkName};
 use crate::model::time::{Instant, Now};
@@ -137,7 +137,7 @@ impl Lines {
         plan: LinePlan,
         salt: u64,
     ) -> Lines {
-        let trunks = outbound::trunks(&plan, BTreeMap::new());
+        let (trunks, _none) = outbound::trunks(&plan, BTreeMap::new());
         Lines {
             endpoint,
             media,
@@ -158,7 +158,11 @@ impl Lines {
 
     /// Takes a changed configuration; calls that are up go on. Without a shelf the prompts stay as they are.
     pub fn replan(&mut self, now: Now, plan: LinePlan, shelf: Option<PromptShelf>, settings: sip::Settings) {
-        self.trunks = outbound::trunks(&plan, std::mem::take(&mut self.trunks));
+        let (trunks, unsent) = outbound::trunks(&plan, std::mem::take(&mut self.trunks));
+        self.trunks = trunks;
+        for attempt in unsent {
+            self.tell(Event::DialDeferred { attempt, refusal: Refusal::TrunkRate });
+        }
         self.plan = plan;
         if let Some(shelf) = shelf {
             self.shelf = shelf;
@@ -176,13 +180,15 @@ impl Lines {
         self.endpoint.handle_timeout(now);
     }
 
-    /// Ends every call, at the end of the program.
+    /// Ends every call, at the end of the program. The engine hears of each, so that its end is recorded.
     pub fn release_all(&mut self, now: Now) {
         for leg in self.legs.keys().copied().collect::<Vec<_>>() {
-            self.release(now, leg);
+            self.sip(leg, |endpoint| endpoint.hang_up(now, leg, None));
+            self.ended(now, leg);
         }
         for call in self.offers.keys().copied().collect::<Vec<_>>() {
             self.reject_inbound(now, call, 503);
+            self.tell(Event::InboundHungUp { call });
         }
     }
 
@@ -206,9 +212,9 @@ impl Lines {
         self.facts.pop_front()
     }
 
-    /// When a dial that waits for its trunk's rate may leave.
+    /// When a dial that waits for its trunk's rate may leave, or a phone has rung long enough.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.trunks.values().filter_map(|trunk| trunk.ask_at).min()
+        self.trunks.values().filter_map(|trunk| trunk.ask_at).chain(self.phones_due()).min()
     }
 
     /// Sizes of the tables.
@@ -222,7 +228,8 @@ impl Lines {
         let Some(prompt) = self.shelf.find(prompt.as_str()) else {
             // The configuration was checked, so this is a prompt that vanished from a reload while a call was up.
             tracing::error!(prompt = %prompt, "there is no such prompt; the call goes on without it");
-            return self.tell(Event::PromptEnded { call });
+            // One that repeats never ends by itself, so the engine must not hear that it did.
+            return if repeat { self.stale() } else { self.tell(Event::PromptEnded { call }) };
         };
         let repeat = if repeat { Repeat::Loop { pause_ms: PROMPT_PAUSE_MS } } else { Repeat::Once };
         self.media(MediaCommand::Play { leg, prompt, repeat });

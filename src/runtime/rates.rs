@@ -90,6 +90,16 @@ impl<T> Rate<T> {
         self.waiting.remove(place).map(|(_, dial)| dial)
     }
 
+    /// Takes out all dials that wait.
+    pub fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
+        self.waiting.drain(..).map(|(_, dial)| dial)
+    }
+
+    /// Until when the carrier asked to be left alone.
+    pub fn held_until(&self) -> Instant {
+        self.held_until
+    }
+
     /// Dials that wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::lines::Arrival;
@@ -26,7 +26,7 @@ use crate::model::profile::Profile;
 use crate::model::settings::Settings;
 use crate::model::time::{Now, Timestamp};
 use crate::sip::DialogRecord;
-use crate::store::{AgentStateChange, GroupControls, IntentOutcome, Scope, Store, StoreError, Suppression};
+use crate::store::{AgentStateChange, GroupControls, Health, IntentOutcome, Scope, Store, StoreError, Suppression};
 
 /// Events that may wait for the loop.
 const EVENTS_MAX: usize = 8192;
@@ -115,6 +115,7 @@ pub struct Records {
     events: mpsc::Receiver<Event>,
     events_in: mpsc::Sender<Event>,
     writes: JoinSet<()>,
+    health: watch::Receiver<Health>,
     up: bool,
     campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
     settings: Arc<Settings>,
@@ -125,7 +126,9 @@ impl Records {
     /// A way to this store.
     pub fn new(store: Store) -> Records {
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
+        let health = store.health();
         Records {
+            health,
             store,
             events,
             events_in,
@@ -144,7 +147,6 @@ impl Records {
                 self.campaigns.insert(campaign.key.clone(), Arc::clone(campaign));
             }
             Event::SettingsApplied { settings } => self.settings = Arc::clone(settings),
-            Event::StoreHealth { up } => self.up = *up,
             _ => {}
         }
     }
@@ -159,11 +161,22 @@ impl Records {
         self.asked_by.remove(&request);
     }
 
-    /// The next answer. Cancel-safe; never ends while the records live.
+    /// The next answer, or news of the store's health, of which the store alone is the judge: a result that it keeps in
+    /// its journal is safe, but no reason to place new calls. Cancel-safe; never ends while the records live.
     pub async fn next(&mut self) -> Option<Event> {
         // Finished writes are taken out of the set here, so that it does not grow.
         while self.writes.try_join_next().is_some() {}
-        self.events.recv().await
+        loop {
+            tokio::select! {
+                event = self.events.recv() => return event,
+                Ok(()) = self.health.changed() => {
+                    let up = *self.health.borrow_and_update() == Health::Up;
+                    if std::mem::replace(&mut self.up, up) != up {
+                        return Some(Event::StoreHealth { up });
+                    }
+                }
+            }
+        }
     }
 
     /// Reads leads that are due.
@@ -202,7 +215,6 @@ impl Records {
                 Ok(IntentOutcome::Refused(refusal)) => Event::IntentRefused { attempt, refusal },
                 Err(error) => {
                     tracing::error!(%attempt, %error, "the intent could not be recorded; nothing is dialled");
-                    tell(&events, Event::StoreHealth { up: false }).await;
                     Event::IntentFailed { attempt }
                 }
             };
@@ -247,16 +259,12 @@ impl Records {
             _ => None,
         };
         let by = by.unwrap_or_else(|| BY_DIALER.to_owned());
-        let (store, events, was_up) = (self.store.clone(), self.events_in.clone(), self.up);
+        let (store, events) = (self.store.clone(), self.events_in.clone());
         self.spawn(async move {
             let request = waits(&record);
-            let mut up = was_up;
             loop {
                 match write(&store, &record, &by, now.timestamp).await {
                     Ok(()) => {
-                        if !up {
-                            tell(&events, Event::StoreHealth { up: true }).await;
-                        }
                         if let Some(request) = request {
                             tell(&events, Event::Recorded { request, ok: true }).await;
                         }
@@ -264,9 +272,6 @@ impl Records {
                     }
                     Err(error) if error.is_transient() && request.is_none() => {
                         tracing::error!(%error, "the store does not take a record; it is tried again");
-                        if std::mem::replace(&mut up, false) {
-                            tell(&events, Event::StoreHealth { up: false }).await;
-                        }
                         tokio::time::sleep(RETRY_AFTER).await;
                     }
                     Err(error) => {
@@ -375,7 +380,8 @@ async fn end_attempt(store: &Store, end: &AttemptEnd, now: Timestamp) -> Result<
         Err(StoreError::NotFound { .. }) if end.disposition == Disposition::NotDialled => return Ok(()),
         Err(error) => return Err(error),
     }
-    if !end.disposition.suppresses() {
+    // What an agent recorded suppresses with its own result.
+    if end.disposition != Disposition::Unwanted {
         return Ok(());
     }
     let Some(attempt) = store.attempt(end.attempt).await? else { return Ok(()) };

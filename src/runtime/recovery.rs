@@ -38,8 +38,11 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
     for row in store.campaigns().await? {
         let totals = store.campaign_totals(&row.campaign.key, midnight).await?;
         let today = DayCounts {
-            dialled: totals.today.attempts - totals.today.of(Disposition::NotDialled),
-            answered: totals.today.answered - totals.today.of(Disposition::Machine) - totals.today.of(Disposition::Fax),
+            dialled: totals.today.attempts.saturating_sub(totals.today.of(Disposition::NotDialled)),
+            answered: totals
+                .today
+                .answered
+                .saturating_sub(totals.today.of(Disposition::Machine) + totals.today.of(Disposition::Fax)),
             connected: totals.today.connected,
             abandoned: totals.today.abandoned,
             hung_up: totals.today.of(Disposition::HungUp),

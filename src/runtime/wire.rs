@@ -31,6 +31,8 @@ const STREAM_QUEUE_MAX: usize = 256;
 const FACTS_MAX: usize = 4096;
 /// Bytes read from a stream at once.
 const READ_BYTES: usize = 16 * 1024;
+/// Accepting waits this long after an error of the system.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A connection must be made, and TLS agreed, within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A stream on which nothing arrives for this long is closed. Phones send keep-alives every 30 to 120 s (RFC 5626 4.4).
@@ -63,6 +65,10 @@ pub enum StreamFact {
         connection: u64,
         /// The other end.
         remote: SocketAddr,
+        /// The listener it came in by, or whose transport it was opened with.
+        listener: u8,
+        /// It was up; otherwise it could not be made.
+        opened: bool,
         /// Why.
         why: String,
     },
@@ -89,6 +95,7 @@ pub struct Wire {
 }
 
 struct Stream {
+    opened: bool,
     remote: SocketAddr,
     listener: u8,
     queue: mpsc::Sender<Bytes>,
@@ -179,8 +186,9 @@ impl Wire {
                     }
                     Ok(_) => {}
                     Err(error) => {
+                        // Out of files, most likely: trying at once would only burn the loop's time.
                         tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::task::yield_now().await;
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 }
             }
@@ -203,10 +211,7 @@ impl Wire {
             tokio::select! {
                 // Both senders are held by `self`, so neither channel can end.
                 Some(fact) = self.facts.recv() => {
-                    if let StreamFact::Closed { connection, .. } = &fact {
-                        self.streams.remove(connection);
-                    }
-                    return fact;
+                    return self.noted(fact);
                 }
                 Some(accepted) = self.accepted.recv() => {
                     if let Some(fact) = self.admit(accepted) {
@@ -215,6 +220,22 @@ impl Wire {
                 }
             }
         }
+    }
+
+    /// Keeps the table of streams in step with what is told.
+    fn noted(&mut self, mut fact: StreamFact) -> StreamFact {
+        match &mut fact {
+            StreamFact::Opened { connection, .. } => {
+                if let Some(stream) = self.streams.get_mut(connection) {
+                    stream.opened = true;
+                }
+            }
+            StreamFact::Data { .. } => {}
+            StreamFact::Closed { connection, opened, .. } => {
+                *opened = self.streams.remove(connection).is_none_or(|stream| stream.opened);
+            }
+        }
+        fact
     }
 
     fn admit(&mut self, accepted: Accepted) -> Option<StreamFact> {
@@ -234,7 +255,7 @@ impl Wire {
                 },
             }
         });
-        Some(StreamFact::Opened { connection, remote, listener })
+        Some(self.noted(StreamFact::Opened { connection, remote, listener }))
     }
 
     /// Sends to a peer of a stream listener's kind: over the stream to it that is up or being made, else over a new one.
@@ -295,13 +316,13 @@ impl Wire {
         let connection = self.next;
         self.next += 1;
         let (queue, waiting) = mpsc::channel(STREAM_QUEUE_MAX);
-        self.streams.insert(connection, Stream { remote, listener, queue });
+        self.streams.insert(connection, Stream { opened: false, remote, listener, queue });
         let facts = self.facts_in.clone();
         let run = task(connection, waiting, facts.clone());
         tokio::spawn(async move {
             let why = run.await;
             // The driver may be gone; then nobody needs to know.
-            let _gone = facts.send(StreamFact::Closed { connection, remote, why }).await;
+            let _gone = facts.send(StreamFact::Closed { connection, remote, listener, opened: true, why }).await;
         });
         connection
     }
@@ -460,7 +481,7 @@ mod tests {
         };
         here.listeners.push(Listener::Stream);
         here.send_or_connect(0, address, Bytes::from_static(b"anybody?"));
-        let StreamFact::Closed { remote, .. } = here.next_fact().await else { panic!("not closed") };
+        let StreamFact::Closed { remote, opened: false, .. } = here.next_fact().await else { panic!("not closed") };
         assert_eq!((remote, here.streams()), (address, 0));
     }
 }

@@ -1,6 +1,7 @@
 //! Agents' phones: nailed up for the shift, or rung for each call, and joined with customers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -13,8 +14,11 @@ use crate::media::sdp;
 use crate::model::agent::{Device, DeviceLeg};
 use crate::model::attempt::CallRef;
 use crate::model::id::{LegId, UserId};
-use crate::model::time::Now;
+use crate::model::time::{Instant, Now};
 use crate::sip;
+
+/// An agent's phone that is not picked up within this time is given up: somebody waits for it.
+const PHONE_RING_MAX: Duration = Duration::from_secs(20);
 
 /// One phone, as the lines need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +46,19 @@ pub(super) struct AgentLine {
 #[derive(Debug)]
 enum PhoneState {
     Down,
-    Ringing { leg: LegId, customer: Option<Customer> },
+    Ringing { leg: LegId, customer: Option<Customer>, until: Instant },
     Up { leg: LegId },
     Talking { leg: LegId, call: CallRef },
 }
 
 impl PhoneState {
+    fn rings_until(&self) -> Option<Instant> {
+        match self {
+            PhoneState::Ringing { until, .. } => Some(*until),
+            PhoneState::Down | PhoneState::Up { .. } | PhoneState::Talking { .. } => None,
+        }
+    }
+
     fn leg(&self) -> Option<LegId> {
         match self {
             PhoneState::Down => None,
@@ -86,6 +97,10 @@ impl Lines {
 
     /// Joins a customer and an agent, ringing the phone first where it is rung per call.
     pub fn bridge(&mut self, now: Now, call: CallRef, user: UserId, record: bool) {
+        if !self.calls.contains_key(&call) {
+            // The customer is gone, and the engine hears that separately; nobody's phone is rung for nobody.
+            return self.tell(Event::BridgeFailed { call, user });
+        }
         let customer = Customer { call, record };
         match self.agents.get(&user).map(|agent| (&agent.state, agent.device.leg)) {
             Some((PhoneState::Up { leg } | PhoneState::Talking { leg, .. }, _)) => {
@@ -96,6 +111,22 @@ impl Lines {
             Some((PhoneState::Ringing { .. } | PhoneState::Down, _)) | None => {
                 self.tell(Event::BridgeFailed { call, user });
             }
+        }
+    }
+
+    /// When a phone has rung long enough.
+    pub(super) fn phones_due(&self) -> Option<Instant> {
+        self.agents.values().filter_map(|agent| agent.state.rings_until()).min()
+    }
+
+    /// Gives up phones that have rung long enough.
+    pub(super) fn give_up_phones(&mut self, now: Now) {
+        let late = |agent: &AgentLine| agent.state.rings_until().is_some_and(|until| until <= now.instant);
+        let users: Vec<UserId> = self.agents.iter().filter(|(_, a)| late(a)).map(|(user, _)| *user).collect();
+        for user in users {
+            let Some(leg) = self.agents.get(&user).and_then(|agent| agent.state.leg()) else { continue };
+            self.sip(leg, |endpoint| endpoint.cancel(now, leg, None));
+            self.phone_down(user, leg);
         }
     }
 
@@ -159,7 +190,8 @@ impl Lines {
         match self.try_ring(now, user) {
             Ok(leg) => {
                 if let Some(agent) = self.agents.get_mut(&user) {
-                    agent.state = PhoneState::Ringing { leg, customer };
+                    let until = now.instant + PHONE_RING_MAX;
+                    agent.state = PhoneState::Ringing { leg, customer, until };
                 }
             }
             Err(why) => {
@@ -195,8 +227,7 @@ impl Lines {
         let call = customer.call;
         let Some(leg) = self.calls.get(&call).copied() else {
             // The customer hung up while the phone was being rung; the engine hears that separately.
-            self.stale();
-            return;
+            return self.tell(Event::BridgeFailed { call, user });
         };
         if let Some(agent) = self.agents.get_mut(&user) {
             agent.state = PhoneState::Talking { leg: phone, call };

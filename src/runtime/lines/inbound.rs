@@ -6,7 +6,6 @@ use super::{Fact, Lines, Purpose};
 use crate::engine::event::{Event, Story};
 use crate::media::plane::Idle;
 use crate::media::sdp;
-use crate::model::attempt::CallRef;
 use crate::model::dialable;
 use crate::model::id::{InboundId, LegId};
 use crate::model::name::TrunkName;
@@ -93,7 +92,10 @@ impl Lines {
 
     /// Answers, so that the caller can be heard.
     pub fn answer_inbound(&mut self, now: Now, call: InboundId) {
-        let Some(offer) = self.withdraw_offer(call) else { return self.stale() };
+        let Some(offer) = self.withdraw_offer(call) else {
+            // The caller hung up while the story was looked up, before the engine knew of the call.
+            return self.tell(Event::InboundHungUp { call });
+        };
         let leg = offer.leg;
         let Some((laws, source)) = self.trunks.get(&offer.trunk).map(|t| (t.plan.laws.clone(), t.plan.source())) else {
             return self.refuse(now, leg, call, 404);
@@ -142,10 +144,5 @@ impl Lines {
             trunk.in_use.remove(&offer.leg);
         }
         Some(offer)
-    }
-
-    /// Whether a customer's call is answered and known.
-    pub fn knows(&self, call: CallRef) -> bool {
-        self.calls.contains_key(&call)
     }
 }

@@ -67,20 +67,31 @@ pub(super) struct Trunk {
     pub(super) plan: TrunkPlan,
 }
 
-/// Trunks of a plan; those that were there keep their calls, and their rate unless it changed.
-pub(super) fn trunks(plan: &LinePlan, mut before: BTreeMap<TrunkName, Trunk>) -> BTreeMap<TrunkName, Trunk> {
+/// Trunks of a plan; those that were there keep their calls, and their rate unless it changed. Dials that waited for a
+/// rate that is no more are given back.
+pub(super) fn trunks(
+    plan: &LinePlan,
+    mut before: BTreeMap<TrunkName, Trunk>,
+) -> (BTreeMap<TrunkName, Trunk>, Vec<AttemptId>) {
     let limits = |plan: &TrunkPlan| (plan.trunk.calls_per_second, plan.trunk.burst);
     let fresh = |plan: &TrunkPlan| Rate::new(plan.trunk.calls_per_second, plan.trunk.burst);
     let mut trunks = BTreeMap::new();
+    let mut unsent = Vec::new();
     for (name, plan) in &plan.trunks {
         let trunk = match before.remove(name) {
             Some(old) if limits(&old.plan) == limits(plan) => Trunk { plan: plan.clone(), ..old },
-            Some(old) => Trunk { rate: fresh(plan), in_use: old.in_use, ask_at: None, plan: plan.clone() },
+            Some(mut old) => {
+                unsent.extend(old.rate.drain().map(|dial| dial.attempt));
+                let mut rate = fresh(plan);
+                rate.hold(old.rate.held_until());
+                Trunk { rate, in_use: old.in_use, ask_at: None, plan: plan.clone() }
+            }
             None => Trunk { rate: fresh(plan), in_use: BTreeSet::new(), ask_at: None, plan: plan.clone() },
         };
         trunks.insert(name.clone(), trunk);
     }
-    trunks
+    unsent.extend(before.values_mut().flat_map(|old| old.rate.drain().map(|dial| dial.attempt).collect::<Vec<_>>()));
+    (trunks, unsent)
 }
 
 impl Trunk {
@@ -125,6 +136,7 @@ impl Lines {
         for name in due {
             self.turn_trunk(now, &name);
         }
+        self.give_up_phones(now);
     }
 
     /// Stops ringing, or takes a dial back that has not left.
@@ -213,7 +225,10 @@ impl Lines {
     }
 
     pub(super) fn answered(&mut self, now: Now, leg: LegId, description: Bytes) {
-        let Some(line) = self.legs.get_mut(&leg) else { return self.stale() };
+        let Some(line) = self.legs.get_mut(&leg) else {
+            // Let go of while it rang, and the answer crossed: nobody is there to hear it.
+            return self.sip(leg, |endpoint| endpoint.hang_up(now, leg, None));
+        };
         let purpose = line.purpose;
         // A 200 after a reliable 18x with an answer need not repeat it.
         let description = match (description.is_empty(), line.early.take()) {
