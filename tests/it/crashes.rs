@@ -27,9 +27,8 @@ fn killed_while_a_phone_rings_it_cancels_the_call_after_the_restart_and_does_not
     phone.child.kill();
     let _phone = Phone::registered(&centre, 1, AGENT_HZ);
     let _desk = centre.agent_ready(1);
-    until("the board says why nothing is dialled", SOON, || {
-        let board = centre.boss().get("/api/v1/board").good();
-        (board["campaigns"][0]["not_dialling"] == "no_lead_due").then_some(())
+    centre.until_board("the board says why nothing is dialled", |board| {
+        board["campaigns"][0]["not_dialling"] == "no_lead_due"
     });
     assert_eq!(carrier.got("INVITE").len(), 1, "the number is not dialled again");
     assert_eq!(centre.value("select count(*) from attempts"), 1);
