@@ -27,6 +27,7 @@ use crate::engine::Engine;
 use crate::engine::command::{Answer, Command};
 use crate::engine::event::Event;
 use crate::media::plane::Event as MediaEvent;
+use crate::model::agent::AgentState;
 use crate::model::id::{RequestId, UserId};
 use crate::model::lead::LeadNext;
 use crate::model::settings::Settings;
@@ -43,6 +44,8 @@ const ROUNDS_MAX: usize = 10_000;
 const TURN_MAX: Duration = Duration::from_millis(500);
 /// While draining, the loop ends when the last call has, or after this.
 pub const DRAIN_MAX: Duration = Duration::from_secs(15 * 60);
+/// While draining, agents may still record the result of the last call for this long after it ended.
+const RESULTS_WITHIN: Duration = Duration::from_secs(15);
 /// Wall clock and monotonic clock may diverge this much within [`CLOCK_WINDOW`] before dialling stops (I-7).
 const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
 /// See [`CLOCK_STEP_MAX`]. After a step, time is trusted again once the clocks have agreed for this long.
@@ -105,6 +108,8 @@ struct Turn {
     pending: VecDeque<Event>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     draining_since: Option<Instant>,
+    /// While draining: when the last call was over.
+    quiet_since: Option<Instant>,
     clocks: Clocks,
 }
 
@@ -124,6 +129,7 @@ impl Core {
             pending: first.into(),
             waiting: BTreeMap::new(),
             draining_since: None,
+            quiet_since: None,
             clocks: Clocks { base: now, sure: true },
         };
         turn.settle(now);
@@ -406,10 +412,21 @@ impl Turn {
         self.core.driver.clear_desk(user);
     }
 
-    fn drained(&self) -> bool {
+    fn drained(&mut self) -> bool {
         let Some(since) = self.draining_since else { return false };
-        let now = self.core.clock.now().instant;
-        self.core.lines.counts().calls == 0 || now.since(since) > DRAIN_MAX
+        let now = self.core.clock.now();
+        if self.core.lines.counts().calls > 0 {
+            self.quiet_since = None;
+            return now.instant.since(since) > DRAIN_MAX;
+        }
+        let quiet = *self.quiet_since.get_or_insert(now.instant);
+        now.instant.since(quiet) > RESULTS_WITHIN || !self.is_wrapping_up(now)
+    }
+
+    /// Whether an agent still records the result of a call that was finished.
+    fn is_wrapping_up(&self, now: Now) -> bool {
+        let agents = self.core.engine.snapshot(now).agents;
+        agents.iter().any(|agent| matches!(agent.state, AgentState::WrapUp { .. }))
     }
 
     /// Says goodbye to everybody, as far as one datagram does.
