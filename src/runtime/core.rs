@@ -43,6 +43,8 @@ const ROUNDS_MAX: usize = 10_000;
 const TURN_MAX: Duration = Duration::from_millis(500);
 /// While draining, the loop ends when the last call has, or after this.
 pub const DRAIN_MAX: Duration = Duration::from_secs(15 * 60);
+/// While draining, agents may still record the result of the last call for this long after it ended.
+const RESULTS_WITHIN: Duration = Duration::from_secs(15);
 /// Wall clock and monotonic clock may diverge this much within [`CLOCK_WINDOW`] before dialling stops (I-7).
 const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
 /// See [`CLOCK_STEP_MAX`]. After a step, time is trusted again once the clocks have agreed for this long.
@@ -105,6 +107,8 @@ struct Turn {
     pending: VecDeque<Event>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     draining_since: Option<Instant>,
+    /// While draining: when the last call was over.
+    quiet_since: Option<Instant>,
     clocks: Clocks,
     resettling: bool,
 }
@@ -125,6 +129,7 @@ impl Core {
             pending: first.into(),
             waiting: BTreeMap::new(),
             draining_since: None,
+            quiet_since: None,
             clocks: Clocks { base: now, sure: true },
             resettling: false,
         };
@@ -416,11 +421,16 @@ impl Turn {
         self.core.driver.clear_desk(user);
     }
 
-    fn drained(&self) -> bool {
+    fn drained(&mut self) -> bool {
         let Some(since) = self.draining_since else { return false };
         let now = self.core.clock.now().instant;
-        let quiet = self.core.engine.is_idle() && self.core.engine.wrapping_up() == 0;
-        (quiet && self.pending.is_empty()) || now.since(since) > DRAIN_MAX
+        if !self.core.engine.is_idle() || !self.pending.is_empty() {
+            self.quiet_since = None;
+            return now.since(since) > DRAIN_MAX;
+        }
+        // The calls are over; agents get a while to record what came of them.
+        let quiet = *self.quiet_since.get_or_insert(now);
+        now.since(quiet) > RESULTS_WITHIN || self.core.engine.wrapping_up() == 0
     }
 
     /// Says goodbye to everybody, as far as one datagram does.

@@ -94,7 +94,7 @@ fn what_the_api_acknowledged_is_there_after_kill_9() {
     boss.post("/api/v1/suppressions", &json!({ "number": "+8613800000001", "reason": "complaint" })).good();
     boss.post(
         "/api/v1/consents",
-        &json!({ "number": "+8613800000002", "purpose": "spring", "text": "Call me.", "channel": "web" }),
+        &json!({ "number": "+8613800000002", "purpose": "spring", "text": "Call me.", "text_version": "1", "channel": "web" }),
     )
     .good();
     boss.upload("/api/v1/campaigns/spring/lists?name=May", "text/csv", b"number\n13800000003\n").good();

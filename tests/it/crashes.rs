@@ -17,6 +17,8 @@ fn killed_while_a_phone_rings_it_cancels_the_call_after_the_restart_and_does_not
     centre.customers(&[ANN]);
     let _desk = centre.agent_ready(1);
     until("it rings", SOON, || carrier.sent("SIP/2.0 180"));
+    let known = "select count(*) from dialogs";
+    until("the call's dialog is on disk", SOON, || (centre.value(known) == 2).then_some(()));
     centre.kill();
     assert_eq!(centre.value("select state from attempts"), "live", "the intent is there");
     centre.serve();
@@ -27,9 +29,8 @@ fn killed_while_a_phone_rings_it_cancels_the_call_after_the_restart_and_does_not
     phone.child.kill();
     let _phone = Phone::registered(&centre, 1, AGENT_HZ);
     let _desk = centre.agent_ready(1);
-    until("the board says why nothing is dialled", SOON, || {
-        let board = centre.boss().get("/api/v1/board").good();
-        (board["campaigns"][0]["not_dialling"] == "no_lead_due").then_some(())
+    centre.until_board("the board says why nothing is dialled", |board| {
+        board["campaigns"][0]["not_dialling"] == "no_lead_due"
     });
     assert_eq!(carrier.got("INVITE").len(), 1, "the number is not dialled again");
     assert_eq!(centre.value("select count(*) from attempts"), 1);
@@ -115,6 +116,8 @@ fn sigterm_finishes_the_call_that_is_up_and_begins_no_other() {
     phone.until_hears(CUSTOMER_HZ, 20, samples);
     assert!(centre.service().is_running());
     desk.hang_up();
+    // The agent may finish what was begun: the service waits for the result of the last call too.
+    desk.until_state("wrap_up");
     desk.record(&screen["view"]["call"]["call"], "taken", "").good();
     let status = centre.service().ended(SOON);
     assert_eq!(status.code(), Some(0));

@@ -25,9 +25,9 @@ fn when_inbound_takes_the_agent_the_ringing_attempt_is_given_up_after_its_minimu
     assert!((2.95..6.0).contains(&rang), "it rang for {rang} s");
     let attempt = centre.until_ended(ANN);
     assert_eq!(attempt["disposition"], "cancelled", "{attempt}");
-    let board = centre.boss().get("/api/v1/board").good();
-    assert_eq!(board["groups"][0]["gate_open"], false, "{board}");
-    assert_eq!(board["campaigns"][0]["not_dialling"], "gate_closed", "{board}");
+    centre.until_board("the gate is closed and said to be the reason", |board| {
+        board["groups"][0]["gate_open"] == false && board["campaigns"][0]["not_dialling"] == "gate_closed"
+    });
     desk.hang_up();
     caller.finish(SOON);
     let gates = centre.rows("select open, agents, inbound_busy, slots from gate_changes order by at, id");
@@ -46,12 +46,9 @@ fn nothing_is_dialled_while_inbound_holds_the_gate_shut_and_dialling_begins_when
     let desk = centre.agent_ready(1);
     desk.until_state("talking");
     centre.customers(&[ANN]);
-    let refused = until("the refusal is counted", SOON, || {
-        let board = centre.boss().get("/api/v1/board").good();
-        let spring = board["campaigns"][0].clone();
-        (spring["leads_open"] == 1 && !spring["not_dialling"].is_null()).then_some(spring)
+    centre.until_board("the closed gate holds the dial back", |board| {
+        board["campaigns"][0]["leads_open"] == 1 && board["campaigns"][0]["not_dialling"] == "gate_closed"
     });
-    assert_eq!(refused["not_dialling"], "gate_closed", "{refused}");
     assert_eq!(centre.value("select count(*) from attempts"), 0);
     desk.hang_up();
     caller.finish(SOON);
@@ -73,9 +70,7 @@ fn reserve_keeps_an_agent_for_inbound_and_can_be_changed_while_running() {
     centre.customers(&[ANN]);
     let desk = centre.agent_ready(1);
     let boss = centre.boss();
-    until("the reserve holds the dial back", SOON, || {
-        (boss.get("/api/v1/board").good()["campaigns"][0]["not_dialling"] == "no_slot").then_some(())
-    });
+    centre.until_board("the reserve holds the dial back", |board| board["campaigns"][0]["not_dialling"] == "no_slot");
     boss.patch("/api/v1/groups/blend", &json!({ "reserve": 0 })).good();
     desk.until_state("talking");
     desk.hang_up();
@@ -95,8 +90,7 @@ fn reload_changes_a_threshold_without_dropping_a_call() {
     centre.write("lull.toml", &changed);
     let told = centre.good(&["reload"]);
     assert!(told.contains("groups"), "{told}");
-    let group = centre.boss().get("/api/v1/board").good()["groups"][0].clone();
-    assert_eq!(group["idle_threshold"], 0.66, "{group}");
+    centre.until_board("the threshold is the new one", |board| board["groups"][0]["idle_threshold"] == 0.66);
     let (packets, samples) = (ear.packets(), phone.heard().len());
     ear.until_hears(AGENT_HZ, 20, packets);
     phone.until_hears(CUSTOMER_HZ, 20, samples);

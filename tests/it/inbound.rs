@@ -21,8 +21,7 @@ fn a_caller_hears_hold_audio_until_an_agent_is_free_and_then_the_agent() {
     let ear = ear();
     let mut caller = Sipp::caller(&centre, "caller", &scenario::calls(&ear, BEN, None), SERVICE_NUMBER);
     ear.until_hears(HOLD_HZ, 10, 0);
-    let board = centre.boss().get("/api/v1/board").good();
-    assert_eq!(board["queues"][0]["waiting"], 1, "{board}");
+    centre.until_board("the caller is shown", |board| board["queues"][0]["waiting"] == 1);
     let desk = centre.agent_ready(1);
     let screen = desk.until_state("talking");
     let call = &screen["view"]["call"];
@@ -46,9 +45,8 @@ fn a_caller_who_hangs_up_while_waiting_is_counted_as_abandoned() {
     caller.finish(SOON);
     let row = until("the call is on record", SOON, || centre.rows("select * from inbound_calls").into_iter().next());
     assert_eq!((&row["outcome"], &row["connected_at"]), (&"abandoned".into(), &Value::Null), "{row}");
-    let board = centre.boss().get("/api/v1/board").good();
-    let queue = &board["queues"][0];
-    assert_eq!((&queue["abandoned"], &queue["waiting"]), (&1.into(), &0.into()), "{board}");
+    let board = centre.until_board("the caller is counted", |board| board["queues"][0]["abandoned"] == 1);
+    assert_eq!(board["queues"][0]["waiting"], 0, "{board}");
     assert_eq!(board["trunks"][0]["channels"], 0, "{board}");
 }
 
@@ -58,7 +56,7 @@ fn a_customer_who_returns_our_call_is_known_at_the_desk() {
         campaign_tables: "[retry.busy]\nafter_s = 3600\nattempts_max = 3\n".to_owned(),
         ..Plan::default()
     });
-    let refuses = scenario::refuses_with_the_status_of_the_number("");
+    let refuses = scenario::refuses_with_the_status_of_the_number(&[486], "");
     let mut carrier = Sipp::carrier(&centre, &refuses, 1);
     let _phone = Phone::registered(&centre, 1, AGENT_HZ);
     let dora = "+8613800000486";

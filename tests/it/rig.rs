@@ -4,8 +4,8 @@
 //! here sleeps for a fixed time: waits end with what was waited for, or fail at a deadline. Read [`Centre`] first, then
 //! [`Sipp`], [`Phone`] and [`Ear`].
 //!
-//! Addresses tell the parties apart on one machine: the service is at 127.0.0.1, the carrier at 127.7.0.1, phones at
-//! 127.8.0.1, and a stranger at 127.9.0.1.
+//! Addresses tell the parties apart on one machine: the service and the phones are at 127.0.0.1 (baresip sends its audio
+//! from there whatever it signals), the carrier is at 127.7.0.1, and a stranger at 127.9.0.1.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ pub const SERVICE: &str = "127.0.0.1";
 /// The carrier's network.
 pub const CARRIER: &str = "127.7.0.1";
 /// The phones' network.
-pub const PHONES: &str = "127.8.0.1";
+pub const PHONES: &str = "127.0.0.1";
 /// Nobody we know.
 pub const STRANGER: &str = "127.9.0.1";
 

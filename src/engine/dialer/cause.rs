@@ -9,7 +9,7 @@
 //! | 607 (RFC 8197) | unwanted: suppresses the number |
 //! | 5xx before ringing | congestion |
 //! | 401, 403, 407, 408 or silence before ringing, other 4xx, 606, no trunk reached | trunk failure |
-//! | we gave up after the ring time | no answer |
+//! | we gave up after the ring time | no answer; trunk failure if the carrier never said a word |
 //! | we gave up for another reason | cancelled, or not dialled if no INVITE left |
 //! | no usable media in the answer | hung up: a person may have heard silence |
 //!
@@ -27,6 +27,8 @@ pub fn disposition(failure: &CallFailure, cancelled: Option<CancelReason>, sent:
     match failure.kind {
         FailureKind::Cancelled => match cancelled {
             _ if !sent => Disposition::NotDialled,
+            // The ring time ended before the transaction's own 32 s: a dead carrier, not a customer who does not answer.
+            Some(CancelReason::RingTimeout) if !failure.rang && failure.status == 408 => Disposition::TrunkFailure,
             // Counted although no 18x may have come: a carrier that reports none must not make a phone ring for ever.
             Some(CancelReason::RingTimeout) => Disposition::NoAnswer,
             Some(CancelReason::InboundNeedsAgents | CancelReason::Suppressed | CancelReason::Stopped) | None => {
@@ -128,6 +130,8 @@ mod tests {
         assert_eq!(disposition(&silence(true), None, true), Disposition::NoAnswer);
         let cancelled = CallFailure { kind: FailureKind::Cancelled, ..failure(487, 0, true) };
         assert_eq!(disposition(&cancelled, Some(CancelReason::RingTimeout), true), Disposition::NoAnswer);
+        let unheard = CallFailure { kind: FailureKind::Cancelled, ..failure(408, 0, false) };
+        assert_eq!(disposition(&unheard, Some(CancelReason::RingTimeout), true), Disposition::TrunkFailure);
         assert_eq!(disposition(&cancelled, Some(CancelReason::InboundNeedsAgents), true), Disposition::Cancelled);
         assert_eq!(disposition(&cancelled, Some(CancelReason::Suppressed), false), Disposition::NotDialled);
     }

@@ -273,6 +273,22 @@ impl Centre {
         self.api("boss")
     }
 
+    /// Waits until the wallboard shows something; gives the picture.
+    #[track_caller]
+    pub fn until_board(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let boss = self.boss();
+        let mut last = Value::Null;
+        let end = super::now() + SOON;
+        while super::now() < end {
+            last = boss.get("/api/v1/board").good();
+            if is_so(&last) {
+                return last;
+            }
+            std::thread::park_timeout(super::LOOK);
+        }
+        panic!("{what}: not within {SOON:?}; the board says {last}");
+    }
+
     /// Signs an agent in and makes it ready. The phone must be registered.
     #[track_caller]
     pub fn agent_ready(&self, seat: u32) -> Desk {
@@ -346,7 +362,7 @@ listeners = [
   {{ transport = "udp", address = "{SERVICE}:{sip}" }},
   {{ transport = "tcp", address = "{SERVICE}:{sip}" }},
 ]
-phone_networks = ["127.8.0.0/16"]
+phone_networks = ["127.0.0.1/32"]
 
 [rtp]
 address = "{SERVICE}"

@@ -133,7 +133,9 @@ fn listen(voice: &Arc<Voice>, stream: impl Read + Send + 'static) {
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
             let mut said = voice.said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.text.push_str(&String::from_utf8_lossy(&line));
+            let text = String::from_utf8_lossy(&line);
+            // A phone shows its meter by writing over the same line again and again.
+            said.text.extend(text.split_inclusive('\r').filter(|piece| !piece.contains("(bit/s)")));
             line.clear();
             voice.more.notify_all();
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::centre::Centre;
 use super::child::Child;
+use super::ports::audio_ports;
 use super::sound::{Tone, loud_windows_of};
 use super::{PHONES, SERVICE, SOON, free_port, until};
 
@@ -43,15 +44,14 @@ impl Phone {
         if !voice.exists() {
             Tone::new(voice_hz).write(&voice, VOICE_S);
         }
-        let (sip, audio) = (free_port(), free_port());
+        let (sip, (audio_min, audio_max)) = (free_port(), audio_ports());
         let config = format!(
             "poll_method epoll\nsip_listen {PHONES}:{sip}\ncall_local_timeout 120\ncall_max_calls 4\n\
              audio_player aubridge,ear\naudio_source aufile,{}\naudio_alert aubridge,alert\n\
-             audio_srate 8000-8000\naudio_channels 1-1\nnet_interface {PHONES}\nrtp_ports {audio}-{}\n\
+             audio_srate 8000-8000\naudio_channels 1-1\nnet_interface {PHONES}\nrtp_ports {audio_min}-{audio_max}\n\
              snd_path {}\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\n\
              module aubridge.so\nmodule sndfile.so\nmodule_app account.so\nmodule_app menu.so\n",
             voice.display(),
-            audio + 20,
             folder.display(),
         );
         let account = format!(

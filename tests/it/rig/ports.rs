@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Below the range from which systems hand out ports by themselves.
 const FIRST: u16 = 13_000;
 const COUNT: u16 = 7_000;
-/// Audio of the service under test.
+/// Audio of services and phones.
 const AUDIO_FIRST: u16 = 20_000;
 const AUDIO_COUNT: u16 = 12_000;
-/// Ports of one service's audio: 30 legs.
+/// Ports of one of them: 30 legs.
 const AUDIO_PORTS: u16 = 60;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -23,9 +23,9 @@ fn offset(count: u16) -> u16 {
 /// A port free for UDP and TCP.
 pub fn free_port() -> u16 {
     for _ in 0..COUNT {
-        // Two apart, so that RTCP finds the next one free too.
-        let step = NEXT.fetch_add(2, Ordering::Relaxed);
-        let port = FIRST + (offset(COUNT) / 2 * 2).wrapping_add(step) % COUNT;
+        // Four apart: SIPp also takes the next even port, for a video it never sends.
+        let step = NEXT.fetch_add(4, Ordering::Relaxed);
+        let port = FIRST + (offset(COUNT) / 4 * 4).wrapping_add(step) % COUNT;
         let any = Ipv4Addr::UNSPECIFIED;
         if UdpSocket::bind((any, port)).is_ok() && TcpListener::bind((any, port)).is_ok() {
             return port;

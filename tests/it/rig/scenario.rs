@@ -129,14 +129,22 @@ Content-Length: 0
 <recv response="200" timeout="20000"/>
 "#;
 
-/// Refuses: the last three digits of the number are the status.
-pub fn refuses_with_the_status_of_the_number(more: &str) -> String {
-    let invite = INVITE.replace(
-        "</action>",
-        "<ereg regexp=\"[0-9]([0-9][0-9][0-9])@\" search_in=\"hdr\" header=\"To:\" assign_to=\"w2,status\"/>\n</action>",
-    );
-    let refusal = respond("[$status] Refused", more);
-    scenario(&[&invite, "<Reference variables=\"w2\"/>\n", &respond("100 Trying", ""), &refusal, ACK])
+/// Refuses: the last three digits of the number are the status, one of these. `more` are further headers of the refusal.
+pub fn refuses_with_the_status_of_the_number(statuses: &[u16], more: &str) -> String {
+    let is = |status: &u16| {
+        format!("<ereg regexp=\"{status}@\" search_in=\"hdr\" header=\"To:\" assign_to=\"is{status}\"/>\n")
+    };
+    let looks: String = statuses.iter().map(is).collect();
+    let invite = INVITE.replace("</action>", &format!("{looks}</action>"));
+    let turn = |status: &u16| format!("<nop next=\"say{status}\" test=\"is{status}\"/>\n");
+    let turns: String = statuses.iter().map(turn).collect();
+    let refuse = |status: &u16| {
+        let refusal = respond(&format!("{status} Refused"), more);
+        format!("<label id=\"say{status}\"/>\n{refusal}<recv request=\"ACK\" next=\"end\"/>\n")
+    };
+    let refusals: String = statuses.iter().map(refuse).collect();
+    let unexpected = "<nop><action><error message=\"a number without a status was called\"/></action></nop>\n";
+    scenario(&[&invite, &respond("100 Trying", ""), &turns, unexpected, &refusals, "<label id=\"end\"/>\n"])
 }
 
 /// Rings until it is cancelled.
@@ -159,8 +167,8 @@ pub fn rings_until_the_service_comes_back() -> String {
 /// Challenges the INVITE, and answers only the right password.
 pub fn challenges(ear: &Ear, username: &str, password: &str) -> String {
     let challenge = respond(
-        "407 Proxy Authentication Required",
-        "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"47ebe028cda119c35d4877b383027d28\", \
+        "401 Unauthorized",
+        "WWW-Authenticate: Digest realm=\"carrier.example\", nonce=\"47ebe028cda119c35d4877b383027d28\", \
          qop=\"auth,auth-int\", algorithm=MD5\n",
     );
     let verified = INVITE.replace(

@@ -36,8 +36,10 @@ impl Sipp {
     /// Waits for calls of the service, as its carrier. `calls` is how many it handles before it ends.
     #[track_caller]
     pub fn carrier(centre: &Centre, scenario: &str, calls: u32) -> Sipp {
-        let sipp = Sipp::start(centre, "carrier", scenario, CARRIER, centre.trunk_port, &["-m", &calls.to_string()]);
+        let mut sipp =
+            Sipp::start(centre, "carrier", scenario, CARRIER, centre.trunk_port, &["-m", &calls.to_string()]);
         until("SIPp listens", super::SOON, || {
+            assert!(sipp.child.is_running(), "SIPp ended at once");
             let taken = match centre.trunk_transport() {
                 "tcp" => std::net::TcpListener::bind((CARRIER, centre.trunk_port)).is_err(),
                 _ => std::net::UdpSocket::bind((CARRIER, centre.trunk_port)).is_err(),
