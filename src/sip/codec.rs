@@ -201,6 +201,11 @@ impl Message {
         self.fields.iter().map(|field| (field.name, self.piece(field.token), self.piece(field.value)))
     }
 
+    /// How many bytes it had, folds aside.
+    pub fn length(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
     fn piece(&self, span: Span) -> &[u8] {
         self.head.get(span.from as usize..span.to as usize).unwrap_or(&[])
     }

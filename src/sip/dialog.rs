@@ -16,6 +16,7 @@ use super::settings::Target;
 use super::timers::Handle;
 use super::transaction::{ClientKey, Hop, ServerKey};
 use crate::model::id::LegId;
+use crate::model::time::Instant;
 
 /// What both ends agreed on, as this end sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +86,8 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Calling {
-    pub(super) spec: Box<CallSpec>,
+    /// `None`: a call that a crash left over; nobody is told what becomes of it.
+    pub(super) spec: Option<Box<CallSpec>>,
     pub(super) target_index: usize,
     pub(super) invite: ClientKey,
     pub(super) invite_cseq: u32,
@@ -114,14 +116,19 @@ pub(super) enum Cancel {
 #[derive(Debug)]
 pub(super) struct Offered {
     pub(super) transaction: ServerKey,
-    /// The peer requires reliable provisional responses (RFC 3262).
-    pub(super) reliable: bool,
-    pub(super) rseq: u32,
-    /// Number of the provisional response that waits for its PRACK, and whether it carries SDP.
-    pub(super) unpracked: Option<u32>,
-    /// The answer that waits for that PRACK.
-    pub(super) answer_waiting: Option<Bytes>,
     pub(super) has_offer: bool,
+    pub(super) provisional: Provisional,
+}
+
+/// How provisional responses to a peer's INVITE are sent (RFC 3262). Ours never hold SDP, so a 2xx need not wait for a
+/// PRACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Provisional {
+    Unreliable,
+    /// The peer requires 100rel; the number of the last one sent.
+    Reliable(u32),
+    /// That one waits for its PRACK.
+    Unpracked(u32),
 }
 
 /// A 2xx of ours on its way.
@@ -137,37 +144,38 @@ pub(super) struct Unacked {
     pub(super) offers: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Up {
-    /// Number and bytes of our ACK, sent again for each repeated 2xx.
-    pub(super) ack: Option<(u32, Bytes)>,
+    pub(super) tail: Tail,
     pub(super) reoffer: Reoffer,
 }
 
+/// What answers repeated and second 2xx, while the leg is up and for a while after.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// Number and bytes of our ACK, sent again for each repeated 2xx.
+    pub(super) ack: Option<(u32, Bytes)>,
+    /// Tags of other forks that were answered too and got their BYE.
+    pub(super) forks: Vec<String>,
+}
+
+/// A leg that is over: its tag is known for 64·T1 more.
 #[derive(Debug)]
+pub(super) struct Afterglow {
+    pub(super) dialog: Dialog,
+    pub(super) tail: Tail,
+}
+
+#[derive(Debug, Default)]
 pub(super) enum Reoffer {
+    #[default]
     None,
-    /// Our re-INVITE or UPDATE is out; `refresh`: nobody outside asked for it.
-    Sent {
-        request: ClientKey,
-        refresh: bool,
-    },
-    /// Waiting after a 491.
-    Retry {
-        at: Handle,
-        sdp: Bytes,
-        refresh: bool,
-    },
+    /// Our re-INVITE that refreshes the session is out.
+    Refreshing,
     /// The peer's re-INVITE waits for an answer.
-    Asked {
-        transaction: ServerKey,
-        has_offer: bool,
-    },
+    Asked { transaction: ServerKey, has_offer: bool },
     /// The peer's UPDATE waits for an answer.
-    AskedByUpdate {
-        request: Box<super::codec::Message>,
-        hop: Hop,
-    },
+    AskedByUpdate { request: Box<super::codec::Message>, hop: Hop },
     /// Our 2xx to a re-INVITE waits for its ACK.
     Unacked(Unacked),
 }
@@ -176,6 +184,7 @@ pub(super) enum Reoffer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     pub(super) interval_s: u32,
+    /// When the peer will take the session for dead.
+    pub(super) expires: Instant,
     pub(super) timer: Handle,
-    pub(super) refresh_here: bool,
 }

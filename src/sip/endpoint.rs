@@ -16,39 +16,61 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 use super::codec::{Framer, Message, Name, StreamPiece};
-use super::dialog::{Dialog, Leg, Phase, Reoffer, Up};
+use super::dialog::{Afterglow, Dialog, Leg, Phase, Reoffer, Tail, Up};
 use super::digest::Guard;
 use super::event::{
     CallSpec, Callee, Counts, Destination, DialogRecord, Discarded, EndReason, EndedBy, Event, Failure, LegError,
     OriginateError, Stage, Transmit,
 };
-use super::header::{CSeq, NameAddr, Via};
+use super::header::{self, CSeq, NameAddr, Via};
 use super::registrar::Registrar;
 use super::settings::{Settings, Target};
-use super::timers::{Timer, Timers};
+use super::timers::{Handle, Timer, Timers};
 use super::transaction::{
-    ClientKey, ClientState, ClientTransaction, Hop, PATIENCE_US, Purpose, Seal, ServerKey, ServerTransaction, T1_US,
-    T2_US, Table,
+    Again, ClientKey, ClientState, ClientTransaction, Hop, Outgoing, PATIENCE_US, Purpose, Seal, ServerKey,
+    ServerState, ServerTransaction, T1_US, T2_US, T4_US, Table,
 };
 use super::vocabulary::{self, Method};
 use super::writer::{self, Reply};
 use crate::model::id::{LegId, Mint};
 use crate::model::time::{Instant, Now};
 
+mod admission;
 mod caller;
+mod credentials;
+mod inbound;
+mod indialog;
 mod peers;
 mod requests;
+mod responses;
+mod session;
+mod streams;
+#[cfg(test)]
+mod tests;
 
-/// Transactions of each side at once; beyond it new calls are refused.
+/// Transactions of each side at once, beyond which new calls are refused: 600 calls a second for 32 s, at about 2 kB each.
 const TRANSACTIONS_MAX: usize = 20_000;
-/// Streams at once.
+/// Ends of calls (BYE and the like) may go beyond that limit, for they make room; past this one they are sent once and
+/// not watched.
+const TRANSACTIONS_HARD_MAX: usize = 2 * TRANSACTIONS_MAX;
+/// Legs that are over and still known, about 1 kB each; beyond it a late answer finds nobody and is not acknowledged.
+const AFTERGLOW_MAX: usize = 20_000;
+/// Streams at once: a stream may hold one message of 64 kB, so this is 256 MB at the very worst.
 const STREAMS_MAX: usize = 4_096;
+/// Unsent messages. The driver drains them after each input; if it does not, the network would lose them too, and what
+/// matters is sent again by its timer.
+const UNSENT_MAX: usize = 65_536;
+/// Unread events, beyond which those that nobody has to know of are left out and calls are refused. What ends a leg is
+/// never left out; there is one per leg, and legs are bounded.
+const UNREAD_MAX: usize = 65_536;
 
 /// A stream that is open.
 struct Stream {
     listener: u8,
     remote: SocketAddr,
     framer: Framer,
+    /// Runs while part of a message waits for the rest.
+    stall: Option<Handle>,
 }
 
 /// The keep-alive of one trunk.
@@ -77,6 +99,9 @@ pub struct Endpoint {
     tags: Table<u64, LegId>,
     clients: Table<ClientKey, ClientTransaction>,
     servers: Table<ServerKey, ServerTransaction>,
+    /// Which INVITE came first, by what it would share with itself over another way.
+    merges: Table<u128, ServerKey>,
+    afterglow: Table<u64, Afterglow>,
     timers: Timers,
     registrar: Registrar,
     streams: BTreeMap<u64, Stream>,
@@ -105,6 +130,8 @@ impl Endpoint {
             tags: Table::default(),
             clients: Table::default(),
             servers: Table::default(),
+            merges: Table::default(),
+            afterglow: Table::default(),
             timers: Timers::default(),
             registrar: Registrar::default(),
             streams: BTreeMap::new(),
@@ -139,55 +166,6 @@ impl Endpoint {
     pub fn receive_datagram(&mut self, now: Now, listener: u8, remote: SocketAddr, bytes: &[u8]) {
         let hop = Hop { target: Target { listener, remote }, connection: None };
         self.receive(now, hop, bytes);
-    }
-
-    /// A stream is open, in either direction.
-    pub fn stream_opened(&mut self, _now: Now, connection: u64, listener: u8, remote: SocketAddr) {
-        if self.streams.len() >= STREAMS_MAX {
-            return self.events.push_back(Event::CloseStream { connection });
-        }
-        self.streams.insert(connection, Stream { listener, remote, framer: Framer::default() });
-        self.by_remote.insert((listener, remote), connection);
-    }
-
-    /// Bytes of a stream.
-    pub fn receive_stream(&mut self, now: Now, connection: u64, bytes: &[u8]) {
-        let Some(stream) = self.streams.get_mut(&connection) else { return };
-        let hop =
-            Hop { target: Target { listener: stream.listener, remote: stream.remote }, connection: Some(connection) };
-        stream.framer.push(bytes);
-        while let Some(stream) = self.streams.get_mut(&connection) {
-            match stream.framer.next_piece() {
-                Some(StreamPiece::Message(message)) => self.receive(now, hop, &message),
-                Some(StreamPiece::Ping) => self.send(hop, Bytes::from_static(b"\r\n")),
-                Some(StreamPiece::Garbage(_)) => {
-                    self.forget_stream(connection);
-                    return self.events.push_back(Event::CloseStream { connection });
-                }
-                None => return,
-            }
-        }
-    }
-
-    /// A stream is gone. Registrations over it end; requests on their way are left to their timers.
-    pub fn stream_closed(&mut self, _now: Now, connection: u64) {
-        self.forget_stream(connection);
-        let gone: Vec<Arc<str>> = self
-            .registrar
-            .bindings
-            .iter()
-            .filter(|(_, binding)| binding.hop.connection == Some(connection))
-            .map(|(user, _)| Arc::clone(user))
-            .collect();
-        for user in gone {
-            self.unbind(&user);
-        }
-    }
-
-    fn forget_stream(&mut self, connection: u64) {
-        if let Some(stream) = self.streams.remove(&connection) {
-            self.by_remote.remove(&(stream.listener, stream.remote));
-        }
     }
 
     /// A target cannot be reached: requests that wait for it fail over at once.
@@ -225,14 +203,15 @@ impl Endpoint {
                 Timer::RequestResend(key) => self.resend_request(now, key),
                 Timer::RequestDeadline(key) => self.request_deadline(now, key),
                 Timer::ResponseResend(key) => self.resend_response(now, key),
-                Timer::ResponseDeadline(key) => self.drop_server(key),
+                Timer::ResponseDeadline(key) => self.response_deadline(now, key),
                 Timer::AnswerResend(leg) => self.resend_answer(now, leg),
                 Timer::AnswerDeadline(leg) => self.answer_unacknowledged(now, leg),
                 Timer::SessionRefresh(leg) => self.refresh_session(now, leg),
                 Timer::SessionExpiry(leg) => self.session_expired(now, leg),
                 Timer::Registration(user) => self.unbind(&user),
                 Timer::Probe(trunk) => self.probe(now, &trunk),
-                Timer::ReofferRetry(_) | Timer::StreamStall(_) => {}
+                Timer::Afterglow(tag) => drop(self.afterglow.remove(&tag)),
+                Timer::StreamStall(connection) => self.stream_stalled(connection),
             }
         }
     }
@@ -244,7 +223,7 @@ impl Endpoint {
             client_transactions: self.clients.len(),
             server_transactions: self.servers.len(),
             dialog_tags: self.tags.len(),
-            afterglow: 0,
+            afterglow: self.afterglow.len(),
             registrations: self.registrar.bindings.len(),
             connections: self.streams.len(),
             timers: self.timers.len(),
@@ -261,8 +240,9 @@ impl Endpoint {
     // ---- below: what all parts share ----
 
     fn receive(&mut self, now: Now, hop: Hop, bytes: &[u8]) {
-        // Strangers cost nothing, not even the reading of what they sent.
-        if self.peer(hop.target.remote, false).is_none() {
+        // Strangers cost nothing, not even the reading of what they sent. Nobody answers to an address that is not one
+        // host's.
+        if !is_one_host(hop.target.remote) || self.peer(hop.target.remote, false).is_none() {
             self.discarded.unknown_source += 1;
             return;
         }
@@ -313,6 +293,10 @@ impl Endpoint {
                 None => Destination::Connect(hop.target),
             },
         };
+        if self.transmits.len() >= UNSENT_MAX {
+            self.discarded.overload += 1;
+            return;
+        }
         self.transmits.push_back(Transmit { to, bytes });
     }
 
@@ -321,38 +305,30 @@ impl Endpoint {
     }
 
     /// Sends a request and watches over it.
-    fn begin_request(
-        &mut self,
-        now: Now,
-        key: ClientKey,
-        purpose: Purpose,
-        method: Method,
-        leg: Option<LegId>,
-        cseq: u32,
-        local_tag: u64,
-        bytes: Bytes,
-        hop: Hop,
-    ) {
+    fn begin_request(&mut self, now: Now, out: Outgoing) {
+        let Outgoing { key, purpose, method, leg, cseq, bytes, hop } = out;
+        self.send(hop, bytes.clone());
+        if self.clients.len() >= TRANSACTIONS_HARD_MAX {
+            self.discarded.overload += 1;
+            return;
+        }
         let resend =
             self.unreliable(hop).then(|| self.timers.set(now.instant + micros(T1_US), Timer::RequestResend(key)));
         let deadline = Some(self.timers.set(now.instant + micros(PATIENCE_US), Timer::RequestDeadline(key)));
         let trunk = leg.and_then(|leg| self.legs.get(&leg)).and_then(|leg| leg.trunk.clone());
-        self.send(hop, bytes.clone());
         let client = ClientTransaction {
             purpose,
             method,
             leg,
             trunk,
             cseq,
-            local_tag,
             bytes,
             hop,
             state: ClientState::Calling,
             interval_us: T1_US,
             resend,
             deadline,
-            auth_tries: 0,
-            corrected: false,
+            again: Again::default(),
         };
         self.clients.insert(key, client);
     }
@@ -372,6 +348,7 @@ impl Endpoint {
     fn request_deadline(&mut self, now: Now, key: ClientKey) {
         match self.clients.get(&key).map(|client| client.state) {
             Some(ClientState::Completed) => drop(self.end_client(key)),
+            Some(ClientState::Proceeding) if self.give_up_ringing(now, key) => {}
             Some(ClientState::Calling | ClientState::Proceeding) => {
                 self.request_failed(now, key, super::event::FailureKind::Timeout);
             }
@@ -390,32 +367,69 @@ impl Endpoint {
         if let Some(server) = self.servers.remove(&key) {
             self.timers.cancel(server.resend);
             self.timers.cancel(server.deadline);
+            if let Some(merge) = server.merge {
+                self.merges.remove(&merge);
+            }
         }
     }
 
-    fn end_leg(&mut self, id: LegId) -> Option<Leg> {
-        let leg = self.legs.remove(&id)?;
-        self.tags.remove(&leg.dialog.local_tag);
+    /// Takes a leg out. Nothing of it stays but its tag, for a while.
+    fn end_leg(&mut self, now: Now, id: LegId) -> Option<Leg> {
+        let mut leg = self.legs.remove(&id)?;
+        let tag = leg.dialog.local_tag;
+        self.tags.remove(&tag);
         if let Some(session) = leg.session {
             self.timers.cancel(Some(session.timer));
         }
-        match &leg.phase {
+        let tail = match std::mem::replace(&mut leg.phase, Phase::Up(Up::default())) {
             Phase::Accepted { answer, .. } => {
                 self.timers.cancel(Some(answer.resend));
                 self.timers.cancel(Some(answer.deadline));
+                Tail::default()
             }
-            Phase::Up(Up { reoffer: Reoffer::Unacked(answer), .. }) => {
-                self.timers.cancel(Some(answer.resend));
-                self.timers.cancel(Some(answer.deadline));
+            Phase::Up(Up { tail, reoffer }) => {
+                self.drop_reoffer(now, reoffer);
+                tail
             }
-            Phase::Calling(_) | Phase::Offered(_) | Phase::Up(_) => {}
-        }
+            Phase::Offered(offered) => {
+                self.terminate(now, offered.transaction, tag);
+                Tail::default()
+            }
+            Phase::Calling(_) => Tail::default(),
+        };
+        self.keep_afterglow(now, leg.dialog.clone(), tail);
         Some(leg)
     }
 
-    fn end_with(&mut self, id: LegId, by: EndedBy, reason: EndReason) {
-        if self.end_leg(id).is_some() {
+    fn keep_afterglow(&mut self, now: Now, dialog: Dialog, tail: Tail) {
+        if self.afterglow.len() < AFTERGLOW_MAX {
+            self.timers.set(now.instant + micros(PATIENCE_US), Timer::Afterglow(dialog.local_tag));
+            self.afterglow.insert(dialog.local_tag, Afterglow { dialog, tail });
+        }
+    }
+
+    fn drop_reoffer(&mut self, now: Now, reoffer: Reoffer) {
+        match reoffer {
+            Reoffer::None | Reoffer::Refreshing => {}
+            Reoffer::Asked { transaction, .. } => self.terminate(now, transaction, 0),
+            Reoffer::AskedByUpdate { request, hop } => self.answer_status(hop, &request, 487, "", &[]),
+            Reoffer::Unacked(answer) => {
+                self.timers.cancel(Some(answer.resend));
+                self.timers.cancel(Some(answer.deadline));
+            }
+        }
+    }
+
+    fn end_with(&mut self, now: Now, id: LegId, by: EndedBy, reason: EndReason) {
+        if self.end_leg(now, id).is_some() {
             self.events.push_back(Event::Ended { leg: id, by, reason });
+        }
+    }
+
+    /// An event that nobody has to know of.
+    fn mention(&mut self, event: Event) {
+        if self.events.len() < UNREAD_MAX {
+            self.events.push_back(event);
         }
     }
 
@@ -430,6 +444,13 @@ fn own_tag(message: &Message, name: Name) -> Option<u64> {
     writer::from_hex16(NameAddr::read(&text)?.tag()?)
 }
 
-fn micros(us: u64) -> Duration {
+/// Whether an answer to this address reaches one host: not broadcast, multicast or nobody's (RFC 4475, 3.3.10).
+fn is_one_host(remote: SocketAddr) -> bool {
+    let ip = remote.ip().to_canonical();
+    let broadcast = matches!(ip, std::net::IpAddr::V4(ip) if ip.is_broadcast());
+    !(broadcast || ip.is_multicast() || ip.is_unspecified() || remote.port() == 0)
+}
+
+const fn micros(us: u64) -> Duration {
     Duration::from_micros(us)
 }

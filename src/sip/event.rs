@@ -80,7 +80,7 @@ pub enum OriginateError {
     /// The phone is not registered.
     #[error("the phone is not registered")]
     NotRegistered,
-    /// No targets, or a listener that does not exist.
+    /// No targets, more than [`super::TARGETS_MAX`], or a listener that does not exist.
     #[error("no usable target")]
     NoTarget,
     /// The leg's id is in use.

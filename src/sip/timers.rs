@@ -16,7 +16,7 @@ pub(super) enum Timer {
     RequestDeadline(ClientKey),
     /// Timer G, or RFC 3262: send a final non-2xx, or a reliable provisional response, again.
     ResponseResend(ServerKey),
-    /// Timers H and I: the ACK of a non-2xx did not come, or repeated ones are absorbed.
+    /// Timers H, I and L: the ACK did not come, or repeated requests are no longer expected; or nobody answered a call.
     ResponseDeadline(ServerKey),
     /// RFC 3261, 13.3.1.4: send the 2xx again.
     AnswerResend(LegId),
@@ -26,8 +26,8 @@ pub(super) enum Timer {
     SessionRefresh(LegId),
     /// RFC 4028: the session was not refreshed.
     SessionExpiry(LegId),
-    /// RFC 3261, 14.1: try the re-INVITE again after a 491.
-    ReofferRetry(LegId),
+    /// The tag of a leg that is over is forgotten.
+    Afterglow(u64),
     /// A registration ends.
     Registration(Arc<str>),
     /// The next OPTIONS to a trunk.
@@ -47,7 +47,7 @@ impl Timer {
             Timer::AnswerDeadline(_) => "answer_deadline",
             Timer::SessionRefresh(_) => "session_refresh",
             Timer::SessionExpiry(_) => "session_expiry",
-            Timer::ReofferRetry(_) => "reoffer_retry",
+            Timer::Afterglow(_) => "afterglow",
             Timer::Registration(_) => "registration",
             Timer::Probe(_) => "probe",
             Timer::StreamStall(_) => "stream_stall",

@@ -46,6 +46,7 @@ pub(super) type ServerKey = u128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Invite,
+    /// A re-INVITE that refreshes the session.
     Reinvite,
     Cancel,
     /// Of a leg that is already gone.
@@ -63,18 +64,36 @@ pub(super) struct ClientTransaction {
     pub(super) leg: Option<LegId>,
     pub(super) trunk: Option<Arc<str>>,
     pub(super) cseq: u32,
-    pub(super) local_tag: u64,
-    /// The request; the ACK once a non-2xx came.
+    /// The request.
     pub(super) bytes: Bytes,
     pub(super) hop: Hop,
     pub(super) state: ClientState,
     pub(super) interval_us: u64,
     pub(super) resend: Option<Handle>,
     pub(super) deadline: Option<Handle>,
-    /// How often the request was sent again with credentials.
-    pub(super) auth_tries: u8,
-    /// Whether it was sent again with a longer session interval or with 100rel.
-    pub(super) corrected: bool,
+    /// How often the request was sent again with credentials or with a longer session interval.
+    pub(super) again: Again,
+}
+
+/// How often a request was corrected; each way has its own limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Again {
+    /// With credentials.
+    pub(super) credentials: u8,
+    /// With the session interval that a 422 asked for.
+    pub(super) interval: u8,
+}
+
+/// A request to be sent and watched over.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) key: ClientKey,
+    pub(super) purpose: Purpose,
+    pub(super) method: Method,
+    pub(super) leg: Option<LegId>,
+    pub(super) cseq: u32,
+    pub(super) bytes: Bytes,
+    pub(super) hop: Hop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +107,12 @@ pub(super) enum ClientState {
 /// A peer's INVITE.
 #[derive(Debug)]
 pub(super) struct ServerTransaction {
-    pub(super) request: Message,
+    /// The INVITE, until it is finally answered.
+    pub(super) request: Option<Message>,
     pub(super) hop: Hop,
     pub(super) leg: LegId,
+    /// What the same request over another way would share with it (RFC 3261, 8.2.2.2).
+    pub(super) merge: Option<u128>,
     /// The last response, sent again when the request is repeated.
     pub(super) last: Option<Bytes>,
     pub(super) state: ServerState,
@@ -104,8 +126,8 @@ pub(super) enum ServerState {
     Proceeding,
     /// A non-2xx was sent and waits for its ACK.
     Completed,
-    /// The ACK came; repeated ones are absorbed.
-    Confirmed,
+    /// The ACK came, or a 2xx was sent, which the leg repeats: repeated requests are absorbed (RFC 6026).
+    Absorbing,
 }
 
 /// A map whose keys are random or keyed hashes already.

@@ -1,5 +1,6 @@
 //! Phones that register, and trunks that are watched.
 
+use super::requests::{number, text};
 use super::*;
 use crate::sip::digest::{Credentials, Verdict};
 use crate::sip::registrar::{Binding, Wish, wish};
@@ -9,17 +10,25 @@ const MISSED_MAX: u32 = 2;
 
 impl Endpoint {
     pub(super) fn register(&mut self, now: Now, hop: Hop, message: &Message) {
-        let user = match self.prove(now, message, "REGISTER") {
+        let user = match self.prove(now, hop, message, "REGISTER") {
             Ok(user) => user,
-            Err(lines) => return self.answer_status(hop, message, 401, "", &lines),
+            Err(lines) => return self.refuse(&Peer::PhoneNetwork, hop, message, 401, "", &lines),
         };
+        let to = message.text(Name::To).unwrap_or_default();
+        if NameAddr::read(&to).is_none_or(|to| to.user() != *user) {
+            // RFC 3261, 10.3: nobody registers for somebody else.
+            return self.answer_status(hop, message, 403, "", &[]);
+        }
         let (shortest, longest) = self.settings.registration_s;
         let Some(wish) = wish(message, longest) else {
             return self.answer_status(hop, message, 400, "Bad Contact", &[]);
         };
-        let cseq_text = message.text(Name::CSeq).unwrap_or_default().into_owned();
-        let cseq = CSeq::read(&cseq_text).map_or(0, |cseq| cseq.number);
-        let call_id = message.text(Name::CallId).unwrap_or_default().into_owned();
+        let (cseq, call_id) = (number(message), text(message, Name::CallId));
+        let bound = self.registrar.bindings.get(&user);
+        if bound.is_some_and(|bound| bound.call_id == call_id && cseq < bound.cseq) {
+            // RFC 3261, 10.3: an older request that was overtaken.
+            return self.answer_status(hop, message, 500, "CSeq Out Of Order", &[]);
+        }
         match wish {
             Wish::Query => {}
             Wish::Remove => self.unbind(&user),
@@ -78,7 +87,7 @@ impl Endpoint {
     }
 
     /// Who sent this, proven by digest; otherwise the challenge.
-    pub(super) fn prove(&mut self, now: Now, message: &Message, method: &str) -> Result<Arc<str>, Vec<u8>> {
+    pub(super) fn prove(&mut self, now: Now, hop: Hop, message: &Message, method: &str) -> Result<Arc<str>, Vec<u8>> {
         let register = method == "REGISTER";
         let name = if register { Name::Authorization } else { Name::ProxyAuthorization };
         let given = message.all(name).find_map(|value| Credentials::read(&value));
@@ -97,8 +106,7 @@ impl Endpoint {
                 (Verdict::Right, Some(phone)) => return Ok(Arc::clone(&phone.user)),
                 (Verdict::Stale, _) => stale = true,
                 (Verdict::Right | Verdict::Wrong, _) => {
-                    let via = message.text(Name::Via).unwrap_or_default();
-                    tracing_free_failure(&mut self.events, &via, &given.username);
+                    self.mention(Event::AuthFailure { remote: hop.target.remote, user: given.username.clone() });
                 }
             }
         }
@@ -144,10 +152,8 @@ impl Endpoint {
             writer::finish(&mut out, &[]);
             let hop = Hop { target, connection: None };
             let purpose = Purpose::Probe(Arc::clone(trunk), target);
-            self.begin_request(now, key, purpose, Method::Options, None, 1, tag, out.into(), hop);
-            if let Some(client) = self.clients.get_mut(&key) {
-                client.trunk = Some(Arc::clone(trunk));
-            }
+            let (method, bytes) = (Method::Options, out.into());
+            self.begin_request(now, Outgoing { key, purpose, method, leg: None, cseq: 1, bytes, hop });
         }
     }
 
@@ -167,10 +173,4 @@ impl Endpoint {
         let trunk = Arc::clone(trunk);
         self.events.push_back(if up { Event::TrunkUp { trunk } } else { Event::TrunkDown { trunk, status } });
     }
-}
-
-fn tracing_free_failure(events: &mut VecDeque<Event>, via: &str, user: &str) {
-    let sent_by = Via::read(via).and_then(|via| crate::sip::uri::read_ip(via.host));
-    let remote = SocketAddr::new(sent_by.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into()), 0);
-    events.push_back(Event::AuthFailure { remote, user: user.to_owned() });
 }
