@@ -183,8 +183,14 @@ impl Lines {
     /// Ends every call, at the end of the program. The engine hears of each, so that its end is recorded.
     pub fn release_all(&mut self, now: Now) {
         for leg in self.legs.keys().copied().collect::<Vec<_>>() {
-            self.sip(leg, |endpoint| endpoint.hang_up(now, leg, None));
-            self.ended(now, leg);
+            match self.legs.get(&leg).map(|line| line.purpose) {
+                // The engine would ring a lost phone again.
+                Some(Purpose::Agent(_)) | None => self.release(now, leg),
+                Some(Purpose::Attempt(_) | Purpose::Inbound(_)) => {
+                    self.sip(leg, |endpoint| endpoint.hang_up(now, leg, None));
+                    self.ended(now, leg);
+                }
+            }
         }
         for call in self.offers.keys().copied().collect::<Vec<_>>() {
             self.reject_inbound(now, call, 503);

@@ -3,6 +3,9 @@
 use super::*;
 use crate::sip::endpoint::admission;
 
+/// The shortest challenge that every phone knows, with room for long Via and Call-ID values.
+const CHALLENGE_MAX: usize = 640;
+
 impl Endpoint {
     pub(super) fn request(&mut self, now: Now, hop: Hop, peer: &Peer, message: Message) {
         let method = message.method().flatten();
@@ -83,10 +86,12 @@ impl Endpoint {
     }
 
     /// Answers somebody who has proven nothing. Over UDP the source may be forged, so that the answer goes to a victim:
-    /// it is never longer than the question (I-46), and if it cannot be cut that short there is none.
+    /// it is cut to the length of the question (I-46). A short REGISTER of an honest phone leaves no room for any challenge
+    /// (300 bytes against 450), and its network is one that the operator named: up to [`CHALLENGE_MAX`] bytes are sent all
+    /// the same, one datagram for one, and nothing beyond.
     pub(super) fn refuse(&mut self, peer: &Peer, hop: Hop, message: &Message, status: u16, phrase: &str, lines: &[u8]) {
         let forgeable = *peer == Peer::PhoneNetwork && self.unreliable(hop);
-        let room = message.length();
+        let room = message.length().max(CHALLENGE_MAX);
         let mut bytes = self.status_bytes(hop, message, status, phrase, lines, true);
         if forgeable && bytes.len() > room {
             // One challenge must stay, or no phone could ever answer it: the last, which every phone knows.

@@ -110,11 +110,6 @@ impl Child {
     pub fn close_stdin(&mut self) {
         self.stdin = None;
     }
-
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.inner.id()
-    }
 }
 
 impl Drop for Child {
