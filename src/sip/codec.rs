@@ -16,6 +16,8 @@ use super::vocabulary::{self, Method};
 
 mod framing;
 mod name;
+#[cfg(test)]
+mod tests;
 
 pub use framing::{Framer, StreamPiece};
 pub use name::Name;

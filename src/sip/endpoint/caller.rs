@@ -36,12 +36,8 @@ impl Endpoint {
             return Err(OriginateError::NoTarget);
         }
         crate::sip::uri::Uri::read(&uri).map_err(|_| OriginateError::RequestUri)?;
-        if let Some(probe) = trunk.as_ref().and_then(|name| self.probes.get_mut(name)) {
-            for target in &targets {
-                if !probe.targets.contains(target) {
-                    probe.targets.push(*target);
-                }
-            }
+        if let Some(trunk) = &trunk {
+            self.probe_too(trunk, &targets);
         }
         let dialog = Dialog {
             call_id: format!("{:016x}{:016x}", self.fresh(), self.fresh()),

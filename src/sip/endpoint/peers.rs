@@ -121,18 +121,24 @@ impl Endpoint {
 
     // ---- keep-alive of trunks ----
 
+    /// Where a trunk was dialled it is probed from then on. Its targets are few, and stale ones go with a reload.
+    pub(super) fn probe_too(&mut self, trunk: &Arc<str>, targets: &[Target]) {
+        let Some(probe) = self.probes.get_mut(trunk) else { return };
+        for target in targets {
+            if probe.targets.len() < crate::sip::TARGETS_MAX && !probe.targets.contains(target) {
+                probe.targets.push(*target);
+            }
+        }
+    }
+
     pub(super) fn probe(&mut self, now: Now, trunk: &Arc<str>) {
         let interval = self.settings.trunk(trunk).and_then(|trunk| trunk.probe_interval_s);
         let Some(interval) = interval else { return };
         let again = now.instant + Duration::from_secs(u64::from(interval));
         self.timers.set(again, Timer::Probe(Arc::clone(trunk)));
         let configured = self.settings.trunk(trunk).map(|trunk| trunk.targets.clone()).unwrap_or_default();
-        let Some(probe) = self.probes.get_mut(trunk) else { return };
-        for target in configured {
-            if !probe.targets.contains(&target) {
-                probe.targets.push(target);
-            }
-        }
+        self.probe_too(trunk, &configured);
+        let Some(probe) = self.probes.get(trunk) else { return };
         let targets = probe.targets.clone();
         for target in targets {
             let key = ClientKey { branch: self.fresh(), cancel: false };

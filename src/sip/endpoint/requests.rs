@@ -55,12 +55,7 @@ impl Endpoint {
         }
         match (method, peer) {
             (Method::Invite, _) => self.new_call(now, hop, key, peer, message),
-            (Method::Options, _) => {
-                let mut lines = allow_line(peer);
-                writer::line(&mut lines, "Accept", &["application/sdp"]);
-                writer::line(&mut lines, "Supported", &["timer, 100rel"]);
-                self.refuse(peer, hop, &message, 200, "", &lines);
-            }
+            (Method::Options, _) => self.refuse(peer, hop, &message, 200, "", &abilities(peer)),
             (Method::Register, Peer::PhoneNetwork) => self.register(now, hop, &message),
             (Method::Bye | Method::Update | Method::PRack | Method::Info, _) => {
                 self.refuse(peer, hop, &message, 481, "", &[]);
@@ -117,6 +112,14 @@ impl Endpoint {
         let reply = Reply { status, phrase, to_tag, lines, body: &[], record_route: false };
         writer::respond(message, hop, server, reply)
     }
+}
+
+/// What OPTIONS asks for.
+fn abilities(peer: &Peer) -> Vec<u8> {
+    let mut lines = allow_line(peer);
+    writer::line(&mut lines, "Accept", &["application/sdp"]);
+    writer::line(&mut lines, "Supported", &["timer, 100rel"]);
+    lines
 }
 
 /// The Allow line of a 405 or 501.

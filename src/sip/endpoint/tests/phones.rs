@@ -53,7 +53,7 @@ fn a_registration_runs_out_or_is_taken_back() {
     rig.pass(secs(599));
     assert_eq!(rig.events(), []);
     rig.pass(secs(2));
-    assert_eq!(rig.events(), [gone.clone()]);
+    assert_eq!(rig.events(), std::slice::from_ref(&gone));
     for lines in ["Contact: *\r\nExpires: 0\r\n", "Contact: <sip:1001@192.168.1.5:5062;ob>;expires=0\r\n"] {
         sign_in(&mut rig, 3, CONTACT, Algorithm::Md5);
         let (ok, events) = sign_in(&mut rig, 5, lines, Algorithm::Md5);

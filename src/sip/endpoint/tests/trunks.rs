@@ -31,7 +31,7 @@ fn a_trunk_is_up_with_any_answer_and_down_after_two_missed_ones() {
     let mut rig = watched();
     let up = Event::TrunkUp { trunk: "carrier".into() };
     let down = Event::TrunkDown { trunk: "carrier".into(), status: 408 };
-    assert_eq!(probe(&mut rig, Some(404)), [up.clone()]);
+    assert_eq!(probe(&mut rig, Some(404)), std::slice::from_ref(&up));
     assert_eq!(probe(&mut rig, Some(200)), []);
     assert_eq!(probe(&mut rig, None), [], "one lost datagram is no outage");
     assert_eq!(probe(&mut rig, Some(200)), []);
