@@ -95,6 +95,8 @@ pub struct Lines {
     registered: BTreeMap<String, PhoneSeen>,
     facts: VecDeque<Fact>,
     stale: u64,
+    /// The program ends: phones that are released are not rung again.
+    ending: bool,
 }
 
 /// What the lines tell the driver's loop.
@@ -153,6 +155,7 @@ impl Lines {
             registered: BTreeMap::new(),
             facts: VecDeque::new(),
             stale: 0,
+            ending: false,
         }
     }
 
@@ -182,6 +185,7 @@ impl Lines {
 
     /// Ends every call, at the end of the program. The engine hears of each, so that its end is recorded.
     pub fn release_all(&mut self, now: Now) {
+        self.ending = true;
         for leg in self.legs.keys().copied().collect::<Vec<_>>() {
             match self.legs.get(&leg).map(|line| line.purpose) {
                 // The engine would ring a lost phone again.

@@ -10,3 +10,4 @@ mod gate;
 mod inbound;
 mod phones;
 mod rig;
+mod torture;

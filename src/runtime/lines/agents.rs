@@ -85,7 +85,9 @@ impl Lines {
 
     /// Rings a phone that will stay connected.
     pub fn ring_agent(&mut self, now: Now, user: UserId) {
-        self.ring_phone(now, user, None);
+        if !self.ending {
+            self.ring_phone(now, user, None);
+        }
     }
 
     /// Lets go of a phone: its agent leaves, or it has rung in vain. The agent's place is kept for the next sign-in.
