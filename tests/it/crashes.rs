@@ -143,7 +143,7 @@ fn a_second_sigterm_ends_everything_at_once() {
     let status = centre.service().ended(SOON);
     assert_eq!(status.code(), Some(0));
     carrier.finish(SOON);
-    assert_eq!(desk_is_closed(&centre), true);
+    assert!(desk_is_closed(&centre));
 }
 
 fn desk_is_closed(centre: &Centre) -> bool {
