@@ -22,11 +22,12 @@ use super::wire::{Admission, Wire};
 use super::{control, recovery};
 use crate::certificate::{self, Certificate, CertificateError};
 use crate::clock::Clock;
-use crate::config::{Config, Target, Transport};
+use crate::config::{self, Config, Rtp, Target, Transport};
 use crate::engine::Engine;
 use crate::media::ports::{MediaPorts, PortError, PortSettings};
 use crate::media::prompt::PromptError;
 use crate::media::thread::{self as media_thread, MediaError, MediaSettings, MediaThread};
+use crate::model::name::TrunkName;
 use crate::model::time::Timestamp;
 use crate::sip::{Endpoint, Network};
 use crate::store::{Store, StoreError};
@@ -302,6 +303,13 @@ fn reloader(
             Change::Configuration => {
                 let next = reread()?;
                 let shelf = setup::prompts(&next).map_err(|error| error.to_string())?;
+                // An address of the carrier before must not get the credentials of the one after.
+                let moved = |name: &TrunkName, trunk: &config::Trunk| {
+                    current.trunks.get(name).is_none_or(|old| old.targets != trunk.targets)
+                };
+                for (name, _) in next.trunks.iter().filter(|(name, trunk)| moved(name, trunk)) {
+                    targets.remove(name);
+                }
                 targets.extend(written_addresses(&next));
                 (next, Some(shelf))
             }
@@ -311,9 +319,13 @@ fn reloader(
             .into_iter()
             .map(|d| if d.restart { format!("{} (needs a restart)", d.section) } else { d.section })
             .collect();
-        let (plan, settings) =
-            (setup::line_plan(&next, &bound, &targets), setup::sip_settings(&next, &bound, &targets));
-        lines.replan(now, plan, shelf, settings);
+        // Sockets and files are opened once: what is said of them counts from the next start.
+        let mut next = next;
+        next.sip.listeners.clone_from(&current.sip.listeners);
+        next.rtp = Rtp { advertised: next.rtp.advertised, ..current.rtp };
+        next.data.clone_from(&current.data);
+        let plan = setup::line_plan(&next, &bound, &targets);
+        lines.replan(now, plan, shelf, setup::sip_settings(&next, &bound, &targets));
         let settings = next.settings();
         told.send_replace(Arc::new(next.clone()));
         current = next;
@@ -336,11 +348,15 @@ fn written_addresses(config: &Config) -> Targets {
 }
 
 /// Looks names up again and tells what changed. What cannot be resolved stays as it was (F-45).
-async fn refresh_addresses(config: watch::Receiver<Arc<Config>>, found: mpsc::Sender<Targets>) {
+async fn refresh_addresses(mut config: watch::Receiver<Arc<Config>>, found: mpsc::Sender<Targets>) {
     let mut known = Targets::new();
     loop {
-        tokio::time::sleep(targets::REFRESH_EVERY).await;
-        let config = Arc::clone(&config.borrow());
+        tokio::select! {
+            () = tokio::time::sleep(targets::REFRESH_EVERY) => {}
+            // A reload may name a carrier that was never looked up.
+            changed = config.changed() => if changed.is_err() { return },
+        }
+        let config = Arc::clone(&config.borrow_and_update());
         let mut news = Targets::new();
         for (name, trunk) in config.trunks.iter().filter(|(_, trunk)| targets::needs_names(trunk)) {
             match targets::resolve(trunk).await {

@@ -78,7 +78,9 @@ impl Lines {
     /// Tells which phone an agent has, at sign-in.
     pub fn seat(&mut self, user: UserId, device: Device) {
         match self.agents.get_mut(&user) {
-            Some(agent) => agent.device = device,
+            // A phone that is in use stays the agent's until it is down: the engine goes on with it too.
+            Some(agent) if matches!(agent.state, PhoneState::Down) => agent.device = device,
+            Some(_) => {}
             None => drop(self.agents.insert(user, AgentLine { device, state: PhoneState::Down })),
         }
     }
