@@ -76,7 +76,7 @@ fn a_customer_who_hangs_up_frees_the_line_and_leaves_the_agent_to_record() {
     desk.record(&call, "refused", "").good();
     let again = desk.record(&call, "taken", "");
     assert!(again.status == 204 || again.status == 409, "{}: {}", again.status, again.text());
-    assert!(centre.until_ended(ANN)["network_disposition"].is_string());
+    assert_eq!(centre.until_ended(ANN)["disposition"], "declined");
     desk.until_state("ready");
     centre.until_board("no channel is in use", |board| board["trunks"][0]["channels"] == 0);
 }
@@ -280,7 +280,7 @@ fn a_phone_that_is_rung_for_each_call_answers_by_itself_and_is_hung_up_after_it(
     phone.until_hears(CUSTOMER_HZ, 10, 0);
     desk.hang_up();
     carrier.finish(SOON);
-    phone.child.until_says("terminated", SOON);
+    phone.child.until_says("session closed", SOON);
 }
 
 #[test]
