@@ -147,3 +147,19 @@ fn a_phone_calls_once_it_has_proven_who_it_is() {
     let incoming = rig.incoming();
     assert_eq!((incoming.source, incoming.remote), (crate::sip::Source::Phone("1001".into()), address(PHONE)));
 }
+
+#[test]
+fn a_phone_that_says_very_little_can_sign_in_all_the_same() {
+    let mut rig = Rig::new();
+    let short = |cseq: u32, lines: &str| {
+        format!(
+            "REGISTER {URI} SIP/2.0\r\nv: SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKm{cseq}\r\nf: <sip:1001@l>;tag=1\r\n\
+             t: <sip:1001@l>\r\ni: 1\r\nCSeq: {cseq} REGISTER\r\nm: <sip:1001@10.0.0.7:5062>\r\n{lines}l: 0\r\n\r\n"
+        )
+    };
+    rig.hear(PHONE, &short(1, ""));
+    let refusal = rig.one();
+    let proof = prove(&refusal, "REGISTER", URI, &phone_account(), Algorithm::Md5);
+    rig.hear(PHONE, &short(2, &proof));
+    assert_eq!((rig.said(), rig.events().len()), (vec!["200".to_owned()], 1));
+}
