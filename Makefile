@@ -40,6 +40,7 @@ test: ui ## Everything that must hold, from unit to browser
 
 .PHONY: load
 load: ui ## Measure speed and memory against controls in the same run
+	packaging/load-packages
 	cargo build --release --locked -p lull -p lull-loadtest
 	target/release/lull-load
 

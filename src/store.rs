@@ -30,7 +30,7 @@ mod tests;
 
 pub use attempts::{Ended, IntentCheck, IntentOutcome, OpenAttempt, OpenStage};
 pub use audit::{AuditEntry, Discrepancy};
-pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt};
+pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt, RunningDialog};
 pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
 pub use error::{DownReason, Health, StoreError};

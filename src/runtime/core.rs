@@ -32,6 +32,7 @@ use crate::model::lead::LeadNext;
 use crate::model::settings::Settings;
 use crate::model::time::{Instant, Now};
 use crate::sip::{Destination, Target};
+use crate::store::AgentStateChange;
 
 /// Largest datagram: UDP's own limit.
 const DATAGRAM_MAX: usize = 65_535;
@@ -111,6 +112,8 @@ struct Turn {
     quiet_since: Option<Instant>,
     clocks: Clocks,
     resettling: bool,
+    /// Room for a datagram.
+    buffer: Vec<u8>,
 }
 
 /// Watches whether wall clock and monotonic clock tell the same story.
@@ -132,6 +135,7 @@ impl Core {
             quiet_since: None,
             clocks: Clocks { base: now, sure: true },
             resettling: false,
+            buffer: vec![0; DATAGRAM_MAX],
         };
         turn.settle(now);
         while turn.once().await {}
@@ -199,12 +203,11 @@ impl Turn {
 
     fn read_datagrams(&mut self, place: usize, udp: &[(u8, Arc<UdpSocket>)]) {
         let Some((listener, socket)) = udp.get(place) else { return };
-        let mut buffer = [0; DATAGRAM_MAX];
         for _ in 0..BURST_MAX {
-            match socket.try_recv_from(&mut buffer) {
+            match socket.try_recv_from(&mut self.buffer) {
                 Ok((length, remote)) => {
                     let now = self.core.clock.now();
-                    self.core.lines.endpoint().receive_datagram(now, *listener, remote, &buffer[..length]);
+                    self.core.lines.endpoint().receive_datagram(now, *listener, remote, &self.buffer[..length]);
                     self.settle(now);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
@@ -332,8 +335,8 @@ impl Turn {
             match fact {
                 Fact::Engine(event) => self.pending.push_back(event),
                 Fact::Arrived(arrival) => self.core.records.look_up_story(arrival),
-                Fact::Dialog(record) => self.core.records.write(now, Record::Dialog(record)),
-                Fact::DialogOver(leg) => self.core.records.write(now, Record::DialogOver(leg)),
+                Fact::Dialog(record) => self.core.records.dialog(now, record),
+                Fact::DialogOver(leg) => self.core.records.dialog_over(leg),
                 Fact::Phones => self.core.driver.show_phones(self.core.lines.registered().clone()),
                 Fact::CloseStream(connection) => self.core.wire.close(connection),
             }
@@ -396,7 +399,7 @@ impl Turn {
             Command::RecordInbound { end } => records.write(now, Record::Inbound(Box::new(end))),
             Command::RecordGate { change } => records.write(now, Record::Gate(change)),
             Command::RecordAgentState { user, state, at } => {
-                records.write(now, Record::AgentState { user, state, at });
+                records.agent_state(AgentStateChange { user, at, state });
             }
             Command::RecordCampaignState { request, campaign, state, at } => {
                 records.write(now, Record::CampaignState { request, campaign, state, at });

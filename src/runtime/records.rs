@@ -11,15 +11,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+mod running;
+
+use self::running::Running;
 use super::lines::Arrival;
 use crate::engine::event::{Event, GroupChange, Story};
 use crate::engine::guard;
-use crate::model::agent::AgentState;
 use crate::model::attempt::{AttemptEnd, CallResult, GateChange, InboundEnd, Intent, Refusal};
 use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
-use crate::model::id::{AttemptId, LeadId, LegId, RequestId, UserId};
+use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
 use crate::model::lead::{LeadNext, NumberFacts, SuppressionReason};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::profile::Profile;
@@ -52,15 +54,6 @@ pub enum Record {
     Inbound(Box<InboundEnd>),
     /// A gate opened or closed.
     Gate(GateChange),
-    /// An agent changed state.
-    AgentState {
-        /// Who.
-        user: UserId,
-        /// To what; `None`: signed out.
-        state: Option<AgentState>,
-        /// When.
-        at: Timestamp,
-    },
     /// A campaign's live state.
     CampaignState {
         /// Who waits.
@@ -103,10 +96,6 @@ pub enum Record {
         /// When it was decided.
         at: Timestamp,
     },
-    /// A dialog that would be left over by a crash.
-    Dialog(Box<DialogRecord>),
-    /// It is over.
-    DialogOver(LegId),
 }
 
 /// The way to the store.
@@ -115,6 +104,7 @@ pub struct Records {
     events: mpsc::Receiver<Event>,
     events_in: mpsc::Sender<Event>,
     writes: JoinSet<()>,
+    running: Running,
     health: watch::Receiver<Health>,
     up: bool,
     campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
@@ -133,6 +123,7 @@ impl Records {
             events,
             events_in,
             writes: JoinSet::new(),
+            running: Running::default(),
             up: true,
             campaigns: BTreeMap::new(),
             settings: Arc::default(),
@@ -286,6 +277,31 @@ impl Records {
         });
     }
 
+    /// Remembers a dialog that would be left over by a crash.
+    pub fn dialog(&mut self, now: Now, record: Box<DialogRecord>) {
+        let begins = self.running.dialog(record, now.timestamp);
+        self.run(begins);
+    }
+
+    /// Forgets a dialog that is over.
+    pub fn dialog_over(&mut self, leg: LegId) {
+        let begins = self.running.dialog_over(leg);
+        self.run(begins);
+    }
+
+    /// Remembers what an agent does from now on.
+    pub fn agent_state(&mut self, change: AgentStateChange) {
+        let begins = self.running.agent(change);
+        self.run(begins);
+    }
+
+    fn run(&mut self, begins: bool) {
+        if begins {
+            let work = self.running.clone().write(self.store.clone());
+            self.spawn(work);
+        }
+    }
+
     /// Reads and writes that have not come back yet.
     pub fn under_way(&self) -> usize {
         self.writes.len()
@@ -328,14 +344,9 @@ fn waits(record: &Record) -> Option<RequestId> {
         Record::Result(result) => result.request,
         Record::CampaignState { request, .. } => *request,
         Record::GroupControl { request, .. } => Some(*request),
-        Record::Attempt(_)
-        | Record::Inbound(_)
-        | Record::Gate(_)
-        | Record::AgentState { .. }
-        | Record::Lead { .. }
-        | Record::Settled { .. }
-        | Record::Dialog(_)
-        | Record::DialogOver(_) => None,
+        Record::Attempt(_) | Record::Inbound(_) | Record::Gate(_) | Record::Lead { .. } | Record::Settled { .. } => {
+            None
+        }
     }
 }
 
@@ -345,10 +356,6 @@ async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Resu
         Record::Result(result) => store.record_result((**result).clone()).await.map(drop),
         Record::Inbound(end) => store.record_inbound((**end).clone()).await,
         Record::Gate(change) => store.record_gate(change.clone()).await,
-        Record::AgentState { user, state, at } => {
-            let change = AgentStateChange { user: *user, at: *at, state: state.clone() };
-            store.log_agent_states(vec![change]).await
-        }
         Record::Settled { lead, attempt, next, at } => store.settle_lead(*lead, *attempt, next.clone(), *at).await,
         Record::CampaignState { campaign, state, at, .. } => {
             store.set_campaign_state(campaign, *state, by, "", *at).await
@@ -364,11 +371,6 @@ async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Resu
         }
         Record::Lead { lead, until: Some(until), .. } => store.put_off(vec![(*lead, *until)]).await,
         Record::Lead { lead, until: None, at } => store.give_up(vec![*lead], *at).await,
-        Record::Dialog(record) => {
-            let text = serde_json::to_string(record).unwrap_or_default();
-            store.save_dialog(&record.leg.to_string(), &text, now).await
-        }
-        Record::DialogOver(leg) => store.drop_dialog(&leg.to_string()).await,
     }
 }
 

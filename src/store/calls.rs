@@ -52,6 +52,15 @@ pub struct RefusalCount {
     pub count: u64,
 }
 
+/// A SIP dialog that began, changed or ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningDialog {
+    /// Its id.
+    pub id: String,
+    /// What is needed to end it after a crash, and since when; `None`: it is over.
+    pub up: Option<(String, Timestamp)>,
+}
+
 /// A SIP dialog that was up when the last run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftoverDialog {
@@ -86,7 +95,11 @@ statements! {
     GATE_CHANGES = "
         select group_name, at, open, idleness, idle_threshold, agents, inbound_busy, waiting, slots
         from gate_changes where group_name = $1 and at >= $2 and at < $3 order by at, id limit 5000";
-    INSERT_AGENT_STATE = "insert into agent_states (id, user_id, at, state, reason) values ($1, $2, $3, $4, $5)";
+    INSERT_AGENT_STATES = "
+        insert into agent_states (id, user_id, at, state, reason)
+        select j.value ->> 0, j.value ->> 1, j.value ->> 2,
+               j.value ->> 3, j.value ->> 4
+        from json_each($1) j where true";
     COUNT_REFUSAL = "
         insert into refusals (campaign, day, code, count) values ($1, $2, $3, $4)
         on conflict (campaign, day, code) do update set count = refusals.count + excluded.count";
@@ -184,22 +197,46 @@ impl Store {
 
     /// Records changes of what agents do, in order.
     pub async fn log_agent_states(&self, changes: Vec<AgentStateChange>) -> Result<(), StoreError> {
-        let ids = self.ids();
+        let rows = self.agent_state_rows(&changes);
+        self.write(move |conn| Box::pin(async move { conn.run(INSERT_AGENT_STATES, params![rows]).await.map(drop) }))
+            .await
+    }
+
+    /// Writes what nobody waits for in one transaction: dialogs that are up (with their text) or over, and changes of
+    /// agents.
+    pub async fn log_running(
+        &self,
+        dialogs: Vec<RunningDialog>,
+        changes: Vec<AgentStateChange>,
+    ) -> Result<(), StoreError> {
+        let rows = self.agent_state_rows(&changes);
         self.write(move |conn| {
             Box::pin(async move {
-                for change in changes {
-                    let reason = match &change.state {
-                        Some(AgentState::NotReady { reason }) => Some(reason.as_str()),
-                        Some(_) | None => None,
+                for RunningDialog { id, up } in dialogs {
+                    match up {
+                        Some((record, at)) => conn.run(SAVE_DIALOG, params![id, record, at]).await?,
+                        None => conn.run(DROP_DIALOG, params![id]).await?,
                     };
-                    let state = change.state.as_ref().map(AgentState::code);
-                    let id = ids.next(change.at);
-                    conn.run(INSERT_AGENT_STATE, params![id, change.user.0, change.at, state, reason]).await?;
+                }
+                if !changes.is_empty() {
+                    conn.run(INSERT_AGENT_STATES, params![rows]).await?;
                 }
                 Ok(())
             })
         })
         .await
+    }
+
+    fn agent_state_rows(&self, changes: &[AgentStateChange]) -> String {
+        let row = |change: &AgentStateChange| {
+            let reason = match &change.state {
+                Some(AgentState::NotReady { reason }) => Some(reason.clone()),
+                Some(_) | None => None,
+            };
+            let state = change.state.as_ref().map(AgentState::code);
+            (self.ids().next(change.at), change.user.0, change.at, state, reason)
+        };
+        json(&changes.iter().map(row).collect::<Vec<_>>())
     }
 
     /// Adds to the counts of refused dials.

@@ -174,16 +174,24 @@ impl Writer {
 
     async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let Some(conn) = self.conn.as_mut() else { return Err(StoreError::Closed) };
-        conn.control("begin immediate").await?;
+        // Each command costs two changes of threads, so what follows upon each other goes in one. The commit releases
+        // the last savepoint.
+        let mut next = "begin immediate; savepoint item";
         for job in jobs.iter_mut() {
-            let ran = match conn.control("savepoint item").await {
+            let ran = match conn.control(next).await {
                 Ok(()) => job.run(conn).await,
                 Err(error) => Err(error),
             };
             let settled = match ran {
-                Ok(()) => conn.control("release item").await,
+                Ok(()) => {
+                    next = "release item; savepoint item";
+                    Ok(())
+                }
                 Err(error) if error.ends_transaction() => Err(error),
-                Err(_) => conn.control("rollback to item; release item").await,
+                Err(_) => {
+                    next = "savepoint item";
+                    conn.control("rollback to item; release item").await
+                }
             };
             if let Err(error) = settled {
                 // SQLite may have rolled back by itself; then there is nothing to roll back, which is as well.

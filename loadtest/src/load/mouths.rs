@@ -18,7 +18,7 @@ pub const FRAME: usize = 160;
 /// What every tone begins with. No prompt, no silence and no hold music does.
 const SIGNATURE: [u8; 6] = [0x11, 0x91, 0x22, 0xa2, 0x33, 0xb3];
 /// Packets taken from a line in one turn.
-const READ_MAX: usize = 16;
+const READ_MAX: usize = 64;
 
 /// What a speaker says: recognisable, and whose it is can be told.
 pub fn tone(speaker: u16) -> [u8; FRAME] {
