@@ -168,6 +168,8 @@ fn campaign_text(campaign: &super::plan::Campaign) -> Result<String, DemoError> 
     set("profile", PROFILE.into());
     set("trunks", vec![TRUNK].into());
     set("caller_id", campaign.caller_id.clone().into());
+    // All three are to be seen at work; with the shipped priorities the first would take every slot.
+    set("priority", 50.into());
     set("ring_timeout_s", 25.into());
     set("attempts_max", i64::from(ATTEMPTS_MAX).into());
     set("wrap_up_s", 25.into());
