@@ -186,9 +186,18 @@ mod tests {
         findings.iter().filter(|f| f.level == level).map(|f| f.code.as_str()).collect()
     }
 
+    /// An even port that nobody has: the default range may be in use on the machine that runs the tests.
+    fn free_port() -> u16 {
+        let sockets = std::iter::repeat_with(|| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+        let ports = sockets.map(|socket| socket.local_addr().unwrap().port());
+        ports.take(100).find(|port| port % 2 == 0 && *port < 65_000).unwrap()
+    }
+
     fn config_in(directory: &std::path::Path, main: &str) -> Config {
+        let port = free_port();
+        let rtp = format!("address = \"127.0.0.1\"\nport_min = {port}\nport_max = {}", port + 101);
         let main = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisteners = [{{ address = \"127.0.0.1:0\" }}]\n[rtp]\naddress = \"127.0.0.1\"\n{main}"
+            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisteners = [{{ address = \"127.0.0.1:0\" }}]\n[rtp]\n{rtp}\n{main}"
         );
         std::fs::write(directory.join("lull.toml"), main).unwrap();
         let sources = Sources { file: Some(directory.join("lull.toml")), ..Sources::default() };
