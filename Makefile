@@ -26,7 +26,7 @@ build: ui ## Build the program with the browser app in it
 
 .PHONY: demo
 demo: ui ## Watch a contact centre at work: inbound waves, a gate that opens and closes, calls in the lulls
-	cargo build --locked --bin lull -p lull -p lull-loadtest
+	cargo build --locked -p lull -p lull-loadtest --bin lull --bin lull-world
 	target/debug/lull-world
 
 .PHONY: test
