@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
+use super::acd::agent::{Agent, Presence};
 use super::acd::group::Group;
 use super::acd::queue::Queue;
 use super::dialer::attempt::Stage;
@@ -65,9 +66,10 @@ impl Engine {
         self.attempts.is_empty() && self.callers.is_empty() && self.requests.is_empty()
     }
 
-    /// Agents who record the result of a call that is over.
+    /// Agents at their desks who record the result of a call that is over. Whose desk is gone records nothing.
     pub fn wrapping_up(&self) -> usize {
-        self.agents.values().filter(|agent| matches!(agent.state, AgentState::WrapUp { .. })).count()
+        let here = |agent: &&Agent| agent.presence == Presence::Here;
+        self.agents.values().filter(here).filter(|agent| matches!(agent.state, AgentState::WrapUp { .. })).count()
     }
 
     fn group_view(&self, now: Now, name: &GroupName, group: &Group) -> GroupView {

@@ -18,7 +18,7 @@ use crate::report::{Finding, Line};
 /// A part of the world gets this long to end after its standard input was closed.
 const PART_WITHIN: Duration = Duration::from_secs(12);
 /// The service gets this long to end after it was asked to.
-const SERVICE_WITHIN: Duration = Duration::from_secs(20);
+const SERVICE_WITHIN: Duration = Duration::from_secs(40);
 
 /// Asks a process to end.
 pub async fn terminate(pid: u32) -> bool {
