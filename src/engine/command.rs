@@ -54,6 +54,13 @@ pub enum Command {
         trunks: Vec<TrunkName>,
     },
 
+    /// Take a dial back whose INVITE has not left; answered by `DialDeferred`. One that left in the meantime is left
+    /// alone: it rings, and what rings is given up by its own rules.
+    WithdrawDial {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+
     // ---- calls ----
     /// Stop ringing. The outcome comes as `AttemptFailed` (cancelled), or as `AttemptAnswered` if the answer crosses.
     CancelAttempt {

@@ -385,6 +385,7 @@ impl Turn {
             Command::Dial { attempt, number, caller_id, trunks } => {
                 lines.dial(now, Dial { attempt, number, caller_id }, &trunks);
             }
+            Command::WithdrawDial { attempt } => lines.withdraw(attempt),
             Command::CancelAttempt { attempt, why } => lines.cancel(now, attempt, why),
             Command::Classify { attempt } => lines.classify(attempt),
             Command::AnswerInbound { call } => lines.answer_inbound(now, call),

@@ -132,6 +132,8 @@ pub struct Attempt {
     pub consent_heard: bool,
     /// The number was suppressed while the intent was on its way.
     pub suppressed: Option<SuppressionReason>,
+    /// The driver was asked to take the dial back before its INVITE leaves.
+    pub withdrawn: bool,
 }
 
 impl Engine {
@@ -480,10 +482,13 @@ impl Engine {
             | Stage::Informing => return self.stale(),
         }
         let trunk = attempt.trunk.clone();
+        let taken_back = attempt.withdrawn || matches!(attempt.stage, Stage::Cancelling { .. });
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
             board.count(refusal);
         }
-        self.rest_trunk(now, &trunk, super::trunk::DEFERRED_REST);
+        if !taken_back {
+            self.rest_trunk(now, &trunk, super::trunk::DEFERRED_REST);
+        }
         self.end_attempt(now, id, Disposition::NotDialled, None);
     }
 }

@@ -235,6 +235,7 @@ impl Engine {
             result: None,
             consent_heard: false,
             suppressed: None,
+            withdrawn: false,
         };
         self.attempts.insert(id, attempt);
         self.count_stage(id, None, Some(Stage::Recording), Instant::ZERO);

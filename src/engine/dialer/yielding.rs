@@ -1,7 +1,7 @@
 //! Yielding: ringing attempts beyond what agents can take are given up, long before inbound suffers.
 //!
-//! Not before the profile's minimum ring time, unless the campaign says so; a timer then looks again. A suppression
-//! does not wait (reliability.md I-2). An answered call is never given up. A paused or ended campaign, and a program
+//! Dials that still wait for their trunk go first: nobody's phone has rung. What rings is not given up before the
+//! profile's minimum ring time, unless the campaign says so; a timer then looks again. A suppression does not wait (reliability.md I-2). An answered call is never given up. A paused or ended campaign, and a program
 //! that drains, let go of all that rings in the same way.
 
 use crate::engine::Engine;
@@ -46,20 +46,22 @@ impl Engine {
     fn give_up(&mut self, now: Now, key: &CampaignKey, excess: u32, why: CancelReason) {
         let Some(board) = self.campaigns.get(key) else { return };
         let mut left = excess;
+        let mut unsent: Vec<AttemptId> = Vec::new();
         let mut out: Vec<(Instant, AttemptId)> = Vec::new();
         for id in &board.live {
             let Some(attempt) = self.attempts.get(id) else { continue };
             match attempt.stage {
                 // Its intent is looked at again when it is durable, and ended there.
                 Stage::Recording => left = left.saturating_sub(1),
+                Stage::Sending if attempt.withdrawn => left = left.saturating_sub(1),
+                Stage::Sending => unsent.push(*id),
                 Stage::Out => {
                     let since = attempt.rang.or(attempt.sent).map_or(now.instant, |at| at.instant);
                     let minimum = attempt.ring_min;
                     let rings_free = attempt.campaign.cancel_before_ring_min;
                     out.push((if rings_free { since } else { since + minimum }, *id));
                 }
-                Stage::Sending
-                | Stage::Cancelling { .. }
+                Stage::Cancelling { .. }
                 | Stage::Classifying
                 | Stage::Waiting
                 | Stage::Consent { .. }
@@ -67,6 +69,11 @@ impl Engine {
                 | Stage::Connected { .. }
                 | Stage::Informing => {}
             }
+        }
+        // The youngest has waited least for its turn.
+        for id in unsent.into_iter().rev().take(left as usize) {
+            left -= 1;
+            self.withdraw(id);
         }
         out.sort();
         for (allowed, id) in out.into_iter().take(left as usize) {
@@ -76,6 +83,12 @@ impl Engine {
                 self.timers.set(Timer::RingMinimum { attempt: id }, allowed);
             }
         }
+    }
+
+    fn withdraw(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        attempt.withdrawn = true;
+        self.commands.push_back(Command::WithdrawDial { attempt: id });
     }
 
     /// A number was suppressed: out of all hoppers, and its ringing attempt is given up at once.

@@ -8,6 +8,7 @@ use crate::engine::event::Event;
 use crate::model::agent::DeviceLeg;
 use crate::model::calling_hours::WeeklyHours;
 use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn};
+use crate::model::disposition::Disposition;
 use crate::model::lead::LeadNext;
 use crate::model::settings::TrunkLimits;
 
@@ -151,6 +152,40 @@ fn a_start_is_durable_before_it_dials_and_a_pause_is_obeyed_before_it_is_durable
     rig.manners.records = Some(true);
     assert_eq!(rig.set_campaign(CampaignState::Ended), Some(Ok(())));
     assert_eq!(rig.set_campaign(CampaignState::Running), Some(Err(RequestRefusal::CampaignEnded)));
+}
+
+#[test]
+fn a_pause_takes_back_the_dials_that_still_wait_for_their_trunk() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.sends = false;
+    rig.begin(3, campaign());
+    rig.wait(6.0);
+    let dialled = rig.count(|c| matches!(c, Command::Dial { .. }));
+    assert!(dialled > 0, "nothing waits for a trunk");
+    assert_eq!(rig.set_campaign(CampaignState::Paused), Some(Ok(())));
+    let taken_back = rig.count(|c| matches!(c, Command::WithdrawDial { .. }));
+    assert_eq!(taken_back, dialled, "an INVITE may leave after the pause");
+    let ended = rig.count(|c| matches!(c, Command::RecordAttempt { end } if end.disposition == Disposition::NotDialled));
+    assert_eq!(ended, dialled, "what never left has not counted");
+}
+
+#[test]
+fn a_dial_that_left_while_it_was_taken_back_rings_as_long_as_the_law_wants() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.sends = false;
+    rig.begin(1, campaign());
+    rig.wait(6.0);
+    let Some((_, Command::Dial { attempt, .. })) = rig.last(|c| matches!(c, Command::Dial { .. })) else {
+        panic!("nothing was dialled")
+    };
+    rig.manners.sends = true; // the INVITE is on the wire, and the driver says so after the pause
+    assert_eq!(rig.set_campaign(CampaignState::Paused), Some(Ok(())));
+    rig.tell(Event::AttemptSent { attempt, trunk: trunk() });
+    rig.tell(Event::AttemptRinging { attempt });
+    rig.wait(14.0);
+    assert_eq!(rig.count(|c| matches!(c, Command::CancelAttempt { .. })), 0, "it has rung for 14 of 15 s");
+    rig.wait(2.0);
+    assert_eq!(rig.count(|c| matches!(c, Command::CancelAttempt { .. })), 1);
 }
 
 #[test]

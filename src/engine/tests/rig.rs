@@ -314,6 +314,9 @@ impl Rig {
                     answers.push_back(Event::AttemptRinging { attempt: *attempt });
                 }
             }
+            Command::WithdrawDial { attempt } if !manners.sends => {
+                answers.push_back(Event::DialDeferred { attempt: *attempt, refusal: Refusal::Pacing });
+            }
             Command::CancelAttempt { attempt, .. } if manners.cancels => {
                 answers.push_back(Event::AttemptFailed {
                     attempt: *attempt,

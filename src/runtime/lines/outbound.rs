@@ -149,6 +149,11 @@ impl Lines {
             let reason = sip::EndReason { q850: None, text: reason.to_owned() };
             return self.sip(leg, |endpoint| endpoint.cancel(now, leg, Some(&reason)));
         }
+        self.withdraw(attempt);
+    }
+
+    /// Takes a dial back that waits for its trunk's rate.
+    pub fn withdraw(&mut self, attempt: AttemptId) {
         let waited = self.trunks.values_mut().any(|trunk| trunk.rate.remove(|d| d.attempt == attempt).is_some());
         match waited {
             true => self.tell(Event::DialDeferred { attempt, refusal: Refusal::Pacing }),
