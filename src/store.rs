@@ -8,6 +8,7 @@
 
 mod attempts;
 mod audit;
+mod batch;
 mod calls;
 mod campaigns;
 mod consents;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use attempts::{Ended, IntentCheck, IntentOutcome, OpenAttempt, OpenStage};
 pub use audit::{AuditEntry, Discrepancy};
+pub use batch::{Receipt, Write};
 pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt, RunningDialog};
 pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
@@ -48,7 +50,7 @@ pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
 pub use users::{NewUser, Role, User};
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -259,7 +261,9 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::Error(error)) => return Err(refuse(error)),
     }
     let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)).map(drop));
-    written.and_then(|()| writeln!(file, "process {}", std::process::id())).map_err(refuse)?;
+    written
+        .and_then(|()| io::Write::write_all(&mut file, format!("process {}\n", std::process::id()).as_bytes()))
+        .map_err(refuse)?;
     Ok(file)
 }
 

@@ -32,7 +32,7 @@ use crate::model::lead::LeadNext;
 use crate::model::settings::Settings;
 use crate::model::time::{Instant, Now};
 use crate::sip::{Destination, Target};
-use crate::store::AgentStateChange;
+use crate::store::{AgentStateChange, Write};
 
 /// Largest datagram: UDP's own limit.
 const DATAGRAM_MAX: usize = 65_535;
@@ -156,8 +156,8 @@ impl Turn {
                 self.settle(now);
             }
             fact = self.core.wire.next_fact() => self.stream_fact(fact),
-            Some(event) = self.core.records.next() => {
-                self.pending.push_back(event);
+            Some(events) = self.core.records.next() => {
+                self.pending.extend(events);
                 let now = self.core.clock.now();
                 self.settle(now);
             }
@@ -376,10 +376,10 @@ impl Turn {
                     LeadNext::Callback(callback) => Some(callback.at),
                     LeadNext::Done | LeadNext::GivenUp => None,
                 };
-                records.write(now, Record::Lead { lead, until, at: now.timestamp });
+                records.write(Record::Lead { lead, until, at: now.timestamp });
             }
             Command::SettleLead { lead, attempt, next, at } => {
-                records.write(now, Record::Settled { lead, attempt, next, at });
+                records.write(Record::Settled { lead, attempt, next, at });
             }
             Command::RecordIntent { intent } => records.record_intent(intent),
             Command::Dial { attempt, number, caller_id, trunks } => {
@@ -395,19 +395,19 @@ impl Turn {
             Command::HangUp { call } => lines.hang_up(now, call),
             Command::RingAgent { user } => lines.ring_agent(now, user),
             Command::ReleaseAgent { user } => lines.release_agent(now, user),
-            Command::RecordAttempt { end } => records.write(now, Record::Attempt(Box::new(end))),
-            Command::RecordResult { result } => records.write(now, Record::Result(Box::new(result))),
-            Command::RecordInbound { end } => records.write(now, Record::Inbound(Box::new(end))),
-            Command::RecordGate { change } => records.write(now, Record::Gate(change)),
+            Command::RecordAttempt { end } => records.record(Write::End(Box::new(end))),
+            Command::RecordResult { result } => records.record(Write::Result(Box::new(result))),
+            Command::RecordInbound { end } => records.record(Write::Inbound(Box::new(end))),
+            Command::RecordGate { change } => records.write(Record::Gate(change)),
             Command::RecordAgentState { user, state, at } => {
                 records.agent_state(AgentStateChange { user, at, state });
             }
             Command::RecordCampaignState { request, campaign, state, at } => {
-                records.write(now, Record::CampaignState { request, campaign, state, at });
+                records.write(Record::CampaignState { request, campaign, state, at });
             }
             Command::RecordGroupControl { request, group, controls, at } => {
                 self.core.controls.insert(group.clone(), controls.clone());
-                records.write(now, Record::GroupControl { request, group, controls, at });
+                records.write(Record::GroupControl { request, group, controls, at });
             }
             Command::Reply { request, answer } => {
                 records.answered(request);

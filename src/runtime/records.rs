@@ -11,24 +11,24 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+mod courier;
 mod running;
 
+use self::courier::Courier;
 use self::running::Running;
 use super::lines::Arrival;
 use crate::engine::event::{Event, GroupChange, Story};
 use crate::engine::guard;
-use crate::model::attempt::{AttemptEnd, CallResult, GateChange, InboundEnd, Intent, Refusal};
+use crate::model::attempt::{GateChange, Intent};
 use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
-use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
-use crate::model::lead::{LeadNext, NumberFacts, SuppressionReason};
-use crate::model::name::{CampaignKey, GroupName};
+use crate::model::lead::{LeadNext, NumberFacts};
+use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::profile::Profile;
-use crate::model::settings::Settings;
 use crate::model::time::{Now, Timestamp};
 use crate::sip::DialogRecord;
-use crate::store::{AgentStateChange, GroupControls, Health, IntentOutcome, Scope, Store, StoreError, Suppression};
+use crate::store::{AgentStateChange, GroupControls, Health, Store, StoreError, Write};
 
 /// Events that may wait for the loop.
 const EVENTS_MAX: usize = 8192;
@@ -46,12 +46,6 @@ const BY_DIALER: &str = "dialer";
 /// Something to be remembered.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// An attempt is over.
-    Attempt(Box<AttemptEnd>),
-    /// An agent's result.
-    Result(Box<CallResult>),
-    /// An inbound call is over.
-    Inbound(Box<InboundEnd>),
     /// A gate opened or closed.
     Gate(GateChange),
     /// A campaign's live state.
@@ -101,14 +95,15 @@ pub enum Record {
 /// The way to the store.
 pub struct Records {
     store: Store,
-    events: mpsc::Receiver<Event>,
-    events_in: mpsc::Sender<Event>,
+    events: mpsc::Receiver<Vec<Event>>,
+    events_in: mpsc::Sender<Vec<Event>>,
     writes: JoinSet<()>,
+    courier: Courier,
     running: Running,
     health: watch::Receiver<Health>,
     up: bool,
     campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
-    settings: Arc<Settings>,
+    profiles: BTreeMap<ProfileName, Arc<Profile>>,
     asked_by: BTreeMap<RequestId, String>,
 }
 
@@ -123,10 +118,11 @@ impl Records {
             events,
             events_in,
             writes: JoinSet::new(),
+            courier: Courier::default(),
             running: Running::default(),
             up: true,
             campaigns: BTreeMap::new(),
-            settings: Arc::default(),
+            profiles: BTreeMap::new(),
             asked_by: BTreeMap::new(),
         }
     }
@@ -137,7 +133,10 @@ impl Records {
             Event::CampaignApplied { campaign, .. } => {
                 self.campaigns.insert(campaign.key.clone(), Arc::clone(campaign));
             }
-            Event::SettingsApplied { settings } => self.settings = Arc::clone(settings),
+            Event::SettingsApplied { settings } => {
+                let shared = settings.profiles.iter().map(|(name, profile)| (name.clone(), Arc::new(profile.clone())));
+                self.profiles = shared.collect();
+            }
             _ => {}
         }
     }
@@ -154,7 +153,7 @@ impl Records {
 
     /// The next answer, or news of the store's health, of which the store alone is the judge: a result that it keeps in
     /// its journal is safe, but no reason to place new calls. Cancel-safe; never ends while the records live.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Vec<Event>> {
         // Finished writes are taken out of the set here, so that it does not grow.
         while self.writes.try_join_next().is_some() {}
         loop {
@@ -163,7 +162,7 @@ impl Records {
                 Ok(()) = self.health.changed() => {
                     let up = *self.health.borrow_and_update() == Health::Up;
                     if std::mem::replace(&mut self.up, up) != up {
-                        return Some(Event::StoreHealth { up });
+                        return Some(vec![Event::StoreHealth { up }]);
                     }
                 }
             }
@@ -184,33 +183,38 @@ impl Records {
                     Event::LeadsFetched { campaign, leads: Vec::new(), next_due: None, open_total: 0 }
                 }
             };
-            tell(&events, event).await;
+            tell(&events, vec![event]).await;
         });
     }
 
     /// Makes an intent durable, after one more look at the number inside the same transaction.
     pub fn record_intent(&mut self, intent: Intent) {
         let attempt = intent.attempt;
-        let zones = intent.zones.clone();
+        let (at, zones) = (intent.at, intent.zones.clone());
         let Some((definition, profile)) = self.judged_by(&intent.campaign) else {
             return self.answer(Event::IntentFailed { attempt });
         };
-        let (store, events) = (self.store.clone(), self.events_in.clone());
-        self.spawn(async move {
-            let at = intent.at;
-            let check = Box::new(move |facts: &NumberFacts| -> Result<(), Refusal> {
-                guard::check(at, &definition, CampaignState::Running, &profile, &zones, facts)
-            });
-            let event = match store.record_intent(intent, check).await {
-                Ok(IntentOutcome::Recorded) => Event::IntentRecorded { attempt },
-                Ok(IntentOutcome::Refused(refusal)) => Event::IntentRefused { attempt, refusal },
-                Err(error) => {
-                    tracing::error!(%attempt, %error, "the intent could not be recorded; nothing is dialled");
-                    Event::IntentFailed { attempt }
-                }
-            };
-            tell(&events, event).await;
+        let check = Arc::new(move |facts: &NumberFacts| {
+            guard::check(at, &definition, CampaignState::Running, &profile, &zones, facts)
         });
+        self.record(Write::Intent(Box::new(intent), check));
+    }
+
+    /// Records what the dialer did, in the order in which it is told here; tried again until it is written, except where
+    /// somebody waits and can ask again.
+    pub fn record(&mut self, write: Write) {
+        self.look_at_load();
+        if self.courier.take(write) {
+            let work = self.courier.clone().deliver(self.store.clone(), self.events_in.clone());
+            self.spawn(work);
+        }
+    }
+
+    fn look_at_load(&mut self) {
+        if self.under_way() >= WRITES_MAX {
+            tracing::error!("too many writes wait for the store");
+            self.answer(Event::StoreHealth { up: false });
+        }
     }
 
     /// Looks up the call of ours that a caller returns, then tells the engine of the caller.
@@ -233,16 +237,13 @@ impl Records {
                 },
                 None => None,
             };
-            tell(&events, arrival.offered(story)).await;
+            tell(&events, vec![arrival.offered(story)]).await;
         });
     }
 
     /// Remembers something. Tried again until it is written, except where somebody waits and can ask again.
-    pub fn write(&mut self, now: Now, record: Record) {
-        if self.writes.len() >= WRITES_MAX {
-            tracing::error!("too many writes wait for the store");
-            self.answer(Event::StoreHealth { up: false });
-        }
+    pub fn write(&mut self, record: Record) {
+        self.look_at_load();
         let by = match &record {
             Record::CampaignState { request: Some(request), .. } | Record::GroupControl { request, .. } => {
                 self.asked_by.get(request).cloned()
@@ -254,10 +255,10 @@ impl Records {
         self.spawn(async move {
             let request = waits(&record);
             loop {
-                match write(&store, &record, &by, now.timestamp).await {
+                match write(&store, &record, &by).await {
                     Ok(()) => {
                         if let Some(request) = request {
-                            tell(&events, Event::Recorded { request, ok: true }).await;
+                            tell(&events, vec![Event::Recorded { request, ok: true }]).await;
                         }
                         return;
                     }
@@ -268,7 +269,7 @@ impl Records {
                     Err(error) => {
                         tracing::error!(%error, ?record, "the store refused a record");
                         if let Some(request) = request {
-                            tell(&events, Event::Recorded { request, ok: false }).await;
+                            tell(&events, vec![Event::Recorded { request, ok: false }]).await;
                         }
                         return;
                     }
@@ -304,7 +305,7 @@ impl Records {
 
     /// Reads and writes that have not come back yet.
     pub fn under_way(&self) -> usize {
-        self.writes.len()
+        self.writes.len() + self.courier.len()
     }
 
     /// Waits for the last writes at the end of the program.
@@ -315,10 +316,10 @@ impl Records {
         }
     }
 
-    fn judged_by(&self, campaign: &CampaignKey) -> Option<(Arc<Campaign>, Profile)> {
+    fn judged_by(&self, campaign: &CampaignKey) -> Option<(Arc<Campaign>, Arc<Profile>)> {
         let definition = self.campaigns.get(campaign)?;
-        let profile = self.settings.profiles.get(&definition.profile)?;
-        Some((Arc::clone(definition), profile.clone()))
+        let profile = self.profiles.get(&definition.profile)?;
+        Some((Arc::clone(definition), Arc::clone(profile)))
     }
 
     fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
@@ -329,32 +330,28 @@ impl Records {
 
     fn answer(&mut self, event: Event) {
         let events = self.events_in.clone();
-        self.spawn(async move { tell(&events, event).await });
+        self.spawn(async move { tell(&events, vec![event]).await });
     }
 }
 
-async fn tell(events: &mpsc::Sender<Event>, event: Event) {
-    // The loop may have ended; then nobody needs to know.
-    drop(events.send(event).await);
+async fn tell(events: &mpsc::Sender<Vec<Event>>, told: Vec<Event>) {
+    if !told.is_empty() {
+        // The loop may have ended; then nobody needs to know.
+        drop(events.send(told).await);
+    }
 }
 
 /// Who waits for a record to be durable.
 fn waits(record: &Record) -> Option<RequestId> {
     match record {
-        Record::Result(result) => result.request,
         Record::CampaignState { request, .. } => *request,
         Record::GroupControl { request, .. } => Some(*request),
-        Record::Attempt(_) | Record::Inbound(_) | Record::Gate(_) | Record::Lead { .. } | Record::Settled { .. } => {
-            None
-        }
+        Record::Gate(_) | Record::Lead { .. } | Record::Settled { .. } => None,
     }
 }
 
-async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Result<(), StoreError> {
+async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreError> {
     match record {
-        Record::Attempt(end) => end_attempt(store, end, now).await,
-        Record::Result(result) => store.record_result((**result).clone()).await.map(drop),
-        Record::Inbound(end) => store.record_inbound((**end).clone()).await,
         Record::Gate(change) => store.record_gate(change.clone()).await,
         Record::Settled { lead, attempt, next, at } => store.settle_lead(*lead, *attempt, next.clone(), *at).await,
         Record::CampaignState { campaign, state, at, .. } => {
@@ -372,30 +369,6 @@ async fn write(store: &Store, record: &Record, by: &str, now: Timestamp) -> Resu
         Record::Lead { lead, until: Some(until), .. } => store.put_off(vec![(*lead, *until)]).await,
         Record::Lead { lead, until: None, at } => store.give_up(vec![*lead], *at).await,
     }
-}
-
-/// Ends an attempt. A number whose network called the call unwanted (607) is suppressed for all campaigns.
-async fn end_attempt(store: &Store, end: &AttemptEnd, now: Timestamp) -> Result<(), StoreError> {
-    match store.end_attempt(end.clone()).await {
-        Ok(_) => {}
-        // Its intent was never committed, so there is nothing to end.
-        Err(StoreError::NotFound { .. }) if end.disposition == Disposition::NotDialled => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    // What an agent recorded suppresses with its own result.
-    if end.disposition != Disposition::Unwanted {
-        return Ok(());
-    }
-    let Some(attempt) = store.attempt(end.attempt).await? else { return Ok(()) };
-    let suppression = Suppression {
-        number: attempt.number,
-        scope: Scope::All,
-        reason: SuppressionReason::Unwanted,
-        source: end.attempt.to_string(),
-        note: String::new(),
-        expires_at: None,
-    };
-    store.suppress(suppression, BY_DIALER, now).await.map(drop)
 }
 
 async fn fetch(

@@ -2,24 +2,27 @@
 //!
 //! Read [`Store::record_intent`] first: it is the last gate before a dial.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::Store;
-use super::db::{Conn, Row, json, params, statements, word};
+use super::batch::{Receipt, Write};
+use super::db::{Conn, Row, Value, json, params, rows, statements, word};
 use super::error::StoreError;
-use super::journal::Entry;
-use super::leads::apply_next;
+use super::leads::{self, Next};
 use crate::model::attempt::{AttemptEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, UserId};
-use crate::model::lead::{LeadState, NumberFacts, PAST_ATTEMPTS_DAYS, PastAttempt};
+use crate::model::lead::{LeadState, NumberFacts, PAST_ATTEMPTS_DAYS, PAST_ATTEMPTS_MAX, PastAttempt};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
 /// Milliseconds of the days for which past attempts are read.
 pub(super) const PAST_MS: i64 = PAST_ATTEMPTS_DAYS as i64 * 24 * 3600 * 1000;
 
-/// The guard, called once with the facts of the moment.
-pub type IntentCheck = Box<dyn FnOnce(&NumberFacts) -> Result<(), Refusal> + Send>;
+/// The guard, called with the facts of the moment; again if the transaction has to be repeated.
+pub type IntentCheck = Arc<dyn Fn(&NumberFacts) -> Result<(), Refusal> + Send + Sync>;
 
 /// What became of an intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,46 +66,74 @@ pub struct Ended {
     pub agent: Option<UserId>,
 }
 
+// Each takes a batch: rows as a JSON array of arrays, read in the order in which the program made them.
 statements! {
     FACTS = "
-        select
+        with w as materialized (
+            select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as campaign,
+                cast(j.value ->> 2 as bigint) as lead, j.value ->> 3 as number, cast(j.value ->> 4 as bigint) as at
+            from json_each($1) j)
+        select w.place as place, c.state as campaign_state, l.state as lead_state, l.number as lead_number,
             (select s.reason from suppressions s
-             where s.number = $1 and s.scope in ('*', $2) and s.lifted_at is null
-               and (s.expires_at is null or s.expires_at > $3)
+             where s.number = w.number and s.scope in ('*', w.campaign) and s.lifted_at is null
+               and (s.expires_at is null or s.expires_at > w.at)
              order by s.added_at limit 1) as suppressed,
             case when exists (
                 select 1 from consents g
-                where g.number = $1 and g.kind = 'given' and g.purpose in ('*', $2) and g.at <= $3
-                  and (g.expires_at is null or g.expires_at > $3)
+                where g.number = w.number and g.kind = 'given' and g.purpose in ('*', w.campaign) and g.at <= w.at
+                  and (g.expires_at is null or g.expires_at > w.at)
                   and not exists (
                       select 1 from consents r
-                      where r.number = g.number and r.kind = 'revoked' and r.purpose in ('*', g.purpose, $2)
+                      where r.number = g.number and r.kind = 'revoked' and r.purpose in ('*', g.purpose, w.campaign)
                         and r.at >= g.at)
             ) then 1 else 0 end as consent,
-            (select a.id from attempts a where a.number = $1 and a.state = 'live') as live_attempt";
+            (select a.id from attempts a where a.number = w.number and a.state = 'live') as live_attempt
+        from w
+        left join campaigns c on c.key = w.campaign
+        left join leads l on l.id = w.lead and l.campaign = w.campaign";
     PAST = "
-        select at, campaign, disposition from attempts
-        where number = $1 and at > $2 order by at desc, id desc limit 64";
-    STANDING = "
-        select c.state as campaign_state, l.state as lead_state, l.number as number
-        from campaigns c left join leads l on l.id = $2 and l.campaign = c.key
-        where c.key = $1";
-    INSERT_INTENT = "
+        with w as materialized (
+            select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as number,
+                cast(j.value ->> 2 as bigint) as since
+            from json_each($1) j)
+        select w.place as place, a.at as at, a.campaign as campaign, a.disposition as disposition
+        from w cross join attempts a
+        where a.number = w.number and a.at > w.since order by w.place, a.at desc, a.id desc";
+    INSERT_INTENTS = "
         insert into attempts (id, campaign, lead_id, number, caller_id, trunk, at, zones, tzdata, ordinal, state)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'live')
-        on conflict do nothing";
-    LEAD_DIALLING = "
-        update leads set state = 'dialling', due_at = null, callback_agent = null, last_attempt = $2, changed_at = $3
-        where id = $1 and state in ('open', 'callback')";
+        select cast(j.value ->> 0 as bigint), j.value ->> 1, cast(j.value ->> 2 as bigint), j.value ->> 3,
+            j.value ->> 4, j.value ->> 5, cast(j.value ->> 6 as bigint), j.value ->> 7, j.value ->> 8,
+            cast(j.value ->> 9 as bigint), 'live'
+        from json_each($1) j where true
+        on conflict do nothing
+        returning id";
+    LEADS_DIALLING = "
+        update leads set state = 'dialling', due_at = null, callback_agent = null, last_attempt = w.attempt,
+            changed_at = w.at
+        from (select cast(j.value ->> 0 as bigint) as id, cast(j.value ->> 1 as bigint) as attempt,
+                  cast(j.value ->> 2 as bigint) as at
+              from json_each($1) j) w
+        where leads.id = w.id and leads.state in ('open', 'callback')";
     END = "
         update attempts set
-            state = 'ended', network_disposition = $2, disposition = coalesce(disposition, $2),
-            rang_at = $3, answered_at = $4, connected_at = $5, ended_at = $6, agent_id = coalesce($7, agent_id),
-            failure_kind = $8, sip_status = $9, q850 = $10, rang = $11,
-            answered_by = $12, confidence = $13, classify_ms = $14
-        where id = $1 and state = 'live'
-        returning lead_id";
-    STATE = "select state from attempts where id = $1";
+            state = 'ended', network_disposition = w.disposition,
+            disposition = coalesce(attempts.disposition, w.disposition),
+            rang_at = w.rang_at, answered_at = w.answered_at, connected_at = w.connected_at, ended_at = w.ended_at,
+            agent_id = coalesce(w.agent_id, attempts.agent_id),
+            failure_kind = w.failure_kind, sip_status = w.sip_status, q850 = w.q850, rang = w.rang,
+            answered_by = w.answered_by, confidence = w.confidence, classify_ms = w.classify_ms
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as disposition,
+                  cast(j.value ->> 2 as bigint) as rang_at, cast(j.value ->> 3 as bigint) as answered_at,
+                  cast(j.value ->> 4 as bigint) as connected_at, cast(j.value ->> 5 as bigint) as ended_at,
+                  cast(j.value ->> 6 as bigint) as agent_id, j.value ->> 7 as failure_kind,
+                  cast(j.value ->> 8 as bigint) as sip_status, cast(j.value ->> 9 as bigint) as q850,
+                  cast(j.value ->> 10 as boolean) as rang, j.value ->> 11 as answered_by,
+                  cast(j.value ->> 12 as bigint) as confidence, cast(j.value ->> 13 as bigint) as classify_ms
+              from json_each($1) j) w
+        where attempts.id = w.id and attempts.state = 'live'
+        returning id, lead_id";
+    KNOWN = "
+        select a.id as id from json_each($1) j cross join attempts a where a.id = cast(j.value ->> 0 as bigint)";
     LIVE = "
         select id, campaign, lead_id, number, caller_id, trunk, at, zones, tzdata, ordinal, disposition,
                answered_at, connected_at, ended_at, agent_id
@@ -126,18 +157,19 @@ impl Store {
     /// On any error nothing may be dialled. After [`StoreError::Unresolved`] the row may exist: [`Store::open_attempts`]
     /// will tell, and no other attempt to the number can begin until it is ended.
     pub async fn record_intent(&self, intent: Intent, check: IntentCheck) -> Result<IntentOutcome, StoreError> {
-        self.write(move |conn| Box::pin(async move { apply_intent(conn, &intent, check).await })).await
+        match self.record_one(Write::Intent(Box::new(intent), check)).await? {
+            Receipt::Intent(outcome) => Ok(outcome),
+            other @ (Receipt::End { .. } | Receipt::Result(_) | Receipt::Inbound) => Err(other.unexpected()),
+        }
     }
 
     /// Records how an attempt ended. The first end counts: a repetition changes nothing and answers `false`.
     ///
     /// While the database cannot write, the end is kept in the journal, durably, and `true` is answered.
     pub async fn end_attempt(&self, end: AttemptEnd) -> Result<bool, StoreError> {
-        let entry = Entry::AttemptEnd(end.clone());
-        let written = self.write(move |conn| Box::pin(async move { apply_end(conn, &end).await })).await;
-        match written {
-            Ok(fresh) => Ok(fresh),
-            Err(error) => self.keep(error, entry).await.map(|()| true),
+        match self.record_one(Write::End(Box::new(end))).await? {
+            Receipt::End { fresh } => Ok(fresh),
+            other @ (Receipt::Intent(_) | Receipt::Result(_) | Receipt::Inbound) => Err(other.unexpected()),
         }
     }
 
@@ -150,72 +182,123 @@ impl Store {
     }
 }
 
-async fn apply_intent(conn: &mut Conn, intent: &Intent, check: IntentCheck) -> Result<IntentOutcome, StoreError> {
-    let standing = conn.row(STANDING, params![intent.campaign.as_str(), intent.lead.0]).await?;
-    if let Some(refusal) = standing_refusal(standing.as_ref(), intent)? {
-        return Ok(IntentOutcome::Refused(refusal));
+/// Passes each intent through the guard and records those that it lets pass.
+pub(super) async fn apply_intents(
+    conn: &mut Conn,
+    intents: &[(&Intent, &IntentCheck)],
+) -> Result<Vec<Result<IntentOutcome, StoreError>>, StoreError> {
+    let facts = facts(conn, intents).await?;
+    let mut outcomes = Vec::with_capacity(intents.len());
+    let mut allowed = Vec::new();
+    for ((intent, check), seen) in intents.iter().zip(facts) {
+        let verdict = match seen.standing(intent) {
+            Ok(Some(refusal)) => Ok(IntentOutcome::Refused(refusal)),
+            Ok(None) => match check(&seen.facts) {
+                Err(refusal) => Ok(IntentOutcome::Refused(refusal)),
+                Ok(()) => {
+                    allowed.push(*intent);
+                    Ok(IntentOutcome::Recorded)
+                }
+            },
+            Err(error) => Err(error),
+        };
+        outcomes.push(verdict);
     }
-    let facts = facts(conn, intent).await?;
-    if let Err(refusal) = check(&facts) {
-        return Ok(IntentOutcome::Refused(refusal));
+    if allowed.is_empty() {
+        return Ok(outcomes);
     }
-    let inserted = conn
-        .run(
-            INSERT_INTENT,
-            params![
-                intent.attempt.0,
-                intent.campaign.as_str(),
-                intent.lead.0,
-                intent.number.as_str(),
-                intent.caller_id.as_str(),
-                intent.trunk.as_str(),
-                intent.at,
-                json(&intent.zones),
-                intent.tzdata.as_str(),
-                intent.number_of_attempt,
-            ],
-        )
-        .await?;
-    if inserted == 0 {
-        return Ok(IntentOutcome::Refused(Refusal::NumberBusy));
+    let inserted = insert_intents(conn, &allowed).await?;
+    for ((intent, _), outcome) in intents.iter().zip(&mut outcomes) {
+        if *outcome == Ok(IntentOutcome::Recorded) && !inserted.contains(&intent.attempt) {
+            *outcome = Ok(IntentOutcome::Refused(Refusal::NumberBusy));
+        }
     }
-    conn.run(LEAD_DIALLING, params![intent.lead.0, intent.attempt.0, intent.at]).await?;
-    Ok(IntentOutcome::Recorded)
+    Ok(outcomes)
 }
 
-/// What forbids a dial whatever the guard says: campaign and lead as they are now.
-fn standing_refusal(standing: Option<&Row>, intent: &Intent) -> Result<Option<Refusal>, StoreError> {
-    let Some(row) = standing else {
-        return Err(StoreError::NotFound { what: "campaign", name: intent.campaign.to_string() });
+/// Those that the table took: at most one live attempt per number.
+async fn insert_intents(conn: &mut Conn, intents: &[&Intent]) -> Result<BTreeSet<AttemptId>, StoreError> {
+    let row = |intent: &&Intent| {
+        params![
+            intent.attempt.0,
+            intent.campaign.as_str(),
+            intent.lead.0,
+            intent.number.as_str(),
+            intent.caller_id.as_str(),
+            intent.trunk.as_str(),
+            intent.at,
+            json(&intent.zones),
+            intent.tzdata.as_str(),
+            intent.number_of_attempt,
+        ]
     };
-    let state: CampaignState = row.word("campaign_state")?;
-    if state != CampaignState::Running {
-        return Ok(Some(Refusal::CampaignState { state }));
-    }
-    let (Some(lead), Some(number)) = (row.opt_word::<LeadState>("lead_state")?, row.opt_text("number")?) else {
-        return Ok(Some(Refusal::NoLeadDue));
-    };
-    if number != intent.number.as_str() {
-        return Err(StoreError::Unfit {
-            what: "number of the intent",
-            value: intent.number.masked(),
-            expected: format!("the number of {}", intent.lead),
-        });
-    }
-    Ok(match lead {
-        LeadState::Open | LeadState::Callback => None,
-        LeadState::Dialling => Some(Refusal::NumberBusy),
-        LeadState::Done | LeadState::GivenUp => Some(Refusal::NoLeadDue),
-    })
+    let returned = conn.rows(INSERT_INTENTS, vec![rows(intents.iter().map(row))]).await?;
+    let inserted: BTreeSet<AttemptId> =
+        returned.iter().map(|row| row.int("id").map(AttemptId)).collect::<Result<_, _>>()?;
+    let taken = intents.iter().filter(|intent| inserted.contains(&intent.attempt));
+    let leads = taken.map(|intent| params![intent.lead.0, intent.attempt.0, intent.at]);
+    conn.run(LEADS_DIALLING, vec![rows(leads)]).await?;
+    Ok(inserted)
 }
 
-async fn facts(conn: &mut Conn, intent: &Intent) -> Result<NumberFacts, StoreError> {
-    let row = conn.one(FACTS, params![intent.number.as_str(), intent.campaign.as_str(), intent.at]).await?;
-    let since = intent.at.as_millis().saturating_sub(PAST_MS);
-    let past = conn.rows(PAST, params![intent.number.as_str(), since]).await?;
-    let mut facts = number_facts(&row)?;
-    facts.past = past.iter().map(past_attempt).collect::<Result<_, _>>()?;
-    Ok(facts)
+/// What the database knows about an intent before it is recorded.
+struct Seen {
+    campaign: Option<CampaignState>,
+    lead: Option<(LeadState, String)>,
+    facts: NumberFacts,
+}
+
+impl Seen {
+    /// What forbids a dial whatever the guard says: campaign and lead as they are now.
+    fn standing(&self, intent: &Intent) -> Result<Option<Refusal>, StoreError> {
+        let Some(state) = self.campaign else {
+            return Err(StoreError::NotFound { what: "campaign", name: intent.campaign.to_string() });
+        };
+        if state != CampaignState::Running {
+            return Ok(Some(Refusal::CampaignState { state }));
+        }
+        let Some((lead, number)) = &self.lead else { return Ok(Some(Refusal::NoLeadDue)) };
+        if number != intent.number.as_str() {
+            return Err(StoreError::Unfit {
+                what: "number of the intent",
+                value: intent.number.masked(),
+                expected: format!("the number of {}", intent.lead),
+            });
+        }
+        Ok(match lead {
+            LeadState::Open | LeadState::Callback => None,
+            LeadState::Dialling => Some(Refusal::NumberBusy),
+            LeadState::Done | LeadState::GivenUp => Some(Refusal::NoLeadDue),
+        })
+    }
+}
+
+/// The facts of each intent, in their order.
+async fn facts(conn: &mut Conn, intents: &[(&Intent, &IntentCheck)]) -> Result<Vec<Seen>, StoreError> {
+    let places = || intents.iter().enumerate().map(|(place, (intent, _))| (place as u64, *intent));
+    let asked = places().map(|(place, intent)| {
+        params![place, intent.campaign.as_str(), intent.lead.0, intent.number.as_str(), intent.at]
+    });
+    let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
+    for row in conn.rows(FACTS, vec![rows(asked)]).await? {
+        let lead = match (row.opt_word("lead_state")?, row.opt_text("lead_number")?) {
+            (Some(state), Some(number)) => Some((state, number)),
+            (_, _) => None,
+        };
+        let campaign = row.opt_word("campaign_state")?;
+        seen.insert(row.count("place")?, Seen { campaign, lead, facts: number_facts(&row)? });
+    }
+    let past = places()
+        .map(|(place, intent)| params![place, intent.number.as_str(), intent.at.as_millis().saturating_sub(PAST_MS)]);
+    for row in conn.rows(PAST, vec![rows(past)]).await? {
+        if let Some(of) = seen.get_mut(&row.count("place")?)
+            && of.facts.past.len() < PAST_ATTEMPTS_MAX
+        {
+            of.facts.past.push(past_attempt(&row)?);
+        }
+    }
+    let missing = StoreError::Statement { statement: FACTS.name, detail: "gave no row for an intent".to_owned() };
+    places().map(|(place, _)| seen.remove(&place).ok_or_else(|| missing.clone())).collect()
 }
 
 /// The columns of [`FACTS`], which other statements select under the same names.
@@ -236,10 +319,38 @@ pub(super) fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {
     })
 }
 
-/// Ends an attempt; `false` if it had ended before.
-pub(super) async fn apply_end(conn: &mut Conn, end: &AttemptEnd) -> Result<bool, StoreError> {
+/// Ends attempts; `false` for those that had ended before. No attempt may stand twice among them.
+pub(super) async fn apply_ends(
+    conn: &mut Conn,
+    ends: &[&AttemptEnd],
+) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+    let mut leads: BTreeMap<AttemptId, LeadId> = BTreeMap::new();
+    for row in conn.rows(END, vec![rows(ends.iter().map(|end| end_row(end)))]).await? {
+        leads.insert(AttemptId(row.int("id")?), LeadId(row.int("lead_id")?));
+    }
+    let missing = || ends.iter().filter(|end| !leads.contains_key(&end.attempt));
+    let mut known: BTreeSet<AttemptId> = BTreeSet::new();
+    if missing().next().is_some() {
+        for row in conn.rows(KNOWN, vec![rows(missing().map(|end| params![end.attempt.0]))]).await? {
+            known.insert(AttemptId(row.int("id")?));
+        }
+    }
+    let decided = ends.iter().filter_map(|end| {
+        let (lead, next) = (leads.get(&end.attempt)?, end.next.as_ref()?);
+        Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at })
+    });
+    leads::apply_nexts(conn, leads::Decider::End, &decided.collect::<Vec<_>>()).await?;
+    let outcome = |end: &&AttemptEnd| match (leads.contains_key(&end.attempt), known.contains(&end.attempt)) {
+        (true, _) => Ok(true),
+        (false, true) => Ok(false),
+        (false, false) => Err(StoreError::NotFound { what: "attempt", name: end.attempt.to_string() }),
+    };
+    Ok(ends.iter().map(outcome).collect())
+}
+
+fn end_row(end: &AttemptEnd) -> Vec<Value> {
     let failure = end.failure.as_ref();
-    let values = params![
+    params![
         end.attempt.0,
         end.disposition.as_str(),
         end.rang_at,
@@ -254,18 +365,7 @@ pub(super) async fn apply_end(conn: &mut Conn, end: &AttemptEnd) -> Result<bool,
         end.classified.map(|(by, _, _)| word(&by)),
         end.classified.map(|(_, confidence, _)| i64::from(confidence)),
         end.classified.map(|(_, _, took_ms)| i64::from(took_ms)),
-    ];
-    let Some(row) = conn.row(END, values).await? else {
-        return match conn.row(STATE, params![end.attempt.0]).await? {
-            Some(_) => Ok(false),
-            None => Err(StoreError::NotFound { what: "attempt", name: end.attempt.to_string() }),
-        };
-    };
-    if let Some(next) = &end.next {
-        let lead = LeadId(row.int("lead_id")?);
-        apply_next(conn, lead, super::leads::Decider::End(end.attempt), next, end.ended_at).await?;
-    }
-    Ok(true)
+    ]
 }
 
 fn open_attempt(row: &Row) -> Result<OpenAttempt, StoreError> {

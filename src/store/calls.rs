@@ -1,18 +1,18 @@
 //! What agents recorded, inbound calls, and the running record of gates, agents, refusals and dialogs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::db::{Conn, json, params, statements};
+use super::batch::{Receipt, Write};
+use super::db::{Conn, Row, Value, json, params, rows, statements};
 use super::error::StoreError;
-use super::journal::Entry;
-use super::leads::{Decider, apply_next};
+use super::leads::{self, Decider, Next};
 use super::suppressions::{Scope, Suppression};
 use super::{Ids, Store};
 use crate::model::agent::AgentState;
 use crate::model::attempt::{CallRef, CallResult, GateChange, InboundEnd};
-use crate::model::id::{RequestId, UserId};
+use crate::model::id::{AttemptId, UserId};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
 
@@ -73,20 +73,43 @@ pub struct LeftoverDialog {
 }
 
 statements! {
-    RESULT_OF_REQUEST = "select revision from results where request_id = $1";
-    LATEST_RESULT = "
-        select revision, agent_id, result, disposition, answers, note from results
-        where direction = $1 and call_id = $2 order by revision desc limit 1";
-    INSERT_RESULT = "
+    RESULTS_OF_REQUESTS = "
+        select r.request_id as request_id, r.revision as revision
+        from json_each($1) j cross join results r where r.request_id = cast(j.value ->> 0 as bigint)";
+    LATEST_RESULTS = "
+        with w as materialized (
+            select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as direction,
+                cast(j.value ->> 2 as bigint) as call_id
+            from json_each($1) j)
+        select w.place as place, r.revision as revision, r.agent_id as agent_id, r.result as result,
+            r.disposition as disposition, r.answers as answers, r.note as note
+        from w cross join results r
+        where r.direction = w.direction and r.call_id = w.call_id
+          and r.revision = (select max(n.revision) from results n
+                            where n.direction = w.direction and n.call_id = w.call_id)";
+    INSERT_RESULTS = "
         insert into results (direction, call_id, revision, request_id, campaign, lead_id, number, agent_id, result,
                              disposition, answers, note, at, talk_ms, wrap_up_ms)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    RESULT_OF_ATTEMPT = "
-        update attempts set disposition = $2, result = $3, agent_id = coalesce(agent_id, $4) where id = $1";
+        select j.value ->> 0, cast(j.value ->> 1 as bigint), cast(j.value ->> 2 as bigint),
+            cast(j.value ->> 3 as bigint), j.value ->> 4, cast(j.value ->> 5 as bigint), j.value ->> 6,
+            cast(j.value ->> 7 as bigint), j.value ->> 8, j.value ->> 9, j.value ->> 10, j.value ->> 11,
+            cast(j.value ->> 12 as bigint), cast(j.value ->> 13 as bigint), cast(j.value ->> 14 as bigint)
+        from json_each($1) j where true";
+    RESULTS_OF_ATTEMPTS = "
+        update attempts set disposition = w.disposition, result = w.result,
+            agent_id = coalesce(attempts.agent_id, w.agent_id)
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as disposition, j.value ->> 2 as result,
+                  cast(j.value ->> 3 as bigint) as agent_id
+              from json_each($1) j) w
+        where attempts.id = w.id
+        returning id";
     INSERT_INBOUND = "
         insert into inbound_calls (id, queue, campaign, did, caller, offered_at, connected_at, ended_at, agent_id,
                                    outcome)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        select cast(j.value ->> 0 as bigint), j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
+            cast(j.value ->> 5 as bigint), cast(j.value ->> 6 as bigint), cast(j.value ->> 7 as bigint),
+            cast(j.value ->> 8 as bigint), j.value ->> 9
+        from json_each($1) j where true
         on conflict (id) do nothing";
     INSERT_GATE_CHANGE = "
         insert into gate_changes (id, group_name, at, open, idleness, idle_threshold, agents, inbound_busy, waiting,
@@ -106,10 +129,11 @@ statements! {
     REFUSALS = "
         select campaign, day, code, count from refusals
         where campaign = $1 and day >= $2 and day <= $3 order by day, code";
-    SAVE_DIALOG = "
-        insert into dialogs (id, record, saved_at) values ($1, $2, $3)
+    SAVE_DIALOGS = "
+        insert into dialogs (id, record, saved_at)
+        select j.value ->> 0, j.value ->> 1, cast(j.value ->> 2 as bigint) from json_each($1) j where true
         on conflict (id) do update set record = excluded.record, saved_at = excluded.saved_at";
-    DROP_DIALOG = "delete from dialogs where id = $1";
+    DROP_DIALOGS = "delete from dialogs where id in (select j.value ->> 0 from json_each($1) j)";
     DIALOGS = "select id, record, saved_at from dialogs order by saved_at, id";
 }
 
@@ -123,26 +147,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] for an attempt that was never begun; any error means: not recorded.
     pub async fn record_result(&self, result: CallResult) -> Result<ResultReceipt, StoreError> {
-        let entry = Entry::Result(result.clone());
-        let ids = self.ids();
-        let written = self.write(move |conn| Box::pin(async move { apply_result(conn, &ids, &result).await })).await;
-        match written {
-            Ok(receipt) => Ok(receipt),
-            Err(error) => {
-                self.keep(error, entry).await?;
-                Ok(ResultReceipt { revision: 0, repeated: false, journalled: true })
-            }
+        match self.record_one(Write::Result(Box::new(result))).await? {
+            Receipt::Result(receipt) => Ok(receipt),
+            other @ (Receipt::Intent(_) | Receipt::End { .. } | Receipt::Inbound) => Err(other.unexpected()),
         }
     }
 
     /// Records a finished inbound call, once. Kept in the journal while the database cannot write.
     pub async fn record_inbound(&self, end: InboundEnd) -> Result<(), StoreError> {
-        let entry = Entry::InboundEnd(end.clone());
-        let written = self.write(move |conn| Box::pin(async move { apply_inbound(conn, &end).await })).await;
-        match written {
-            Ok(()) => Ok(()),
-            Err(error) => self.keep(error, entry).await,
-        }
+        self.record_one(Write::Inbound(Box::new(end))).await.map(drop)
     }
 
     /// Records an opening or closing of an idle gate.
@@ -197,9 +210,7 @@ impl Store {
 
     /// Records changes of what agents do, in order.
     pub async fn log_agent_states(&self, changes: Vec<AgentStateChange>) -> Result<(), StoreError> {
-        let rows = self.agent_state_rows(&changes);
-        self.write(move |conn| Box::pin(async move { conn.run(INSERT_AGENT_STATES, params![rows]).await.map(drop) }))
-            .await
+        self.log_running(Vec::new(), changes).await
     }
 
     /// Writes what nobody waits for in one transaction: dialogs that are up (with their text) or over, and changes of
@@ -209,17 +220,21 @@ impl Store {
         dialogs: Vec<RunningDialog>,
         changes: Vec<AgentStateChange>,
     ) -> Result<(), StoreError> {
-        let rows = self.agent_state_rows(&changes);
+        let states = self.agent_state_rows(&changes);
         self.write(move |conn| {
             Box::pin(async move {
-                for RunningDialog { id, up } in dialogs {
-                    match up {
-                        Some((record, at)) => conn.run(SAVE_DIALOG, params![id, record, at]).await?,
-                        None => conn.run(DROP_DIALOG, params![id]).await?,
-                    };
+                let (up, over): (Vec<_>, Vec<_>) = dialogs.into_iter().partition(|dialog| dialog.up.is_some());
+                if !up.is_empty() {
+                    let saved = up
+                        .into_iter()
+                        .filter_map(|RunningDialog { id, up }| up.map(|(record, at)| params![id, record, at]));
+                    conn.run(SAVE_DIALOGS, vec![rows(saved)]).await?;
+                }
+                if !over.is_empty() {
+                    conn.run(DROP_DIALOGS, vec![rows(over.into_iter().map(|dialog| params![dialog.id]))]).await?;
                 }
                 if !changes.is_empty() {
-                    conn.run(INSERT_AGENT_STATES, params![rows]).await?;
+                    conn.run(INSERT_AGENT_STATES, vec![states]).await?;
                 }
                 Ok(())
             })
@@ -227,16 +242,16 @@ impl Store {
         .await
     }
 
-    fn agent_state_rows(&self, changes: &[AgentStateChange]) -> String {
+    fn agent_state_rows(&self, changes: &[AgentStateChange]) -> Value {
         let row = |change: &AgentStateChange| {
             let reason = match &change.state {
                 Some(AgentState::NotReady { reason }) => Some(reason.clone()),
                 Some(_) | None => None,
             };
             let state = change.state.as_ref().map(AgentState::code);
-            (self.ids().next(change.at), change.user.0, change.at, state, reason)
+            params![self.ids().next(change.at), change.user.0, change.at, state, reason]
         };
-        json(&changes.iter().map(row).collect::<Vec<_>>())
+        rows(changes.iter().map(row))
     }
 
     /// Adds to the counts of refused dials.
@@ -276,15 +291,13 @@ impl Store {
 
     /// Remembers a SIP dialog that is up, so that a restart after a crash can end it at the carrier.
     pub async fn save_dialog(&self, id: &str, record: &str, at: Timestamp) -> Result<(), StoreError> {
-        let (id, record) = (id.to_owned(), record.to_owned());
-        self.write(move |conn| Box::pin(async move { conn.run(SAVE_DIALOG, params![id, record, at]).await.map(drop) }))
-            .await
+        let up = Some((record.to_owned(), at));
+        self.log_running(vec![RunningDialog { id: id.to_owned(), up }], Vec::new()).await
     }
 
     /// Forgets a dialog that is over.
     pub async fn drop_dialog(&self, id: &str) -> Result<(), StoreError> {
-        let id = id.to_owned();
-        self.write(move |conn| Box::pin(async move { conn.run(DROP_DIALOG, params![id]).await.map(drop) })).await
+        self.log_running(vec![RunningDialog { id: id.to_owned(), up: None }], Vec::new()).await
     }
 
     /// The dialogs the last run left behind, oldest first.
@@ -307,20 +320,56 @@ pub(super) fn call_key(call: CallRef) -> (&'static str, i64) {
     }
 }
 
-/// Applies a result. Also what the journal's replay calls, so it must tell a repetition by itself.
-pub(super) async fn apply_result(conn: &mut Conn, ids: &Ids, result: &CallResult) -> Result<ResultReceipt, StoreError> {
-    let (direction, call) = call_key(result.call);
-    let repeated = |revision| ResultReceipt { revision, repeated: true, journalled: false };
-    if let Some(RequestId(request)) = result.request
-        && let Some(row) = conn.row(RESULT_OF_REQUEST, params![request]).await?
-    {
-        return Ok(repeated(row.count("revision")?));
+/// Applies results, of which no two may be of one call. Tells repetitions by itself, as a replay of the journal needs.
+pub(super) async fn apply_results(
+    conn: &mut Conn,
+    ids: &Ids,
+    results: &[&CallResult],
+) -> Result<Vec<Result<ResultReceipt, StoreError>>, StoreError> {
+    let revisions = revisions(conn, results).await?;
+    let fresh = |place: usize| matches!(revisions[place], Revision::Fresh(_));
+    let outbound = results.iter().enumerate().filter_map(|(place, result)| match result.call {
+        CallRef::Outbound(attempt) if fresh(place) => {
+            let disposition = result.disposition.as_str();
+            Some(params![attempt.0, disposition, result.result.as_str(), result.agent.0])
+        }
+        CallRef::Outbound(_) | CallRef::Inbound(_) => None,
+    });
+    let outbound: Vec<_> = outbound.collect();
+    let mut known: BTreeSet<AttemptId> = BTreeSet::new();
+    if !outbound.is_empty() {
+        for row in conn.rows(RESULTS_OF_ATTEMPTS, vec![rows(outbound)]).await? {
+            known.insert(AttemptId(row.int("id")?));
+        }
     }
-    let revision = match next_revision(conn, result).await? {
-        Revision::Repeated(revision) => return Ok(repeated(revision)),
-        Revision::Fresh(revision) => revision,
-    };
-    let values = params![
+    let mut receipts = Vec::with_capacity(results.len());
+    let mut taken: Vec<(&CallResult, u64)> = Vec::new();
+    for (result, revision) in results.iter().zip(revisions) {
+        receipts.push(match (revision, result.call) {
+            (Revision::Repeated(revision), _) => Ok(ResultReceipt { revision, repeated: true, journalled: false }),
+            (Revision::Fresh(_), CallRef::Outbound(attempt)) if !known.contains(&attempt) => {
+                Err(StoreError::NotFound { what: "attempt", name: attempt.to_string() })
+            }
+            (Revision::Fresh(revision), CallRef::Outbound(_) | CallRef::Inbound(_)) => {
+                taken.push((result, revision));
+                Ok(ResultReceipt { revision, repeated: false, journalled: false })
+            }
+        });
+    }
+    if !taken.is_empty() {
+        conn.run(INSERT_RESULTS, vec![rows(taken.iter().map(|(result, revision)| result_row(result, *revision)))])
+            .await?;
+    }
+    move_leads(conn, &taken).await?;
+    for (result, _) in &taken {
+        suppress_with(conn, ids, result).await?;
+    }
+    Ok(receipts)
+}
+
+fn result_row(result: &CallResult, revision: u64) -> Vec<Value> {
+    let (direction, call) = call_key(result.call);
+    params![
         direction,
         call,
         revision,
@@ -336,19 +385,25 @@ pub(super) async fn apply_result(conn: &mut Conn, ids: &Ids, result: &CallResult
         result.at,
         result.talk_ms,
         result.wrap_up_ms,
-    ];
-    conn.run(INSERT_RESULT, values).await?;
-    if let CallRef::Outbound(attempt) = result.call {
-        let values = params![attempt.0, result.disposition.as_str(), result.result.as_str(), result.agent.0];
-        if conn.run(RESULT_OF_ATTEMPT, values).await? == 0 {
-            return Err(StoreError::NotFound { what: "attempt", name: attempt.to_string() });
+    ]
+}
+
+/// What the results make of their leads.
+async fn move_leads(conn: &mut Conn, taken: &[(&CallResult, u64)]) -> Result<(), StoreError> {
+    let mut dialled = Vec::new();
+    for (result, _) in taken {
+        let (Some(lead), Some(next)) = (result.lead, &result.next) else { continue };
+        let at = result.at;
+        match result.call {
+            CallRef::Outbound(attempt) => dialled.push(Next { lead, attempt, next, at }),
+            // Two callers may be one customer: each decides in turn.
+            CallRef::Inbound(_) => {
+                let next = Next { lead, attempt: AttemptId(0), next, at };
+                leads::apply_nexts(conn, Decider::Inbound, &[next]).await?;
+            }
         }
     }
-    if let (Some(lead), Some(next)) = (result.lead, &result.next) {
-        apply_next(conn, lead, Decider::Result(result.call), next, result.at).await?;
-    }
-    suppress_with(conn, ids, result).await?;
-    Ok(ResultReceipt { revision, repeated: false, journalled: false })
+    leads::apply_nexts(conn, Decider::Result, &dialled).await
 }
 
 enum Revision {
@@ -356,12 +411,39 @@ enum Revision {
     Repeated(u64),
 }
 
-/// Which revision of its call a result is, or which one it repeats.
-async fn next_revision(conn: &mut Conn, result: &CallResult) -> Result<Revision, StoreError> {
-    let (direction, call) = call_key(result.call);
-    let Some(latest) = conn.row(LATEST_RESULT, params![direction, call]).await? else {
-        return Ok(Revision::Fresh(1));
+/// Which revision of its call each result is, or which one it repeats.
+async fn revisions(conn: &mut Conn, results: &[&CallResult]) -> Result<Vec<Revision>, StoreError> {
+    let requests: Vec<_> =
+        results.iter().filter_map(|result| result.request.map(|request| params![request.0])).collect();
+    let mut done: BTreeMap<i64, u64> = BTreeMap::new();
+    if !requests.is_empty() {
+        for row in conn.rows(RESULTS_OF_REQUESTS, vec![rows(requests)]).await? {
+            done.insert(row.int("request_id")?, row.count("revision")?);
+        }
+    }
+    let mut latest: BTreeMap<u64, Revision> = BTreeMap::new();
+    let calls = results.iter().enumerate().map(|(place, result)| {
+        let (direction, call) = call_key(result.call);
+        params![place as u64, direction, call]
+    });
+    for row in conn.rows(LATEST_RESULTS, vec![rows(calls)]).await? {
+        let place = row.count("place")?;
+        if let Some(result) = usize::try_from(place).ok().and_then(|place| results.get(place)) {
+            latest.insert(place, revision(&row, result)?);
+        }
+    }
+    let of = |(place, result): (usize, &&CallResult)| {
+        let repeated = result.request.and_then(|request| done.get(&request.0));
+        match repeated {
+            Some(revision) => Revision::Repeated(*revision),
+            None => latest.remove(&(place as u64)).unwrap_or(Revision::Fresh(1)),
+        }
     };
+    Ok(results.iter().enumerate().map(of).collect())
+}
+
+/// What a result is beside the latest one of its call.
+fn revision(latest: &Row, result: &CallResult) -> Result<Revision, StoreError> {
     let same = latest.int("agent_id")? == result.agent.0
         && latest.text("result")? == result.result
         && latest.text("disposition")? == result.disposition.as_str()
@@ -388,18 +470,21 @@ async fn suppress_with(conn: &mut Conn, ids: &Ids, result: &CallResult) -> Resul
     Ok(())
 }
 
-pub(super) async fn apply_inbound(conn: &mut Conn, end: &InboundEnd) -> Result<(), StoreError> {
-    let values = params![
-        end.call.0,
-        end.queue.as_ref().map(|queue| queue.as_str()),
-        end.campaign.as_ref().map(CampaignKey::as_str),
-        end.did.as_str(),
-        end.caller.as_ref().map(|caller| caller.as_str()),
-        end.offered_at,
-        end.connected_at,
-        end.ended_at,
-        end.agent.map(|agent| agent.0),
-        end.outcome.as_str(),
-    ];
-    conn.run(INSERT_INBOUND, values).await.map(drop)
+/// Records inbound calls that are over; repetitions change nothing.
+pub(super) async fn apply_inbounds(conn: &mut Conn, ends: &[&InboundEnd]) -> Result<(), StoreError> {
+    let row = |end: &&InboundEnd| {
+        params![
+            end.call.0,
+            end.queue.as_ref().map(|queue| queue.as_str()),
+            end.campaign.as_ref().map(CampaignKey::as_str),
+            end.did.as_str(),
+            end.caller.as_ref().map(|caller| caller.as_str()),
+            end.offered_at,
+            end.connected_at,
+            end.ended_at,
+            end.agent.map(|agent| agent.0),
+            end.outcome.as_str(),
+        ]
+    };
+    conn.run(INSERT_INBOUND, vec![rows(ends.iter().map(row))]).await.map(drop)
 }

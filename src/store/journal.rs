@@ -146,12 +146,8 @@ pub(super) async fn replay(journal: &Journal, conn: &mut Conn, ids: &Ids) -> Res
     conn.control("begin immediate").await?;
     for entry in &entries {
         conn.control("savepoint item").await?;
-        let applied = match entry {
-            Entry::Result(result) => super::calls::apply_result(conn, ids, result).await.map(drop),
-            Entry::AttemptEnd(end) => super::attempts::apply_end(conn, end).await.map(drop),
-            Entry::InboundEnd(end) => super::calls::apply_inbound(conn, end).await,
-        };
-        match applied {
+        let applied = super::batch::apply(conn, ids, &[entry.into()]).await;
+        match applied.and_then(|receipts| receipts.into_iter().try_for_each(|receipt| receipt.map(drop))) {
             Ok(()) => conn.control("release item").await?,
             Err(error) if error.ends_transaction() => {
                 let _ = conn.control("rollback").await;

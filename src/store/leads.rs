@@ -10,9 +10,8 @@ use serde::Serialize;
 
 use super::Store;
 use super::attempts::{PAST_MS, number_facts, past_attempt, phone, zones_text};
-use super::db::{Conn, Row, json, params, statements};
+use super::db::{Conn, Row, json, params, rows, statements};
 use super::error::StoreError;
-use crate::model::attempt::CallRef;
 use crate::model::id::{AttemptId, LeadId, ListId};
 use crate::model::lead::{Callback, Lead, LeadNext, LeadState, PAST_ATTEMPTS_MAX};
 use crate::model::name::CampaignKey;
@@ -113,10 +112,12 @@ impl LeadCounts {
 /// What decides about a lead, and therefore in which state of the lead it may.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Decider {
-    /// The end of this attempt: only while the lead still waits for it.
-    End(AttemptId),
-    /// A result of this call: also after an earlier revision decided otherwise.
-    Result(CallRef),
+    /// The end of an attempt: only while the lead still waits for it.
+    End,
+    /// A result of an attempt: also after an earlier revision decided otherwise.
+    Result,
+    /// A result of an inbound call: not while the lead is being dialled.
+    Inbound,
 }
 
 // `cross join` keeps the few leads that are due as the outer side, whatever the planner thinks of the statistics.
@@ -187,20 +188,32 @@ statements! {
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
     NEXT_AFTER_END = "
-        update leads set state = $2, due_at = $3, callback_agent = $4, changed_at = $5,
-            closed_by = case when $2 in ('done', 'given_up') then 'attempt' else null end,
-            rank = priority + case when $2 = 'callback' then 100 else 0 end
-        where id = $1 and state = 'dialling' and last_attempt = $6";
+        update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
+            closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
+            rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
+                  cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
+                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
+              from json_each($1) j) w
+        where leads.id = w.id and leads.state = 'dialling' and leads.last_attempt = w.attempt";
     NEXT_AFTER_RESULT = "
-        update leads set state = $2, due_at = $3, callback_agent = $4, changed_at = $5,
-            closed_by = case when $2 in ('done', 'given_up') then 'attempt' else null end,
-            rank = priority + case when $2 = 'callback' then 100 else 0 end
-        where id = $1 and last_attempt = $6";
+        update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
+            closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
+            rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
+                  cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
+                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
+              from json_each($1) j) w
+        where leads.id = w.id and leads.last_attempt = w.attempt";
     NEXT_AFTER_INBOUND = "
-        update leads set state = $2, due_at = $3, callback_agent = $4, changed_at = $5,
-            closed_by = case when $2 in ('done', 'given_up') then 'attempt' else null end,
-            rank = priority + case when $2 = 'callback' then 100 else 0 end
-        where id = $1 and state <> 'dialling'";
+        update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
+            closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
+            rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
+                  cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
+                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
+              from json_each($1) j) w
+        where leads.id = w.id and leads.state <> 'dialling'";
     PUT_OFF = "
         update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
     GIVE_UP = "
@@ -369,8 +382,10 @@ impl Store {
         next: LeadNext,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |conn| Box::pin(async move { apply_next(conn, lead, Decider::End(attempt), &next, at).await }))
-            .await
+        self.write(move |conn| {
+            Box::pin(async move { apply_nexts(conn, Decider::End, &[Next { lead, attempt, next: &next, at }]).await })
+        })
+        .await
     }
 
     /// Makes an empty list for a campaign.
@@ -553,33 +568,38 @@ fn card(row: &Row) -> Result<LeadCard, StoreError> {
     })
 }
 
-/// Moves a lead on. A decision that comes too late (another attempt began since) changes nothing.
-pub(super) async fn apply_next(
-    conn: &mut Conn,
-    lead: LeadId,
-    decider: Decider,
-    next: &LeadNext,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let (state, due_at, agent) = match next {
-        LeadNext::Retry { at } => (LeadState::Open, Some(*at), None),
-        LeadNext::Callback(callback) => (LeadState::Callback, Some(callback.at), callback.agent.clone()),
-        LeadNext::Done => (LeadState::Done, None, None),
-        LeadNext::GivenUp => (LeadState::GivenUp, None, None),
+/// What becomes of a lead.
+pub(super) struct Next<'a> {
+    /// Which lead.
+    pub(super) lead: LeadId,
+    /// The attempt that decides it; of no meaning where an inbound call does.
+    pub(super) attempt: AttemptId,
+    /// What becomes of it.
+    pub(super) next: &'a LeadNext,
+    /// When it was decided.
+    pub(super) at: Timestamp,
+}
+
+/// Moves leads on. No lead may stand twice among them with the same attempt.
+pub(super) async fn apply_nexts(conn: &mut Conn, decider: Decider, nexts: &[Next<'_>]) -> Result<(), StoreError> {
+    if nexts.is_empty() {
+        return Ok(());
+    }
+    let row = |next: &Next<'_>| {
+        let (state, due_at, agent) = match next.next {
+            LeadNext::Retry { at } => (LeadState::Open, Some(*at), None),
+            LeadNext::Callback(callback) => (LeadState::Callback, Some(callback.at), callback.agent.clone()),
+            LeadNext::Done => (LeadState::Done, None, None),
+            LeadNext::GivenUp => (LeadState::GivenUp, None, None),
+        };
+        params![next.lead.0, state.as_str(), due_at, agent, next.at, next.attempt.0]
     };
-    let mut values = params![lead.0, state.as_str(), due_at, agent, at];
     let statement = match decider {
-        Decider::End(attempt) => {
-            values.push(attempt.0.into());
-            NEXT_AFTER_END
-        }
-        Decider::Result(CallRef::Outbound(attempt)) => {
-            values.push(attempt.0.into());
-            NEXT_AFTER_RESULT
-        }
-        Decider::Result(CallRef::Inbound(_)) => NEXT_AFTER_INBOUND,
+        Decider::End => NEXT_AFTER_END,
+        Decider::Result => NEXT_AFTER_RESULT,
+        Decider::Inbound => NEXT_AFTER_INBOUND,
     };
-    conn.run(statement, values).await.map(drop)
+    conn.run(statement, vec![rows(nexts.iter().map(row))]).await.map(drop)
 }
 
 const _: () = assert!(CALLBACK_RANK == 100, "the statements above write it out");

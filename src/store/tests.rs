@@ -1,5 +1,6 @@
 //! Tests of the store on real files: a rig, then one file per promise.
 
+mod batches;
 mod dialling;
 mod importing;
 mod outages;
@@ -130,7 +131,7 @@ impl Rig {
     }
 
     pub(super) async fn record(&self, intent: Intent) -> IntentOutcome {
-        self.store.record_intent(intent, Box::new(|_| Ok(()))).await.unwrap()
+        self.store.record_intent(intent, std::sync::Arc::new(|_| Ok(()))).await.unwrap()
     }
 
     /// A lead with an attempt on its way.

@@ -52,7 +52,7 @@ async fn the_check_sees_facts_that_were_committed_after_the_lead_was_fetched() {
         Some(by) => Err(Refusal::Suppressed { by }),
         None => Ok(()),
     };
-    let outcome = rig.store.record_intent(intent, Box::new(check)).await.unwrap();
+    let outcome = rig.store.record_intent(intent, std::sync::Arc::new(check)).await.unwrap();
     assert_eq!(outcome, IntentOutcome::Refused(Refusal::Suppressed { by: SuppressionReason::DoNotCall }));
     assert!(rig.store.open_attempts().await.unwrap().is_empty());
 }

@@ -81,7 +81,7 @@ async fn on_a_full_disk_intents_are_refused_and_results_are_kept_and_applied_onc
     let mut intents = 0;
     let refused = loop {
         let intent = rig.intent(other, "+8613800000002");
-        match rig.store.record_intent(intent.clone(), Box::new(|_| Ok(()))).await {
+        match rig.store.record_intent(intent.clone(), std::sync::Arc::new(|_| Ok(()))).await {
             Err(error) => break error,
             Ok(_) => {
                 intents += 1;

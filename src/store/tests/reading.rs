@@ -147,9 +147,9 @@ async fn the_service_level_leaves_out_who_hung_up_before_anybody_could_answer_in
 }
 
 /// What may be read from end to end: the leads found before, the batch handed in, the campaigns, no table at all.
-const SMALL: [&str; 4] = ["SCAN d", "SCAN j VIRTUAL TABLE", "SCAN c USING COVERING", "SCAN CONSTANT ROW"];
+const SMALL: [&str; 5] = ["SCAN d", "SCAN w", "SCAN j VIRTUAL TABLE", "SCAN c USING COVERING", "SCAN CONSTANT ROW"];
 /// These sort what they found, which is little.
-const SORT_FEW: [&str; 5] = ["FACTS", "DUE_PAST", "DUE_ATTEMPTS", "SUPPRESSED_AMONG", "AWAITING"];
+const SORT_FEW: [&str; 6] = ["FACTS", "PAST", "DUE_PAST", "DUE_ATTEMPTS", "SUPPRESSED_AMONG", "AWAITING"];
 
 /// Questions the hopper and the pages ask all the time must be answered from an index, in its order.
 #[tokio::test]
@@ -168,6 +168,15 @@ async fn the_questions_asked_all_the_time_are_answered_from_an_index_without_sor
         ("FACTS", attempts::STATEMENTS),
         ("PAST", attempts::STATEMENTS),
         ("END", attempts::STATEMENTS),
+        ("LEADS_DIALLING", attempts::STATEMENTS),
+        ("KNOWN", attempts::STATEMENTS),
+        ("NEXT_AFTER_END", leads::STATEMENTS),
+        ("NEXT_AFTER_RESULT", leads::STATEMENTS),
+        ("NEXT_AFTER_INBOUND", leads::STATEMENTS),
+        ("RESULTS_OF_REQUESTS", calls::STATEMENTS),
+        ("LATEST_RESULTS", calls::STATEMENTS),
+        ("RESULTS_OF_ATTEMPTS", calls::STATEMENTS),
+        ("DROP_DIALOGS", calls::STATEMENTS),
         ("CLOSE_LEADS", suppressions::STATEMENTS),
         ("OF_CAMPAIGN", history::STATEMENTS),
         ("OF_NUMBER", history::STATEMENTS),

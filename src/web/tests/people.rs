@@ -60,7 +60,7 @@ pub(super) async fn one_attempt(rig: &Rig, lead: LeadId) {
         )
         .await
         .unwrap();
-    let outcome = rig.store.record_intent(intent, Box::new(|_| Ok(()))).await.unwrap();
+    let outcome = rig.store.record_intent(intent, std::sync::Arc::new(|_| Ok(()))).await.unwrap();
     assert!(matches!(outcome, crate::store::IntentOutcome::Recorded), "{outcome:?}");
 }
 
