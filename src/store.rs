@@ -148,7 +148,7 @@ impl Store {
             ids: Arc::clone(&ids),
             file: FileIdentity::of(path),
         };
-        tokio::spawn(writer.run(queue));
+        begin_writing(writer, queue)?;
         let inner = Inner {
             db,
             writer: sender,
@@ -215,6 +215,17 @@ impl Store {
     fn ids(&self) -> Arc<Ids> {
         Arc::clone(&self.inner.ids)
     }
+}
+
+/// The writer has a thread and a runtime of its own: it and SQLite's thread answer each other some dozen times for each
+/// batch, which would wake the threads that serve pages every time.
+fn begin_writing(writer: Writer, queue: mpsc::Receiver<Message>) -> Result<(), StoreError> {
+    let path = writer.db.path().to_path_buf();
+    let failed = |error: io::Error| StoreError::CannotOpen { path: path.clone(), detail: error.to_string() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let thread = std::thread::Builder::new().name("store".to_owned());
+    // Not joined: it ends with the last handle, or when it is told to close.
+    thread.spawn(move || runtime.block_on(writer.run(queue))).map(drop).map_err(failed)
 }
 
 /// The file `kind` beside the database.

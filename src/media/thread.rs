@@ -93,6 +93,21 @@ impl MediaHandle {
         self.order(Order::Command(command))
     }
 
+    /// Queues a command that waits for [`MediaHandle::nudge`]: whoever has several to give wakes the thread once.
+    pub fn post(&self, command: Command) -> Result<(), MediaError> {
+        self.queue(Order::Command(command))
+    }
+
+    /// As [`MediaHandle::open`], and waits for [`MediaHandle::nudge`].
+    pub fn post_open(&self, leg: LegId, ports: LegPorts, idle: Idle) -> Result<(), MediaError> {
+        self.queue(Order::Open { leg, ports, idle })
+    }
+
+    /// Wakes the thread.
+    pub fn nudge(&self) -> Result<(), MediaError> {
+        self.waker.wake().map_err(|_| MediaError::Stopped)
+    }
+
     /// Asks how much is open; blocks up to `patience`.
     pub fn counts(&self, patience: Duration) -> Result<PlaneCounts, MediaError> {
         let (sender, receiver) = sync_channel(1);
@@ -104,11 +119,15 @@ impl MediaHandle {
     }
 
     fn order(&self, order: Order) -> Result<(), MediaError> {
+        self.queue(order)?;
+        self.nudge()
+    }
+
+    fn queue(&self, order: Order) -> Result<(), MediaError> {
         self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => MediaError::Busy,
             TrySendError::Disconnected(_) => MediaError::Stopped,
-        })?;
-        self.waker.wake().map_err(|_| MediaError::Stopped)
+        })
     }
 }
 

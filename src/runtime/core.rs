@@ -316,6 +316,8 @@ impl Turn {
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "events and commands chase each other without end");
         }
+        // Audio first: a bridge takes effect with the next packet, while the signalling is still being written.
+        self.core.lines.nudge_media();
         self.transmit(now);
         // What could not be sent is news at once, not at the next input.
         if self.core.lines.endpoint().counts().unread_events > 0 && !self.resettling {
@@ -323,6 +325,7 @@ impl Turn {
             self.settle(now);
             self.resettling = false;
         }
+        self.core.journal.look(now.instant);
         self.core.board.look(now, &self.core.engine, &self.core.driver);
     }
 

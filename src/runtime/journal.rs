@@ -18,8 +18,12 @@ use serde::{Deserialize, Serialize};
 use crate::engine::event::Event;
 use crate::model::time::{Instant, Now, Timestamp};
 
-/// Inputs that may wait for the disk: a minute of a busy centre.
-const WAITING_MAX: usize = 16_384;
+/// Inputs that are handed over together: to wake the thread that writes costs more than an input.
+const HANDED_TOGETHER: usize = 128;
+/// Bundles of inputs that may wait for the disk: a minute of a busy centre.
+const WAITING_MAX: usize = 128;
+/// How long an input may wait to be handed over.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(200);
 /// How long an input may stay in memory before it is written.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// A new file is begun beyond this size.
@@ -84,7 +88,9 @@ pub enum JournalError {
 /// The way into the log.
 #[derive(Debug)]
 pub struct Journal {
-    lines: Option<SyncSender<Entry>>,
+    lines: Option<SyncSender<Vec<Entry>>>,
+    bundle: Vec<Entry>,
+    bundle_begun: Instant,
     writer: Option<JoinHandle<()>>,
     lost: u64,
 }
@@ -104,24 +110,50 @@ impl Journal {
             Header { lull_journal: FORMAT, program: env!("CARGO_PKG_VERSION").to_owned(), seed, begun: now, part: 0 };
         let mut files = Files { folder: folder.to_owned(), header, bytes: 0, file: None };
         files.open().map_err(at(folder))?;
-        let (lines, entries) = sync_channel(WAITING_MAX);
+        let (lines, bundles) = sync_channel(WAITING_MAX);
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || files.run(&entries))
+            .spawn(move || files.run(&bundles))
             .map_err(at(folder))?;
-        Ok(Journal { lines: Some(lines), writer: Some(writer), lost: 0 })
+        Ok(Journal {
+            lines: Some(lines),
+            bundle: Vec::with_capacity(HANDED_TOGETHER),
+            bundle_begun: Instant::ZERO,
+            writer: Some(writer),
+            lost: 0,
+        })
     }
 
     /// A log that keeps nothing, where the operator switched it off.
     pub fn off() -> Journal {
-        Journal { lines: None, writer: None, lost: 0 }
+        Journal { lines: None, bundle: Vec::new(), bundle_begun: Instant::ZERO, writer: None, lost: 0 }
     }
 
     /// Appends one input. Never waits: if the disk does not keep up, the log ends here.
     pub fn append(&mut self, now: Now, event: Option<&Event>) {
+        if self.lines.is_none() {
+            return;
+        }
+        if self.bundle.is_empty() {
+            self.bundle_begun = now.instant;
+        }
+        self.bundle.push(Entry { instant: now.instant, timestamp: now.timestamp, event: event.cloned() });
+        if self.bundle.len() >= HANDED_TOGETHER {
+            self.hand_over();
+        }
+    }
+
+    /// Hands over what has waited long enough. A crash loses what has not been: the log is for replay, not for proof.
+    pub fn look(&mut self, now: Instant) {
+        if !self.bundle.is_empty() && now.since(self.bundle_begun) >= HAND_OVER_EVERY {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
         let Some(lines) = &self.lines else { return };
-        let entry = Entry { instant: now.instant, timestamp: now.timestamp, event: event.cloned() };
-        match lines.try_send(entry) {
+        let bundle = std::mem::replace(&mut self.bundle, Vec::with_capacity(HANDED_TOGETHER));
+        match lines.try_send(bundle) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 tracing::error!("the disk does not keep up with the event log; the log ends here, calls go on");
@@ -143,6 +175,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
+        self.hand_over();
         self.lines = None;
         if let Some(writer) = self.writer.take() {
             // The writer ends when its channel is closed; a panic there was already reported.
@@ -159,10 +192,10 @@ struct Files {
 }
 
 impl Files {
-    fn run(mut self, entries: &Receiver<Entry>) {
+    fn run(mut self, bundles: &Receiver<Vec<Entry>>) {
         loop {
-            let outcome = match entries.recv_timeout(FLUSH_EVERY) {
-                Ok(entry) => self.write(&entry),
+            let outcome = match bundles.recv_timeout(FLUSH_EVERY) {
+                Ok(bundle) => bundle.iter().try_for_each(|entry| self.write(entry)),
                 Err(RecvTimeoutError::Timeout) => self.file.as_mut().map_or(Ok(()), Write::flush),
                 Err(RecvTimeoutError::Disconnected) => {
                     if let Err(error) = self.file.as_mut().map_or(Ok(()), Write::flush) {

@@ -83,6 +83,8 @@ struct Leg {
 pub struct Lines {
     endpoint: Endpoint,
     media: MediaHandle,
+    /// Something was posted to the media thread since it was last woken.
+    media_posted: bool,
     ports: MediaPorts,
     shelf: PromptShelf,
     plan: LinePlan,
@@ -143,6 +145,7 @@ impl Lines {
         Lines {
             endpoint,
             media,
+            media_posted: false,
             ports,
             shelf,
             plan,
@@ -215,6 +218,15 @@ impl Lines {
     /// The way to the media thread.
     pub fn media_handle(&self) -> MediaHandle {
         self.media.clone()
+    }
+
+    /// Wakes the media thread if there is something for it: once for everything that one input brought about.
+    pub fn nudge_media(&mut self) {
+        if std::mem::take(&mut self.media_posted)
+            && let Err(error) = self.media.nudge()
+        {
+            tracing::error!(%error, "the media thread cannot be woken");
+        }
     }
 
     /// The next fact. The driver drains them after each input.
@@ -474,7 +486,8 @@ impl Lines {
         let port = ports.port().map_err(|error| error.to_string())?;
         let mut local = LocalMedia::new(self.plan.media_address, port, leg.0.unsigned_abs());
         local.codecs = laws.to_vec();
-        self.media.open(leg, ports, idle).map_err(|error| error.to_string())?;
+        self.media.post_open(leg, ports, idle).map_err(|error| error.to_string())?;
+        self.media_posted = true;
         if let Some(name) = &trunk
             && let Some(trunk) = self.trunks.get_mut(name)
         {
@@ -516,7 +529,8 @@ impl Lines {
 
     fn media(&mut self, command: MediaCommand) {
         // The queue is deeper than all legs together can fill between two turns of the media thread.
-        if let Err(error) = self.media.send(command) {
+        self.media_posted = true;
+        if let Err(error) = self.media.post(command) {
             tracing::error!(%error, "the media thread does not take commands");
         }
     }

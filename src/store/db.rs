@@ -20,8 +20,11 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS_MAX: u32 = 4;
 /// Distinct statements are fewer than this; each is prepared once per connection.
 const STATEMENTS_CACHED: usize = 512;
-/// Page cache of each connection in KiB (negative: SQLite's way of saying KiB instead of pages).
-const CACHE_KIB: &str = "-16384";
+/// Page cache in KiB (negative: SQLite's way of saying KiB instead of pages): the writer touches the same few pages of
+/// each index over and over; readers find the rest in the system's own cache.
+const WRITER_CACHE_KIB: &str = "-2048";
+/// See [`WRITER_CACHE_KIB`].
+const READER_CACHE_KIB: &str = "-1024";
 
 /// A SQL text with a name for errors. Made only by [`statements!`], so that a test can prepare every one.
 #[derive(Clone, Copy, Debug)]
@@ -332,7 +335,7 @@ pub(super) enum Db {
 impl Db {
     /// SQLite in `path`. Opens nothing yet.
     pub(super) fn sqlite(path: &Path, size_max_pages: Option<u32>) -> Db {
-        let options = sqlite_options(path).pragma("query_only", "on");
+        let options = sqlite_options(path, READER_CACHE_KIB).pragma("query_only", "on");
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(BUSY_TIMEOUT)
@@ -348,7 +351,7 @@ impl Db {
     /// A connection that writes. `create`: the file may be made.
     pub(super) async fn writer(&self, create: bool) -> Result<Conn, StoreError> {
         let Db::Sqlite { path, size_max_pages, .. } = self;
-        let mut options = sqlite_options(path)
+        let mut options = sqlite_options(path, WRITER_CACHE_KIB)
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
@@ -372,7 +375,7 @@ impl Db {
 
     /// A file of its own for work that need not survive a crash; SQLite whatever the database is.
     pub(super) async fn scratch(path: &Path) -> Result<Conn, StoreError> {
-        let options = sqlite_options(path)
+        let options = sqlite_options(path, WRITER_CACHE_KIB)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off);
@@ -388,13 +391,13 @@ impl Db {
     }
 }
 
-fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+fn sqlite_options(path: &Path, cache_kib: &'static str) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENTS_CACHED)
-        .pragma("cache_size", CACHE_KIB)
+        .pragma("cache_size", cache_kib)
         .pragma("temp_store", "memory")
         .disable_statement_logging() // they would carry phone numbers
 }

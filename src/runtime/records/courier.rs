@@ -18,7 +18,7 @@ use crate::model::time::Timestamp;
 use crate::store::{IntentOutcome, Receipt, Scope, Store, StoreError, Suppression, Write};
 
 /// Time between two batches under load.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(25);
 /// Most writes in one batch: bounds how long its transaction is.
 const BATCH_MAX: usize = 512;
 
