@@ -21,6 +21,7 @@ mod lists;
 mod people;
 mod place;
 mod serve;
+mod simulate;
 
 /// Outbound campaigns and predictive dialling in the lulls of inbound traffic.
 #[derive(Debug, Parser)]
@@ -67,6 +68,8 @@ enum Command {
     /// Customers' permissions.
     #[command(subcommand)]
     Consent(ledgers::Consents),
+    /// Simulates a day of a contact centre that a file describes, under one pacing or several.
+    Simulate(simulate::Simulate),
     /// Shows the configuration in force with its origins, and looks for what is wrong.
     Doctor(doctor::DoctorArgs),
     /// Makes the running service read its configuration again, without dropping a call.
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::User(people) => people.run(&cli.place),
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
+        Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Doctor(args) => place::doctor(&args, &cli.place),
         Command::Reload => place::reload(&cli.place),
     };

@@ -71,6 +71,10 @@ pub struct Engine {
     /// Agents whose desk is to be shown anew after this input.
     changed_agents: BTreeSet<UserId>,
     idle_total: u32,
+    /// Agents who are signed in to more than one group.
+    in_many_groups: u32,
+    /// When an attempt last ended or was answered at the very instant of its dial.
+    outcome_at_once: Option<Instant>,
     dials: u64,
     store_up: bool,
     clock_sure: bool,
@@ -102,6 +106,8 @@ impl Engine {
             freed: BTreeSet::new(),
             changed_agents: BTreeSet::new(),
             idle_total: 0,
+            in_many_groups: 0,
+            outcome_at_once: None,
             dials: 0,
             store_up: true,
             clock_sure: true,
@@ -158,7 +164,9 @@ impl Engine {
         self.serve_freed(now);
         self.look_at_gates(now);
         self.yield_ringing(now);
-        self.pace(now);
+        if self.outcome_at_once != Some(now.instant) {
+            self.pace(now);
+        }
         self.refill(now);
         while let Some(user) = self.changed_agents.pop_first() {
             let Some(agent) = self.agents.get_mut(&user) else { continue };
@@ -232,6 +240,7 @@ impl Engine {
             // Looked at after every input: the timer only makes sure that there is one.
             Timer::Gate { .. }
             | Timer::RingMinimum { .. }
+            | Timer::Pacing { .. }
             | Timer::LeadsDue { .. }
             | Timer::StoreRest { .. }
             | Timer::TrunkCoolOff { .. } => {}

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod media;
 pub mod model;
 pub mod runtime;
+pub mod sim;
 pub mod sip;
 pub mod store;
 pub mod web;

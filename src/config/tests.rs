@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::model::campaign_file;
 use crate::model::document::{Complaints, Document, Node, Reader, SourceKind, Value};
+use crate::model::settings::IdleThreshold;
 
 /// A directory with a main file and whatever else is given by relative path.
 fn installation(main: &str, others: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
@@ -123,7 +124,7 @@ fn later_sources_win_and_every_value_says_where_it_came_from() {
     assert_eq!(config.http.listen.port(), 9002);
     assert_eq!(config.installation.title, "C");
     assert_eq!(config.trunks[&"carrier-backup".parse().unwrap()].channels_max, 7);
-    assert!((config.groups[&"blend".parse().unwrap()].idle_threshold - 0.5).abs() < 1e-9);
+    assert_eq!(config.groups[&"blend".parse().unwrap()].idle_threshold, IdleThreshold::Above(0.5));
     assert_eq!(config.data.database, directory.path().join("./lull.db"));
     let origin = |key: &str| {
         let setting = config.explain().iter().find(|setting| setting.key == key);

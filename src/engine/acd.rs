@@ -8,4 +8,5 @@ pub mod desk;
 pub mod gate;
 pub mod group;
 pub mod queue;
+pub mod reserve;
 pub mod result;

@@ -1,15 +1,20 @@
 //! How many attempts are started and when.
 //!
 //! A pacer only counts: which lead, and whether it may be dialled at all, is the hopper's and the guard's matter. Read
-//! [`Pacer`] and [`Figures`] first.
+//! [`Pacer`], [`Figures`] and [`Outlook`] first.
 
+mod adaptive;
+mod outlook;
 mod progressive;
 mod ratio;
 
+pub use adaptive::Level;
+pub use outlook::{Busy, Coming, Outlook, Phase};
 pub use progressive::Progressive;
 pub use ratio::Ratio;
 
 use crate::model::campaign::Pacing;
+use crate::model::time::{Instant, Now};
 
 /// What a pacer may know at a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,26 +36,44 @@ pub struct Figures {
     pub abandons_left: u32,
 }
 
-/// A policy of dialling. Asked after every event; it never polls.
+/// A policy of dialling. Asked after every event; one that goes by the clock says when it wants to be asked besides.
+///
+/// After each input the engine calls [`Pacer::look`] once with everything there is to see, then [`Pacer::place`] as often
+/// as dials are shared out among campaigns: `look` learns and decides, `place` only does the sum.
 pub trait Pacer {
+    /// Takes in what there is, before dials are placed. A policy without a memory needs nothing of it.
+    fn look(&mut self, _now: Now, _figures: &Figures, _outlook: &Outlook<'_>) {}
+
     /// How many more attempts are started now.
     fn place(&self, figures: &Figures) -> u32;
 
     /// How many attempts on their way the agents can take. What rings beyond it is given up (after the minimum ring
     /// time) when slots shrink.
     fn keep(&self, figures: &Figures) -> u32;
+
+    /// When it is to be asked again even if nothing happens before.
+    fn next_look(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// The pacer of a campaign's setting.
 pub fn pacer(pacing: &Pacing) -> Box<dyn Pacer + Send> {
     match pacing {
         Pacing::Progressive { ringing_max } => Box::new(Progressive { ringing_max: *ringing_max }),
-        Pacing::Ratio { lines_per_agent, min_idle_total, on, ringing_max } => Box::new(Ratio {
-            lines_per_agent: *lines_per_agent,
-            min_idle_total: *min_idle_total,
-            on: *on,
-            ringing_max: *ringing_max,
-        }),
+        Pacing::Ratio { lines_per_agent, min_idle_total, on, ringing_max, within_budget, restarts } => {
+            Box::new(Ratio {
+                lines_per_agent: *lines_per_agent,
+                min_idle_total: *min_idle_total,
+                on: *on,
+                ringing_max: *ringing_max,
+                within_budget: *within_budget,
+                restarts: *restarts,
+            })
+        }
+        Pacing::Adaptive { rules, ringing_max, within_budget } => {
+            Box::new(Level::new(rules.clone(), *ringing_max, *within_budget))
+        }
     }
 }
 
@@ -59,6 +82,7 @@ pub fn lines_per_agent(pacing: &Pacing) -> f64 {
     match pacing {
         Pacing::Progressive { .. } => 1.0,
         Pacing::Ratio { lines_per_agent, .. } => lines_per_agent.max(1.0),
+        Pacing::Adaptive { rules, .. } => rules.level_max.max(1.0),
     }
 }
 
@@ -68,4 +92,10 @@ fn within(wish: u32, figures: &Figures, ringing_max: Option<u32>) -> u32 {
         Some(max) => wish.min(max.saturating_sub(figures.pending_own)),
         None => wish,
     }
+}
+
+/// Most attempts on their way that today's abandon budget could lose: those with an agent held for them, and as many
+/// more as may still be abandoned.
+fn affordable(figures: &Figures) -> u32 {
+    figures.idle_with_slot.saturating_add(figures.abandons_left)
 }

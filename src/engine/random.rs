@@ -20,6 +20,13 @@ impl Chance {
         self.stream.next_u64()
     }
 
+    /// A number from 0 up to, but not including, 1.
+    pub fn unit(&mut self) -> f64 {
+        /// 53 bits are what a binary fraction holds.
+        const SCALE: f64 = 1.0 / (1u64 << 53) as f64;
+        (self.bits() >> 11) as f64 * SCALE
+    }
+
     /// One of `0..count`, all equally likely (Lemire's multiplication; its bias is below 2⁻⁵⁰ for any team's size).
     ///
     /// # Panics

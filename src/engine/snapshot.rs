@@ -8,6 +8,7 @@ use super::event::DayCounts;
 use crate::model::agent::AgentView;
 use crate::model::campaign::CampaignState;
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
+use crate::model::settings::GateMode;
 use crate::model::time::Timestamp;
 
 /// Everything at one moment.
@@ -52,7 +53,9 @@ pub struct GroupView {
     pub idleness: f64,
     /// Idleness at this moment, 0 to 1.
     pub idleness_now: f64,
-    /// The threshold in force.
+    /// What kind of gate it has.
+    pub gate_mode: GateMode,
+    /// The threshold in force; 0 where it is not a number.
     pub idle_threshold: f64,
     /// The hysteresis in force.
     pub hysteresis: f64,
@@ -60,6 +63,8 @@ pub struct GroupView {
     pub dwell_s: f64,
     /// The reserve in force.
     pub reserve: u32,
+    /// The reserve that the service level asks for, in agents; 0 unless the gate is `auto`.
+    pub reserve_steered: f64,
     /// Whether the gate is open.
     pub gate_open: bool,
     /// Since when it is as it is.

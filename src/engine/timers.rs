@@ -72,6 +72,11 @@ pub enum Timer {
         /// Whose.
         user: UserId,
     },
+    /// A policy of dialling that goes by the clock wants to be asked.
+    Pacing {
+        /// Of which campaign.
+        campaign: CampaignKey,
+    },
     /// Leads may be due.
     LeadsDue {
         /// For which campaign.
@@ -146,6 +151,7 @@ impl Timers {
         let lasting = |timer: &&Timer| match timer {
             Timer::Midnight
             | Timer::Gate { .. }
+            | Timer::Pacing { .. }
             | Timer::LeadsDue { .. }
             | Timer::FetchOverdue { .. }
             | Timer::StoreRest { .. }

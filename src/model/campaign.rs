@@ -48,6 +48,9 @@ pub struct Campaign {
     pub ring_timeout_s: u32,
     /// Ringing may be given up before the profile's minimum when inbound needs the agents.
     pub cancel_before_ring_min: bool,
+    /// Ringing may be given up at all when agents vanish or the campaign stops; if not, what rings goes on to its end.
+    #[serde(default = "yes")]
+    pub may_cancel_ringing: bool,
     /// What follows each disposition; a disposition that is missing here ends the lead.
     pub retry: BTreeMap<Disposition, RetryRule>,
     /// Attempt caps per number, on top of the profile's.
@@ -160,7 +163,96 @@ pub enum Pacing {
         on: RatioOn,
         /// Never more ringing than this.
         ringing_max: Option<u32>,
+        /// Lines without an agent held for them never exceed what today's abandon budget could lose.
+        #[serde(default = "yes")]
+        within_budget: bool,
+        /// With nothing on its way it is decided at every event, whatever `on` says: idle agents are not forgotten.
+        #[serde(default = "yes")]
+        restarts: bool,
     },
+    /// A level of lines per agent, steered by the balance of waiting agents and waiting customers.
+    Adaptive {
+        /// Its parameters.
+        #[serde(flatten)]
+        rules: Adaptive,
+        /// Never more ringing than this.
+        ringing_max: Option<u32>,
+        /// Lines without an agent held for them never exceed what today's abandon budget could lose.
+        #[serde(default = "yes")]
+        within_budget: bool,
+    },
+}
+
+/// What JSON that was stored before a field existed means by its absence.
+fn yes() -> bool {
+    true
+}
+
+/// The parameters of adaptive pacing, after the field's best-known open controller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Adaptive {
+    /// The level it begins with, in lines per agent.
+    pub level_start: f64,
+    /// The highest level; the lowest is 1.
+    pub level_max: f64,
+    /// Agents that may wait less, or customers more: −1 keeps one agent free on average, 1 keeps one customer waiting.
+    pub target: i32,
+    /// Per cent by which the level rises faster and falls slower.
+    pub intensity_percent: f64,
+    /// What happens when more calls are abandoned than allowed.
+    pub drop_rule: DropRule,
+    /// Share of abandoned calls from which the drop rule holds, 0 to 1.
+    pub drop_max: f64,
+    /// Until when the tapered rule allows more, as a clock shows it: hours × 100 + minutes.
+    pub taper_until: u32,
+    /// Time between two steps of the level, in seconds.
+    pub level_every_s: f64,
+    /// Time between two looks at the abandoned calls, in seconds.
+    pub drops_every_s: f64,
+    /// Time between two rounds of dialling, in seconds.
+    pub dial_every_s: f64,
+    /// Only idle agents are counted, and only calls without an agent.
+    pub available_only: bool,
+    /// The target is added to the agents at each round, and not only to the level.
+    pub target_in_rounds: bool,
+    /// Nothing is dialled while a caller waits.
+    pub callers_first: bool,
+    /// The level is 1 with fewer agents signed in than this.
+    pub agents_min: u32,
+}
+
+impl Default for Adaptive {
+    fn default() -> Adaptive {
+        Adaptive {
+            level_start: 1.0,
+            level_max: 3.0,
+            target: 0,
+            intensity_percent: 0.0,
+            drop_rule: DropRule::HardLimit,
+            drop_max: 0.03,
+            taper_until: 2100,
+            level_every_s: 15.0,
+            drops_every_s: 60.0,
+            dial_every_s: 2.5,
+            available_only: false,
+            target_in_rounds: false,
+            callers_first: false,
+            agents_min: 0,
+        }
+    }
+}
+
+/// What adaptive pacing does when more calls are abandoned than allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DropRule {
+    /// The level is 1.
+    HardLimit,
+    /// The level is halved.
+    Average,
+    /// The level is lowered the more, the nearer the end of the day.
+    Tapered,
 }
 
 /// When the ratio is applied.

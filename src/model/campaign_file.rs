@@ -3,7 +3,10 @@
 //! `campaigns/README.md` is the reference of the keys; a test holds that it names exactly those this module reads. Not
 //! the campaign itself, which is [`Campaign`]. Read [`read`], [`Known`] and [`write`] first.
 
+mod pacing;
 mod parts;
+
+pub use pacing::{PacingDefaults, pacing};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +26,9 @@ const RING_TIMEOUT_S_MAX: u32 = 120;
 const WRAP_UP_S_MAX: u32 = 3600;
 /// Most attempts for one lead.
 const ATTEMPTS_MAX: u32 = 100;
+
+/// A live campaign is held to its abandon budget, and forgets no idle agent.
+const PRODUCTION: PacingDefaults = PacingDefaults { safeguards: true };
 
 /// What the installation has, for a campaign to refer to.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +67,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let script = parts::script(root);
     let questionnaire = parts::questionnaire(root);
     let results = parts::results(root);
-    let pacing = root.required_table("pacing").and_then(|table| parts::pacing(&table));
+    let pacing = root.required_table("pacing").and_then(|table| pacing(&table, PRODUCTION));
     let group =
         root.required_at("group").map(|group| refer(root, group, "outbound agent group", known.map(|k| &k.groups)));
     let idle_threshold_min = sound(root, "idle_threshold_min", |key| root.optional_within(key, 0.0..=1.0));
@@ -72,6 +78,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let trunks = trunks(root, known);
     let ring_timeout_s = ring_timeout(root, rules);
     let cancel_before_ring_min = root.or("cancel_before_ring_min", false);
+    let may_cancel_ringing = root.or("may_cancel_ringing", true);
     let retry = parts::retry(root);
     let attempt_caps = super::profile_file::read_caps(root);
     let attempts_max = root.within("attempts_max", 1..=ATTEMPTS_MAX, 5);
@@ -101,6 +108,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         trunks: trunks?,
         ring_timeout_s: ring_timeout_s?,
         cancel_before_ring_min: cancel_before_ring_min?,
+        may_cancel_ringing: may_cancel_ringing?,
         retry: retry?,
         attempt_caps: attempt_caps?,
         attempts_max: attempts_max?,

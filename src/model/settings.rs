@@ -47,13 +47,14 @@ pub struct GroupSettings {
     pub queues: Vec<QueueName>,
     /// Whether its agents take outbound calls.
     pub outbound: bool,
-    /// Idleness above which outbound slots open, 0 to 1.
-    pub idle_threshold: f64,
+    /// When outbound slots open.
+    #[schema(value_type = IdleThresholdText)]
+    pub idle_threshold: IdleThreshold,
     /// The gate closes when idleness falls below threshold minus this.
     pub hysteresis: f64,
     /// Idleness must have exceeded the threshold for this long before the gate opens, in seconds.
     pub dwell_s: f64,
-    /// Agents kept out of outbound so that inbound finds one.
+    /// Agents kept out of outbound so that inbound finds one; used where the idle threshold is a number.
     pub reserve: u32,
     /// Time constant of the smoothing of idleness, in seconds; 0 for none.
     pub smoothing_s: f64,
@@ -61,6 +62,86 @@ pub struct GroupSettings {
     pub serve_first: ServeFirst,
     /// Wrap-up after an inbound call, in seconds.
     pub wrap_up_s: u32,
+}
+
+/// When an agent group's outbound slots open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum IdleThreshold {
+    /// The gate opens above this idleness, 0 to 1, and keeps the group's reserve: obeyed as it was set.
+    Above(f64),
+    /// Always open; a reserve is steered by the measured service level of the group's queues.
+    Auto,
+    /// Always open, without slots or a reserve: outbound may have every idle agent.
+    Off,
+}
+
+/// How an [`IdleThreshold`] is written: a number from 0 to 1, `"auto"` or `"off"`.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum IdleThresholdText {
+    /// Idleness, 0 to 1.
+    Number(f64),
+    /// `auto` or `off`.
+    Word(String),
+}
+
+/// What kind of gate a group has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateMode {
+    /// By a threshold that somebody set.
+    Number,
+    /// By a reserve that the service level steers.
+    Auto,
+    /// None.
+    Off,
+}
+
+impl IdleThreshold {
+    /// The threshold that was set, if it is a number.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            IdleThreshold::Above(idleness) => Some(idleness),
+            IdleThreshold::Auto | IdleThreshold::Off => None,
+        }
+    }
+
+    /// Idleness from which a gate can open at all: 0 where there is no gate.
+    pub fn floor(self) -> f64 {
+        self.number().unwrap_or(0.0)
+    }
+
+    /// Its kind.
+    pub fn mode(self) -> GateMode {
+        match self {
+            IdleThreshold::Above(_) => GateMode::Number,
+            IdleThreshold::Auto => GateMode::Auto,
+            IdleThreshold::Off => GateMode::Off,
+        }
+    }
+}
+
+impl Serialize for IdleThreshold {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            IdleThreshold::Above(idleness) => serializer.serialize_f64(*idleness),
+            IdleThreshold::Auto => serializer.serialize_str("auto"),
+            IdleThreshold::Off => serializer.serialize_str("off"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for IdleThreshold {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<IdleThreshold, D::Error> {
+        match IdleThresholdText::deserialize(deserializer)? {
+            IdleThresholdText::Number(idleness) => Ok(IdleThreshold::Above(idleness)),
+            IdleThresholdText::Word(word) if word == "auto" => Ok(IdleThreshold::Auto),
+            IdleThresholdText::Word(word) if word == "off" => Ok(IdleThreshold::Off),
+            IdleThresholdText::Word(word) => {
+                Err(serde::de::Error::custom(format!("`{word}` is neither a number nor `auto` nor `off`")))
+            }
+        }
+    }
 }
 
 /// Who gets a freed agent when an answered customer and a caller in the queue both wait.

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::engine::event::{DayCounts, Event, GroupChange, OpenAttempt};
 use crate::model::disposition::Disposition;
 use crate::model::name::GroupName;
-use crate::model::settings::Settings;
+use crate::model::settings::{IdleThreshold, Settings};
 use crate::model::time::{Now, Timestamp};
 use crate::sip::{DialogRecord, Endpoint};
 use crate::store::{OpenStage, Store, StoreError};
@@ -105,7 +105,7 @@ async fn controls(store: &Store) -> Result<Controls, StoreError> {
 pub fn lay_over(settings: &mut Settings, controls: &Controls) {
     for (group, change) in controls {
         let Some(group) = settings.groups.get_mut(group) else { continue };
-        group.idle_threshold = change.idle_threshold.unwrap_or(group.idle_threshold);
+        group.idle_threshold = change.idle_threshold.map_or(group.idle_threshold, IdleThreshold::Above);
         group.hysteresis = change.hysteresis.unwrap_or(group.hysteresis);
         group.dwell_s = change.dwell_s.unwrap_or(group.dwell_s);
         group.reserve = change.reserve.unwrap_or(group.reserve);

@@ -52,6 +52,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         trunks: vec!["carrier".parse().unwrap()],
         ring_timeout_s: 30,
         cancel_before_ring_min: false,
+        may_cancel_ringing: true,
         retry: BTreeMap::new(),
         attempt_caps: vec![],
         attempts_max: 5,

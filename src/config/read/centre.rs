@@ -7,10 +7,10 @@ use super::telephony::parse_name;
 use super::{at_spot, unknown_name};
 use crate::config::{BUILTIN_PROMPTS, Config, Prompt};
 use crate::model::calendar::read_hours;
-use crate::model::document::{ComplaintCode, Spot, Table, did_you_mean};
+use crate::model::document::{ComplaintCode, Spot, Table, Value, did_you_mean};
 use crate::model::name::{CampaignKey, GroupName, PromptName, QueueName};
 use crate::model::phone::PhoneNumber;
-use crate::model::settings::{GroupSettings, NumberRoute, QueueSettings, ServeFirst};
+use crate::model::settings::{GroupSettings, IdleThreshold, NumberRoute, QueueSettings, ServeFirst};
 
 type Prompts = BTreeMap<PromptName, Prompt>;
 type Queues = BTreeMap<QueueName, QueueSettings>;
@@ -149,14 +149,15 @@ fn group(table: &Table<'_>, queues: Option<&Queues>) -> Option<GroupSettings> {
         None => Some(Vec::new()),
     };
     let outbound = table.or("outbound", true);
-    let idle_threshold = table.within("idle_threshold", 0.0..=1.0, 0.4);
+    let idle_threshold = idle_threshold(table);
     let hysteresis = table.within("hysteresis", 0.0..=1.0, 0.1);
     let dwell_s = table.within("dwell_s", 0.0..=3600.0, 5.0);
     let reserve = table.within("reserve", 0..=10_000, 1);
     let smoothing_s = table.within("smoothing_s", 0.0..=3600.0, 10.0);
     let serve_first = table.word("serve_first", SERVE, ServeFirst::Auto);
     let wrap_up_s = table.within("wrap_up_s", 0..=3600, 30);
-    if let (Some(threshold), Some(hysteresis), Some(spot)) = (idle_threshold, hysteresis, table.spot("hysteresis"))
+    let number = idle_threshold.and_then(IdleThreshold::number);
+    if let (Some(threshold), Some(hysteresis), Some(spot)) = (number, hysteresis, table.spot("hysteresis"))
         && hysteresis > threshold
     {
         let says =
@@ -175,6 +176,15 @@ fn group(table: &Table<'_>, queues: Option<&Queues>) -> Option<GroupSettings> {
         serve_first: serve_first?,
         wrap_up_s: wrap_up_s?,
     })
+}
+
+/// A number from 0 to 1, `"auto"` or `"off"`.
+fn idle_threshold(table: &Table<'_>) -> Option<IdleThreshold> {
+    const WORDS: &[(&str, IdleThreshold)] = &[("auto", IdleThreshold::Auto), ("off", IdleThreshold::Off)];
+    match table.spot("idle_threshold") {
+        Some(spot) if matches!(spot.node.value, Value::Text(_)) => spot.one_of(WORDS),
+        Some(_) | None => table.within("idle_threshold", 0.0..=1.0, 0.4).map(IdleThreshold::Above),
+    }
 }
 
 pub(super) fn numbers(

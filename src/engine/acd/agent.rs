@@ -246,6 +246,7 @@ impl Engine {
             previous: None,
             revision: 0,
         };
+        self.in_many_groups += u32::from(agent.groups.len() > 1);
         if agent.phone == (Phone::Ringing { tries: 1 }) {
             self.commands.push_back(Command::RingAgent { user });
         }
@@ -287,6 +288,8 @@ impl Engine {
         let Some(agent) = self.agents.get_mut(&user) else { return };
         let (engagement, since) = (Engagement::of(&agent.state), agent.since.instant);
         let old = std::mem::replace(&mut agent.groups, groups.clone());
+        self.in_many_groups -= u32::from(old.len() > 1);
+        self.in_many_groups += u32::from(groups.len() > 1);
         for name in &old {
             let Some(group) = self.groups.get_mut(name) else { continue };
             group.leave(user, engagement, since);
@@ -301,6 +304,7 @@ impl Engine {
     pub(in crate::engine) fn sign_out(&mut self, now: Now, user: UserId) {
         self.close_desk(now, user);
         let Some(agent) = self.agents.remove(&user) else { return };
+        self.in_many_groups -= u32::from(agent.groups.len() > 1);
         for name in &agent.groups {
             let Some(group) = self.groups.get_mut(name) else { continue };
             group.leave(user, Engagement::of(&agent.state), agent.since.instant);

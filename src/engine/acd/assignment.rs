@@ -16,7 +16,7 @@ use crate::model::attempt::{CallRef, InboundOutcome};
 use crate::model::campaign::{Assignment, Campaign};
 use crate::model::id::{AttemptId, InboundId, UserId};
 use crate::model::name::{GroupName, QueueName};
-use crate::model::settings::ServeFirst;
+use crate::model::settings::{IdleThreshold, ServeFirst};
 use crate::model::time::{Instant, Now};
 
 /// Who waits for an agent.
@@ -44,6 +44,9 @@ impl Engine {
                     for name in &agent.groups {
                         let Some(group) = self.groups.get_mut(name) else { continue };
                         group.agent_freed = true;
+                        if group.settings.idle_threshold == IdleThreshold::Auto {
+                            group.steered.draw(&mut self.chance);
+                        }
                     }
                 }
             }
@@ -260,12 +263,13 @@ impl Engine {
         }
         caller.connected = Some(now);
         let wait = now.instant.since(caller.offered.instant);
-        let Some(queue) = caller.queue.as_ref().and_then(|name| self.queues.get_mut(name)) else { return };
+        let Some(name) = caller.queue.clone() else { return };
+        let Some(queue) = self.queues.get_mut(&name) else { return };
+        let in_time = wait.as_secs_f64() <= queue.settings.within_s;
         queue.day.answered += 1;
         queue.day.answered_wait_ms += u64::try_from(wait.as_millis()).unwrap_or_default();
-        if wait.as_secs_f64() <= queue.settings.within_s {
-            queue.day.answered_in_time += 1;
-        }
+        queue.day.answered_in_time += u64::from(in_time);
+        self.note_wait(&name, in_time);
     }
 
     /// The agent's phone did not answer: the agent is paused and the customer goes to the next one.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::gate::{Gate, GateRule};
+use super::queue::Queue;
+use super::reserve::Reserve;
 use crate::engine::Engine;
 use crate::engine::command::Command;
 use crate::engine::event::GroupChange;
@@ -12,8 +14,8 @@ use crate::engine::timers::Timer;
 use crate::model::agent::AgentState;
 use crate::model::attempt::{CallRef, GateChange};
 use crate::model::id::{AttemptId, UserId};
-use crate::model::name::GroupName;
-use crate::model::settings::{GroupSettings, Settings};
+use crate::model::name::{GroupName, QueueName};
+use crate::model::settings::{GroupSettings, IdleThreshold, Settings};
 use crate::model::time::{Instant, Now, Timestamp};
 
 /// What an agent's state means for idleness and slots.
@@ -74,6 +76,8 @@ pub struct Group {
     pub gate: Gate,
     /// Since when the gate is open or closed.
     pub gate_since: Timestamp,
+    /// The reserve in force where the idle threshold is `auto`.
+    pub steered: Reserve,
     /// Something happened that pacing by freed agents waits for.
     pub agent_freed: bool,
 }
@@ -95,6 +99,7 @@ impl Group {
             staffed_before: 0,
             gate: Gate::Closed,
             gate_since: now.timestamp,
+            steered: Reserve::default(),
             agent_freed: false,
         }
     }
@@ -108,13 +113,26 @@ impl Group {
         (1.0 - occupied / f64::from(self.staffed)).clamp(0.0, 1.0)
     }
 
-    /// Agents that may be on outbound at once: staffed − inbound need − reserve while the gate is open.
+    /// Agents that may be on outbound at once: staffed − inbound need − reserve while the gate is open; every staffed
+    /// agent where there is no gate.
     pub fn slots(&self) -> u32 {
         if !self.gate.is_open() {
             return 0;
         }
-        let need = self.inbound_busy.saturating_add(self.waiting).saturating_add(self.settings.reserve);
+        if self.settings.idle_threshold == IdleThreshold::Off {
+            return self.staffed;
+        }
+        let need = self.inbound_busy.saturating_add(self.waiting).saturating_add(self.reserve());
         self.staffed.saturating_sub(need)
+    }
+
+    /// The whole reserve in force.
+    pub fn reserve(&self) -> u32 {
+        match self.settings.idle_threshold {
+            IdleThreshold::Off => 0,
+            IdleThreshold::Above(_) => self.settings.reserve,
+            IdleThreshold::Auto => self.steered.agents(),
+        }
     }
 
     /// Slots that no agent on outbound uses.
@@ -124,13 +142,13 @@ impl Group {
 
     /// The rule of its gate.
     pub fn rule(&self) -> GateRule {
-        self.rule_of(self.settings.idle_threshold)
+        self.rule_of(self.settings.idle_threshold.floor())
     }
 
     /// The rule of a campaign that demands more idleness.
     pub fn rule_of(&self, idle_threshold: f64) -> GateRule {
         GateRule {
-            idle_threshold: idle_threshold.max(self.settings.idle_threshold),
+            idle_threshold: idle_threshold.max(self.settings.idle_threshold.floor()),
             hysteresis: self.settings.hysteresis,
             dwell: Duration::try_from_secs_f64(self.settings.dwell_s).unwrap_or_default(),
         }
@@ -204,8 +222,16 @@ impl Engine {
         }
         group.staffed_before = group.staffed;
         let was_open = group.gate.is_open();
-        group.gate = group.gate.after(now.instant, &group.idleness, &group.rule(), group.staffed);
-        let mut next = group.gate.next_look(&group.idleness, &group.rule());
+        let (gate, mut next) = match group.settings.idle_threshold {
+            IdleThreshold::Above(_) => {
+                let gate = group.gate.after(now.instant, &group.idleness, &group.rule(), group.staffed);
+                (gate, gate.next_look(&group.idleness, &group.rule()))
+            }
+            IdleThreshold::Auto | IdleThreshold::Off => {
+                (if group.staffed > 0 { Gate::Open } else { Gate::Closed }, None)
+            }
+        };
+        group.gate = gate;
         let changed = group.gate.is_open() != was_open;
         if changed {
             group.gate_since = now.timestamp;
@@ -234,8 +260,25 @@ impl Engine {
 
     fn waiting_for(&self, name: &GroupName) -> u32 {
         let Some(group) = self.groups.get(name) else { return 0 };
-        let waiting = group.settings.queues.iter().filter_map(|queue| self.queues.get(queue));
-        waiting.map(|queue| u32::try_from(queue.waiting.len()).unwrap_or(u32::MAX)).sum()
+        let waiting = |queue: &Queue| u32::try_from(queue.waiting.len()).unwrap_or(u32::MAX);
+        if group.settings.queues.is_empty() {
+            let theirs = self.queues.iter().filter(|(_, queue)| !queue.waiting.is_empty());
+            return theirs.filter(|(queue, _)| self.serves(name, queue)).map(|(_, queue)| waiting(queue)).sum();
+        }
+        group.settings.queues.iter().filter_map(|queue| self.queues.get(queue)).map(waiting).sum()
+    }
+
+    /// Whether the group's agents take callers from the queue: by the group itself or, where it has no queues, by
+    /// another group that some of them are in.
+    pub(in crate::engine) fn serves(&self, name: &GroupName, queue: &QueueName) -> bool {
+        let Some(group) = self.groups.get(name) else { return false };
+        let takes = |group: &Group| group.settings.queues.contains(queue);
+        if !group.settings.queues.is_empty() {
+            return takes(group);
+        }
+        let others = self.groups.iter().filter(|(other, group)| *other != name && takes(group));
+        let mut shared = others.flat_map(|(_, other)| other.members.iter());
+        shared.any(|user| group.members.contains(user))
     }
 
     /// Takes over the groups of new settings. A live control stays as it was set unless the file's own value changed.
@@ -249,7 +292,9 @@ impl Engine {
             if let Some(before) = old.groups.get(name) {
                 let live = &group.settings;
                 let keep = |was: f64, is: f64, live: f64| if was == is { live } else { is };
-                settings.idle_threshold = keep(before.idle_threshold, wanted.idle_threshold, live.idle_threshold);
+                if before.idle_threshold == wanted.idle_threshold {
+                    settings.idle_threshold = live.idle_threshold;
+                }
                 settings.hysteresis = keep(before.hysteresis, wanted.hysteresis, live.hysteresis);
                 settings.dwell_s = keep(before.dwell_s, wanted.dwell_s, live.dwell_s);
                 settings.reserve = if before.reserve == wanted.reserve { live.reserve } else { wanted.reserve };
@@ -274,12 +319,12 @@ impl Engine {
     pub(in crate::engine) fn change_group(&mut self, name: &GroupName, change: &GroupChange) -> Option<GroupChange> {
         let group = self.groups.get_mut(name)?;
         let settings = &mut group.settings;
-        settings.idle_threshold = change.idle_threshold.unwrap_or(settings.idle_threshold);
+        settings.idle_threshold = change.idle_threshold.map_or(settings.idle_threshold, IdleThreshold::Above);
         settings.hysteresis = change.hysteresis.unwrap_or(settings.hysteresis);
         settings.dwell_s = change.dwell_s.unwrap_or(settings.dwell_s);
         settings.reserve = change.reserve.unwrap_or(settings.reserve);
         Some(GroupChange {
-            idle_threshold: Some(settings.idle_threshold),
+            idle_threshold: settings.idle_threshold.number(),
             hysteresis: Some(settings.hysteresis),
             dwell_s: Some(settings.dwell_s),
             reserve: Some(settings.reserve),
@@ -294,7 +339,7 @@ impl Group {
             at,
             open: self.gate.is_open(),
             idleness: self.idleness.value(),
-            idle_threshold: self.settings.idle_threshold,
+            idle_threshold: self.settings.idle_threshold.floor(),
             agents: self.staffed,
             inbound_busy: self.inbound_busy,
             waiting: self.waiting,

@@ -193,6 +193,7 @@ impl Engine {
         let Some(queue) = self.queues.get_mut(&name) else { return };
         if queue.waiting.len() >= settings.waiting_max as usize {
             queue.day.overflowed += 1;
+            self.note_wait(&name, false);
             return self.play_and_leave(now, call, settings.overflow_prompt, InboundOutcome::Overflowed);
         }
         queue.waiting.insert((since, call));
@@ -225,6 +226,9 @@ impl Engine {
         }
         // A caller who had talked to an agent, lost the agent and waited again was answered all the same.
         let talked = caller.connected.is_some();
+        if let Some(queue) = caller.queue.clone().filter(|_| !talked) {
+            self.note_wait(&queue, false);
+        }
         let outcome = if talked { InboundOutcome::Answered } else { InboundOutcome::Overflowed };
         let prompt = self.leave_queue(call).map(|queue| {
             queue.day.overflowed += u64::from(!talked);
@@ -285,8 +289,11 @@ impl Engine {
         let abandoned = outcome == InboundOutcome::Abandoned;
         self.leave_queue(call);
         let Some(caller) = self.callers.remove(&call) else { return };
-        if abandoned && let Some(queue) = caller.queue.as_ref().and_then(|name| self.queues.get_mut(name)) {
-            queue.day.abandoned += 1;
+        if abandoned && let Some(name) = &caller.queue {
+            if let Some(queue) = self.queues.get_mut(name) {
+                queue.day.abandoned += 1;
+            }
+            self.note_wait(name, false);
         }
         let whole = CallRef::Inbound(call);
         self.timers.cancel(&Timer::PromptOverdue { call: whole });

@@ -37,6 +37,8 @@ impl Engine {
             | Stage::Connected { .. }
             | Stage::Informing => return self.stale(),
         }
+        self.note_outcome(now, id);
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
         attempt.answered = Some(now);
         attempt.deadline = now.instant + attempt.connect_deadline.saturating_sub(MESSAGE_MARGIN);
         let (deadline, trunk) = (attempt.deadline, attempt.trunk.clone());

@@ -257,6 +257,15 @@ impl Engine {
         }
     }
 
+    /// An outcome at the very instant of its dial decides no further dial at that instant: a carrier that refuses at
+    /// once would empty the hopper in one turn.
+    pub(in crate::engine) fn note_outcome(&mut self, now: Now, id: AttemptId) {
+        let sent = self.attempts.get(&id).and_then(|attempt| attempt.sent);
+        if sent.is_some_and(|sent| sent.instant == now.instant) {
+            self.outcome_at_once = Some(now.instant);
+        }
+    }
+
     /// Gives an attempt up that has not been answered.
     pub(in crate::engine) fn cancel_attempt(&mut self, now: Now, id: AttemptId, why: CancelReason) {
         self.set_stage(id, Stage::Cancelling { why });
@@ -327,6 +336,7 @@ impl Engine {
             | Stage::Connected { .. }
             | Stage::Informing => return self.stale(),
         };
+        self.note_outcome(now, id);
         // A driver that says anything but "cancelled" has sent the INVITE, whether it said so before or not.
         if failure.kind != FailureKind::Cancelled {
             self.leave(now, id);

@@ -14,7 +14,8 @@ use crate::engine::Engine;
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::command::Command;
 use crate::engine::guard;
-use crate::engine::pacing::Figures;
+use crate::engine::pacing::{Figures, Outlook};
+use crate::engine::timers::Timer;
 use crate::model::attempt::{Intent, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
@@ -34,6 +35,9 @@ impl Engine {
             order.push((Reverse(board.campaign.priority), board.last_dial, key.clone()));
         }
         order.sort();
+        for (_, _, key) in &order {
+            self.look_ahead(now, key);
+        }
         // First a fair share of what there is, then what others left.
         for place in 0..order.len() {
             let (priority, _, key) = &order[place];
@@ -49,6 +53,29 @@ impl Engine {
         }
         for group in self.groups.values_mut() {
             group.agent_freed = false;
+        }
+    }
+
+    /// Shows the campaign's pacer what there is, and sets the timer of its next look.
+    fn look_ahead(&mut self, now: Now, key: &CampaignKey) {
+        let Some(board) = self.campaigns.get(key) else { return };
+        let figures = self.figures(board);
+        let Engine { campaigns, groups, agents, attempts, queues, zone, timers, .. } = self;
+        let Some(board) = campaigns.get_mut(key) else { return };
+        let Some(group) = groups.get(&board.campaign.group) else { return };
+        let timer = || Timer::Pacing { campaign: key.clone() };
+        if board.state != CampaignState::Running {
+            if board.pacer.next_look().is_some() {
+                timers.cancel(&timer());
+            }
+            return;
+        }
+        let (name, today) = (&board.campaign.group, &board.today);
+        let zone = zone.as_ref();
+        let outlook = Outlook { name, group, agents, attempts, queues, today, zone };
+        board.pacer.look(now, &figures, &outlook);
+        if let Some(at) = board.pacer.next_look() {
+            timers.set(timer(), at);
         }
     }
 
@@ -141,9 +168,9 @@ impl Engine {
     /// Where agents are in several outbound groups, one idle agent must not be held for two attempts: all idle agents of
     /// the groups that share agents with this one, less what those groups have on its way.
     fn idle_left_by_others(&self, own: &GroupName, group: &Group) -> u32 {
-        let outbound = self.groups.values().filter(|group| group.settings.outbound).count();
-        if outbound < 2 || !self.agents.values().any(|agent| agent.groups.len() > 1) {
-            return u32::MAX;
+        let others = self.groups.iter().filter(|(name, group)| *name != own && group.settings.outbound);
+        if self.in_many_groups == 0 || others.map(|(_, other)| other.pending).sum::<u32>() == 0 {
+            return u32::MAX; // nothing is on its way that could need them
         }
         let mut names: BTreeSet<&GroupName> = BTreeSet::new();
         for agent in group.members.iter().filter_map(|user| self.agents.get(user)) {
@@ -299,7 +326,7 @@ impl Engine {
             board.count(Refusal::StoreDown);
             board.rests_until = now.instant + INTENT_FAILED_REST;
             let campaign = attempt.campaign.key.clone();
-            self.timers.set(crate::engine::timers::Timer::StoreRest { campaign }, board.rests_until);
+            self.timers.set(Timer::StoreRest { campaign }, board.rests_until);
         }
         let next = LeadNext::Retry { at: now.timestamp + retry::REQUEUE };
         self.end_attempt_with(now, id, Disposition::NotDialled, None, Some(next));

@@ -3,7 +3,7 @@
 //! One fetch is on its way at a time. When the store has no more, it is asked again when the next lead is due, when
 //! leads changed, or after a while.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::engine::Engine;
@@ -141,10 +141,10 @@ impl Engine {
                 group.agent_freed = true; // idle agents had nothing to dial
             }
             let mut promised = 0usize;
+            let live = board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id);
+            let mut known: BTreeSet<LeadId> = live.chain(board.hopper.leads.iter().map(|lead| lead.id)).collect();
             for lead in leads.into_iter().filter(|lead| lead.campaign == *key) {
-                let in_hand = board.hopper.leads.iter().any(|held| held.id == lead.id);
-                let live = board.live.iter().any(|id| self.attempts.get(id).is_some_and(|a| a.lead.id == lead.id));
-                if in_hand || live {
+                if !known.insert(lead.id) {
                     continue;
                 }
                 fresh += 1;

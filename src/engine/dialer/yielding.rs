@@ -55,6 +55,7 @@ impl Engine {
                 Stage::Recording => left = left.saturating_sub(1),
                 Stage::Sending if attempt.withdrawn => left = left.saturating_sub(1),
                 Stage::Sending => unsent.push(*id),
+                Stage::Out if !attempt.campaign.may_cancel_ringing => {} // it rings to its end
                 Stage::Out => {
                     let since = attempt.rang.or(attempt.sent).map_or(now.instant, |at| at.instant);
                     let minimum = attempt.ring_min;

@@ -1,13 +1,13 @@
 //! Ratio: a fixed number of lines for each idle agent with a slot.
 
-use super::{Figures, Pacer, within};
+use super::{Figures, Pacer, affordable, within};
 use crate::model::campaign::RatioOn;
 
 /// Places `max(0, ⌊lines_per_agent × idle agents with a slot⌋ − pending)` if at least `min_idle_total` agents are idle.
 ///
-/// Attempts without an agent held for them never exceed what the abandon budget could lose: with the budget spent it
-/// places no more than progressive dialling would. It gives ringing attempts up only
-/// when slots shrink (inbound, pauses, the gate), never because of its own arithmetic.
+/// Within the budget, attempts without an agent held for them never exceed what could still be abandoned: with the budget
+/// spent it places no more than progressive dialling would. It gives ringing attempts up only when slots shrink (inbound,
+/// pauses, the gate), never because of its own arithmetic; decided on freed agents, it gives none up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
     /// Lines per idle agent with a slot.
@@ -18,6 +18,10 @@ pub struct Ratio {
     pub on: RatioOn,
     /// Never more ringing than this.
     pub ringing_max: Option<u32>,
+    /// The abandon budget limits it.
+    pub within_budget: bool,
+    /// With nothing on its way it decides whatever `on` says.
+    pub restarts: bool,
 }
 
 impl Pacer for Ratio {
@@ -25,18 +29,21 @@ impl Pacer for Ratio {
         // With nothing on its way no agent will ever be freed by it: deciding only on freed agents would stall.
         let decides = match self.on {
             RatioOn::EveryEvent => true,
-            RatioOn::AgentFreed => figures.agent_freed || figures.pending == 0,
+            RatioOn::AgentFreed => figures.agent_freed || (self.restarts && figures.pending == 0),
         };
         if !decides || figures.idle_total < self.min_idle_total {
             return 0;
         }
         let lines = self.lines(figures.idle_with_slot);
-        let wanted = lines.min(figures.idle_with_slot.saturating_add(figures.abandons_left));
+        let wanted = if self.within_budget { lines.min(affordable(figures)) } else { lines };
         within(wanted.saturating_sub(figures.pending), figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {
-        self.lines(figures.slots)
+        match self.on {
+            RatioOn::EveryEvent => self.lines(figures.slots),
+            RatioOn::AgentFreed => u32::MAX,
+        }
     }
 }
 
@@ -52,7 +59,7 @@ mod tests {
     use super::*;
 
     fn ratio(lines_per_agent: f64, on: RatioOn) -> Ratio {
-        Ratio { lines_per_agent, min_idle_total: 0, on, ringing_max: None }
+        Ratio { lines_per_agent, min_idle_total: 0, on, ringing_max: None, within_budget: true, restarts: true }
     }
 
     fn figures(idle: u32, pending: u32) -> Figures {
@@ -81,6 +88,7 @@ mod tests {
         assert_eq!(pacer.place(&figures(2, 1)), 0);
         assert_eq!(pacer.place(&Figures { agent_freed: true, ..figures(2, 1) }), 3);
         assert_eq!(pacer.place(&figures(2, 0)), 4, "with nothing on its way it must not stall");
+        assert_eq!(Ratio { restarts: false, ..pacer }.place(&figures(2, 0)), 0, "unless that is what is asked about");
     }
 
     #[test]
@@ -88,6 +96,12 @@ mod tests {
         let pacer = ratio(3.0, RatioOn::EveryEvent);
         assert_eq!(pacer.place(&Figures { abandons_left: 0, ..figures(2, 1) }), 1);
         assert_eq!(pacer.place(&Figures { abandons_left: 1, ..figures(2, 1) }), 2, "one may be lost, so one is risked");
+    }
+
+    #[test]
+    fn without_the_budget_it_is_the_bare_rule() {
+        let pacer = Ratio { within_budget: false, ..ratio(3.0, RatioOn::EveryEvent) };
+        assert_eq!(pacer.place(&Figures { abandons_left: 0, ..figures(2, 1) }), 5);
     }
 
     #[test]

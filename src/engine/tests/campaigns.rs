@@ -241,8 +241,14 @@ fn no_more_dials_are_in_flight_than_the_trunk_takes_in_a_second() {
 #[test]
 fn decided_on_freed_agents_the_ratio_waits_for_one_and_never_stalls() {
     let mut patient = campaign();
-    patient.pacing =
-        Pacing::Ratio { lines_per_agent: 2.0, min_idle_total: 0, on: RatioOn::AgentFreed, ringing_max: None };
+    patient.pacing = Pacing::Ratio {
+        lines_per_agent: 2.0,
+        min_idle_total: 0,
+        on: RatioOn::AgentFreed,
+        ringing_max: None,
+        within_budget: true,
+        restarts: true,
+    };
     let mut rig = Rig::dialling(2, patient);
     let ringing = rig.ringing();
     assert_eq!(ringing.len(), 3, "the opening of the gate frees agents for outbound, and one more may be risked");

@@ -4,6 +4,7 @@ use super::rig::*;
 use crate::engine::command::{Command, RequestRefusal};
 use crate::engine::event::{AgentAction, GroupChange};
 use crate::model::attempt::CallRef;
+use crate::model::settings::IdleThreshold;
 
 #[test]
 fn the_gate_opens_after_the_dwell_and_is_recorded_with_its_figures() {
@@ -25,7 +26,7 @@ fn the_gate_opens_after_the_dwell_and_is_recorded_with_its_figures() {
 fn the_gate_closes_at_once_below_the_hysteresis_and_not_within_it() {
     let mut settings = settings();
     let group = settings.groups.get_mut(&group()).unwrap();
-    (group.idle_threshold, group.hysteresis) = (0.5, 0.2);
+    (group.idle_threshold, group.hysteresis) = (IdleThreshold::Above(0.5), 0.2);
     let mut rig = Rig::bare(settings);
     rig.begin(5, campaign());
     rig.supply.clear();
@@ -81,7 +82,7 @@ fn callers_waiting_count_as_inbound_need() {
 fn smoothed_idleness_crosses_the_threshold_between_events() {
     let mut settings = settings();
     let group = settings.groups.get_mut(&group()).unwrap();
-    (group.smoothing_s, group.dwell_s, group.idle_threshold) = (30.0, 5.0, 0.5);
+    (group.smoothing_s, group.dwell_s, group.idle_threshold) = (30.0, 5.0, IdleThreshold::Above(0.5));
     let mut rig = Rig::bare(settings);
     for n in 1..=2 {
         rig.staff(n);

@@ -14,7 +14,14 @@ use crate::model::lead::{LeadNext, PastAttempt, SuppressionReason};
 
 fn ratio(lines_per_agent: f64) -> crate::model::campaign::Campaign {
     let mut campaign = campaign();
-    campaign.pacing = Pacing::Ratio { lines_per_agent, min_idle_total: 0, on: RatioOn::EveryEvent, ringing_max: None };
+    campaign.pacing = Pacing::Ratio {
+        lines_per_agent,
+        min_idle_total: 0,
+        on: RatioOn::EveryEvent,
+        ringing_max: None,
+        within_budget: true,
+        restarts: true,
+    };
     campaign
 }
 

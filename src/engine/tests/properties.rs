@@ -41,7 +41,14 @@ fn campaign(variant: u8) -> Campaign {
     campaign.cancel_before_ring_min = variant & 4 > 0;
     if variant & 8 > 0 {
         let on = if variant & 16 > 0 { RatioOn::EveryEvent } else { RatioOn::AgentFreed };
-        campaign.pacing = Pacing::Ratio { lines_per_agent: 2.5, min_idle_total: 0, on, ringing_max: Some(9) };
+        campaign.pacing = Pacing::Ratio {
+            lines_per_agent: 2.5,
+            min_idle_total: 0,
+            on,
+            ringing_max: Some(9),
+            within_budget: true,
+            restarts: true,
+        };
     }
     if variant & 32 > 0 {
         campaign.recording = Recording { on: true, consent_prompt: Some("recorded".parse().unwrap()) };

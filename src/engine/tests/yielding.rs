@@ -71,7 +71,7 @@ fn a_closed_gate_lets_go_of_all_that_rings() {
 #[test]
 fn a_person_who_answers_after_the_gate_closed_still_gets_an_idle_agent() {
     let mut settings = settings();
-    settings.groups.get_mut(&group()).unwrap().idle_threshold = 0.6;
+    settings.groups.get_mut(&group()).unwrap().idle_threshold = crate::model::settings::IdleThreshold::Above(0.6);
     let mut rig = Rig::bare(settings);
     rig.begin(3, campaign());
     rig.wait(6.0);

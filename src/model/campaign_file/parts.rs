@@ -3,14 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Known, column_name, refer, required_text, sound};
-use crate::model::campaign::{
-    AgentResult, Answer, Offer, Pacing, Question, RatioOn, Recording, RetryRule, ScriptSection,
-};
+use crate::model::campaign::{AgentResult, Answer, Offer, Question, Recording, RetryRule, ScriptSection};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::document::{ComplaintCode, Spot, Table, did_you_mean};
 
-/// Most lines for one idle agent. More would abandon nearly everybody.
-const LINES_PER_AGENT_MAX: f64 = 10.0;
 /// Longest wait before a retry, in seconds: 90 days.
 const RETRY_AFTER_S_MAX: u64 = 90 * 86_400;
 /// Most characters of a free answer.
@@ -74,7 +70,7 @@ fn answer(table: &Table<'_>) -> Option<Answer> {
 }
 
 /// The word that decides which other keys a table has.
-fn kind_of<T: Copy>(table: &Table<'_>, key: &'static str, words: &[(&'static str, T)]) -> Option<T> {
+pub(super) fn kind_of<T: Copy>(table: &Table<'_>, key: &'static str, words: &[(&'static str, T)]) -> Option<T> {
     let kind = match table.spot(key) {
         Some(spot) => spot.one_of(words),
         None => {
@@ -144,24 +140,6 @@ fn agent_disposition(spot: &Spot<'_>) -> Option<Disposition> {
     }
     let expected = did_you_mean(text, of_agents().map(Disposition::as_str)).unwrap_or_default();
     spot.wrong(ComplaintCode::WrongValue, format!("`{text}` is not a disposition an agent can give"), expected)
-}
-
-pub(super) fn pacing(table: &Table<'_>) -> Option<Pacing> {
-    const MODES: &[(&str, bool)] = &[("progressive", false), ("ratio", true)];
-    const MOMENTS: &[(&str, RatioOn)] = &[("every_event", RatioOn::EveryEvent), ("agent_freed", RatioOn::AgentFreed)];
-    let ringing_max = sound(table, "ringing_max", |key| table.optional_within(key, 1..=100_000));
-    if !kind_of(table, "mode", MODES)? {
-        return Some(Pacing::Progressive { ringing_max: ringing_max? });
-    }
-    let lines_per_agent = table.required_within("lines_per_agent", 0.1..=LINES_PER_AGENT_MAX);
-    let min_idle_total = table.or("min_idle_total", 0);
-    let on = table.word("on", MOMENTS, RatioOn::EveryEvent);
-    Some(Pacing::Ratio {
-        lines_per_agent: lines_per_agent?,
-        min_idle_total: min_idle_total?,
-        on: on?,
-        ringing_max: ringing_max?,
-    })
 }
 
 pub(super) fn retry(root: &Table<'_>) -> Option<BTreeMap<Disposition, RetryRule>> {

@@ -234,7 +234,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
         title: "Blended".into(),
         queues: Vec::new(),
         outbound: true,
-        idle_threshold: 0.4,
+        idle_threshold: settings::IdleThreshold::Above(0.4),
         hysteresis: 0.1,
         dwell_s: 5.0,
         reserve: 1,

@@ -82,9 +82,11 @@ function GateLine({ group, at }: { group: GroupView; at: number }) {
         })}
       </Text>
       <Text size="sm" c="dimmed">
-        {group.gate_open
-          ? t("gate.closesBelow", { value: percent(Math.max(0, group.idle_threshold - group.hysteresis)) })
-          : t("gate.opensAbove", { value: percent(group.idle_threshold), seconds: group.dwell_s })}
+        {group.gate_mode !== "number"
+          ? t(`gate.mode.${group.gate_mode}`)
+          : group.gate_open
+            ? t("gate.closesBelow", { value: percent(Math.max(0, group.idle_threshold - group.hysteresis)) })
+            : t("gate.opensAbove", { value: percent(group.idle_threshold), seconds: group.dwell_s })}
       </Text>
     </Group>
   );

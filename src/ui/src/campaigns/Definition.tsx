@@ -94,15 +94,21 @@ function Rows({ rows }: { rows: [string, ReactNode][] }) {
 function Dialling({ campaign }: { campaign: Campaign }) {
   const { t } = useTranslation();
   const { pacing } = campaign;
-  const pace =
-    pacing.mode === "progressive"
-      ? t("pacing.progressive")
-      : t("pacing.ratio", { lines: pacing.lines_per_agent, idle: pacing.min_idle_total, on: t(`pacing.on.${pacing.on}`) });
+  const pace = () => {
+    switch (pacing.mode) {
+      case "progressive":
+        return t("pacing.progressive");
+      case "ratio":
+        return t("pacing.ratio", { lines: pacing.lines_per_agent, idle: pacing.min_idle_total, on: t(`pacing.on.${pacing.on}`) });
+      case "adaptive":
+        return t("pacing.adaptive", { most: pacing.level_max });
+    }
+  };
   const yes = (value: boolean) => t(value ? "general.yes" : "general.no");
   return (
     <Rows
       rows={[
-        [t("definition.pacing"), pace],
+        [t("definition.pacing"), pace()],
         [t("definition.ringingMax"), pacing.ringing_max ?? t("general.none")],
         [t("definition.group"), campaign.group],
         [t("definition.idleMin"), campaign.idle_threshold_min === null ? t("definition.groupThreshold") : percent(campaign.idle_threshold_min)],

@@ -1,0 +1,127 @@
+//! `lull simulate`: a day of a contact centre in virtual time, by the same engine as in production.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Failure, Outcome, Place, show};
+use crate::clock::Clock;
+use crate::model::document::Complaints;
+use crate::sim::report::{self, Told};
+use crate::sim::trace::Trace;
+use crate::sim::{Policy, Scenario, page, run, scenario};
+
+/// Simulates a day of a contact centre that a file describes. The figures go to standard output, and are the same bytes
+/// for the same seed; speed and progress go to standard error. `docs/simulate.md` tells how to write a scenario.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The scenario (TOML).
+    #[arg(value_name = "SCENARIO")]
+    scenario: PathBuf,
+    /// Writes a page with charts of the first day and the figures.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Runs these policies side by side on the same callers and customers: progressive, ratio, adaptive.
+    #[arg(long, value_name = "POLICIES", value_delimiter = ',', value_parser = policy)]
+    compare: Vec<Policy>,
+    /// Days to simulate, instead of the scenario's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    replications: Option<u32>,
+    /// Seed of all chance, instead of the scenario's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads to use; without it, one for each processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    let known = Policy::ALL.iter().find(|(name, _)| *name == text).map(|(_, policy)| *policy);
+    known.ok_or_else(|| match text {
+        "predictive" => "predictive pacing is not there yet".to_owned(),
+        _ => "expected progressive, ratio or adaptive".to_owned(),
+    })
+}
+
+impl Simulate {
+    pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
+        let mut scenario = match read(&self.scenario) {
+            Ok(scenario) => scenario,
+            Err(complaints) => return Ok(complain(&complaints, place.json)),
+        };
+        scenario.replications = self.replications.unwrap_or(scenario.replications);
+        scenario.seed = self.seed.unwrap_or(scenario.seed);
+        let threads = self.threads.map(usize::from);
+        let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+        let (told, traces) = self.live(&scenario, threads, place.json);
+        show(place.json, &report::object(&told, !self.compare.is_empty()), || report::table(&told));
+        if let Some(path) = &self.html {
+            let title = self.scenario.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let html = page::page(&title, &told, &traces);
+            std::fs::write(path, html)
+                .map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Runs each policy in turn, and says how fast that was.
+    fn live(&self, scenario: &Scenario, threads: usize, quiet: bool) -> (Vec<Told>, Vec<Option<Trace>>) {
+        let runs: Vec<(String, Scenario)> = match self.compare.as_slice() {
+            [] => vec![(usual_name(scenario), scenario.clone())],
+            policies => policies.iter().map(|it| (it.name().to_owned(), it.applied(scenario))).collect(),
+        };
+        let bar = bar(u64::from(scenario.replications) * runs.len() as u64, quiet);
+        let clock = Clock::start();
+        let (mut told, mut traces) = (Vec::new(), Vec::new());
+        for (pacing, scenario) in runs {
+            let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1));
+            told.push(Told { pacing, figures: outcome.figures });
+            traces.push(outcome.trace);
+        }
+        bar.finish_and_clear();
+        let took = clock.now().instant.since(crate::model::time::Instant::ZERO);
+        let hours: f64 = told.iter().map(|told| told.figures.simulated_hours).sum();
+        let speed = hours * 3600.0 / took.as_secs_f64().max(1e-6);
+        let used = threads.min(scenario.replications as usize).max(1);
+        eprintln!(
+            "{hours} hours in {:.2} s: {speed:.0} times real time, {:.0} on each of {used} threads",
+            took.as_secs_f64(),
+            speed / used as f64
+        );
+        (told, traces)
+    }
+}
+
+/// The pacing of all campaigns, or each one's.
+fn usual_name(scenario: &Scenario) -> String {
+    let mut names: Vec<&str> = scenario.outbound.iter().map(|it| Policy::of(&it.pacing).name()).collect();
+    names.dedup();
+    if names.is_empty() { "inbound".to_owned() } else { names.join(" + ") }
+}
+
+fn read(path: &Path) -> Result<Scenario, Complaints> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Complaints::unreadable(&name, &error))?;
+    let beside = path.parent().unwrap_or(Path::new("."));
+    scenario::read(&name, &text, &|file| std::fs::read_to_string(beside.join(file)))
+}
+
+fn complain(complaints: &Complaints, json: bool) -> Outcome {
+    if json {
+        let error = format!("the scenario has {} mistakes", complaints.len());
+        show(true, &serde_json::json!({ "error": error, "complaints": complaints.located() }), String::new);
+    }
+    eprint!("{}", complaints.rendered(std::io::IsTerminal::is_terminal(&std::io::stderr())));
+    Outcome::Failed
+}
+
+fn bar(days: u64, quiet: bool) -> ProgressBar {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(days), target);
+    // The template is ours; one that is wrong would only leave the usual bar.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} days, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,99 @@
+//! The pacing table of a campaign file, which scenarios of the simulator have too.
+
+use super::parts::kind_of;
+use super::sound;
+use crate::model::campaign::{Adaptive, DropRule, Pacing, RatioOn};
+use crate::model::document::Table;
+
+/// Most lines for one idle agent. More would abandon nearly everybody.
+const LINES_PER_AGENT_MAX: f64 = 10.0;
+/// Highest level of adaptive pacing, for the same reason.
+const LEVEL_MAX: f64 = 10.0;
+/// A step that takes longer than an hour is none.
+const STEP_S_MAX: f64 = 3600.0;
+/// A round more often than this is polling.
+const STEP_S_MIN: f64 = 0.1;
+
+/// What the tables of two kinds of files mean by what is left out.
+#[derive(Clone, Copy, Debug)]
+pub struct PacingDefaults {
+    /// Whether the abandon budget limits `ratio` and `adaptive`, and `ratio` restarts by itself: so in a live campaign,
+    /// and not in a scenario, which asks what the bare rule would do.
+    pub safeguards: bool,
+}
+
+/// Reads a pacing table.
+pub fn pacing(table: &Table<'_>, defaults: PacingDefaults) -> Option<Pacing> {
+    #[derive(Clone, Copy)]
+    enum Mode {
+        Progressive,
+        Ratio,
+        Adaptive,
+    }
+    const MODES: &[(&str, Mode)] =
+        &[("progressive", Mode::Progressive), ("ratio", Mode::Ratio), ("adaptive", Mode::Adaptive)];
+    let ringing_max = sound(table, "ringing_max", |key| table.optional_within(key, 1..=100_000));
+    match kind_of(table, "mode", MODES)? {
+        Mode::Progressive => Some(Pacing::Progressive { ringing_max: ringing_max? }),
+        Mode::Ratio => ratio(table, ringing_max, defaults),
+        Mode::Adaptive => {
+            let within_budget = table.or("within_budget", defaults.safeguards);
+            let rules = adaptive(table);
+            Some(Pacing::Adaptive { rules: rules?, ringing_max: ringing_max?, within_budget: within_budget? })
+        }
+    }
+}
+
+fn ratio(table: &Table<'_>, ringing_max: Option<Option<u32>>, defaults: PacingDefaults) -> Option<Pacing> {
+    const MOMENTS: &[(&str, RatioOn)] = &[("every_event", RatioOn::EveryEvent), ("agent_freed", RatioOn::AgentFreed)];
+    let lines_per_agent = table.required_within("lines_per_agent", 0.1..=LINES_PER_AGENT_MAX);
+    let min_idle_total = table.or("min_idle_total", 0);
+    let on = table.word("on", MOMENTS, RatioOn::EveryEvent);
+    let within_budget = table.or("within_budget", defaults.safeguards);
+    let restarts = table.or("restarts", defaults.safeguards);
+    Some(Pacing::Ratio {
+        lines_per_agent: lines_per_agent?,
+        min_idle_total: min_idle_total?,
+        on: on?,
+        ringing_max: ringing_max?,
+        within_budget: within_budget?,
+        restarts: restarts?,
+    })
+}
+
+fn adaptive(table: &Table<'_>) -> Option<Adaptive> {
+    const RULES: &[(&str, DropRule)] =
+        &[("hard_limit", DropRule::HardLimit), ("average", DropRule::Average), ("tapered", DropRule::Tapered)];
+    let usual = Adaptive::default();
+    let step = |key, fallback| table.within(key, STEP_S_MIN..=STEP_S_MAX, fallback);
+    let level_start = table.within("level_start", 1.0..=LEVEL_MAX, usual.level_start);
+    let level_max = table.within("level_max", 1.0..=LEVEL_MAX, usual.level_max);
+    let target = table.within("target", -100.0..=100.0, f64::from(usual.target));
+    let intensity_percent = table.within("intensity_percent", -100.0..=100.0, usual.intensity_percent);
+    let drop_rule = table.word("drop_rule", RULES, usual.drop_rule);
+    let drop_max = table.within("drop_max", 0.0..=1.0, usual.drop_max);
+    let taper_until = table.within("taper_until", 0..=2400, usual.taper_until);
+    let level_every_s = step("level_every_s", usual.level_every_s);
+    let drops_every_s = step("drops_every_s", usual.drops_every_s);
+    let dial_every_s = step("dial_every_s", usual.dial_every_s);
+    let available_only = table.or("available_only", usual.available_only);
+    let target_in_rounds = table.or("target_in_rounds", usual.target_in_rounds);
+    let callers_first = table.or("callers_first", usual.callers_first);
+    let agents_min = table.or("agents_min", usual.agents_min);
+    Some(Adaptive {
+        level_start: level_start?,
+        level_max: level_max?,
+        target: target?.round() as i32,
+        intensity_percent: intensity_percent?,
+        drop_rule: drop_rule?,
+        drop_max: drop_max?,
+        taper_until: taper_until?,
+        level_every_s: level_every_s?,
+        drops_every_s: drops_every_s?,
+        dial_every_s: dial_every_s?,
+        available_only: available_only?,
+        target_in_rounds: target_in_rounds?,
+        callers_first: callers_first?,
+        agents_min: agents_min?,
+    })
+}
