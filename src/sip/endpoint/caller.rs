@@ -1,6 +1,7 @@
 //! Calls of ours and how they are ended; what comes back is in `responses`.
 
 use super::*;
+use crate::sip::FAIL_OVER_AFTER;
 use crate::sip::dialog::{Calling, Cancel, Progress};
 
 /// The CSeq of a leftover's BYE skips this many: requests sent after the record was taken are not in it.
@@ -85,6 +86,7 @@ impl Endpoint {
         let Phase::Calling(calling) = &leg.phase else { return };
         let (key, cseq, hop) = (calling.invite, calling.invite_cseq, leg.dialog.hop());
         let Some(spec) = &calling.spec else { return };
+        let has_next = spec.targets.len() > calling.target_index + 1;
         let Some(listener) = self.settings.listeners.get(usize::from(leg.dialog.target.listener)) else { return };
         let mut out = writer::start("INVITE", &leg.dialog.remote_target, listener, key.branch);
         writer::identity(&mut out, &leg.dialog, cseq, "INVITE");
@@ -99,6 +101,19 @@ impl Endpoint {
         writer::finish(&mut out, &spec.sdp);
         let (purpose, method) = (Purpose::Invite, Method::Invite);
         self.begin_request(now, Outgoing { key, purpose, method, leg: Some(id), cseq, bytes: out.into(), hop });
+        if has_next {
+            self.set_deadline(now, key, FAIL_OVER_AFTER);
+        }
+    }
+
+    /// Gives a request another time to be answered in.
+    pub(super) fn set_deadline(&mut self, now: Now, key: ClientKey, span: Duration) {
+        let deadline = self.timers.set(now.instant + span, Timer::RequestDeadline(key));
+        let old = match self.clients.get_mut(&key) {
+            Some(client) => client.deadline.replace(deadline),
+            None => Some(deadline),
+        };
+        self.timers.cancel(old);
     }
 
     /// Allow, Supported, session timer and name of a request that opens or refreshes a session.
@@ -136,7 +151,7 @@ impl Endpoint {
         let Cancel::Wanted(reason) = &calling.cancel else { return };
         let (invite, reason) = (calling.invite, reason.clone());
         calling.cancel = Cancel::Sent;
-        self.send_cancel(now, id, invite, &reason);
+        self.send_cancel(now, Some(id), invite, &reason);
     }
 
     /// A call has rung for [`crate::sip::RINGING_MAX`]: it is cancelled. `false` if it was cancelled before, or is none.
@@ -150,11 +165,11 @@ impl Endpoint {
             return false;
         }
         calling.cancel = Cancel::Overdue;
-        self.send_cancel(now, id, key, &EndReason::default());
+        self.send_cancel(now, Some(id), key, &EndReason::default());
         true
     }
 
-    fn send_cancel(&mut self, now: Now, id: LegId, invite: ClientKey, reason: &EndReason) {
+    pub(super) fn send_cancel(&mut self, now: Now, leg: Option<LegId>, invite: ClientKey, reason: &EndReason) {
         let Some(client) = self.clients.get(&invite) else { return };
         let (hop, cseq) = (client.hop, client.cseq);
         let mut extra = Vec::new();
@@ -162,13 +177,9 @@ impl Endpoint {
         let Some(bytes) = writer::companion(&client.bytes, "CANCEL", None, &extra) else { return };
         let key = ClientKey { branch: invite.branch, cancel: true };
         let (purpose, method) = (Purpose::Cancel, Method::Cancel);
-        self.begin_request(now, Outgoing { key, purpose, method, leg: Some(id), cseq, bytes, hop });
+        self.begin_request(now, Outgoing { key, purpose, method, leg, cseq, bytes, hop });
         // RFC 3261, 9.1: without a final answer the INVITE is given up 64·T1 after the CANCEL.
-        let deadline = self.timers.set(now.instant + micros(PATIENCE_US), Timer::RequestDeadline(invite));
-        if let Some(client) = self.clients.get_mut(&invite) {
-            let old = client.deadline.replace(deadline);
-            self.timers.cancel(old);
-        }
+        self.set_deadline(now, invite, micros(PATIENCE_US));
     }
 
     /// Ends a call that is up, or refuses or cancels one that is not.
@@ -287,6 +298,6 @@ impl Endpoint {
         };
         self.legs.insert(id, leg);
         self.clients.insert(key, client);
-        self.send_cancel(now, id, key, &EndReason::default());
+        self.send_cancel(now, Some(id), key, &EndReason::default());
     }
 }

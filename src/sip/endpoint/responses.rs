@@ -54,7 +54,11 @@ impl Endpoint {
         if client.state == ClientState::Completed {
             return;
         }
-        let Some(id) = client.leg else { return };
+        let Some(id) = client.leg else {
+            // The call went on to the next server because this one was silent: its phone must not ring as well.
+            client.state = ClientState::Completed;
+            return self.send_cancel(now, None, key, &EndReason::default());
+        };
         if client.state == ClientState::Calling {
             client.state = ClientState::Proceeding;
             let deadline = self.timers.set(now.instant + RINGING_MAX, Timer::RequestDeadline(key));
@@ -104,8 +108,8 @@ impl Endpoint {
     fn accepted(&mut self, now: Now, hop: Hop, key: ClientKey, message: &Message) {
         let Some(client) = self.clients.get(&key) else { return };
         let cseq = client.cseq;
-        if client.state == ClientState::Completed {
-            // Another fork picks up after the call was refused.
+        if client.state == ClientState::Completed || client.leg.is_none() {
+            // Another fork picks up after the call was refused, or a server after the call went on to the next.
             return self.late_answer(now, hop, message, 200, &CSeq { number: cseq, method: "INVITE" });
         }
         let Some(client) = self.end_client(key) else { return };
@@ -305,6 +309,12 @@ impl Endpoint {
         true
     }
 
+    /// A server that was silent may only be slow. What it says yet is heard for a while, on behalf of nobody.
+    fn listen_on(&mut self, now: Now, key: ClientKey, client: ClientTransaction) {
+        self.clients.insert(key, ClientTransaction { leg: None, resend: None, deadline: None, ..client });
+        self.set_deadline(now, key, micros(PATIENCE_US));
+    }
+
     /// A request got no answer, or could not be sent.
     pub(super) fn request_failed(&mut self, now: Now, key: ClientKey, kind: FailureKind) {
         let Some(client) = self.end_client(key) else { return };
@@ -315,7 +325,11 @@ impl Endpoint {
                 let failure = Failure { status, phrase: String::new(), q850: None, retry_after_s: None, kind };
                 // With a 100 the server has it, and may yet ring: a second call must not follow (F-50).
                 let silent = client.state == ClientState::Calling;
+                let timeout = kind == FailureKind::Timeout;
                 self.call_failed(now, id, failure, silent);
+                if silent && timeout {
+                    self.listen_on(now, key, client);
+                }
             }
             (Purpose::Probe(trunk, _), _) => self.probe_answered(trunk, 408),
             (Purpose::Reinvite | Purpose::Update, Some(id)) => {

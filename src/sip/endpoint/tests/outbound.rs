@@ -59,19 +59,15 @@ fn a_call_is_hung_up_by_the_other_side_with_its_reason() {
 }
 
 #[test]
-fn an_invite_is_repeated_by_timer_a_until_timer_b_tries_the_next_target_and_then_gives_up() {
+fn an_invite_is_repeated_by_timer_a_until_the_next_target_is_tried_and_timer_b_gives_up() {
     let mut rig = Rig::new();
     rig.call();
     let said = rig.pass(secs(31));
     let at: Vec<u64> = said.iter().map(|(at, _)| *at).collect();
-    assert_eq!(at, [500, 1_500, 3_500, 7_500, 15_500]);
+    assert_eq!(at, [500, 1_500, 3_500, 4_000, 4_500, 5_500, 7_500, 11_500, 19_500]);
     assert!(said.iter().all(|(_, gist)| gist == "INVITE"));
     let said = rig.pass(secs(40));
-    assert_eq!(
-        said.iter().filter(|(_, gist)| gist == "INVITE").count(),
-        8,
-        "the rest, and the second target's: {said:?}"
-    );
+    assert_eq!(said, [(4_500, "INVITE".to_owned())]);
     let cause = failure(&mut rig);
     assert_eq!((cause.status, cause.kind), (408, FailureKind::Timeout));
     rig.assert_empty();
@@ -456,4 +452,22 @@ fn what_cannot_be_placed_says_why_and_sends_nothing() {
     rig.call();
     assert_eq!(rig.endpoint.originate(now, LEG, spec(&[CARRIER])), Err(OriginateError::LegInUse));
     assert_eq!(rig.endpoint.originate(now, LegId(8), spec(&[CARRIER])), Err(OriginateError::Full));
+}
+
+#[test]
+fn a_silent_server_is_left_for_the_next_and_cancelled_if_it_speaks_after_all() {
+    let mut rig = Rig::new();
+    let first = rig.call();
+    let said = rig.pass(crate::sip::FAIL_OVER_AFTER + secs(1));
+    assert_eq!(said.iter().filter(|(at_ms, gist)| *at_ms == 4_000 && gist == "INVITE").count(), 1, "{said:?}");
+    rig.hear(CARRIER, &reply(&first, 180, "slow", "", ""));
+    assert_eq!(rig.said(), ["CANCEL"]);
+    rig.hear(CARRIER, &reply(&first, 180, "slow", "", ""));
+    rig.hear(CARRIER, &reply(&first, 487, "slow", "", ""));
+    assert_eq!(rig.said(), ["ACK"]);
+    rig.hear(CARRIER, &reply(&first, 200, "other-fork", &ok_lines(), "v=0"));
+    assert_eq!(rig.said(), ["ACK", "BYE"], "somebody picked up there: nobody may hear silence");
+    assert_eq!(rig.events(), [], "the call at the next server goes on");
+    rig.endpoint.cancel(rig.now, LEG, None).expect("it is on its way");
+    rig.assert_empty();
 }
