@@ -10,6 +10,7 @@ pub mod handle;
 pub mod internals;
 pub mod journal;
 pub mod lines;
+pub mod peers;
 pub mod rates;
 pub mod records;
 pub mod recovery;

@@ -61,6 +61,7 @@ impl Serve {
             Tls::Off => None,
             Tls::SelfSigned => Some(Certificate::Made {
                 data_dir: config.data.directory.clone(),
+                purpose: "https",
                 names: vec!["localhost".to_owned(), bound.ip().to_string()],
             }),
             Tls::Files(own) => {

@@ -1,12 +1,13 @@
 //! SIP, audio, trunks and phones.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::{certificate, codecs, parsed, parsed_if_there, password, text_if_there};
 use crate::config::{
-    CallerIdHeader, Codec, Network, NumberForm, Phone, PhoneDigest, Rtp, Sip, SipListener, Target, Transport, Trunk,
+    CallerIdHeader, Codec, Config, Network, NumberForm, Phone, PhoneDigest, Rtp, Sip, SipListener, Target, Transport,
+    Trunk,
 };
 use crate::model::document::{At, Complaint, ComplaintCode, Readable, Spot, Table};
 use crate::model::name::TrunkName;
@@ -35,15 +36,14 @@ pub(super) fn sip(table: &Table<'_>, base: &Path) -> Option<Sip> {
     let session_expires_s = table.within("session_expires_s", SESSION_EXPIRES_S_MIN..=86_400, 1800);
     let phone_networks: Option<Vec<Network>> = table.or("phone_networks", Vec::new());
     let phone_digest = table.word("phone_digest", DIGESTS, PhoneDigest::default());
-    if let (Some(listeners), Some(None)) = (&listeners, &certificate)
-        && listeners.iter().any(|listener| listener.transport == Transport::Tls)
-    {
-        table.missing("certificate_file");
-    }
+    let authorities_file = text_if_there(table, "authorities_file");
+    let resolver = parsed_if_there::<SocketAddr>(table, "resolver", "an address and a port such as 192.0.2.53:53");
     Some(Sip {
         listeners: listeners?,
         advertised: advertised?,
         certificate: certificate?,
+        authorities_file: authorities_file?.map(|file| Config::beside(base, &file)),
+        resolver: resolver?,
         domain: domain?,
         session_expires_s: session_expires_s?,
         phone_networks: phone_networks?,

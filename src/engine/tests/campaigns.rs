@@ -165,7 +165,8 @@ fn a_pause_takes_back_the_dials_that_still_wait_for_their_trunk() {
     assert_eq!(rig.set_campaign(CampaignState::Paused), Some(Ok(())));
     let taken_back = rig.count(|c| matches!(c, Command::WithdrawDial { .. }));
     assert_eq!(taken_back, dialled, "an INVITE may leave after the pause");
-    let ended = rig.count(|c| matches!(c, Command::RecordAttempt { end } if end.disposition == Disposition::NotDialled));
+    let ended =
+        rig.count(|c| matches!(c, Command::RecordAttempt { end } if end.disposition == Disposition::NotDialled));
     assert_eq!(ended, dialled, "what never left has not counted");
 }
 
