@@ -15,6 +15,7 @@ pub mod header;
 mod registrar;
 mod settings;
 mod timers;
+mod token;
 mod transaction;
 pub mod uri;
 pub mod vocabulary;
@@ -27,6 +28,7 @@ pub use digest::{Account, Algorithm};
 pub use endpoint::Endpoint;
 pub use event::*;
 pub use settings::*;
+pub use token::CallToken;
 
 /// Addresses tried for one call.
 pub const TARGETS_MAX: usize = 8;

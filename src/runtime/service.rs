@@ -128,6 +128,8 @@ impl Service {
             with_rtcp: true,
             files_max: files_max(),
         })?;
+        let secret = recovery::call_secret(&config.data.directory)
+            .map_err(|cause| ServiceError::Io { what: "the secret of call names cannot be kept", cause })?;
         let recovered = recovery::recover(&store, &config, now.timestamp).await?;
         let (handle, driver) = handle::pair(random_u64());
         let control = control::listen(&config.data.directory, handle.clone())
@@ -149,9 +151,9 @@ impl Service {
                     Err(error) => return drop(ready_in.send(Err(error))),
                 };
                 let mut endpoint = Endpoint::new(setup::sip_settings(&config, &bound, &targets), random_seed(), now);
-                recovery::end_leftovers(&mut endpoint, now, recovered.dialogs);
                 let plan = setup::line_plan(&config, &bound, &targets);
-                let lines = Lines::new(endpoint, media_handle, ports, shelf, plan, random_u64());
+                recovery::end_leftovers(&mut endpoint, now, &recovered, &plan, &secret);
+                let lines = Lines::new(endpoint, media_handle, ports, shelf, plan, random_u64(), secret);
                 let core = Core {
                     clock,
                     engine: Engine::new(seed),

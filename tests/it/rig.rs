@@ -34,7 +34,7 @@ pub use http::Api;
 pub use names::{Names, Record};
 pub use phone::Phone;
 pub use ports::free_port;
-pub use sipp::Sipp;
+pub use sipp::{Message, Sipp};
 pub use sound::{Law, Tone, loud_windows_of, traces_of, two_channels};
 pub use stranger::Stranger;
 pub use tunnel::{Proof, Tunnel};

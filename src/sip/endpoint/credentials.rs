@@ -11,6 +11,8 @@ use crate::sip::settings::TrunkAccount;
 const CREDENTIALS_MAX: u8 = 2;
 /// How often it is sent again with a longer session interval.
 const INTERVAL_MAX: u8 = 1;
+/// INVITEs to one server for one call, at most.
+pub(super) const INVITES_MAX: u32 = 1 + CREDENTIALS_MAX as u32 + INTERVAL_MAX as u32;
 /// The longest session interval a 422 may ask for: a day.
 const INTERVAL_S_MAX: u32 = 86_400;
 
@@ -67,11 +69,13 @@ impl Endpoint {
         replaced: &[Name],
         add: &[(&str, &str)],
     ) -> bool {
-        let fresh = ClientKey { branch: self.fresh(), cancel: false };
         let Some(client) = self.clients.get(&key) else { return false };
         let (hop, cseq, old, Some(id)) = (client.hop, client.cseq + 1, client.bytes.clone(), client.leg) else {
             return false;
         };
+        let Some(Leg { phase: Phase::Calling(calling), .. }) = self.legs.get(&id) else { return false };
+        let (place, token) = (calling.target_index, calling.spec.as_ref().and_then(|spec| spec.token.clone()));
+        let fresh = ClientKey { branch: self.branch(token.as_ref(), place, cseq), cancel: false };
         let Some(listener) = self.settings.listeners.get(usize::from(hop.target.listener)) else { return false };
         let Some(bytes) = writer::again(&old, listener, fresh.branch, cseq, replaced, add) else { return false };
         let Some(leg) = self.legs.get_mut(&id) else { return false };
@@ -89,6 +93,7 @@ impl Endpoint {
         if let Some(client) = self.clients.get_mut(&fresh) {
             client.again = again;
         }
+        self.events.push_back(Event::Resent { leg: id });
         true
     }
 }

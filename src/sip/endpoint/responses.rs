@@ -287,16 +287,19 @@ impl Endpoint {
     /// Tries the next target. To another server it is another call, with another Call-ID and tag; the old tag is kept for
     /// answers that come too late.
     fn fail_over(&mut self, now: Now, id: LegId) -> bool {
-        let (branch, tag) = (self.fresh(), self.fresh());
-        let call_id = format!("{:016x}{:016x}", self.fresh(), self.fresh());
+        let Some(Leg { phase: Phase::Calling(calling), .. }) = self.legs.get(&id) else { return false };
+        let token = calling.spec.as_ref().and_then(|spec| spec.token.clone());
+        let place = calling.target_index + 1;
+        let branch = self.branch(token.as_ref(), place, 1);
+        let (call_id, tag) = self.names(token.as_ref(), place);
         let Some(leg) = self.legs.get_mut(&id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let Some(spec) = &calling.spec else { return false };
-        let Some(target) = spec.targets.get(calling.target_index + 1).copied() else { return false };
+        let Some(target) = spec.targets.get(place).copied() else { return false };
         if calling.progress == Progress::Ringing || calling.cancel != Cancel::No {
             return false;
         }
-        calling.target_index += 1;
+        calling.target_index = place;
         calling.progress = Progress::Silent;
         calling.invite = ClientKey { branch, cancel: false };
         calling.invite_cseq = 1;
@@ -306,6 +309,7 @@ impl Endpoint {
         self.tags.insert(tag, id);
         self.keep_afterglow(now, old, Tail::default());
         self.send_invite(now, id);
+        self.events.push_back(Event::Resent { leg: id });
         true
     }
 

@@ -60,6 +60,7 @@ pub(super) fn spec(targets: &[&str]) -> CallSpec {
         to: party("+15551234"),
         asserted_identity: None,
         headers: Vec::new(),
+        token: None,
         sdp: Bytes::from_static(b"v=0 offer"),
     }
 }

@@ -363,6 +363,15 @@ impl Centre {
         serde_json::from_slice(&output.stdout).expect("sqlite3 gives JSON")
     }
 
+    /// Leaves the database as a process leaves it that was killed before it wrote down which dialogs are up. The service
+    /// must not run.
+    #[track_caller]
+    pub fn forget_dialogs(&self) {
+        let database = self.path("data/lull.db");
+        let done = Command::new("sqlite3").arg(&database).arg("delete from dialogs").status();
+        assert!(done.is_ok_and(|status| status.success()), "sqlite3 could not write to {}", database.display());
+    }
+
     /// The first value of the first row; `null` without rows.
     #[track_caller]
     pub fn value(&self, sql: &str) -> Value {

@@ -307,6 +307,13 @@ pub fn challenges_with(headers: &[&str], ear: Option<&Ear>) -> String {
     }
 }
 
+/// Challenges, and then rings until something is cancelled.
+pub fn challenges_and_rings(header: &str) -> String {
+    let challenge = respond("407 Proxy Authentication Required", &format!("{header}\n"));
+    let cancelled = "<recv request=\"CANCEL\" timeout=\"60000\"/>\n";
+    scenario(&[INVITE, &challenge, ACK, INVITE, &ringing(), cancelled, &pause(2_000)])
+}
+
 /// The first header of this name in a message; empty without one.
 pub fn header(message: &str, name: &str) -> String {
     let of = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());

@@ -42,16 +42,28 @@ impl Sipp {
     /// The same at another port of the carrier.
     #[track_caller]
     pub fn carrier_at(centre: &Centre, name: &str, scenario: &str, port: u16, calls: u32) -> Sipp {
-        let mut sipp = Sipp::start(centre, name, scenario, CARRIER, port, &["-m", &calls.to_string()]);
+        Sipp::start(centre, name, scenario, CARRIER, port, &["-m", &calls.to_string()]).listening(centre, port)
+    }
+
+    #[track_caller]
+    fn listening(mut self, centre: &Centre, port: u16) -> Sipp {
         until("SIPp listens", super::SOON, || {
-            assert!(sipp.child.is_running(), "SIPp ended at once");
+            assert!(self.child.is_running(), "SIPp ended at once");
             let taken = match centre.trunk_transport() {
                 "udp" => std::net::UdpSocket::bind((CARRIER, port)).is_err(),
                 _ => std::net::TcpListener::bind((CARRIER, port)).is_err(),
             };
             taken.then_some(())
         });
-        sipp
+        self
+    }
+
+    /// A carrier that passes over what it does not expect, as of calls it knows nothing of.
+    #[track_caller]
+    pub fn patient_carrier(centre: &Centre, scenario: &str, calls: u32) -> Sipp {
+        let more = ["-m", &calls.to_string(), "-default_behaviors", "all,-abortunexp"];
+        let sipp = Sipp::start(centre, "carrier", scenario, CARRIER, centre.trunk_port, &more);
+        sipp.listening(centre, centre.trunk_port)
     }
 
     /// Calls the service from the carrier's network, once.

@@ -1,6 +1,7 @@
 //! Calls of ours: timers, cancels, forks, fail-over, credentials.
 
 use super::*;
+use crate::sip::CallToken;
 use crate::sip::event::FailureKind;
 
 fn failure(rig: &mut Rig) -> Failure {
@@ -226,7 +227,7 @@ fn a_late_200_of_the_target_before_is_acknowledged_and_ended() {
     assert_eq!(rig.said(), ["INVITE"]);
     rig.hear(CARRIER, &reply(&first, 200, "them", &ok_lines(), "v=0"));
     assert_eq!(rig.said(), ["ACK", "BYE"]);
-    assert_eq!(rig.events(), []);
+    assert_eq!(rig.events(), [Event::Resent { leg: LEG }]);
 }
 
 #[test]
@@ -279,7 +280,7 @@ fn a_challenge_of_the_trunk_is_answered_with_md5_and_with_sha_256() {
         assert_eq!(rig.said(), ["ACK"]);
         rig.hear(CARRIER, &reply(again, 200, "them2", &ok_lines(), "v=0"));
         assert_eq!(value(&rig.one(), "CSeq"), "2 ACK");
-        assert!(matches!(rig.events().as_slice(), [Event::Answered { .. }]));
+        assert!(matches!(rig.events().as_slice(), [Event::Resent { .. }, Event::Answered { .. }]));
         rig.endpoint.hang_up(rig.now, LEG, None).expect("up");
         assert_eq!(value(&rig.one(), "CSeq"), "3 BYE");
         rig.events();
@@ -467,7 +468,62 @@ fn a_silent_server_is_left_for_the_next_and_cancelled_if_it_speaks_after_all() {
     assert_eq!(rig.said(), ["ACK"]);
     rig.hear(CARRIER, &reply(&first, 200, "other-fork", &ok_lines(), "v=0"));
     assert_eq!(rig.said(), ["ACK", "BYE"], "somebody picked up there: nobody may hear silence");
-    assert_eq!(rig.events(), [], "the call at the next server goes on");
+    assert_eq!(rig.events(), [Event::Resent { leg: LEG }], "the call at the next server goes on");
     rig.endpoint.cancel(rig.now, LEG, None).expect("it is on its way");
     rig.assert_empty();
+}
+
+/// A call whose names follow from its number, placed until its INVITE for the server of `place` has been corrected
+/// `corrections` times: that INVITE.
+fn tokened(rig: &mut Rig, place: usize, corrections: usize) -> String {
+    let spec = CallSpec { token: Some(CallToken::of(&[7; 32], 42)), ..spec(&[CARRIER, SPARE]) };
+    rig.endpoint.originate(rig.now, LEG, spec).expect("placed");
+    let mut invite = rig.one();
+    let at = [CARRIER, SPARE][place];
+    if place == 1 {
+        rig.hear(CARRIER, &reply(&invite, 503, "them", "", ""));
+        invite = rig.sent().pop().expect("the next server");
+    }
+    for round in 0..corrections {
+        let ask = challenge(&format!("n{round}"), "carrier.example", "SHA-256");
+        rig.hear(at, &reply(&invite, 401, "them", &ask, ""));
+        invite = rig.sent().pop().expect("sent again");
+    }
+    invite
+}
+
+#[test]
+fn a_call_is_found_again_from_its_number_alone_wherever_it_was_and_however_often_corrected() {
+    for (place, corrections, answered) in [(0, 0, false), (0, 1, false), (0, 2, true), (1, 0, true), (1, 1, false)] {
+        let invite = tokened(&mut Rig::new(), place, corrections);
+        let at = [CARRIER, SPARE][place];
+        let mut after = Rig::new();
+        let spec = CallSpec { token: Some(CallToken::of(&[7; 32], 42)), sdp: "".into(), ..spec(&[CARRIER, SPARE]) };
+        after.endpoint.end_unrecorded(after.now, &spec);
+        let cancels = after.sent();
+        // RFC 3261, 9.1: what a CANCEL must have in common with its INVITE.
+        let same = |cancel: &&String| {
+            ["Call-ID", "From", "To", "Via"].iter().all(|name| value(cancel, name) == value(&invite, name))
+        };
+        let cancel = cancels.iter().find(same).expect("one of them is meant for it");
+        assert_eq!(value(cancel, "CSeq").split(' ').next(), value(&invite, "CSeq").split(' ').next());
+        assert_eq!(cancel.split(' ').nth(1), invite.split(' ').nth(1), "the same Request-URI");
+        for other in cancels.iter().filter(|other| *other != cancel) {
+            after.hear(CARRIER, &reply(other, 481, "", "", ""));
+            after.hear(SPARE, &reply(other, 481, "", "", ""));
+        }
+        after.hear(at, &reply(cancel, 200, "them", "", ""));
+        if answered {
+            after.hear(at, &reply(&invite, 200, "them", &ok_lines(), "v=0"));
+            let sent = after.sent();
+            assert_eq!(sent.iter().map(|text| gist(text)).collect::<Vec<_>>(), ["ACK", "BYE"]);
+            let number = |text: &str| value(text, "CSeq").split(' ').next().and_then(|n| n.parse::<u32>().ok());
+            assert!(number(&sent[1]) > number(&invite), "{}", sent[1]);
+        } else {
+            after.hear(at, &reply(&invite, 487, "them", "", ""));
+            assert_eq!(after.said(), ["ACK"]);
+        }
+        assert_eq!(after.events(), []);
+        after.assert_empty();
+    }
 }
