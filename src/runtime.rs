@@ -14,6 +14,7 @@ pub mod peers;
 pub mod rates;
 pub mod records;
 pub mod recovery;
+pub mod retention;
 pub mod service;
 pub mod setup;
 pub mod targets;

@@ -39,7 +39,8 @@ impl Installation {
             .map_err(|error| Failure::new(format!("the data folder {} cannot be made: {error}", folder.display())))?;
         let now = self.now();
         Ok(self.runtime.block_on(async {
-            let options = Options { opener: Opener::Command, ..Options::default() };
+            let password_length_min = Some(self.config.access.password_length_min);
+            let options = Options { opener: Opener::Command, password_length_min, ..Options::default() };
             let store = Store::open(&self.config.data.database, options).await?;
             let done = work(store.clone(), now).await;
             store.close().await;
