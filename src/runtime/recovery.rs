@@ -9,13 +9,15 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::config::Config;
 use crate::engine::event::{DayCounts, Event, GroupChange, OpenAttempt};
+use crate::engine::stats::QueueDay;
 use crate::model::disposition::Disposition;
-use crate::model::name::{CampaignKey, GroupName, TrunkName};
+use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::settings::Settings;
 use crate::model::time::{Now, Timestamp};
 use crate::runtime::lines::{Dial, LinePlan, call_spec};
@@ -72,6 +74,7 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
         first.push(Event::CampaignApplied { campaign: Arc::new(row.campaign), state: row.state, today: Some(today) });
     }
     let open = store.open_attempts().await?;
+    first.push(Event::QueuesRecovered { queues: queues_today(store, config, midnight, now).await? });
     // What began longer ago has neither rung nor waited for an ACK until now.
     let recent = |open: &&Open| open.stage == OpenStage::Live && now.since(open.intent.at) < sip::RINGING_MAX;
     let unresolved = open.iter().filter(recent).map(|open| unresolved(open, &trunks)).collect();
@@ -103,6 +106,31 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
         store.drop_dialog(&leftover.id).await?;
     }
     Ok(Recovered { first, dialogs, unresolved, controls })
+}
+
+/// What each queue has done since midnight. Calls that a crash cut off have no end, and are not counted.
+async fn queues_today(
+    store: &Store,
+    config: &Config,
+    midnight: Timestamp,
+    now: Timestamp,
+) -> Result<BTreeMap<QueueName, QueueDay>, StoreError> {
+    let mut days = BTreeMap::new();
+    for (name, settings) in &config.queues {
+        let within_ms = Duration::try_from_secs_f64(settings.within_s).unwrap_or(Duration::MAX).as_millis();
+        let within_ms = u64::try_from(within_ms).unwrap_or(u64::MAX);
+        let figures = store.inbound_figures(name, midnight, now, within_ms).await?;
+        let day = QueueDay {
+            offered: figures.offered,
+            answered: figures.answered,
+            answered_in_time: figures.answered_in_time,
+            abandoned: figures.abandoned,
+            overflowed: figures.overflowed,
+            answered_wait_ms: figures.answer_wait_ms,
+        };
+        days.insert(name.clone(), day);
+    }
+    Ok(days)
 }
 
 fn unresolved(open: &Open, trunks: &BTreeMap<CampaignKey, BTreeSet<TrunkName>>) -> Unresolved {
