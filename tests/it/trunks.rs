@@ -6,8 +6,8 @@ use serde_json::Value;
 use sha2::Digest as _;
 
 use crate::rig::{
-    AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Names, Phone, Plan, Proof, Record, SERVICE, SOON, STRANGER, Sipp,
-    Tunnel, free_port, scenario, until,
+    AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Message, Names, Phone, Plan, Proof, Record, SERVICE, SOON,
+    STRANGER, Sipp, Tunnel, free_port, scenario, until,
 };
 
 const ANN: &str = "+8613800000001";
@@ -283,4 +283,32 @@ fn a_reload_reaches_the_names_of_tls_peers_and_who_may_open_a_stream() {
     centre.customers(&[ANN]);
     let _desk = centre.agent_ready(1);
     carrier.finish(SOON);
+}
+
+#[test]
+fn a_bye_is_signed_for_the_carriers_own_realm_twice_at_most_and_for_no_other() {
+    let challenge = |realm: &str, nonce: u8| {
+        format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n{nonce}\", qop=\"auth\", algorithm=SHA-256")
+    };
+    let own = [1, 2, 3].map(|nonce| challenge("carrier.example", nonce));
+    let foreign = [challenge("evil.example", 1)];
+    // What is challenged, whether the last BYE is accepted, and the nonces that were answered.
+    let cases: [(&[String], bool, &[&str]); 3] =
+        [(&own[..1], true, &["", "n1"]), (&own, false, &["", "n1", "n2"]), (&foreign, false, &[""])];
+    for (challenges, accepts, answered) in cases {
+        let centre = Centre::running(Plan { trunk: ACCOUNT.to_owned(), ..Plan::default() });
+        let ear = ear();
+        let headers: Vec<&str> = challenges.iter().map(String::as_str).collect();
+        let mut carrier = Sipp::carrier(&centre, &scenario::challenges_the_bye(&ear, &headers, accepts), 1);
+        let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+        centre.customers(&[ANN]);
+        let desk = centre.agent_ready(1);
+        desk.until_state("talking");
+        desk.hang_up();
+        // A BYE too many would make the scenario fail.
+        carrier.finish(SOON);
+        let nonce = |bye: &Message| scenario::parameter(&scenario::header(&bye.text, "Authorization"), "nonce");
+        assert_eq!(carrier.got("BYE").iter().map(nonce).collect::<Vec<_>>(), answered);
+        desk.until_state("wrap_up");
+    }
 }

@@ -214,11 +214,12 @@ impl Endpoint {
     pub(super) fn send_bye(&mut self, now: Now, id: LegId, reason: &EndReason) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.dialog.local_cseq += 1;
-        let dialog = leg.dialog.clone();
-        self.bye(now, &dialog, reason);
+        let (dialog, trunk) = (leg.dialog.clone(), leg.trunk.clone());
+        self.bye(now, &dialog, trunk, reason);
     }
 
-    pub(super) fn bye(&mut self, now: Now, dialog: &Dialog, reason: &EndReason) {
+    /// `trunk` is whose credentials it may get, should it be challenged.
+    pub(super) fn bye(&mut self, now: Now, dialog: &Dialog, trunk: Option<Arc<str>>, reason: &EndReason) {
         let key = ClientKey { branch: self.fresh(), cancel: false };
         let cseq = dialog.local_cseq;
         let Some(mut out) = writer::in_dialog(&self.settings, dialog, "BYE", cseq, key.branch) else { return };
@@ -227,6 +228,9 @@ impl Endpoint {
         writer::finish(&mut out, &[]);
         let (purpose, method, hop) = (Purpose::Bye, Method::Bye, dialog.hop());
         self.begin_request(now, Outgoing { key, purpose, method, leg: None, cseq, bytes: out.into(), hop });
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.trunk = trunk;
+        }
     }
 
     /// What is needed to end this leg after a crash.
@@ -249,7 +253,7 @@ impl Endpoint {
         match stage {
             Stage::Confirmed => {
                 dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQ_GAP);
-                self.bye(now, &dialog, &EndReason::default());
+                self.bye(now, &dialog, trunk, &EndReason::default());
             }
             Stage::Early { invite } => self.cancel_leftover(now, leg, trunk, dialog, &invite),
             Stage::Offered => {}

@@ -31,6 +31,11 @@ impl Endpoint {
             self.discarded.stray_response += 1;
             return;
         }
+        let challenged = matches!(status, 401 | 407) && matches!(client.purpose, Purpose::Bye | Purpose::Update);
+        if challenged && self.authorize_in_dialog(now, key, message) {
+            return;
+        }
+        let Some(client) = self.clients.get(&key) else { return };
         match (&client.purpose, status) {
             (Purpose::Invite, 100..=199) => self.provisional(now, key, message, status),
             (Purpose::Reinvite, 100..=199) => self.refresh_proceeds(key),
@@ -202,7 +207,7 @@ impl Endpoint {
         }
         if !known {
             fork.local_cseq = fork.local_cseq.max(cseq.number) + 1;
-            self.bye(now, &fork, &EndReason::default());
+            self.bye(now, &fork, None, &EndReason::default());
         }
     }
 
@@ -375,6 +380,9 @@ impl Endpoint {
 
     fn reinvite_refused(&mut self, now: Now, key: ClientKey, message: &Message, status: u16) {
         if !self.acknowledge_refusal(key, message) {
+            return;
+        }
+        if matches!(status, 401 | 407) && self.authorize_in_dialog(now, key, message) {
             return;
         }
         let id = self.clients.get(&key).and_then(|client| client.leg);

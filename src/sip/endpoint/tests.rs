@@ -5,6 +5,7 @@ use crate::model::time::Timestamp;
 use crate::sip::digest::{Account, Algorithm, Challenge};
 use crate::sip::settings::{Listener, Phone, Transport, Trunk, TrunkAccount};
 
+mod challenges;
 mod inbound;
 mod lossy;
 mod outbound;

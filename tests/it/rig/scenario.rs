@@ -314,6 +314,19 @@ pub fn challenges_and_rings(header: &str) -> String {
     scenario(&[INVITE, &challenge, ACK, INVITE, &ringing(), cancelled, &pause(2_000)])
 }
 
+/// A customer who answers; the BYE is challenged with each of these headers in turn, and then accepted if that is so
+/// expected.
+pub fn challenges_the_bye(ear: &Ear, headers: &[&str], accepts: bool) -> String {
+    let challenge = |header: &&str| {
+        let refusal = HUNG_UP_ON.replace("200 OK", "401 Unauthorized");
+        let refusal = refusal.replace("Content-Length", &format!("{header}\nContent-Length"));
+        refusal.replace("<pause milliseconds=\"50\"/>\n", "")
+    };
+    let challenges: String = headers.iter().map(challenge).collect();
+    let end = if accepts { HUNG_UP_ON.to_owned() } else { pause(1_000) };
+    scenario(&[INVITE, &ringing(), &accept(ear, 0), ACK, &challenges, &end])
+}
+
 /// The first header of this name in a message; empty without one.
 pub fn header(message: &str, name: &str) -> String {
     let of = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
