@@ -119,9 +119,12 @@ impl Add {
             && !config.phones.contains_key(phone)
         {
             let known: Vec<&str> = config.phones.keys().map(String::as_str).collect();
-            let known =
-                if known.is_empty() { "there are none; add [phones.NAME]".to_owned() } else { known.join(", ") };
-            return Err(Failure::new(format!("there is no phone `{phone}` in the configuration; phones: {known}")));
+            let known = if known.is_empty() {
+                "it has none yet: add [phones.NAME]".to_owned()
+            } else {
+                format!("phones: {}", known.join(", "))
+            };
+            return Err(Failure::new(format!("there is no phone `{phone}` in the configuration; {known}")));
         }
         if let Some(group) = self.groups.iter().find(|group| !config.groups.contains_key(group)) {
             let known: Vec<&str> = config.groups.keys().map(GroupName::as_str).collect();

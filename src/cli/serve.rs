@@ -42,7 +42,9 @@ impl Serve {
 
     async fn serve(self, place: &Place, config: Config) -> Result<Outcome, Failure> {
         let clock = Clock::start();
-        std::fs::create_dir_all(&config.data.directory)?;
+        let folder = &config.data.directory;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::new(format!("the data folder {} cannot be made: {error}", folder.display())))?;
         let options = Options { password_length_min: Some(config.access.password_length_min), ..Options::default() };
         let store = Store::open(&config.data.database, options).await?;
         let (settings_in, settings) = watch::channel(Arc::new(web_settings(&config)));

@@ -124,6 +124,32 @@ pub(super) fn trunks(root: &Table<'_>, base: &Path) -> Option<BTreeMap<TrunkName
     sound.then_some(trunks)
 }
 
+/// Each trunk needs a listener that speaks as it does: what we send leaves from there, and nothing may leave in the clear
+/// that was meant to be under TLS.
+pub(super) fn spoken(root: &Table<'_>, sip: &Sip, trunks: &BTreeMap<TrunkName, Trunk>) -> Option<()> {
+    let mut sound = true;
+    for (name, table) in root.named("trunks") {
+        // Its keys have been judged when the trunks were read.
+        table.accept_rest();
+        let trunk = trunks.iter().find(|(known, _)| known.as_str() == name.value).map(|(_, trunk)| trunk);
+        let Some(wanted) = trunk.map(|trunk| trunk.transport) else { continue };
+        if sip.listeners.iter().any(|listener| listener.transport == wanted) {
+            continue;
+        }
+        let word = TRANSPORTS.iter().find(|(_, transport)| *transport == wanted).map_or("", |(word, _)| *word);
+        let port = if wanted == Transport::Tls { 5061 } else { 5060 };
+        let (place, key) = match table.spot("transport") {
+            Some(spot) => (spot.place(), format!("{}.transport", name.key)),
+            None => (name.place, name.key.clone()),
+        };
+        let says = format!("no listener speaks {word}, so nothing could be sent to this trunk");
+        let expected = format!("add {{ transport = \"{word}\", address = \"0.0.0.0:{port}\" }} to sip.listeners");
+        table.reader().complain(Complaint::new(ComplaintCode::Conflict, place, &key, says).expecting(expected));
+        sound = false;
+    }
+    sound.then_some(())
+}
+
 fn trunk(table: &Table<'_>, base: &Path) -> Option<Trunk> {
     const HEADERS: &[(&str, CallerIdHeader)] = &[
         ("from", CallerIdHeader::From),

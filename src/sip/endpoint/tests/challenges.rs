@@ -68,7 +68,7 @@ fn a_refresh_that_the_carrier_challenges_goes_on_with_credentials_and_the_sessio
         let timer = format!("{}{allow}Session-Expires: 90;refresher=uac\r\n", ok_lines());
         rig.hear(CARRIER, &reply(&invite, 200, "them", &timer, "v=0 answer"));
         rig.sent();
-        rig.now.instant = rig.now.instant + secs(45);
+        rig.now.instant += secs(45);
         rig.endpoint.handle_timeout(rig.now);
         let first = rig.one();
         assert_eq!(gist(&first), method);
@@ -81,7 +81,7 @@ fn a_refresh_that_the_carrier_challenges_goes_on_with_credentials_and_the_sessio
         rig.hear(CARRIER, &reply(&again, 200, "them", &timer, "v=0 answer"));
         rig.sent();
         // The next request of the dialog follows the one that was signed, and the session lives on.
-        rig.now.instant = rig.now.instant + secs(45);
+        rig.now.instant += secs(45);
         rig.endpoint.handle_timeout(rig.now);
         assert_eq!(value(&rig.one(), "CSeq"), format!("4 {method}"));
         assert!(!rig.events().iter().any(|event| matches!(event, Event::Ended { .. })));
