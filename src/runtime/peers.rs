@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsConnector;
 
 use super::setup::Targets;
-use super::targets::{self, Place, REFRESH_MAX, TargetError};
+use super::targets::{self, Place, REFRESH_MAX, REFRESH_MIN, TargetError};
 use crate::certificate::{self, CertificateError};
 use crate::config::{Config, Target};
 use crate::sip::Network;
@@ -69,6 +69,7 @@ pub async fn resolve_all(config: &Config) -> (Targets, Duration) {
             // The service starts without it: other trunks work, and the board shows it as down.
             Err(error @ (TargetError::Unresolved { .. } | TargetError::NoResolver(_))) => {
                 tracing::error!(trunk = %name, %error, "the trunk cannot be used until its name resolves");
+                holds = REFRESH_MIN;
             }
         }
     }
@@ -121,7 +122,10 @@ pub async fn refresh_addresses(
                         news.insert(name.clone(), one.places);
                     }
                 }
-                Err(error) => tracing::warn!(trunk = %name, %error, "the addresses found last are used on"),
+                Err(error) => {
+                    tracing::warn!(trunk = %name, %error, "the addresses found last are used on");
+                    holds = REFRESH_MIN;
+                }
             }
         }
         if !news.is_empty() && found.send(news).await.is_err() {

@@ -17,9 +17,9 @@ use crate::config::{Target, Transport, Trunk};
 pub const TARGETS_MAX: usize = 8;
 /// A lookup that takes longer has failed.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
-/// Names whose records have no lifetime, or a longer one, are looked up again after this, and names that failed too.
+/// Names whose records have no lifetime, or a longer one, are looked up again after this.
 pub const REFRESH_MAX: Duration = Duration::from_secs(60);
-/// However short records live, a name server is not asked more often.
+/// However short records live, a name server is not asked more often; one that failed is asked again after this.
 pub const REFRESH_MIN: Duration = Duration::from_secs(5);
 
 /// Why a trunk's targets are not known.

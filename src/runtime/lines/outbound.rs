@@ -269,6 +269,10 @@ impl Lines {
             Purpose::Agent(user) => return self.phone_down(user, leg),
             Purpose::Inbound(call) => return self.tell(Event::InboundHungUp { call }),
         };
+        if failure.kind == sip::FailureKind::AuthFailed {
+            let trunk = trunk.as_ref().map(TrunkName::as_str);
+            tracing::error!(trunk, status = failure.status, "the trunk does not take our credentials, or has none");
+        }
         let retry_after_s = failure.retry_after_s.map(|s| s.min(RETRY_AFTER_MAX_S));
         if let Some(wait_s) = retry_after_s
             && let Some(trunk) = trunk.and_then(|name| self.trunks.get_mut(&name))
