@@ -102,17 +102,20 @@ fn a_caller_comes_in_over_tls_with_the_certificate_that_was_made_for_the_lan() {
 
 #[test]
 fn a_call_goes_to_the_next_server_when_the_first_is_dead() {
-    let centre = Centre::running(Plan { targets: "\"FIRST\", \"OTHER\"".to_owned(), ..Plan::default() });
-    let ear = ear();
-    let answers = scenario::answers(&ear, 0, 100);
-    let mut other = Sipp::carrier_at(&centre, "other", &answers, centre.other_port, 1);
-    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
-    centre.customers(&[ANN]);
-    let desk = centre.agent_ready(1);
-    desk.until_state("talking");
-    desk.hang_up();
-    other.finish(SOON);
-    assert_eq!(centre.value("select count(*) from attempts"), 1, "it is one attempt");
+    // Over TCP the kernel says so at once; over UDP silence does.
+    for transport in ["tcp", "udp"] {
+        let centre = Centre::running(Plan { transport, targets: "\"FIRST\", \"OTHER\"".to_owned(), ..Plan::default() });
+        let ear = ear();
+        let answers = scenario::answers(&ear, 0, 100);
+        let mut other = Sipp::carrier_at(&centre, "other", &answers, centre.other_port, 1);
+        let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+        centre.customers(&[ANN]);
+        let desk = centre.agent_ready(1);
+        desk.until_state("talking");
+        desk.hang_up();
+        other.finish(SOON);
+        assert_eq!(centre.value("select count(*) from attempts"), 1, "it is one attempt");
+    }
 }
 
 #[test]
@@ -167,6 +170,8 @@ fn a_carrier_is_found_by_its_srv_records_and_found_again_when_they_change() {
     let domain = format!("INVITE sip:{ANN}@carrier.test SIP/2.0");
     assert!(first.got(&domain).len() == 1, "the domain is asked for, not the host that serves it");
     assert_eq!(centre.until_ended(ANN)["sip_status"], 486);
+    let examined = centre.run(&["doctor", "--findings-only"], "").out;
+    assert!(examined.contains(&format!("carrier.test is {CARRIER}:{}", centre.trunk_port)), "{examined}");
     // A server that knows nothing any more changes nothing (F-45); then it tells of another place.
     names.change(Vec::new());
     centre.service().until_says("the addresses found last are used on", SOON);

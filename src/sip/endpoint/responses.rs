@@ -2,10 +2,10 @@
 
 use super::session::Part;
 use super::*;
-use crate::sip::RINGING_MAX;
 use crate::sip::dialog::{Cancel, Progress};
 use crate::sip::event::FailureKind;
 use crate::sip::header;
+use crate::sip::{FAIL_OVER_AFTER, RINGING_MAX};
 
 /// Forks of one call that are remembered; the BYE to one more is sent for each repetition of its 200.
 const FORKS_MAX: usize = 8;
@@ -318,10 +318,11 @@ impl Endpoint {
         true
     }
 
-    /// A server that was silent may only be slow. What it says yet is heard for a while, on behalf of nobody.
+    /// The call went on to the next server, but the one that was silent may only be slow: what it says yet is heard until
+    /// its timer B, on behalf of nobody.
     fn listen_on(&mut self, now: Now, key: ClientKey, client: ClientTransaction) {
         self.clients.insert(key, ClientTransaction { leg: None, resend: None, deadline: None, ..client });
-        self.set_deadline(now, key, micros(PATIENCE_US));
+        self.set_deadline(now, key, micros(PATIENCE_US).saturating_sub(FAIL_OVER_AFTER));
     }
 
     /// A request got no answer, or could not be sent.
@@ -334,9 +335,8 @@ impl Endpoint {
                 let failure = Failure { status, phrase: String::new(), q850: None, retry_after_s: None, kind };
                 // With a 100 the server has it, and may yet ring: a second call must not follow (F-50).
                 let silent = client.state == ClientState::Calling;
-                let timeout = kind == FailureKind::Timeout;
                 self.call_failed(now, id, failure, silent);
-                if silent && timeout {
+                if silent && kind == FailureKind::Timeout && self.legs.contains_key(&id) {
                     self.listen_on(now, key, client);
                 }
             }
