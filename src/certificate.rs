@@ -1,13 +1,14 @@
 //! Certificates of our listeners: the operator's own, or one made for the LAN and kept in the data directory. And whom we
 //! trust when we connect to others.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
 
 use crate::model::time::Timestamp;
 
@@ -30,8 +31,10 @@ pub enum Certificate {
     },
     /// One made here, and kept.
     Made {
-        /// Where it is kept (`https-certificate.pem` and `https-key.pem`).
+        /// Where it is kept (`NAME-certificate.pem` and `NAME-key.pem`).
         data_dir: PathBuf,
+        /// Whose it is: two listeners with other names to prove must not overwrite each other's.
+        purpose: &'static str,
         /// Names and addresses it is for.
         names: Vec<String>,
     },
@@ -77,7 +80,7 @@ impl Certificate {
     pub fn load(&self, now: Timestamp) -> Result<Arc<ServerConfig>, CertificateError> {
         let (chain, key) = match self {
             Certificate::Own { chain, key } => (chain.clone(), key.clone()),
-            Certificate::Made { data_dir, names } => made(data_dir, names, now)?,
+            Certificate::Made { data_dir, purpose, names } => made(data_dir, purpose, names, now)?,
         };
         let unreadable =
             |path: &Path, detail: String| CertificateError::Unreadable { path: path.to_path_buf(), detail };
@@ -103,12 +106,23 @@ impl Certificate {
 const AUTHORITIES: &[&str] =
     &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// Connects to TLS peers whose certificate comes from an authority that this system trusts.
+/// Connects to TLS peers whose certificate comes from an authority that this system trusts, or is vouched for in a file
+/// of the operator's.
 ///
 /// # Errors
-/// The provider's defaults do not fit together, which would be a fault of the build.
-pub fn trusting() -> Result<Arc<ClientConfig>, CertificateError> {
+/// What is wrong with that file.
+pub fn trusting(own: Option<&Path>) -> Result<Arc<ClientConfig>, CertificateError> {
     let mut roots = RootCertStore::empty();
+    if let Some(path) = own {
+        let unreadable = |detail: String| CertificateError::Unreadable { path: path.to_path_buf(), detail };
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(|found| found.collect::<Result<Vec<_>, _>>())
+            .map_err(|error| unreadable(error.to_string()))?;
+        let (taken, _) = roots.add_parsable_certificates(certificates);
+        if taken == 0 {
+            return Err(unreadable("there is no certificate in it".to_owned()));
+        }
+    }
     for file in AUTHORITIES {
         if let Ok(certificates) = CertificateDer::pem_file_iter(file) {
             roots.add_parsable_certificates(certificates.filter_map(Result::ok));
@@ -123,9 +137,36 @@ pub fn trusting() -> Result<Arc<ClientConfig>, CertificateError> {
     Ok(Arc::new(config))
 }
 
+/// Whether a TLS server proves its name to us, as a trunk must. Blocks, at most `patience` for each step.
+///
+/// # Errors
+/// What it said, or what is wrong with its certificate.
+pub fn proves(
+    address: SocketAddr,
+    name: &str,
+    trusting: Arc<ClientConfig>,
+    patience: Duration,
+) -> Result<(), std::io::Error> {
+    let name = ServerName::try_from(name.to_owned()).map_err(std::io::Error::other)?;
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    let mut connection = ClientConnection::new(trusting, name).map_err(std::io::Error::other)?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream)?;
+    }
+    Ok(())
+}
+
 /// The kept certificate, or a new one when there is none, it runs out, or the names changed.
-fn made(directory: &Path, names: &[String], now: Timestamp) -> Result<(PathBuf, PathBuf), CertificateError> {
-    let (chain, key) = (directory.join("https-certificate.pem"), directory.join("https-key.pem"));
+fn made(
+    directory: &Path,
+    purpose: &str,
+    names: &[String],
+    now: Timestamp,
+) -> Result<(PathBuf, PathBuf), CertificateError> {
+    let file = |what: &str| directory.join(format!("{purpose}-{what}.pem"));
+    let (chain, key) = (file("certificate"), file("key"));
     let kept = std::fs::read_to_string(&chain).unwrap_or_default();
     let for_names = format!("# for {}", names.join(" "));
     let until = kept.lines().find_map(|line| line.strip_prefix(UNTIL)?.parse::<i64>().ok()).unwrap_or(0);
@@ -178,6 +219,7 @@ mod tests {
         let data_dir = directory.path().to_path_buf();
         let certificate = |names: &[&str]| Certificate::Made {
             data_dir: data_dir.clone(),
+            purpose: "https",
             names: names.iter().map(|name| (*name).to_owned()).collect(),
         };
         let read = || std::fs::read_to_string(data_dir.join("https-certificate.pem")).unwrap();

@@ -41,7 +41,7 @@ pub(crate) struct Place {
     /// Configuration file; without it ./lull.toml, then /etc/lull/lull.toml, then the defaults alone.
     #[arg(long, global = true, value_name = "FILE", env = "LULL_CONFIG")]
     config: Option<PathBuf>,
-    /// Sets one value over all files and the environment, such as `http.address=127.0.0.1:8081`; may be repeated.
+    /// Sets one value over all files and the environment, such as `http.listen=127.0.0.1:8081`; may be repeated.
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Prints one JSON object instead of text for people.

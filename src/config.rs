@@ -171,8 +171,12 @@ pub struct Sip {
     pub listeners: Vec<SipListener>,
     /// Our address as the other side sees it.
     pub advertised: Option<IpAddr>,
-    /// For TLS listeners.
+    /// For TLS listeners; without it one is made for the LAN.
     pub certificate: Option<Certificate>,
+    /// Whom TLS trunks may be vouched for by, besides the system's authorities: a PEM file.
+    pub authorities_file: Option<PathBuf>,
+    /// The name server for names of trunks, where it is not the system's.
+    pub resolver: Option<SocketAddr>,
     /// Domain of the agents' phones, also their digest realm.
     pub domain: String,
     /// Session timer, in seconds.
@@ -181,6 +185,13 @@ pub struct Sip {
     pub phone_networks: Vec<Network>,
     /// How phones prove their password.
     pub phone_digest: PhoneDigest,
+}
+
+impl Sip {
+    /// What is opened once, at start.
+    pub(crate) fn sockets(&self) -> (&[SipListener], Option<&Certificate>) {
+        (&self.listeners, self.certificate.as_ref())
+    }
 }
 
 /// What phones are challenged with. One challenge by default: phones that know MD5 alone often give up when any other

@@ -185,6 +185,7 @@ impl Engine {
             }
             Event::GroupControl { request, group, change } => self.control_group(now, request, group, change),
             Event::Recovered { attempts } => self.recovered(now, attempts),
+            Event::QueuesRecovered { queues } => self.queues_recovered(queues),
             Event::Drain => self.draining = true,
 
             Event::LeadsFetched { campaign, leads, next_due, open_total } => {

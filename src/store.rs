@@ -52,6 +52,7 @@ pub use users::{NewUser, Role, User};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -84,6 +85,8 @@ pub struct Options {
     pub quick_check: bool,
     /// Most bytes the database file may take; beyond it the disk counts as full.
     pub size_max_bytes: Option<u64>,
+    /// Fewest characters of a password; `None`: [`PASSWORD_LENGTH_MIN`].
+    pub password_length_min: Option<u32>,
 }
 
 /// The store. A handle: clones share one writer and one set of readers.
@@ -99,6 +102,7 @@ struct Inner {
     ids: Arc<Ids>,
     journal: Option<Arc<Journal>>,
     hashing: Semaphore,
+    password_length_min: AtomicU32,
     path: PathBuf,
     /// Held, not read: its lock ends with it.
     _lock: Option<File>,
@@ -156,6 +160,7 @@ impl Store {
             ids,
             journal,
             hashing: Semaphore::new(password::HASHES_AT_ONCE),
+            password_length_min: AtomicU32::new(options.password_length_min.unwrap_or(PASSWORD_LENGTH_MIN)),
             path: path.to_path_buf(),
             _lock: lock,
         };
@@ -173,6 +178,15 @@ impl Store {
     /// Whether writes are taken; changes are seen by waiting on the receiver.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.inner.health.clone()
+    }
+
+    /// Demands this many characters of passwords that are set from now on; those that are kept stay as they are.
+    pub fn demand_password_length(&self, min: u32) {
+        self.inner.password_length_min.store(min, Ordering::Relaxed);
+    }
+
+    fn password_length_min(&self) -> usize {
+        self.inner.password_length_min.load(Ordering::Relaxed) as usize
     }
 
     /// The file.

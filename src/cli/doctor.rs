@@ -1,5 +1,7 @@
 //! `lull doctor`: what is in force, where each value came from, and what is wrong.
 
+mod trunks;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -34,7 +36,8 @@ pub fn run(
     json: bool,
     out: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let findings = examine(config, now, running);
+    let mut findings = examine(config, now, running);
+    findings.extend(trunks::examine(config)?);
     let settings = if args.findings_only { &[][..] } else { config.explain() };
     if json {
         serde_json::to_writer_pretty(&mut *out, &Report { settings, findings: &findings })?;

@@ -69,6 +69,7 @@ impl Lists {
 
 impl Import {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        installation.must_know(&self.campaign)?;
         let region = self.region.unwrap_or(installation.config.installation.region);
         let mut rejected = self.file.clone().into_os_string();
         rejected.push(".rejected.csv");
@@ -149,8 +150,13 @@ pub(super) fn draw(bar: &ProgressBar, progress: Progress) {
 pub(super) fn text(outcome: &ImportOutcome) -> String {
     let counts = &outcome.counts;
     let mut text = format!(
-        "{} rows: {} accepted, {} duplicate, {} invalid, {} suppressed\n",
-        counts.rows, counts.accepted, counts.duplicate, counts.invalid, counts.suppressed
+        "{} {}: {} accepted, {} duplicate, {} invalid, {} suppressed\n",
+        counts.rows,
+        if counts.rows == 1 { "row" } else { "rows" },
+        counts.accepted,
+        counts.duplicate,
+        counts.invalid,
+        counts.suppressed
     );
     for (code, count) in &outcome.rejected {
         text += &format!("  {count:>8} {code}\n");

@@ -119,9 +119,12 @@ impl Add {
             && !config.phones.contains_key(phone)
         {
             let known: Vec<&str> = config.phones.keys().map(String::as_str).collect();
-            let known =
-                if known.is_empty() { "there are none; add [phones.NAME]".to_owned() } else { known.join(", ") };
-            return Err(Failure::new(format!("there is no phone `{phone}` in the configuration; phones: {known}")));
+            let known = if known.is_empty() {
+                "it has none yet: add [phones.NAME]".to_owned()
+            } else {
+                format!("phones: {}", known.join(", "))
+            };
+            return Err(Failure::new(format!("there is no phone `{phone}` in the configuration; {known}")));
         }
         if let Some(group) = self.groups.iter().find(|group| !config.groups.contains_key(group)) {
             let known: Vec<&str> = config.groups.keys().map(GroupName::as_str).collect();
@@ -143,7 +146,7 @@ impl Add {
             device: self.phone.map(|phone| Device { phone, leg }),
             groups,
         };
-        let password = password(self.password_stdin, &user.login)?;
+        let password = password(self.password_stdin, &user.login, config.access.password_length_min)?;
         let login = user.login.clone();
         let added =
             installation.with_store(|store, now| async move { Ok(store.add_user(user, &password, BY, now).await) })?;
@@ -155,10 +158,13 @@ impl Add {
 
 impl Password {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
-        let password = password(self.password_stdin, &self.login)?;
+        let user = installation.user(&self.login)?;
+        let min = installation.config.access.password_length_min;
+        let password = password(self.password_stdin, &self.login, min)?;
         let login = self.login;
-        let user = installation.user(&login)?;
-        installation.with_store(|store, now| async move { store.set_password(user.id, &password, BY, now).await })?;
+        let set = installation
+            .with_store(|store, now| async move { Ok(store.set_password(user.id, &password, BY, now).await) })?;
+        set.map_err(password_fault)?;
         show(place.json, &serde_json::json!({ "login": login }), || {
             format!("`{login}` has a new password and is signed out everywhere.")
         });
@@ -211,7 +217,7 @@ fn role(text: &str) -> Result<Role, String> {
 /// The password, from a pipe or typed twice by a person. What is typed is visible, and the prompt says so: hiding it
 /// needs a terminal mode that safe code of the standard library does not offer.
 #[expect(clippy::print_stderr, reason = "a question to whoever types")]
-fn password(stdin: bool, login: &str) -> Result<String, Failure> {
+fn password(stdin: bool, login: &str, min: u32) -> Result<String, Failure> {
     let mut lines = std::io::stdin().lock().lines();
     let mut line = || -> Result<String, Failure> {
         lines.next().transpose()?.ok_or_else(|| Failure::new("no password was given"))
@@ -219,7 +225,7 @@ fn password(stdin: bool, login: &str) -> Result<String, Failure> {
     if stdin || !std::io::stdin().is_terminal() {
         return line();
     }
-    eprintln!("Password for `{login}`, at least 15 characters (visible while you type):");
+    eprintln!("Password for `{login}`, at least {min} characters (visible while you type):");
     let first = line()?;
     eprintln!("Once more:");
     if line()? == first { Ok(first) } else { Err(Failure::new("the two passwords differ; nothing was changed")) }

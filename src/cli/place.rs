@@ -6,6 +6,7 @@ use super::doctor::{self, DoctorArgs};
 use super::{Failure, Outcome, Place, show};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::runtime::control::{self, ControlError, Say};
 use crate::store::{Opener, Options, Store, StoreError, User};
@@ -39,7 +40,8 @@ impl Installation {
             .map_err(|error| Failure::new(format!("the data folder {} cannot be made: {error}", folder.display())))?;
         let now = self.now();
         Ok(self.runtime.block_on(async {
-            let options = Options { opener: Opener::Command, ..Options::default() };
+            let password_length_min = Some(self.config.access.password_length_min);
+            let options = Options { opener: Opener::Command, password_length_min, ..Options::default() };
             let store = Store::open(&self.config.data.database, options).await?;
             let done = work(store.clone(), now).await;
             store.close().await;
@@ -54,6 +56,20 @@ impl Installation {
         user.ok_or_else(|| Failure::new(format!("nobody is called `{login}`; `lull user list` shows who is")))
     }
 
+    /// A campaign of this name must have been applied: said before a long list is read.
+    pub(crate) fn must_know(&self, campaign: &CampaignKey) -> Result<(), Failure> {
+        let known = self.with_store(|store, _| async move { store.campaigns().await })?;
+        let known: Vec<String> = known.iter().map(|row| row.campaign.key.to_string()).collect();
+        if known.iter().any(|key| key == campaign.as_str()) {
+            return Ok(());
+        }
+        let hint = match known.is_empty() {
+            true => "none was applied yet: lull campaign apply FILE".to_owned(),
+            false => format!("campaigns: {}", known.join(", ")),
+        };
+        Err(Failure::new(format!("there is no campaign `{campaign}`; {hint}")))
+    }
+
     /// Tells the running service; `false` if none runs.
     pub(crate) fn tell(&self, say: &Say) -> Result<bool, Failure> {
         match self.runtime.block_on(control::tell(&self.config.data.directory, say)) {
@@ -65,6 +81,9 @@ impl Installation {
 }
 
 pub(crate) fn load(place: &Place) -> Result<Config, Failure> {
+    if let Some(pair) = place.set.iter().find(|pair| !pair.contains('=')) {
+        return Err(Failure::new(format!("--set {pair}: expected KEY=VALUE such as http.listen=127.0.0.1:8081")));
+    }
     config::load(&sources(place)).map_err(|complaints| {
         let text = complaints.rendered(std::io::stderr().is_terminal());
         Failure::new(format!("the configuration cannot be used\n{}", text.trim_end()))

@@ -42,14 +42,18 @@ impl Serve {
 
     async fn serve(self, place: &Place, config: Config) -> Result<Outcome, Failure> {
         let clock = Clock::start();
-        std::fs::create_dir_all(&config.data.directory)?;
-        let store = Store::open(&config.data.database, Options::default()).await?;
+        let folder = &config.data.directory;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::new(format!("the data folder {} cannot be made: {error}", folder.display())))?;
+        let options = Options { password_length_min: Some(config.access.password_length_min), ..Options::default() };
+        let store = Store::open(&config.data.database, options).await?;
         let (settings_in, settings) = watch::channel(Arc::new(web_settings(&config)));
-        let sources = sources(place);
+        let (sources, judged) = (sources(place), store.clone());
         let reread: Reread = Box::new(move || {
             let config = config::load(&sources).map_err(|complaints| complaints.rendered(false))?;
             setup::prompts(&config).map_err(|error| error.to_string())?;
             settings_in.send_replace(Arc::new(web_settings(&config)));
+            judged.demand_password_length(config.access.password_length_min);
             Ok(config)
         });
         let mut service = Service::start(config.clone(), store.clone(), clock, reread).await?;
@@ -61,6 +65,7 @@ impl Serve {
             Tls::Off => None,
             Tls::SelfSigned => Some(Certificate::Made {
                 data_dir: config.data.directory.clone(),
+                purpose: "https",
                 names: vec!["localhost".to_owned(), bound.ip().to_string()],
             }),
             Tls::Files(own) => {

@@ -1,5 +1,5 @@
 //! What is wrong with the machine or the configuration before it hurts: tzdata, limits, buffers, clock, disk, ports,
-//! trunks, prompts, certificates.
+//! prompts, certificates.
 //!
 //! Looks and tries, and changes nothing but a probe file that it removes. Printing is the command line's. Read
 //! [`examine`] and [`Finding`] first.
@@ -47,7 +47,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(code: &str, subject: &str, says: impl Into<String>) -> Finding {
+    pub(crate) fn ok(code: &str, subject: &str, says: impl Into<String>) -> Finding {
         Finding::new(Level::Ok, code, subject, says, "")
     }
 
@@ -55,7 +55,7 @@ impl Finding {
         Finding::new(Level::Warning, code, subject, says, advice)
     }
 
-    fn error(code: &str, subject: &str, says: impl Into<String>, advice: impl Into<String>) -> Finding {
+    pub(crate) fn error(code: &str, subject: &str, says: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding::new(Level::Error, code, subject, says, advice)
     }
 
@@ -66,7 +66,7 @@ impl Finding {
 
 /// Looks at everything. `running`: the service is up, so that its ports being taken is as it should be.
 ///
-/// Names of trunks are resolved with the system's resolver, which may take seconds when it does not answer.
+/// Carriers are not asked anything: that is the command line's, which may wait for them.
 pub fn examine(config: &Config, now: Timestamp, running: bool) -> Vec<Finding> {
     let mut findings = vec![
         machine::tzdata(now),
@@ -78,7 +78,6 @@ pub fn examine(config: &Config, now: Timestamp, running: bool) -> Vec<Finding> {
     ];
     findings.extend(network::ports(config, running));
     findings.extend(network::exposure(config));
-    findings.extend(network::trunks(config));
     findings.extend(prompts(config));
     findings.extend(certificates(config));
     findings
@@ -209,7 +208,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let findings = examine(&config_in(directory.path(), ""), now(), false);
         assert_eq!(codes(&findings, Level::Error), Vec::<&str>::new(), "{findings:#?}");
-        assert!(findings.len() >= 9, "{findings:#?}");
+        assert!(findings.len() >= 8, "{findings:#?}");
         for finding in &findings {
             assert_eq!(finding.advice.is_empty(), finding.level == Level::Ok, "{finding:?}");
         }
@@ -219,14 +218,10 @@ mod tests {
     #[test]
     fn missing_files_and_a_clock_from_the_past_are_errors() {
         let directory = tempfile::tempdir().unwrap();
-        let config = config_in(
-            directory.path(),
-            "[data]\ndirectory = \"nowhere\"\n[prompts]\nhold = \"hold.wav\"\n\
-             [trunks.t]\ntargets = [\"does-not-exist.invalid:5060\"]\nchannels_max = 1\ncalls_per_second = 1\n",
-        );
+        let config = config_in(directory.path(), "[data]\ndirectory = \"nowhere\"\n[prompts]\nhold = \"hold.wav\"\n");
         let findings = examine(&config, Timestamp::from_millis(1_000_000_000_000), false);
         let errors = codes(&findings, Level::Error);
-        for code in ["clock_wrong", "data_directory", "prompt_unreadable", "trunk_unresolved"] {
+        for code in ["clock_wrong", "data_directory", "prompt_unreadable"] {
             assert!(errors.contains(&code), "{code} is not among {errors:?}");
         }
         assert_eq!(worst(&findings), Level::Error);

@@ -36,7 +36,7 @@ impl Config {
             ("http", self.http != other.http, true),
             ("access", self.access != other.access, false),
             ("log", self.log != other.log, true),
-            ("sip", self.sip != other.sip, true),
+            ("sip", self.sip != other.sip, self.sip.sockets() != other.sip.sockets()),
             ("rtp", self.rtp != other.rtp, true),
             ("trunks", self.trunks != other.trunks, false),
             ("numbers", self.numbers != other.numbers, false),

@@ -32,7 +32,12 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
     let queues = centre::queues(root, prompts.as_ref());
     let groups = centre::groups(root, queues.as_ref());
     let numbers = section(root, "numbers").and_then(|table| centre::numbers(&table, queues.as_ref(), prompts.as_ref()));
+    let spoken = match (&sip, &trunks) {
+        (Some(sip), Some(trunks)) => telephony::spoken(root, sip, trunks),
+        (_, _) => None,
+    };
     let profiles = data.as_ref().and_then(|data| profiles(root, data.profiles.as_deref()));
+    spoken?;
     Some(Config {
         installation: installation?,
         data: data?,

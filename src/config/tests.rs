@@ -165,7 +165,12 @@ fn mistakes_name_file_line_column_value_and_expectation() {
         ("[installation]\nzone = \"Asia/Peking\"\n", "`Asia/Peking` is not a time zone"),
         ("[installation]\nregion = \"XX\"\n", "`XX` is not a region"),
         ("[sip]\nlisteners = [{ transport = \"upd\", address = \"0.0.0.0:5060\" }]\n", "did you mean `udp`?"),
-        ("[sip]\nlisteners = [{ transport = \"tls\", address = \"0.0.0.0:5061\" }]\n", "`certificate_file` is missing"),
+        (
+            "[trunks.t]\ntargets = [\"h:5061\"]\ntransport = \"tls\"\nchannels_max = 1\ncalls_per_second = 1\n",
+            "no listener speaks tls, so nothing could be sent to this trunk; add { transport = \"tls\"",
+        ),
+        ("[sip]\nkey_file = \"tls/sip.key\"\n", "`certificate_file` is missing"),
+        ("[sip]\nresolver = \"192.0.2.53\"\n", "expected an address and a port such as 192.0.2.53:53"),
         ("[sip]\nphone_networks = [\"10.0.0.1/8\"]\n", "the network is 10.0.0.0/8"),
         ("[rtp]\nport_min = 20001\n", "20001 is odd"),
         ("[rtp]\nport_min = 40000\n", "port_min 40000 is above port_max 29999"),
@@ -246,7 +251,10 @@ fn a_trunk_dials_only_what_its_prefixes_allow() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let error = load(&Sources { file: Some("/nonexistent/lull.toml".into()), ..Sources::default() }).unwrap_err();
-    assert!(error.to_string().starts_with("/nonexistent/lull.toml:1:1: the file cannot be read"), "{error}");
+    assert!(
+        error.to_string().starts_with("/nonexistent/lull.toml:1:1: the file /nonexistent/lull.toml cannot be read"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::stats::QueueDay;
 use crate::model::agent::Device;
 use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, Lead, SuppressionReason};
-use crate::model::name::{CampaignKey, GroupName, TrunkName};
+use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::settings::Settings;
 use crate::model::time::Timestamp;
@@ -55,6 +56,11 @@ pub enum Event {
         group: GroupName,
         /// The change.
         change: GroupChange,
+    },
+    /// What the queues have done today, as the store counted it.
+    QueuesRecovered {
+        /// By queue.
+        queues: BTreeMap<QueueName, QueueDay>,
     },
     /// Attempts that had no end when the program stopped. Each becomes `unknown`; none is dialled again before its
     /// cool-off.

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::DayCounts;
 use crate::model::time::Instant;
 
@@ -103,7 +105,7 @@ impl Smoothed {
 }
 
 /// What a queue has done today.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueDay {
     /// Callers who came while it was open.
     pub offered: u64,

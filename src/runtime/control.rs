@@ -82,7 +82,7 @@ pub enum Said {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// No service runs on this data folder.
-    #[error("no service runs on {0}")]
+    #[error("no service runs on the data folder {}; `lull serve` starts one", .0.display())]
     NotRunning(PathBuf),
     /// It runs and does not answer as it should.
     #[error("the service does not answer: {0}")]

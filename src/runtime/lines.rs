@@ -32,7 +32,7 @@ mod outbound;
 
 pub use agents::PhonePlan;
 pub use inbound::Arrival;
-pub use outbound::{Dial, TrunkPlan};
+pub use outbound::{Dial, TrunkPlan, spec as call_spec};
 
 /// Silence between two rounds of a repeated prompt, in ms.
 const PROMPT_PAUSE_MS: u32 = 1_000;
@@ -97,6 +97,8 @@ pub struct Lines {
     registered: BTreeMap<String, PhoneSeen>,
     facts: VecDeque<Fact>,
     stale: u64,
+    /// What the names of our calls follow from.
+    secret: [u8; 32],
     /// The program ends: phones that are released are not rung again.
     ending: bool,
 }
@@ -132,7 +134,7 @@ pub struct Counts {
 }
 
 impl Lines {
-    /// Lines without calls. `salt` must be random, so that leg ids of two runs differ.
+    /// Lines without calls. `salt` must be random, so that leg ids of two runs differ; `secret` is the installation's.
     pub fn new(
         endpoint: Endpoint,
         media: MediaHandle,
@@ -140,6 +142,7 @@ impl Lines {
         shelf: PromptShelf,
         plan: LinePlan,
         salt: u64,
+        secret: [u8; 32],
     ) -> Lines {
         let (trunks, _none) = outbound::trunks(&plan, BTreeMap::new());
         Lines {
@@ -158,6 +161,7 @@ impl Lines {
             registered: BTreeMap::new(),
             facts: VecDeque::new(),
             stale: 0,
+            secret,
             ending: false,
         }
     }
@@ -276,6 +280,7 @@ impl Lines {
     pub fn handle_sip(&mut self, now: Now, event: sip::Event) {
         match event {
             sip::Event::Trying { .. } => {}
+            sip::Event::Resent { leg } => self.remember_dialog(leg),
             sip::Event::Ringing { leg, early_sdp, .. } => self.ringing(leg, early_sdp),
             sip::Event::Answered { leg, sdp, .. } => self.answered(now, leg, sdp),
             sip::Event::Failed { leg, cause } => self.failed(now, leg, &cause),

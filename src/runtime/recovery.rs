@@ -3,17 +3,26 @@
 //! Attempts without an end become `unknown` by the engine's rule: they count, and cool off. Dialogs that the carrier may
 //! still hold are ended. Results that were accepted and not yet written were replayed by the store when it opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::config::Config;
 use crate::engine::event::{DayCounts, Event, GroupChange, OpenAttempt};
+use crate::engine::stats::QueueDay;
 use crate::model::disposition::Disposition;
-use crate::model::name::GroupName;
+use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::settings::{IdleThreshold, Settings};
 use crate::model::time::{Now, Timestamp};
-use crate::sip::{DialogRecord, Endpoint};
-use crate::store::{OpenStage, Store, StoreError};
+use crate::runtime::lines::{Dial, LinePlan, call_spec};
+use crate::sip::{self, DialogRecord, Endpoint};
+use crate::store::{OpenAttempt as Open, OpenStage, Store, StoreError};
 
 /// What the service begins with.
 pub struct Recovered {
@@ -21,8 +30,19 @@ pub struct Recovered {
     pub first: Vec<Event>,
     /// Dialogs to be ended.
     pub dialogs: Vec<DialogRecord>,
+    /// Attempts whose INVITE may have left without a record of its dialog.
+    pub unresolved: Vec<Unresolved>,
     /// Live controls in force.
     pub controls: Controls,
+}
+
+/// An intent without an end: perhaps nothing left, perhaps a phone rings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unresolved {
+    /// What was about to be dialled.
+    pub dial: Dial,
+    /// The trunks it may have gone to.
+    pub trunks: BTreeSet<TrunkName>,
 }
 
 /// Reads what the engine begins with, and what is left of the run before.
@@ -34,6 +54,7 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
     let mut settings = config.settings();
     lay_over(&mut settings, &controls);
     let mut first = vec![Event::SettingsApplied { settings: Arc::new(settings) }];
+    let mut trunks: BTreeMap<CampaignKey, BTreeSet<TrunkName>> = BTreeMap::new();
     let midnight = config.installation.zone.day_began(now);
     for row in store.campaigns().await? {
         let totals = store.campaign_totals(&row.campaign.key, midnight).await?;
@@ -49,9 +70,14 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
             machines: totals.today.of(Disposition::Machine) + totals.today.of(Disposition::Fax),
             accepted: totals.today.of(Disposition::Accepted),
         };
+        trunks.insert(row.campaign.key.clone(), row.campaign.trunks.iter().cloned().collect());
         first.push(Event::CampaignApplied { campaign: Arc::new(row.campaign), state: row.state, today: Some(today) });
     }
     let open = store.open_attempts().await?;
+    first.push(Event::QueuesRecovered { queues: queues_today(store, config, midnight, now).await? });
+    // What began longer ago has neither rung nor waited for an ACK until now.
+    let recent = |open: &&Open| open.stage == OpenStage::Live && now.since(open.intent.at) < sip::RINGING_MAX;
+    let unresolved = open.iter().filter(recent).map(|open| unresolved(open, &trunks)).collect();
     if !open.is_empty() {
         tracing::warn!(attempts = open.len(), "attempts without an end are left of the run before");
         let attempts = open
@@ -79,7 +105,40 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
         }
         store.drop_dialog(&leftover.id).await?;
     }
-    Ok(Recovered { first, dialogs, controls })
+    Ok(Recovered { first, dialogs, unresolved, controls })
+}
+
+/// What each queue has done since midnight. Calls that a crash cut off have no end, and are not counted.
+async fn queues_today(
+    store: &Store,
+    config: &Config,
+    midnight: Timestamp,
+    now: Timestamp,
+) -> Result<BTreeMap<QueueName, QueueDay>, StoreError> {
+    let mut days = BTreeMap::new();
+    for (name, settings) in &config.queues {
+        let within_ms = Duration::try_from_secs_f64(settings.within_s).unwrap_or(Duration::MAX).as_millis();
+        let within_ms = u64::try_from(within_ms).unwrap_or(u64::MAX);
+        let figures = store.inbound_figures(name, midnight, now, within_ms).await?;
+        let day = QueueDay {
+            offered: figures.offered,
+            answered: figures.answered,
+            answered_in_time: figures.answered_in_time,
+            abandoned: figures.abandoned,
+            overflowed: figures.overflowed,
+            answered_wait_ms: figures.answer_wait_ms,
+        };
+        days.insert(name.clone(), day);
+    }
+    Ok(days)
+}
+
+fn unresolved(open: &Open, trunks: &BTreeMap<CampaignKey, BTreeSet<TrunkName>>) -> Unresolved {
+    let intent = &open.intent;
+    let dial = Dial { attempt: intent.attempt, number: intent.number.clone(), caller_id: intent.caller_id.clone() };
+    let mut trunks = trunks.get(&intent.campaign).cloned().unwrap_or_default();
+    trunks.insert(intent.trunk.clone());
+    Unresolved { dial, trunks }
 }
 
 /// What supervisors set over the configuration while the service ran, by group.
@@ -112,12 +171,67 @@ pub fn lay_over(settings: &mut Settings, controls: &Controls) {
     }
 }
 
-/// Says goodbye to carriers that still hold a call of the run before.
-pub fn end_leftovers(endpoint: &mut Endpoint, now: Now, dialogs: Vec<DialogRecord>) {
-    if !dialogs.is_empty() {
-        tracing::warn!(dialogs = dialogs.len(), "calls left over at the carrier are ended");
+/// Says goodbye to carriers that still hold a call of the run before, whether its dialog was written down or the process
+/// was killed before that.
+pub fn end_leftovers(endpoint: &mut Endpoint, now: Now, recovered: &Recovered, plan: &LinePlan, secret: &[u8; 32]) {
+    let Recovered { dialogs, unresolved, .. } = recovered;
+    if !dialogs.is_empty() || !unresolved.is_empty() {
+        let (dialogs, unresolved) = (dialogs.len(), unresolved.len());
+        tracing::warn!(dialogs, unresolved, "calls left over at the carrier are ended");
     }
     for record in dialogs {
-        endpoint.end_leftover(now, record);
+        endpoint.end_leftover(now, record.clone());
+    }
+    let answered: BTreeSet<&str> =
+        dialogs.iter().filter(|one| one.stage == sip::Stage::Confirmed).map(|one| one.dialog.call_id()).collect();
+    for Unresolved { dial, trunks } in unresolved {
+        for (name, plan) in plan.trunks.iter().filter(|(name, _)| trunks.contains(*name)) {
+            let spec = call_spec(plan, name, dial, secret, Bytes::new());
+            if !spec.call_ids().iter().any(|call_id| answered.contains(call_id.as_str())) {
+                endpoint.end_unrecorded(now, &spec);
+            }
+        }
+    }
+}
+
+/// Name of the file with the secret in the data folder.
+const SECRET: &str = "call-secret";
+
+/// The secret that names of calls follow from, made at the first start. It must outlive the process that placed them.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn call_secret(folder: &Path) -> io::Result<[u8; 32]> {
+    let path = folder.join(SECRET);
+    match fs::read(&path) {
+        Ok(bytes) => match bytes.try_into() {
+            Ok(secret) => return Ok(secret),
+            Err(_) => tracing::warn!(path = %path.display(), "the secret of call names is damaged; a new one is made"),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(&secret)?;
+    file.sync_all()?;
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_and_only_its_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let secret = call_secret(folder.path()).unwrap();
+        assert_eq!(call_secret(folder.path()).unwrap(), secret);
+        let path = folder.path().join(SECRET);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "torn").unwrap();
+        assert_ne!(call_secret(folder.path()).unwrap(), secret);
     }
 }

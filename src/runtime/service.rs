@@ -1,35 +1,33 @@
 //! Everything put together: from a configuration and a store to a service that runs.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustls::pki_types::ServerName;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
 
 use super::board::Board;
 use super::core::{Change, Core, Reload, Stop};
 use super::handle::{self, Handle};
 use super::journal::{Journal, JournalError};
 use super::lines::Lines;
+use super::peers::{Peers, refresh_addresses, resolve_all, written_addresses};
 use super::records::Records;
 use super::setup::{self, Targets};
-use super::targets::{self, TargetError};
-use super::wire::{Admission, Wire};
-use super::{control, recovery};
-use crate::certificate::{self, Certificate, CertificateError};
+use super::wire::Wire;
+use super::{control, recovery, retention};
+use crate::certificate::{Certificate, CertificateError};
 use crate::clock::Clock;
-use crate::config::{self, Config, Rtp, Target, Transport};
+use crate::config::{self, Config, Rtp, Transport};
 use crate::engine::Engine;
 use crate::media::ports::{MediaPorts, PortError, PortSettings};
 use crate::media::prompt::PromptError;
 use crate::media::thread::{self as media_thread, MediaError, MediaSettings, MediaThread};
 use crate::model::name::TrunkName;
 use crate::model::time::Timestamp;
-use crate::sip::{Endpoint, Network};
+use crate::sip::Endpoint;
 use crate::store::{Store, StoreError};
 
 /// Media events that may wait for the loop. A full queue drops them, which costs a prompt's end or a verdict; both are
@@ -109,7 +107,8 @@ impl Service {
                 .map_err(|cause| ServiceError::Io { what: "the data folder cannot be made", cause })?;
         }
         let shelf = setup::prompts(&config)?;
-        let targets = resolve_all(&config).await;
+        let (targets, holds) = resolve_all(&config).await;
+        let (peers_in, peers) = watch::channel(Arc::new(Peers::of(&config, &targets)?));
         let seed = random_u64();
         let now = clock.now();
         let journal = Journal::begin(&config.data.directory.join("journal"), seed, now.timestamp)?;
@@ -129,6 +128,8 @@ impl Service {
             with_rtcp: true,
             files_max: files_max(),
         })?;
+        let secret = recovery::call_secret(&config.data.directory)
+            .map_err(|cause| ServiceError::Io { what: "the secret of call names cannot be kept", cause })?;
         let recovered = recovery::recover(&store, &config, now.timestamp).await?;
         let (handle, driver) = handle::pair(random_u64());
         let control = control::listen(&config.data.directory, handle.clone())
@@ -136,7 +137,8 @@ impl Service {
         let (stop, stopped) = mpsc::channel(4);
         let (told, current) = watch::channel(Arc::new(config.clone()));
         let (found, addresses) = mpsc::channel(1);
-        tokio::spawn(refresh_addresses(current, found));
+        tokio::spawn(retention::keep(current.clone(), clock));
+        tokio::spawn(refresh_addresses(current, targets.clone(), holds, found));
         let (ready_in, ready) = oneshot::channel();
         let (ended_in, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -145,14 +147,14 @@ impl Service {
             .map_err(|cause| ServiceError::Io { what: "the loop's runtime cannot be made", cause })?;
         let begin = move || {
             runtime.block_on(async move {
-                let (wire, bound) = match open_wire(&config, &targets, now.timestamp).await {
+                let (wire, bound) = match open_wire(&config, peers, now.timestamp).await {
                     Ok(opened) => opened,
                     Err(error) => return drop(ready_in.send(Err(error))),
                 };
                 let mut endpoint = Endpoint::new(setup::sip_settings(&config, &bound, &targets), random_seed(), now);
-                recovery::end_leftovers(&mut endpoint, now, recovered.dialogs);
                 let plan = setup::line_plan(&config, &bound, &targets);
-                let lines = Lines::new(endpoint, media_handle, ports, shelf, plan, random_u64());
+                recovery::end_leftovers(&mut endpoint, now, &recovered, &plan, &secret);
+                let lines = Lines::new(endpoint, media_handle, ports, shelf, plan, random_u64(), secret);
                 let core = Core {
                     clock,
                     engine: Engine::new(seed),
@@ -163,7 +165,7 @@ impl Service {
                     media_events,
                     driver,
                     board: Board::default(),
-                    reload: reloader(config, bound.clone(), targets, reread, told),
+                    reload: reloader(config, bound.clone(), targets, reread, Told { config: told, peers: peers_in }),
                     addresses,
                     controls: recovered.controls,
                     stop: stopped,
@@ -209,25 +211,23 @@ impl Service {
 
 async fn open_wire(
     config: &Config,
-    targets: &Targets,
+    peers: watch::Receiver<Arc<Peers>>,
     now: Timestamp,
 ) -> Result<(Wire, Vec<SocketAddr>), ServiceError> {
-    let mut wire = Wire::new(Some(TlsConnector::from(certificate::trusting()?)));
+    let mut wire = Wire::new(peers);
     let mut bound = Vec::new();
-    let admission = admission(config, targets);
     for listener in &config.sip.listeners {
         let address = listener.address;
         let opened = match listener.transport {
             Transport::Udp => wire.listen_udp(address),
-            Transport::Tcp => wire.listen_stream(address, None, admission.clone()).await,
+            Transport::Tcp => wire.listen_stream(address, None).await,
             Transport::Tls => {
                 let loaded = sip_certificate(config).load(now)?;
-                wire.listen_stream(address, Some(TlsAcceptor::from(loaded)), admission.clone()).await
+                wire.listen_stream(address, Some(TlsAcceptor::from(loaded))).await
             }
         };
         bound.push(opened.map_err(|cause| ServiceError::Listen { address, cause })?);
     }
-    wire.name_peers(peer_names(config, targets));
     Ok((wire, bound))
 }
 
@@ -236,63 +236,22 @@ fn sip_certificate(config: &Config) -> Certificate {
         Some(own) => Certificate::Own { chain: own.certificate_file.clone(), key: own.key_file.clone() },
         None => Certificate::Made {
             data_dir: config.data.directory.clone(),
+            purpose: "sip",
             names: vec![config.sip.domain.clone(), "localhost".to_owned()],
         },
     }
 }
 
-/// Only trunks and phone networks may open streams.
-fn admission(config: &Config, targets: &Targets) -> Admission {
-    let networks: Vec<Network> = config
-        .trunks
-        .values()
-        .flat_map(|trunk| &trunk.sources)
-        .chain(&config.sip.phone_networks)
-        .filter_map(|network| network.to_string().parse().ok())
-        .chain(targets.values().flatten().map(|target| Network::from(target.ip())))
-        .collect();
-    Arc::new(move |address| networks.iter().any(|network| network.contains(address)))
-}
-
-/// A TLS peer must prove the name that the operator wrote, not the address it resolved to.
-fn peer_names(config: &Config, targets: &Targets) -> BTreeMap<SocketAddr, ServerName<'static>> {
-    let mut names = BTreeMap::new();
-    for (name, trunk) in &config.trunks {
-        let written = match trunk.targets.first() {
-            Some(Target::Host { host, .. }) => host.clone(),
-            Some(Target::Srv { domain }) => domain.clone(),
-            None => continue,
-        };
-        let Ok(server) = ServerName::try_from(written) else { continue };
-        for target in targets.get(name).into_iter().flatten() {
-            names.insert(*target, server.clone());
-        }
-    }
-    names
-}
-
-async fn resolve_all(config: &Config) -> Targets {
-    let mut found = Targets::new();
-    for (name, trunk) in &config.trunks {
-        match targets::resolve(trunk).await {
-            Ok(addresses) => drop(found.insert(name.clone(), addresses)),
-            // The service starts without it: other trunks work, and the board shows it as down.
-            Err(error @ (TargetError::Unresolved { .. } | TargetError::NoResolver(_))) => {
-                tracing::error!(trunk = %name, %error, "the trunk cannot be used until its name resolves");
-            }
-        }
-    }
-    found
+/// Who else hears of a changed configuration.
+struct Told {
+    /// Whoever looks names up or keeps the house.
+    config: watch::Sender<Arc<Config>>,
+    /// The sockets of streams.
+    peers: watch::Sender<Arc<Peers>>,
 }
 
 /// Applies a changed configuration, or newly resolved addresses, to the lines; sockets stay as they are until a restart.
-fn reloader(
-    first: Config,
-    bound: Vec<SocketAddr>,
-    mut targets: Targets,
-    mut reread: Reread,
-    told: watch::Sender<Arc<Config>>,
-) -> Reload {
+fn reloader(first: Config, bound: Vec<SocketAddr>, mut targets: Targets, mut reread: Reread, told: Told) -> Reload {
     let mut current = first;
     Box::new(move |now, lines, change| {
         let (next, shelf) = match change {
@@ -305,7 +264,10 @@ fn reloader(
                 let shelf = setup::prompts(&next).map_err(|error| error.to_string())?;
                 // An address of the carrier before must not get the credentials of the one after.
                 let moved = |name: &TrunkName, trunk: &config::Trunk| {
-                    current.trunks.get(name).is_none_or(|old| old.targets != trunk.targets)
+                    current
+                        .trunks
+                        .get(name)
+                        .is_none_or(|old| old.targets != trunk.targets || old.transport != trunk.transport)
                 };
                 for (name, _) in next.trunks.iter().filter(|(name, trunk)| moved(name, trunk)) {
                     targets.remove(name);
@@ -324,54 +286,16 @@ fn reloader(
         next.sip.listeners.clone_from(&current.sip.listeners);
         next.rtp = Rtp { advertised: next.rtp.advertised, ..current.rtp };
         next.data.clone_from(&current.data);
+        // Trusted before anything is changed: a file that cannot be read changes nothing.
+        let peers = Peers::of(&next, &targets).map_err(|error| error.to_string())?;
+        told.peers.send_replace(Arc::new(peers));
         let plan = setup::line_plan(&next, &bound, &targets);
         lines.replan(now, plan, shelf, setup::sip_settings(&next, &bound, &targets));
         let settings = next.settings();
-        told.send_replace(Arc::new(next.clone()));
+        told.config.send_replace(Arc::new(next.clone()));
         current = next;
         Ok((changed, settings))
     })
-}
-
-/// Addresses that need no name server are known at once; names come with the next refresh.
-fn written_addresses(config: &Config) -> Targets {
-    let address = |target: &Target| match target {
-        Target::Host { host, port } => Some(SocketAddr::new(host.parse().ok()?, *port)),
-        Target::Srv { .. } => None,
-    };
-    config
-        .trunks
-        .iter()
-        .filter(|(_, trunk)| !targets::needs_names(trunk))
-        .map(|(name, trunk)| (name.clone(), trunk.targets.iter().filter_map(address).collect()))
-        .collect()
-}
-
-/// Looks names up again and tells what changed. What cannot be resolved stays as it was (F-45).
-async fn refresh_addresses(mut config: watch::Receiver<Arc<Config>>, found: mpsc::Sender<Targets>) {
-    let mut known = Targets::new();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(targets::REFRESH_EVERY) => {}
-            // A reload may name a carrier that was never looked up.
-            changed = config.changed() => if changed.is_err() { return },
-        }
-        let config = Arc::clone(&config.borrow_and_update());
-        let mut news = Targets::new();
-        for (name, trunk) in config.trunks.iter().filter(|(_, trunk)| targets::needs_names(trunk)) {
-            match targets::resolve(trunk).await {
-                Ok(addresses) if known.get(name) != Some(&addresses) => {
-                    known.insert(name.clone(), addresses.clone());
-                    news.insert(name.clone(), addresses);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(trunk = %name, %error, "the addresses found last are used on"),
-            }
-        }
-        if !news.is_empty() && found.send(news).await.is_err() {
-            return;
-        }
-    }
 }
 
 fn random_seed() -> [u8; 32] {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::lines::{LinePlan, PhonePlan, TrunkPlan};
+use super::targets::Place;
 use crate::config::{Codec, Config, PhoneDigest, Prompt, SipListener, Target, Transport, Trunk};
 use crate::media::classify::AmdSettings;
 use crate::media::g711::Law;
@@ -14,7 +15,7 @@ use crate::model::name::TrunkName;
 use crate::sip;
 
 /// Resolved addresses of each trunk.
-pub type Targets = BTreeMap<TrunkName, Vec<SocketAddr>>;
+pub type Targets = BTreeMap<TrunkName, Vec<Place>>;
 
 /// What the SIP endpoint is told. `bound` are the addresses the listeners got, in the order of the configuration.
 pub fn sip_settings(config: &Config, bound: &[SocketAddr], targets: &Targets) -> sip::Settings {
@@ -34,7 +35,7 @@ pub fn sip_settings(config: &Config, bound: &[SocketAddr], targets: &Targets) ->
         .iter()
         .map(|(name, trunk)| {
             let written = trunk.sources.iter().filter_map(|network| network.to_string().parse().ok());
-            let resolved = targets.get(name).into_iter().flatten().map(|target| sip::Network::from(target.ip()));
+            let resolved = targets.get(name).into_iter().flatten().map(|place| sip::Network::from(place.address.ip()));
             let account = trunk.username.as_ref().zip(trunk.password.as_ref()).map(|(username, password)| {
                 let account = sip::Account { username: username.clone(), password: password.reveal().to_owned() };
                 sip::TrunkAccount { realm: trunk.realm.clone(), account, md5: true }
@@ -134,7 +135,7 @@ pub fn prompts(config: &Config) -> Result<PromptShelf, PromptError> {
 
 /// Where a trunk is dialled.
 fn remotes(config: &Config, name: &TrunkName, trunk: &Trunk, targets: &Targets) -> Vec<sip::Target> {
-    targets.get(name).into_iter().flatten().map(|remote| target(config, *remote, trunk.transport)).collect()
+    targets.get(name).into_iter().flatten().map(|place| target(config, place.address, trunk.transport)).collect()
 }
 
 fn target(config: &Config, remote: SocketAddr, over: Transport) -> sip::Target {

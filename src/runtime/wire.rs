@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::mpsc;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::peers::Peers;
 
 /// Receive buffer asked of the kernel for each UDP listener. The default of most systems loses bursts of a few hundred
 /// calls a second.
@@ -74,22 +76,18 @@ pub enum StreamFact {
     },
 }
 
-/// Which addresses may open streams: everybody else is closed without a byte.
-pub type Admission = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
-
 /// All sockets of the signalling side.
 ///
 /// Listeners are numbered in the order in which they are opened, over all transports: SIP names them by that number.
 pub struct Wire {
     listeners: Vec<Listener>,
     udp: Vec<(u8, Arc<UdpSocket>)>,
-    names: BTreeMap<SocketAddr, ServerName<'static>>,
+    peers: watch::Receiver<Arc<Peers>>,
     streams: BTreeMap<u64, Stream>,
     facts: mpsc::Receiver<StreamFact>,
     facts_in: mpsc::Sender<StreamFact>,
     accepted: mpsc::Receiver<Accepted>,
     accepted_in: mpsc::Sender<Accepted>,
-    connector: Option<TlsConnector>,
     next: u64,
     dropped: u64,
 }
@@ -116,28 +114,22 @@ enum Listener {
 }
 
 impl Wire {
-    /// No sockets yet. `connector` is used for TLS connections to trunks.
-    pub fn new(connector: Option<TlsConnector>) -> Wire {
+    /// No sockets yet.
+    pub fn new(peers: watch::Receiver<Arc<Peers>>) -> Wire {
         let (facts_in, facts) = mpsc::channel(FACTS_MAX);
         let (accepted_in, accepted) = mpsc::channel(64);
         Wire {
             listeners: Vec::new(),
             udp: Vec::new(),
-            names: BTreeMap::new(),
+            peers,
             streams: BTreeMap::new(),
             facts,
             facts_in,
             accepted,
             accepted_in,
-            connector,
             next: 1,
             dropped: 0,
         }
-    }
-
-    /// The names that TLS peers must prove, by address.
-    pub fn name_peers(&mut self, names: BTreeMap<SocketAddr, ServerName<'static>>) {
-        self.names = names;
     }
 
     /// Opens a UDP listener. Gives the address it is bound to.
@@ -163,21 +155,16 @@ impl Wire {
     ///
     /// # Errors
     /// The address is in use or not ours.
-    pub async fn listen_stream(
-        &mut self,
-        address: SocketAddr,
-        tls: Option<TlsAcceptor>,
-        admission: Admission,
-    ) -> io::Result<SocketAddr> {
+    pub async fn listen_stream(&mut self, address: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
-        let accepted = self.accepted_in.clone();
+        let (accepted, peers) = (self.accepted_in.clone(), self.peers.clone());
         let number = self.next_listener();
         self.listeners.push(if tls.is_some() { Listener::TlsStream } else { Listener::Stream });
         tokio::spawn(async move {
             loop {
                 match listener.accept().await {
-                    Ok((socket, remote)) if admission(remote.ip()) => {
+                    Ok((socket, remote)) if peers.borrow().admit(remote.ip()) => {
                         // A driver that is behind leaves the rest in the kernel's backlog.
                         if accepted.send(Accepted { socket, remote, listener: number, tls: tls.clone() }).await.is_err()
                         {
@@ -270,10 +257,11 @@ impl Wire {
     }
 
     fn connect(&mut self, listener: u8, remote: SocketAddr) -> u64 {
-        let connector = self.connector.clone();
         let tls = match self.listeners.get(usize::from(listener)) {
             Some(Listener::TlsStream) => {
-                Some(self.names.get(&remote).cloned().unwrap_or_else(|| ServerName::from(remote.ip())))
+                let peers = self.peers.borrow();
+                let name = peers.names.get(&remote).cloned().unwrap_or_else(|| ServerName::from(remote.ip()));
+                Some((peers.connector.clone(), name))
             }
             Some(Listener::Stream | Listener::Datagrams(_)) | None => None,
         };
@@ -288,23 +276,27 @@ impl Wire {
             if let Err(error) = socket.set_nodelay(true) {
                 return error.to_string();
             }
-            let Some(name) = tls else {
+            let Some((connector, name)) = tls else {
                 if facts.send(opened).await.is_err() {
                     return "closed".to_owned();
                 }
                 return carry(socket, connection, remote, queue, facts).await;
             };
             let Some(connector) = connector else { return "no TLS is configured".to_owned() };
-            match tokio::time::timeout(CONNECT_TIMEOUT, connector.connect(name, socket)).await {
+            let shown = name.to_str().into_owned();
+            let why = match tokio::time::timeout(CONNECT_TIMEOUT, connector.connect(name, socket)).await {
                 Ok(Ok(socket)) => {
                     if facts.send(opened).await.is_err() {
                         return "closed".to_owned();
                     }
-                    carry(socket, connection, remote, queue, facts).await
+                    return carry(socket, connection, remote, queue, facts).await;
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "TLS was not agreed in time".to_owned(),
-            }
+            };
+            // Nothing was said to whoever that is: a carrier that cannot prove its name gets no call.
+            tracing::warn!(%remote, name = shown, why, "the peer did not prove its name, so no call goes there");
+            why
         })
     }
 
@@ -414,8 +406,11 @@ async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
 mod tests {
     use super::*;
 
-    fn everybody() -> Admission {
-        Arc::new(|_| true)
+    fn knowing(networks: &[&str]) -> Wire {
+        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+        // The receiver keeps what was sent last.
+        let (_, peers) = watch::channel(Arc::new(Peers { networks, ..Peers::default() }));
+        Wire::new(peers)
     }
 
     fn loopback() -> SocketAddr {
@@ -424,8 +419,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_carries_bytes_both_ways_and_says_when_it_ends() {
-        let mut here = Wire::new(None);
-        let address = here.listen_stream(loopback(), None, everybody()).await.unwrap();
+        let mut here = knowing(&["127.0.0.0/8"]);
+        let address = here.listen_stream(loopback(), None).await.unwrap();
         let mut there = TcpStream::connect(address).await.unwrap();
         there.write_all(b"ping").await.unwrap();
         let StreamFact::Opened { connection, .. } = here.next_fact().await else { panic!("not opened") };
@@ -442,8 +437,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stranger_is_closed_without_a_byte() {
-        let mut here = Wire::new(None);
-        let address = here.listen_stream(loopback(), None, Arc::new(|_| false)).await.unwrap();
+        let mut here = knowing(&["192.0.2.0/24"]);
+        let address = here.listen_stream(loopback(), None).await.unwrap();
         let mut there = TcpStream::connect(address).await.unwrap();
         let mut answer = Vec::new();
         assert_eq!(there.read_to_end(&mut answer).await.unwrap_or(0), 0);
@@ -452,8 +447,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_address_cannot_take_all_streams() {
-        let mut here = Wire::new(None);
-        let address = here.listen_stream(loopback(), None, everybody()).await.unwrap();
+        let mut here = knowing(&["127.0.0.0/8"]);
+        let address = here.listen_stream(loopback(), None).await.unwrap();
         let mut held = Vec::new();
         for _ in 0..STREAMS_PER_ADDRESS_MAX + 1 {
             held.push(TcpStream::connect(address).await.unwrap());
@@ -474,7 +469,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_that_is_not_there_is_told_by_a_fact() {
-        let mut here = Wire::new(None);
+        let mut here = knowing(&["127.0.0.0/8"]);
         let address = {
             let gone = TcpListener::bind(loopback()).await.unwrap();
             gone.local_addr().unwrap()

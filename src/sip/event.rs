@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Target;
+use super::token::CallToken;
 use crate::model::id::LegId;
 
 /// Bytes to send, and where.
@@ -69,6 +70,17 @@ pub struct CallSpec {
     pub headers: Vec<(String, String)>,
     /// The offer.
     pub sdp: Bytes,
+    /// What Call-ID, tag and branches follow from, for calls that a process that knows no more than their number must be
+    /// able to end ([`super::Endpoint::end_unrecorded`]); `None` makes them random.
+    pub token: Option<CallToken>,
+}
+
+impl CallSpec {
+    /// The Call-IDs it has at each of its servers, if they follow from a token.
+    pub fn call_ids(&self) -> Vec<String> {
+        let of = |token: &CallToken| (0..self.targets.len()).map(|place| token.call_id(place)).collect();
+        self.token.as_ref().map(of).unwrap_or_default()
+    }
 }
 
 /// Why a call was not placed; nothing was sent.
@@ -204,6 +216,12 @@ pub struct Incoming {
 pub enum Event {
     /// Outbound: a first 100 came.
     Trying {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Outbound: the INVITE was sent again, corrected or to the next server: what was recorded of the dialog no longer ends
+    /// the call.
+    Resent {
         /// The leg.
         leg: LegId,
     },

@@ -7,8 +7,8 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 
 use super::error::StoreError;
 
-/// Fewest characters: SP 800-63B-4 for a password that is the only factor.
-pub const PASSWORD_LENGTH_MIN: usize = 15;
+/// Fewest characters where the operator says nothing else: SP 800-63B-4 for a password that is the only factor.
+pub const PASSWORD_LENGTH_MIN: u32 = 15;
 /// Most characters: bounds the work of hashing.
 pub const PASSWORD_LENGTH_MAX: usize = 128;
 /// Hashes computed at once: each takes 19 MiB and a core for about 0.1 s.
@@ -49,11 +49,13 @@ const NOBODY: &str =
 pub enum PasswordFault {
     /// Too short.
     #[error(
-        "the password has {length} characters; at least {PASSWORD_LENGTH_MIN} are needed: four or five words are easy to keep in mind"
+        "the password has {length} characters; at least {min} are needed (access.password_length_min): four or five words are easy to keep in mind"
     )]
     TooShort {
         /// Its length.
         length: usize,
+        /// What is demanded.
+        min: usize,
     },
     /// Too long.
     #[error("the password has {length} characters; at most {PASSWORD_LENGTH_MAX} are taken")]
@@ -69,11 +71,11 @@ pub enum PasswordFault {
     ControlCharacter,
 }
 
-/// Whether `password` may be the password of `login`.
-pub(super) fn check(password: &str, login: &str) -> Result<(), PasswordFault> {
+/// Whether `password` may be the password of `login`, with at least `min` characters.
+pub(super) fn check(password: &str, login: &str, min: usize) -> Result<(), PasswordFault> {
     let length = password.chars().count();
-    if length < PASSWORD_LENGTH_MIN {
-        return Err(PasswordFault::TooShort { length });
+    if length < min {
+        return Err(PasswordFault::TooShort { length, min });
     }
     if length > PASSWORD_LENGTH_MAX {
         return Err(PasswordFault::TooLong { length });
@@ -121,13 +123,14 @@ mod tests {
     fn long_words_are_taken_and_what_is_guessed_first_is_not() {
         for good in ["vier gelbe Enten tauchen", "四只黄色的鸭子在湖里安静地潜水呢", "x7k-plm-22q-zzt-9"]
         {
-            assert_eq!(check(good, "ann"), Ok(()), "{good}");
+            assert_eq!(check(good, "ann", 15), Ok(()), "{good}");
         }
-        assert_eq!(check("short", "ann"), Err(PasswordFault::TooShort { length: 5 }));
-        assert_eq!(check(&"ab c".repeat(40), "ann"), Err(PasswordFault::TooLong { length: 160 }));
-        assert_eq!(check("a control\u{7} character", "ann"), Err(PasswordFault::ControlCharacter));
+        assert_eq!(check("short", "ann", 15), Err(PasswordFault::TooShort { length: 5, min: 15 }));
+        assert_eq!(check(&"ab c".repeat(40), "ann", 15), Err(PasswordFault::TooLong { length: 160 }));
+        assert_eq!(check("a control\u{7} character", "ann", 15), Err(PasswordFault::ControlCharacter));
+        assert_eq!(check("zehn lange", "ann", 10), Ok(()), "the operator may ask for less");
         for common in ["PasswordPassword", "aaaaaaaaaaaaaaaa", "abcabcabcabcabca", "marketing.lead1marketing.lead1"] {
-            assert_eq!(check(common, "marketing.lead1"), Err(PasswordFault::Common), "{common}");
+            assert_eq!(check(common, "marketing.lead1", 15), Err(PasswordFault::Common), "{common}");
         }
     }
 

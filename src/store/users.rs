@@ -257,10 +257,8 @@ impl Store {
     }
 
     async fn hash_password(&self, password: &str, login: &str) -> Result<String, StoreError> {
-        password::check(password, login).map_err(|fault: PasswordFault| StoreError::Unfit {
-            what: "password",
-            value: "(not shown)".to_owned(),
-            expected: fault.to_string(),
+        password::check(password, login, self.password_length_min()).map_err(|fault: PasswordFault| {
+            StoreError::Unfit { what: "password", value: "(not shown)".to_owned(), expected: fault.to_string() }
         })?;
         let password = password.to_owned();
         self.hashing(move || password::hash(&password)).await?

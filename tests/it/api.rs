@@ -1,5 +1,7 @@
 //! The API from outside: accounts, lists, ledgers, and what an answer of success is worth.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::rig::{Api, Centre, PASSWORD, Plan, SOON, until};
@@ -111,6 +113,70 @@ fn what_the_api_acknowledged_is_there_after_kill_9() {
     assert_eq!(snapshot["campaigns"][0]["state"], "paused", "{snapshot}");
     assert_eq!(snapshot["groups"][0]["idle_threshold"], 0.73, "{snapshot}");
     assert_eq!(snapshot["groups"][0]["reserve"], 2, "{snapshot}");
+}
+
+#[test]
+fn a_password_is_as_long_as_the_configuration_wants_wherever_it_is_set() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let demand = |characters: u32| {
+        let settings = centre.read("lull.toml").lines().filter(|line| !line.starts_with("password_length_min")).fold(
+            String::new(),
+            |text, line| {
+                let more =
+                    if line == "[access]" { format!("\npassword_length_min = {characters}") } else { String::new() };
+                text + line + &more + "\n"
+            },
+        );
+        centre.write("lull.toml", &settings);
+        centre.good(&["reload"]);
+    };
+    let (short, says) = ("nineteen characters", "19 characters; at least 20 are needed (access.password_length_min)");
+    demand(20);
+    for command in [&["user", "add", "ann", "--role", "manager"][..], &["user", "password", "boss"][..]] {
+        let refused = centre.run(&[command, &["--password-stdin"][..]].concat(), &format!("{short}\n"));
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains(says) && !refused.err.contains(short), "{refused:?}");
+    }
+    let boss = centre.boss();
+    let ann = json!({ "login": "ann", "name": "Ann", "role": "manager", "language": "en", "password": short });
+    for refused in [
+        boss.post("/api/v1/users", &ann),
+        boss.patch("/api/v1/me", &json!({ "password": { "old": PASSWORD, "new": short } })),
+    ] {
+        assert_eq!(refused.status, 422, "{}", refused.text());
+        assert!(refused.text().contains(says), "{}", refused.text());
+    }
+    demand(19);
+    boss.post("/api/v1/users", &ann).good();
+}
+
+#[test]
+fn recordings_and_journals_that_are_old_enough_are_removed_and_the_log_says_so() {
+    let mut centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    let settings = centre.read("lull.toml") + "[retention]\nrecordings_days = 30\njournal_days = 7\n";
+    centre.write("lull.toml", &settings);
+    let aged = |name: &str, days: u64| {
+        let path = centre.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+        let file = std::fs::File::create(path).expect("a file can be made");
+        let now = file.metadata().and_then(|metadata| metadata.modified()).expect("files have times");
+        file.set_modified(now - Duration::from_secs(days * 86_400)).expect("a time can be set");
+    };
+    let files = [
+        ("data/recordings/old.wav", 31, false),
+        ("data/recordings/young.wav", 29, true),
+        ("data/recordings/notes.txt", 400, true),
+        ("data/journal/2026-01-01T000000Z-000.jsonl", 8, false),
+        ("data/journal/2026-01-02T000000Z-000.jsonl", 6, true),
+    ];
+    files.iter().for_each(|(name, days, _)| aged(name, *days));
+    centre.serve();
+    for kind in ["recordings", "journal"] {
+        centre.service().until_says(&format!("kind=\"{kind}\" files=1"), SOON);
+    }
+    for (name, _, stays) in files {
+        assert_eq!(centre.path(name).exists(), stays, "{name}");
+    }
 }
 
 #[test]

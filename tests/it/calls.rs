@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::rig::{
-    AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, INFORMATION_HZ, Law, Phone, Plan, SOON, Sipp, loud_windows_of, now,
-    scenario, two_channels, until,
+    AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, INFORMATION_HZ, Law, Phone, Plan, SOON, STRANGER, Sipp, Stranger,
+    Tone, loud_windows_of, now, rtp, scenario, traces_of, two_channels, until,
 };
 
 const ANN: &str = "+8613800000001";
@@ -46,15 +46,62 @@ fn a_customer_and_an_agent_hear_each_other_and_what_was_agreed_is_recorded() {
     assert_eq!(centre.value("select state from leads"), "done");
     // The phone is nailed up: after the call the agent hears nothing of the customer, and is ready for the next.
     desk.until_state("ready");
-    let file = until("the recording is complete", SOON, || {
-        let files = std::fs::read_dir(centre.path("data/recordings")).ok()?;
-        files.filter_map(|entry| entry.ok().map(|entry| entry.path())).find(|path| path.extension().is_some())
-    });
-    let (one, other) = two_channels(&file);
+    let (one, other) = two_channels(&recording(&centre));
     let (customer, agent) = if loud_windows_of(CUSTOMER_HZ, &one) > 0 { (one, other) } else { (other, one) };
     assert!(loud_windows_of(CUSTOMER_HZ, &customer) >= 15, "the customer is on one channel");
     assert!(loud_windows_of(AGENT_HZ, &agent) >= 15, "the agent is on the other");
     assert_eq!(loud_windows_of(AGENT_HZ, &customer), 0, "and only there");
+}
+
+#[test]
+fn audio_from_elsewhere_is_heard_by_nobody_and_answered_by_nothing() {
+    const FOREIGN_HZ: f64 = 2_100.0;
+    let recorded = Plan { campaign_tables: "[recording]\non = true\n".to_owned(), ..Plan::default() };
+    let centre = Centre::running(recorded);
+    let ear = ear();
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 100), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 5, 0);
+    phone.until_hears(CUSTOMER_HZ, 5, 0);
+
+    // Every audio port of the service, customer's and agent's, from the address of nobody and from another port of the
+    // carrier's own, while both talk: whoever sprays need not know which is in use (RTP bleed).
+    let strangers = [STRANGER, CARRIER].map(|address| Stranger::at(address, centre.sip_port));
+    let mut tone = Tone::new(FOREIGN_HZ);
+    let (packets, samples) = (ear.packets(), phone.heard().len());
+    for sequence in 0..50_u16 {
+        let packet = rtp(Law::Mu, sequence, u32::from(sequence) * 160, &tone.samples(160));
+        for port in centre.audio.0..=centre.audio.1 {
+            strangers.iter().for_each(|stranger| stranger.say_to(port, &packet));
+        }
+        // In time with the call: the next packet of the agent.
+        let heard = ear.packets();
+        until("the call goes on", SOON, || (ear.packets() > heard).then_some(()));
+    }
+    ear.until_hears(AGENT_HZ, 15, packets);
+    phone.until_hears(CUSTOMER_HZ, 15, samples);
+    for stranger in &strangers {
+        assert_eq!(stranger.hears(Duration::from_millis(50)), None, "nothing is sent back");
+    }
+    assert_eq!(traces_of(FOREIGN_HZ, &ear.samples_since(0)), 0, "the customer hears nothing of it");
+    assert_eq!(traces_of(FOREIGN_HZ, &phone.heard()), 0, "nor does the agent");
+    desk.hang_up();
+    carrier.finish(SOON);
+    let (one, other) = two_channels(&recording(&centre));
+    for channel in [one, other] {
+        assert_eq!(traces_of(FOREIGN_HZ, &channel), 0, "nor is it in the recording");
+    }
+}
+
+/// The only recording, once it is complete.
+fn recording(centre: &Centre) -> std::path::PathBuf {
+    until("the recording is complete", SOON, || {
+        let files = std::fs::read_dir(centre.path("data/recordings")).ok()?;
+        files.filter_map(|entry| entry.ok().map(|entry| entry.path())).find(|path| path.extension().is_some())
+    })
 }
 
 fn ms(value: &Value) -> i64 {

@@ -169,3 +169,29 @@ fn a_second_service_on_the_same_database_is_refused_and_the_first_goes_on() {
     centre.customers(&["+8613800000001"]);
     assert_eq!(centre.rows("select 1 from leads").len(), 1);
 }
+
+#[test]
+fn whoever_mistypes_is_told_what_was_looked_at_and_what_there_is() {
+    let centre = Centre::written(Plan { agents: 0, ..Plan::default() });
+    let says = |arguments: &[&str], code: i32, all: &[&str]| {
+        let ran = centre.run(arguments, "");
+        assert_eq!(ran.code, code, "lull {arguments:?}: {ran:?}");
+        let told = ran.out + &ran.err;
+        all.iter().for_each(|text| assert!(told.contains(text), "lull {arguments:?}: `{text}` is not in: {told}"));
+    };
+    centre.write("list.csv", "number\n13800138000\n");
+    centre.write("notes.md", &"no campaign at all\n".repeat(60));
+    says(&["--config", "nope.toml", "user", "list"], 1, &["nope.toml", "No such file"]);
+    says(&["campaign", "apply", "nope.toml"], 3, &["nope.toml", "No such file"]);
+    says(&["campaign", "check", "notes.md"], 3, &["… and 40 more. Is this the file that was meant?", "60 mistakes"]);
+    says(&["--set", "http.listen", "user", "list"], 1, &["--set http.listen", "expected KEY=VALUE"]);
+    says(&["--set", "trunks.carrier.transport=tls", "doctor"], 1, &["no listener speaks tls", "sip.listeners"]);
+    says(&["--set", "data.directory=/proc/no", "serve"], 1, &["the data folder /proc/no cannot be made"]);
+    says(&["list", "import", "sprnig", "list.csv"], 1, &["no campaign `sprnig`", "lull campaign apply FILE"]);
+    centre.good(&["campaign", "apply", "spring.toml"]);
+    says(&["list", "import", "sprnig", "list.csv"], 1, &["no campaign `sprnig`", "campaigns: spring"]);
+    says(&["list", "import", "spring", "nope.csv"], 1, &["nope.csv", "No such file"]);
+    says(&["reload"], 1, &["no service runs on the data folder data", "lull serve"]);
+    let agent = ["user", "add", "ann", "--role", "agent", "--phone", "seat-9", "--password-stdin"];
+    says(&agent, 1, &["no phone `seat-9`", "phones: seat-1"]);
+}

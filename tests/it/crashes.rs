@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, SOON, Sipp, scenario, until};
+use crate::rig::{AGENT_HZ, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Message, Phone, Plan, SOON, Sipp, scenario, until};
 
 const ANN: &str = "+8613800000001";
 const BEN: &str = "+8613800000002";
@@ -32,6 +32,33 @@ fn killed_while_a_phone_rings_it_cancels_the_call_after_the_restart_and_does_not
     });
     assert_eq!(carrier.got("INVITE").len(), 1, "the number is not dialled again");
     assert_eq!(centre.value("select count(*) from attempts"), 1);
+}
+
+#[test]
+fn killed_before_the_dialog_was_written_down_it_cancels_the_call_by_the_intent_alone() {
+    let trunk = "username = \"lull\"\npassword = \"secret of the trunk\"".to_owned();
+    let mut centre = Centre::running(Plan { trunk, ..Plan::default() });
+    // The call that rings is the one that answered a challenge: its CANCEL must name the second INVITE, not the first.
+    let challenge =
+        "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"n1\", qop=\"auth\", algorithm=SHA-256";
+    let carrier = Sipp::patient_carrier(&centre, &scenario::challenges_and_rings(challenge), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let _desk = centre.agent_ready(1);
+    until("it rings", SOON, || carrier.sent("SIP/2.0 180"));
+    centre.kill();
+    centre.forget_dialogs();
+    centre.serve();
+    // Other INVITEs that may have left are cancelled too; the carrier knows nothing of them.
+    let invite = carrier.got("INVITE").pop().expect("it rang");
+    let same =
+        |name: &str, message: &Message| scenario::header(&invite.text, name) == scenario::header(&message.text, name);
+    until("the call is cancelled", SOON, || {
+        let cancels = carrier.got("CANCEL");
+        cancels.into_iter().find(|cancel| ["Via", "From", "To", "Call-ID"].iter().all(|name| same(name, cancel)))
+    });
+    assert_eq!(centre.until_ended(ANN)["disposition"], "unknown");
+    assert_eq!(carrier.got("INVITE").len(), 2, "and the number is not dialled again");
 }
 
 #[test]

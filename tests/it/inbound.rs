@@ -51,6 +51,32 @@ fn a_caller_who_hangs_up_while_waiting_is_counted_as_abandoned() {
 }
 
 #[test]
+fn after_a_restart_the_board_still_shows_what_the_queue_did_today() {
+    let mut centre = Centre::running(Plan::default());
+    let (first, ear) = (ear(), ear());
+    let gone = scenario::calls(&first, "+8613800000003", Some(300));
+    Sipp::caller(&centre, "impatient", &gone, SERVICE_NUMBER).finish(SOON);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let mut caller = Sipp::caller(&centre, "caller", &scenario::calls(&ear, BEN, None), SERVICE_NUMBER);
+    ear.until_hears(HOLD_HZ, 5, 0);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    desk.hang_up();
+    caller.finish(SOON);
+    until("both calls are on record", SOON, || (centre.value("select count(*) from inbound_calls") == 2).then_some(()));
+    centre.kill();
+    drop(phone);
+    centre.serve();
+    let board = centre.until_board("the figures are back", |board| board["queues"][0]["offered"] == 2);
+    let queue = &board["queues"][0];
+    let counted = ["answered", "answered_in_time", "abandoned", "overflowed"].map(|figure| queue[figure].clone());
+    assert_eq!(counted, [1, 1, 1, 0].map(Value::from), "{queue}");
+    let waited = centre.value("select sum(connected_at - offered_at) from inbound_calls");
+    assert!(waited.as_i64().is_some_and(|waited| waited > 0), "{:?}", centre.rows("select * from inbound_calls"));
+    assert_eq!(queue["answered_wait_ms"], waited, "{queue}");
+}
+
+#[test]
 fn a_customer_who_returns_our_call_is_known_at_the_desk() {
     let centre = Centre::running(Plan {
         campaign_tables: "[retry.busy]\nafter_s = 3600\nattempts_max = 3\n".to_owned(),

@@ -12,26 +12,32 @@ use std::time::{Duration, Instant};
 mod centre;
 mod child;
 mod desk;
+mod disk;
 mod ear;
 mod http;
+mod names;
 mod phone;
 mod ports;
 pub mod scenario;
 mod sipp;
 mod sound;
 mod stranger;
+mod tunnel;
 mod turn;
 
 pub use centre::{Centre, PASSWORD, Plan};
 pub use child::Child;
 pub use desk::Desk;
-pub use ear::Ear;
+pub use disk::Disk;
+pub use ear::{Ear, rtp};
 pub use http::Api;
+pub use names::{Names, Record};
 pub use phone::Phone;
 pub use ports::free_port;
-pub use sipp::Sipp;
-pub use sound::{Law, loud_windows_of, two_channels};
+pub use sipp::{Message, Sipp};
+pub use sound::{Law, Tone, loud_windows_of, traces_of, two_channels};
 pub use stranger::Stranger;
+pub use tunnel::{Proof, Tunnel};
 
 /// The service.
 pub const SERVICE: &str = "127.0.0.1";

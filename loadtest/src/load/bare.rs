@@ -144,6 +144,7 @@ impl Bare {
             asserted_identity: None,
             headers: Vec::new(),
             sdp: offer,
+            token: None,
         };
         self.calls.insert(leg, local);
         if let Err(error) = self.endpoint.originate(now, leg, spec) {
@@ -198,6 +199,7 @@ impl Bare {
             }
             Event::Ended { leg, .. } => self.over(leg),
             Event::Trying { .. }
+            | Event::Resent { .. }
             | Event::Ringing { .. }
             | Event::Reoffer { .. }
             | Event::ReofferAnswered { .. }

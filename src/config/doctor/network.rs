@@ -1,10 +1,10 @@
-//! The network: ports, exposure, trunks.
+//! The network: ports and exposure.
 
 use std::io::ErrorKind;
-use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 
 use super::Finding;
-use crate::config::{Config, Target, Tls, Transport};
+use crate::config::{Config, Tls, Transport};
 
 /// Every socket that the service will open, tried for a moment; of audio, the first pair.
 pub(super) fn ports(config: &Config, running: bool) -> Vec<Finding> {
@@ -70,6 +70,10 @@ pub(super) fn exposure(config: &Config) -> Vec<Finding> {
         let advice = "set http.tls to self_signed or files, or listen on 127.0.0.1 behind a proxy";
         findings.push(Finding::warning("pages_unencrypted", "pages", says, advice));
     }
+    if config.trunks.is_empty() {
+        let advice = "add one under [trunks] to call anybody";
+        findings.push(Finding::warning("trunks_none", "trunks", "there are none", advice));
+    }
     for (name, trunk) in &config.trunks {
         if trunk.allowed_prefixes.is_empty() {
             let subject = format!("trunk {name}");
@@ -79,40 +83,4 @@ pub(super) fn exposure(config: &Config) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// Whether the names of targets lead anywhere. SRV records are asked for by the service itself.
-pub(super) fn trunks(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if config.trunks.is_empty() {
-        findings.push(Finding::warning(
-            "trunks_none",
-            "trunks",
-            "there are none",
-            "add one under [trunks] to call anybody",
-        ));
-    }
-    for (name, trunk) in &config.trunks {
-        let subject = format!("trunk {name}");
-        for target in &trunk.targets {
-            findings.push(match target {
-                Target::Srv { domain } => {
-                    Finding::ok("trunk_srv", &subject, format!("{domain} is looked up by SRV when the service runs"))
-                }
-                Target::Host { host, port } => match (host.as_str(), *port).to_socket_addrs() {
-                    Ok(mut addresses) => match addresses.next() {
-                        Some(address) => Finding::ok("trunk", &subject, format!("{host} is {address}")),
-                        None => unresolved(&subject, host, "no address"),
-                    },
-                    Err(error) => unresolved(&subject, host, &error.to_string()),
-                },
-            });
-        }
-    }
-    findings
-}
-
-fn unresolved(subject: &str, host: &str, why: &str) -> Finding {
-    let says = format!("{host} cannot be resolved: {why}");
-    Finding::error("trunk_unresolved", subject, says, "check the name and the resolver")
 }

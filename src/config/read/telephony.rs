@@ -1,12 +1,13 @@
 //! SIP, audio, trunks and phones.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::{certificate, codecs, parsed, parsed_if_there, password, text_if_there};
 use crate::config::{
-    CallerIdHeader, Codec, Network, NumberForm, Phone, PhoneDigest, Rtp, Sip, SipListener, Target, Transport, Trunk,
+    CallerIdHeader, Codec, Config, Network, NumberForm, Phone, PhoneDigest, Rtp, Sip, SipListener, Target, Transport,
+    Trunk,
 };
 use crate::model::document::{At, Complaint, ComplaintCode, Readable, Spot, Table};
 use crate::model::name::TrunkName;
@@ -35,15 +36,14 @@ pub(super) fn sip(table: &Table<'_>, base: &Path) -> Option<Sip> {
     let session_expires_s = table.within("session_expires_s", SESSION_EXPIRES_S_MIN..=86_400, 1800);
     let phone_networks: Option<Vec<Network>> = table.or("phone_networks", Vec::new());
     let phone_digest = table.word("phone_digest", DIGESTS, PhoneDigest::default());
-    if let (Some(listeners), Some(None)) = (&listeners, &certificate)
-        && listeners.iter().any(|listener| listener.transport == Transport::Tls)
-    {
-        table.missing("certificate_file");
-    }
+    let authorities_file = text_if_there(table, "authorities_file");
+    let resolver = parsed_if_there::<SocketAddr>(table, "resolver", "an address and a port such as 192.0.2.53:53");
     Some(Sip {
         listeners: listeners?,
         advertised: advertised?,
         certificate: certificate?,
+        authorities_file: authorities_file?.map(|file| Config::beside(base, &file)),
+        resolver: resolver?,
         domain: domain?,
         session_expires_s: session_expires_s?,
         phone_networks: phone_networks?,
@@ -122,6 +122,32 @@ pub(super) fn trunks(root: &Table<'_>, base: &Path) -> Option<BTreeMap<TrunkName
         }
     }
     sound.then_some(trunks)
+}
+
+/// Each trunk needs a listener that speaks as it does: what we send leaves from there, and nothing may leave in the clear
+/// that was meant to be under TLS.
+pub(super) fn spoken(root: &Table<'_>, sip: &Sip, trunks: &BTreeMap<TrunkName, Trunk>) -> Option<()> {
+    let mut sound = true;
+    for (name, table) in root.named("trunks") {
+        // Its keys have been judged when the trunks were read.
+        table.accept_rest();
+        let trunk = trunks.iter().find(|(known, _)| known.as_str() == name.value).map(|(_, trunk)| trunk);
+        let Some(wanted) = trunk.map(|trunk| trunk.transport) else { continue };
+        if sip.listeners.iter().any(|listener| listener.transport == wanted) {
+            continue;
+        }
+        let word = TRANSPORTS.iter().find(|(_, transport)| *transport == wanted).map_or("", |(word, _)| *word);
+        let port = if wanted == Transport::Tls { 5061 } else { 5060 };
+        let (place, key) = match table.spot("transport") {
+            Some(spot) => (spot.place(), format!("{}.transport", name.key)),
+            None => (name.place, name.key.clone()),
+        };
+        let says = format!("no listener speaks {word}, so nothing could be sent to this trunk");
+        let expected = format!("add {{ transport = \"{word}\", address = \"0.0.0.0:{port}\" }} to sip.listeners");
+        table.reader().complain(Complaint::new(ComplaintCode::Conflict, place, &key, says).expecting(expected));
+        sound = false;
+    }
+    sound.then_some(())
 }
 
 fn trunk(table: &Table<'_>, base: &Path) -> Option<Trunk> {

@@ -7,7 +7,7 @@
 //!            └──────┴────▶ Leaving (a message is played, then hung up)
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::engine::Engine;
@@ -116,6 +116,15 @@ impl Caller {
 }
 
 impl Engine {
+    /// The figures of today go on where the last run left them.
+    pub(in crate::engine) fn queues_recovered(&mut self, days: BTreeMap<QueueName, QueueDay>) {
+        for (name, day) in days {
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.day = day;
+            }
+        }
+    }
+
     /// A call arrived from a trunk.
     pub(in crate::engine) fn inbound_offered(
         &mut self,

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Document, Place, Source, SourceKind};
 
+/// Complaints that are drawn; a file that is no such file at all has one for each of its lines.
+const SHOWN_MAX: usize = 20;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -106,7 +109,7 @@ impl Complaints {
     pub fn unreadable(file: &str, why: &std::io::Error) -> Complaints {
         let source = Source { kind: SourceKind::File, name: file.to_owned(), text: String::new() };
         let place = Place { source: 0, from: 0, to: 0 };
-        let says = format!("the file cannot be read: {why}");
+        let says = format!("the file {file} cannot be read: {why}");
         Complaints { sources: vec![source], list: vec![Complaint::new(ComplaintCode::Syntax, place, "", says)] }
     }
 
@@ -135,12 +138,16 @@ impl Complaints {
         let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
         let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
         let mut out = String::new();
-        for complaint in &self.list {
+        for complaint in self.list.iter().take(SHOWN_MAX) {
             let shown = Shown { complaint, source: self.sources.get(complaint.place.source) };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&complaint.says);
             }
             out.push('\n');
+        }
+        if self.list.len() > SHOWN_MAX {
+            let more = self.list.len() - SHOWN_MAX;
+            out.push_str(&format!("… and {more} more. Is this the file that was meant?\n"));
         }
         out
     }

@@ -274,6 +274,7 @@ fn spec(phone: &str, plan: &PhonePlan, domain: &str, offer: Bytes) -> sip::CallS
             ("Answer-Mode".to_owned(), "Auto".to_owned()),
         ],
         sdp: offer,
+        token: None,
     }
 }
 

@@ -203,7 +203,7 @@ impl Lines {
             return self.tell(Event::DialDeferred { attempt, refusal: Refusal::TrunkChannels });
         }
         let Some(offer) = self.legs.get(&leg).map(|line| sdp::offer(&line.local)) else { return };
-        let spec = spec(&plan, name, dial, offer);
+        let spec = spec(&plan, name, dial, &self.secret, offer);
         match self.endpoint.originate(now, leg, spec) {
             Ok(()) => {
                 self.remember_dialog(leg);
@@ -269,6 +269,10 @@ impl Lines {
             Purpose::Agent(user) => return self.phone_down(user, leg),
             Purpose::Inbound(call) => return self.tell(Event::InboundHungUp { call }),
         };
+        if failure.kind == sip::FailureKind::AuthFailed {
+            let trunk = trunk.as_ref().map(TrunkName::as_str);
+            tracing::error!(trunk, status = failure.status, "the trunk does not take our credentials, or has none");
+        }
         let retry_after_s = failure.retry_after_s.map(|s| s.min(RETRY_AFTER_MAX_S));
         if let Some(wait_s) = retry_after_s
             && let Some(trunk) = trunk.and_then(|name| self.trunks.get_mut(&name))
@@ -291,7 +295,8 @@ impl Lines {
     }
 }
 
-fn spec(plan: &TrunkPlan, name: &TrunkName, dial: &Dial, offer: Bytes) -> sip::CallSpec {
+/// How a dial is said to a trunk. The same of the same attempt each time, but for the offer.
+pub fn spec(plan: &TrunkPlan, name: &TrunkName, dial: &Dial, secret: &[u8; 32], offer: Bytes) -> sip::CallSpec {
     let party = |number: &PhoneNumber| sip::Party {
         display: None,
         user: if plan.trunk.number_form == NumberForm::Plus {
@@ -311,6 +316,7 @@ fn spec(plan: &TrunkPlan, name: &TrunkName, dial: &Dial, offer: Bytes) -> sip::C
         from,
         to,
         sdp: offer,
+        token: Some(sip::CallToken::of(secret, dial.attempt.0)),
     }
 }
 

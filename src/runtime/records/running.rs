@@ -13,8 +13,8 @@ use crate::model::time::Timestamp;
 use crate::sip::DialogRecord;
 use crate::store::{AgentStateChange, RunningDialog, Store};
 
-/// Gathered for this long. A call that began and ended within it leaves no dialog behind, and a crash within it leaves
-/// to the carrier's own timers what began within it.
+/// Gathered for this long. A call that began and ended within it leaves no dialog behind; one that a crash within it leaves
+/// over is ended by its intent (`recovery`).
 const GATHER: Duration = Duration::from_millis(50);
 
 /// What waits to be written. Clones share it.

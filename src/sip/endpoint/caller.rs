@@ -1,7 +1,9 @@
 //! Calls of ours and how they are ended; what comes back is in `responses`.
 
 use super::*;
+use crate::sip::FAIL_OVER_AFTER;
 use crate::sip::dialog::{Calling, Cancel, Progress};
+use crate::sip::token::CallToken;
 
 /// The CSeq of a leftover's BYE skips this many: requests sent after the record was taken are not in it.
 const LEFTOVER_CSEQ_GAP: u32 = 100;
@@ -39,21 +41,9 @@ impl Endpoint {
         if let Some(trunk) = &trunk {
             self.probe_too(trunk, &targets);
         }
-        let dialog = Dialog {
-            call_id: format!("{:016x}{:016x}", self.fresh(), self.fresh()),
-            local_tag: self.fresh(),
-            remote_tag: None,
-            local: writer::name_addr(&spec.from),
-            remote: writer::name_addr(&spec.to),
-            local_cseq: 1,
-            remote_cseq: None,
-            routes: Vec::new(),
-            remote_target: uri,
-            target,
-            connection,
-            caller: true,
-        };
-        let invite = ClientKey { branch: self.fresh(), cancel: false };
+        let (call_id, local_tag) = self.names(spec.token.as_ref(), 0);
+        let dialog = Dialog { connection, ..outgoing(&spec, uri, target, call_id, local_tag) };
+        let invite = ClientKey { branch: self.branch(spec.token.as_ref(), 0, 1), cancel: false };
         let local_sdp = spec.sdp.clone();
         let calling = Calling {
             spec: Some(Box::new(CallSpec { targets, ..spec })),
@@ -85,9 +75,19 @@ impl Endpoint {
         let Phase::Calling(calling) = &leg.phase else { return };
         let (key, cseq, hop) = (calling.invite, calling.invite_cseq, leg.dialog.hop());
         let Some(spec) = &calling.spec else { return };
-        let Some(listener) = self.settings.listeners.get(usize::from(leg.dialog.target.listener)) else { return };
-        let mut out = writer::start("INVITE", &leg.dialog.remote_target, listener, key.branch);
-        writer::identity(&mut out, &leg.dialog, cseq, "INVITE");
+        let has_next = spec.targets.len() > calling.target_index + 1;
+        let Some(out) = self.invite(&leg.dialog, spec, cseq, key.branch) else { return };
+        let (purpose, method) = (Purpose::Invite, Method::Invite);
+        self.begin_request(now, Outgoing { key, purpose, method, leg: Some(id), cseq, bytes: out.into(), hop });
+        if has_next {
+            self.set_deadline(now, key, FAIL_OVER_AFTER);
+        }
+    }
+
+    fn invite(&self, dialog: &Dialog, spec: &CallSpec, cseq: u32, branch: u64) -> Option<Vec<u8>> {
+        let listener = self.settings.listeners.get(usize::from(dialog.target.listener))?;
+        let mut out = writer::start("INVITE", &dialog.remote_target, listener, branch);
+        writer::identity(&mut out, dialog, cseq, "INVITE");
         writer::contact(&mut out, listener);
         if let Some(party) = &spec.asserted_identity {
             writer::line(&mut out, "P-Asserted-Identity", &[&writer::name_addr(party)]);
@@ -97,8 +97,30 @@ impl Endpoint {
         }
         self.common_lines(&mut out);
         writer::finish(&mut out, &spec.sdp);
-        let (purpose, method) = (Purpose::Invite, Method::Invite);
-        self.begin_request(now, Outgoing { key, purpose, method, leg: Some(id), cseq, bytes: out.into(), hop });
+        Some(out)
+    }
+
+    /// Call-ID and tag of a call at the server of this place.
+    pub(super) fn names(&mut self, token: Option<&CallToken>, place: usize) -> (String, u64) {
+        match token {
+            Some(token) => (token.call_id(place), token.tag(place)),
+            None => (format!("{:016x}{:016x}", self.fresh(), self.fresh()), self.fresh()),
+        }
+    }
+
+    /// The branch of an INVITE there.
+    pub(super) fn branch(&mut self, token: Option<&CallToken>, place: usize, cseq: u32) -> u64 {
+        token.map_or_else(|| self.fresh(), |token| token.branch(place, cseq))
+    }
+
+    /// Gives a request another time to be answered in.
+    pub(super) fn set_deadline(&mut self, now: Now, key: ClientKey, span: Duration) {
+        let deadline = self.timers.set(now.instant + span, Timer::RequestDeadline(key));
+        let old = match self.clients.get_mut(&key) {
+            Some(client) => client.deadline.replace(deadline),
+            None => Some(deadline),
+        };
+        self.timers.cancel(old);
     }
 
     /// Allow, Supported, session timer and name of a request that opens or refreshes a session.
@@ -136,7 +158,7 @@ impl Endpoint {
         let Cancel::Wanted(reason) = &calling.cancel else { return };
         let (invite, reason) = (calling.invite, reason.clone());
         calling.cancel = Cancel::Sent;
-        self.send_cancel(now, id, invite, &reason);
+        self.send_cancel(now, Some(id), invite, &reason);
     }
 
     /// A call has rung for [`crate::sip::RINGING_MAX`]: it is cancelled. `false` if it was cancelled before, or is none.
@@ -150,11 +172,11 @@ impl Endpoint {
             return false;
         }
         calling.cancel = Cancel::Overdue;
-        self.send_cancel(now, id, key, &EndReason::default());
+        self.send_cancel(now, Some(id), key, &EndReason::default());
         true
     }
 
-    fn send_cancel(&mut self, now: Now, id: LegId, invite: ClientKey, reason: &EndReason) {
+    pub(super) fn send_cancel(&mut self, now: Now, leg: Option<LegId>, invite: ClientKey, reason: &EndReason) {
         let Some(client) = self.clients.get(&invite) else { return };
         let (hop, cseq) = (client.hop, client.cseq);
         let mut extra = Vec::new();
@@ -162,13 +184,9 @@ impl Endpoint {
         let Some(bytes) = writer::companion(&client.bytes, "CANCEL", None, &extra) else { return };
         let key = ClientKey { branch: invite.branch, cancel: true };
         let (purpose, method) = (Purpose::Cancel, Method::Cancel);
-        self.begin_request(now, Outgoing { key, purpose, method, leg: Some(id), cseq, bytes, hop });
+        self.begin_request(now, Outgoing { key, purpose, method, leg, cseq, bytes, hop });
         // RFC 3261, 9.1: without a final answer the INVITE is given up 64·T1 after the CANCEL.
-        let deadline = self.timers.set(now.instant + micros(PATIENCE_US), Timer::RequestDeadline(invite));
-        if let Some(client) = self.clients.get_mut(&invite) {
-            let old = client.deadline.replace(deadline);
-            self.timers.cancel(old);
-        }
+        self.set_deadline(now, invite, micros(PATIENCE_US));
     }
 
     /// Ends a call that is up, or refuses or cancels one that is not.
@@ -196,11 +214,12 @@ impl Endpoint {
     pub(super) fn send_bye(&mut self, now: Now, id: LegId, reason: &EndReason) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.dialog.local_cseq += 1;
-        let dialog = leg.dialog.clone();
-        self.bye(now, &dialog, reason);
+        let (dialog, trunk) = (leg.dialog.clone(), leg.trunk.clone());
+        self.bye(now, &dialog, trunk, reason);
     }
 
-    pub(super) fn bye(&mut self, now: Now, dialog: &Dialog, reason: &EndReason) {
+    /// `trunk` is whose credentials it may get, should it be challenged.
+    pub(super) fn bye(&mut self, now: Now, dialog: &Dialog, trunk: Option<Arc<str>>, reason: &EndReason) {
         let key = ClientKey { branch: self.fresh(), cancel: false };
         let cseq = dialog.local_cseq;
         let Some(mut out) = writer::in_dialog(&self.settings, dialog, "BYE", cseq, key.branch) else { return };
@@ -209,6 +228,9 @@ impl Endpoint {
         writer::finish(&mut out, &[]);
         let (purpose, method, hop) = (Purpose::Bye, Method::Bye, dialog.hop());
         self.begin_request(now, Outgoing { key, purpose, method, leg: None, cseq, bytes: out.into(), hop });
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.trunk = trunk;
+        }
     }
 
     /// What is needed to end this leg after a crash.
@@ -231,7 +253,7 @@ impl Endpoint {
         match stage {
             Stage::Confirmed => {
                 dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQ_GAP);
-                self.bye(now, &dialog, &EndReason::default());
+                self.bye(now, &dialog, trunk, &EndReason::default());
             }
             Stage::Early { invite } => self.cancel_leftover(now, leg, trunk, dialog, &invite),
             Stage::Offered => {}
@@ -249,26 +271,47 @@ impl Endpoint {
         if self.legs.contains_key(&id) {
             return;
         }
-        let key = ClientKey { branch, cancel: false };
-        let hop = dialog.hop();
-        let client = ClientTransaction {
-            purpose: Purpose::Invite,
-            method: Method::Invite,
-            leg: Some(id),
-            trunk: trunk.clone(),
-            cseq,
-            bytes: Bytes::copy_from_slice(invite.as_bytes()),
-            hop,
-            state: ClientState::Proceeding,
-            interval_us: T1_US,
-            resend: None,
-            deadline: None,
-            again: Again::default(),
+        self.revive(id, trunk, dialog, ClientKey { branch, cancel: false }, cseq);
+        self.cancel_once_more(now, id, branch, cseq, Bytes::copy_from_slice(invite.as_bytes()));
+    }
+
+    /// Ends whatever a crash may have left of a call that is known by its token alone: it was about to be placed, and
+    /// nothing tells whether its INVITE left, to which of its servers, and how often it was corrected. Each INVITE that
+    /// can have left is cancelled; a carrier that has none of them says so (481). Makes no events.
+    pub fn end_unrecorded(&mut self, now: Now, spec: &CallSpec) {
+        let (Callee::Trunk(trunk), Some(uri), Some(token)) = (&spec.callee, &spec.request_uri, &spec.token) else {
+            return;
         };
+        for (place, target) in spec.targets.iter().enumerate() {
+            let tag = token.tag(place);
+            let dialog = outgoing(spec, uri.clone(), *target, token.call_id(place), tag);
+            // Beyond whatever was sent: a BYE may have to follow (RFC 3261, 12.2.1.1).
+            let dialog = Dialog { local_cseq: super::credentials::INVITES_MAX + LEFTOVER_CSEQ_GAP, ..dialog };
+            for cseq in 1..=super::credentials::INVITES_MAX {
+                let branch = token.branch(place, cseq);
+                let key = ClientKey { branch, cancel: false };
+                let Some(invite) = self.invite(&dialog, spec, cseq, branch) else { return };
+                let id = match self.tags.get(&tag) {
+                    Some(id) => *id,
+                    None => {
+                        let id = LegId(self.mint.next(now.timestamp));
+                        self.revive(id, Some(Arc::clone(trunk)), dialog.clone(), key, cseq);
+                        id
+                    }
+                };
+                if !self.clients.contains_key(&key) {
+                    self.cancel_once_more(now, id, branch, cseq, invite.into());
+                }
+            }
+        }
+    }
+
+    /// A leg of a run before, which nobody is told of.
+    fn revive(&mut self, id: LegId, trunk: Option<Arc<str>>, dialog: Dialog, invite: ClientKey, cseq: u32) {
         let calling = Calling {
             spec: None,
             target_index: 0,
-            invite: key,
+            invite,
             invite_cseq: cseq,
             progress: Progress::Ringing,
             cancel: Cancel::Sent,
@@ -286,7 +329,45 @@ impl Endpoint {
             answered: None,
         };
         self.legs.insert(id, leg);
+    }
+
+    /// Cancels an INVITE of a run before, as if it had been sent by this one.
+    fn cancel_once_more(&mut self, now: Now, id: LegId, branch: u64, cseq: u32, invite: Bytes) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let key = ClientKey { branch, cancel: false };
+        let client = ClientTransaction {
+            purpose: Purpose::Invite,
+            method: Method::Invite,
+            leg: Some(id),
+            trunk: leg.trunk.clone(),
+            cseq,
+            bytes: invite,
+            hop: leg.dialog.hop(),
+            state: ClientState::Proceeding,
+            interval_us: T1_US,
+            resend: None,
+            deadline: None,
+            again: Again::default(),
+        };
         self.clients.insert(key, client);
-        self.send_cancel(now, id, key, &EndReason::default());
+        self.send_cancel(now, Some(id), key, &EndReason::default());
+    }
+}
+
+/// The dialog that an INVITE of ours begins.
+fn outgoing(spec: &CallSpec, uri: String, target: Target, call_id: String, local_tag: u64) -> Dialog {
+    Dialog {
+        call_id,
+        local_tag,
+        remote_tag: None,
+        local: writer::name_addr(&spec.from),
+        remote: writer::name_addr(&spec.to),
+        local_cseq: 1,
+        remote_cseq: None,
+        routes: Vec::new(),
+        remote_target: uri,
+        target,
+        connection: None,
+        caller: true,
     }
 }

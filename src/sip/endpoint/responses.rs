@@ -2,10 +2,10 @@
 
 use super::session::Part;
 use super::*;
-use crate::sip::RINGING_MAX;
 use crate::sip::dialog::{Cancel, Progress};
 use crate::sip::event::FailureKind;
 use crate::sip::header;
+use crate::sip::{FAIL_OVER_AFTER, RINGING_MAX};
 
 /// Forks of one call that are remembered; the BYE to one more is sent for each repetition of its 200.
 const FORKS_MAX: usize = 8;
@@ -31,6 +31,11 @@ impl Endpoint {
             self.discarded.stray_response += 1;
             return;
         }
+        let challenged = matches!(status, 401 | 407) && matches!(client.purpose, Purpose::Bye | Purpose::Update);
+        if challenged && self.authorize_in_dialog(now, key, message) {
+            return;
+        }
+        let Some(client) = self.clients.get(&key) else { return };
         match (&client.purpose, status) {
             (Purpose::Invite, 100..=199) => self.provisional(now, key, message, status),
             (Purpose::Reinvite, 100..=199) => self.refresh_proceeds(key),
@@ -54,7 +59,11 @@ impl Endpoint {
         if client.state == ClientState::Completed {
             return;
         }
-        let Some(id) = client.leg else { return };
+        let Some(id) = client.leg else {
+            // The call went on to the next server because this one was silent: its phone must not ring as well.
+            client.state = ClientState::Completed;
+            return self.send_cancel(now, None, key, &EndReason::default());
+        };
         if client.state == ClientState::Calling {
             client.state = ClientState::Proceeding;
             let deadline = self.timers.set(now.instant + RINGING_MAX, Timer::RequestDeadline(key));
@@ -104,8 +113,8 @@ impl Endpoint {
     fn accepted(&mut self, now: Now, hop: Hop, key: ClientKey, message: &Message) {
         let Some(client) = self.clients.get(&key) else { return };
         let cseq = client.cseq;
-        if client.state == ClientState::Completed {
-            // Another fork picks up after the call was refused.
+        if client.state == ClientState::Completed || client.leg.is_none() {
+            // Another fork picks up after the call was refused, or a server after the call went on to the next.
             return self.late_answer(now, hop, message, 200, &CSeq { number: cseq, method: "INVITE" });
         }
         let Some(client) = self.end_client(key) else { return };
@@ -198,7 +207,7 @@ impl Endpoint {
         }
         if !known {
             fork.local_cseq = fork.local_cseq.max(cseq.number) + 1;
-            self.bye(now, &fork, &EndReason::default());
+            self.bye(now, &fork, None, &EndReason::default());
         }
     }
 
@@ -283,16 +292,19 @@ impl Endpoint {
     /// Tries the next target. To another server it is another call, with another Call-ID and tag; the old tag is kept for
     /// answers that come too late.
     fn fail_over(&mut self, now: Now, id: LegId) -> bool {
-        let (branch, tag) = (self.fresh(), self.fresh());
-        let call_id = format!("{:016x}{:016x}", self.fresh(), self.fresh());
+        let Some(Leg { phase: Phase::Calling(calling), .. }) = self.legs.get(&id) else { return false };
+        let token = calling.spec.as_ref().and_then(|spec| spec.token.clone());
+        let place = calling.target_index + 1;
+        let branch = self.branch(token.as_ref(), place, 1);
+        let (call_id, tag) = self.names(token.as_ref(), place);
         let Some(leg) = self.legs.get_mut(&id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let Some(spec) = &calling.spec else { return false };
-        let Some(target) = spec.targets.get(calling.target_index + 1).copied() else { return false };
+        let Some(target) = spec.targets.get(place).copied() else { return false };
         if calling.progress == Progress::Ringing || calling.cancel != Cancel::No {
             return false;
         }
-        calling.target_index += 1;
+        calling.target_index = place;
         calling.progress = Progress::Silent;
         calling.invite = ClientKey { branch, cancel: false };
         calling.invite_cseq = 1;
@@ -302,7 +314,15 @@ impl Endpoint {
         self.tags.insert(tag, id);
         self.keep_afterglow(now, old, Tail::default());
         self.send_invite(now, id);
+        self.events.push_back(Event::Resent { leg: id });
         true
+    }
+
+    /// The call went on to the next server, but the one that was silent may only be slow: what it says yet is heard until
+    /// its timer B, on behalf of nobody.
+    fn listen_on(&mut self, now: Now, key: ClientKey, client: ClientTransaction) {
+        self.clients.insert(key, ClientTransaction { leg: None, resend: None, deadline: None, ..client });
+        self.set_deadline(now, key, micros(PATIENCE_US).saturating_sub(FAIL_OVER_AFTER));
     }
 
     /// A request got no answer, or could not be sent.
@@ -316,6 +336,9 @@ impl Endpoint {
                 // With a 100 the server has it, and may yet ring: a second call must not follow (F-50).
                 let silent = client.state == ClientState::Calling;
                 self.call_failed(now, id, failure, silent);
+                if silent && kind == FailureKind::Timeout && self.legs.contains_key(&id) {
+                    self.listen_on(now, key, client);
+                }
             }
             (Purpose::Probe(trunk, _), _) => self.probe_answered(trunk, 408),
             (Purpose::Reinvite | Purpose::Update, Some(id)) => {
@@ -357,6 +380,9 @@ impl Endpoint {
 
     fn reinvite_refused(&mut self, now: Now, key: ClientKey, message: &Message, status: u16) {
         if !self.acknowledge_refusal(key, message) {
+            return;
+        }
+        if matches!(status, 401 | 407) && self.authorize_in_dialog(now, key, message) {
             return;
         }
         let id = self.clients.get(&key).and_then(|client| client.leg);

@@ -5,6 +5,7 @@ use crate::model::time::Timestamp;
 use crate::sip::digest::{Account, Algorithm, Challenge};
 use crate::sip::settings::{Listener, Phone, Transport, Trunk, TrunkAccount};
 
+mod challenges;
 mod inbound;
 mod lossy;
 mod outbound;
@@ -60,6 +61,7 @@ pub(super) fn spec(targets: &[&str]) -> CallSpec {
         to: party("+15551234"),
         asserted_identity: None,
         headers: Vec::new(),
+        token: None,
         sdp: Bytes::from_static(b"v=0 offer"),
     }
 }

@@ -101,7 +101,11 @@ async fn https_with_a_certificate_made_for_the_lan() {
     use rustls::pki_types::pem::PemObject as _;
     let rig = Rig::new().await;
     let data_dir = rig.directory.path().to_path_buf();
-    let made = Certificate::Made { data_dir: data_dir.clone(), names: vec!["lull.lan".into(), "127.0.0.1".into()] };
+    let made = Certificate::Made {
+        data_dir: data_dir.clone(),
+        purpose: "https",
+        names: vec!["lull.lan".into(), "127.0.0.1".into()],
+    };
     let tls = made.load(rig.now()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::child::Child;
 use super::desk::Desk;
+use super::disk::Disk;
 use super::http::Api;
 use super::ports::{audio_ports, free_port};
 use super::sound::Tone;
@@ -39,14 +40,21 @@ pub struct Plan {
     pub ring_timeout_s: u32,
     /// How the carrier is reached.
     pub transport: &'static str,
+    /// Where the carrier is, as the list of the file, with `FIRST` and `OTHER` for the places of its two servers; empty:
+    /// at the first.
+    pub targets: String,
     /// Further lines of the trunk.
     pub trunk: String,
+    /// Further lines about SIP.
+    pub sip: String,
     /// Further lines of the campaign, before its tables.
     pub campaign: String,
     /// Tables at the end of the campaign.
     pub campaign_tables: String,
     /// The pacing table.
     pub pacing: &'static str,
+    /// A disk of its own for the service's data.
+    pub disk: Option<Disk>,
 }
 
 impl Default for Plan {
@@ -59,10 +67,13 @@ impl Default for Plan {
             ring_min_s: 15.0,
             ring_timeout_s: 30,
             transport: "udp",
+            targets: String::new(),
             trunk: String::new(),
+            sip: String::new(),
             campaign: String::new(),
             campaign_tables: String::new(),
             pacing: "mode = \"progressive\"",
+            disk: None,
         }
     }
 }
@@ -87,9 +98,14 @@ pub struct Centre {
     http_port: u16,
     /// Where the service speaks SIP.
     pub sip_port: u16,
+    /// Where it speaks SIP under TLS, if a trunk does.
+    pub tls_port: u16,
     /// Where the carrier does.
     pub trunk_port: u16,
-    audio: (u16, u16),
+    /// Where another server of the carrier may.
+    pub other_port: u16,
+    /// The ports of its audio, the first and the last.
+    pub audio: (u16, u16),
     _turn: Turn,
 }
 
@@ -98,16 +114,21 @@ impl Centre {
     pub fn written(plan: Plan) -> Centre {
         let turn = Turn::take();
         let folder = tempfile::Builder::new().prefix("lull-it-").tempdir().expect("a folder can be made");
-        let centre = Centre {
+        let mut centre = Centre {
             service: None,
             folder,
             plan,
             http_port: free_port(),
             sip_port: free_port(),
+            tls_port: free_port(),
             trunk_port: free_port(),
+            other_port: free_port(),
             audio: audio_ports(),
             _turn: turn,
         };
+        let at = |port: u16| format!("{CARRIER}:{port}");
+        let (first, other) = (at(centre.trunk_port), at(centre.other_port));
+        centre.plan.targets = centre.plan.targets.replace("FIRST", &first).replace("OTHER", &other);
         Tone::new(HOLD_HZ).write(&centre.path("hold.wav"), 4);
         Tone::new(INFORMATION_HZ).write(&centre.path("information.wav"), 2);
         fs::create_dir(centre.path("profiles")).expect("a folder can be made");
@@ -157,7 +178,11 @@ impl Centre {
     /// Starts the service and does not wait.
     #[track_caller]
     pub fn start_service(&self) -> Child {
-        let mut command = self.command(&["serve", "--until-stdin-closes"]);
+        let plain = self.command(&["serve", "--until-stdin-closes"]);
+        let mut command = match &self.plan.disk {
+            Some(disk) => self.settled(disk.under(&plain)),
+            None => plain,
+        };
         Child::start("lull serve", &mut command)
     }
 
@@ -211,8 +236,20 @@ impl Centre {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lull"));
-        command.current_dir(self.folder()).args(arguments).env_remove("LULL_CONFIG").env("NO_COLOR", "1");
+        command.args(arguments);
+        self.settled(command)
+    }
+
+    /// In the folder of the installation, and with nothing of the outer environment that the program would heed.
+    fn settled(&self, mut command: Command) -> Command {
+        command.current_dir(self.folder()).env_remove("LULL_CONFIG").env("NO_COLOR", "1");
         command
+    }
+
+    /// The process of the running service.
+    #[track_caller]
+    pub(super) fn service_id(&self) -> u32 {
+        self.service.as_ref().expect("the service was started").id()
     }
 
     /// Runs a command to its end.
@@ -276,7 +313,12 @@ impl Centre {
     /// Waits until the wallboard shows something; gives the picture.
     #[track_caller]
     pub fn until_board(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let boss = self.boss();
+        self.until_board_of(&self.boss(), what, is_so)
+    }
+
+    /// The same for somebody who is logged in already.
+    #[track_caller]
+    pub fn until_board_of(&self, boss: &Api, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let end = super::now() + SOON;
         while super::now() < end {
@@ -321,6 +363,15 @@ impl Centre {
         serde_json::from_slice(&output.stdout).expect("sqlite3 gives JSON")
     }
 
+    /// Leaves the database as a process leaves it that was killed before it wrote down which dialogs are up. The service
+    /// must not run.
+    #[track_caller]
+    pub fn forget_dialogs(&self) {
+        let database = self.path("data/lull.db");
+        let done = Command::new("sqlite3").arg(&database).arg("delete from dialogs").status();
+        assert!(done.is_ok_and(|status| status.success()), "sqlite3 could not write to {}", database.display());
+    }
+
     /// The first value of the first row; `null` without rows.
     #[track_caller]
     pub fn value(&self, sql: &str) -> Value {
@@ -338,7 +389,13 @@ impl Centre {
     fn settings(&self) -> String {
         let (audio_min, audio_max) = self.audio;
         let (sip, http, carrier) = (self.sip_port, self.http_port, self.trunk_port);
-        let Plan { transport, trunk, idle_threshold, reserve, .. } = &self.plan;
+        let Plan { transport, targets, trunk, sip: more_sip, idle_threshold, reserve, .. } = &self.plan;
+        let carrier = format!("\"{CARRIER}:{carrier}\"");
+        let targets = if targets.is_empty() { &carrier } else { targets };
+        let tls = match *transport {
+            "tls" => format!("  {{ transport = \"tls\", address = \"{SERVICE}:{}\" }},\n", self.tls_port),
+            _ => String::new(),
+        };
         let mut text = format!(
             r#"
 [installation]
@@ -361,8 +418,9 @@ level = "info,lull=debug"
 listeners = [
   {{ transport = "udp", address = "{SERVICE}:{sip}" }},
   {{ transport = "tcp", address = "{SERVICE}:{sip}" }},
-]
+{tls}]
 phone_networks = ["127.0.0.1/32"]
+{more_sip}
 
 [rtp]
 address = "{SERVICE}"
@@ -371,7 +429,7 @@ port_max = {audio_max}
 allow_loopback = true
 
 [trunks.carrier]
-targets = ["{CARRIER}:{carrier}"]
+targets = [{targets}]
 transport = "{transport}"
 channels_max = 20
 calls_per_second = 50.0

@@ -87,6 +87,11 @@ impl Child {
         self.inner.wait().expect("a child can be waited for")
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.inner.id()
+    }
+
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.inner.try_wait(), Ok(None))

@@ -128,12 +128,18 @@ impl Talk {
     }
 
     fn say(&mut self, to: SocketAddr, sequence: u16, stamp: u32) {
-        let mut packet = vec![0x80, self.law.payload_type()];
-        packet.extend(sequence.to_be_bytes());
-        packet.extend(stamp.to_be_bytes());
-        packet.extend([0xCA, 0xFE, 0x00, 0x01]);
-        packet.extend(self.tone.samples(SAMPLES).into_iter().map(|sample| self.law.encode(sample)));
+        let packet = rtp(self.law, sequence, stamp, &self.tone.samples(SAMPLES));
         // Nobody may be there any more.
         drop(self.socket.send_to(&packet, to));
     }
+}
+
+/// One packet of speech (RFC 3550, 5.1).
+pub fn rtp(law: Law, sequence: u16, stamp: u32, samples: &[i16]) -> Vec<u8> {
+    let mut packet = vec![0x80, law.payload_type()];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(stamp.to_be_bytes());
+    packet.extend([0xCA, 0xFE, 0x00, 0x01]);
+    packet.extend(samples.iter().map(|sample| law.encode(*sample)));
+    packet
 }

@@ -34,11 +34,16 @@ pub fn free_port() -> u16 {
     panic!("no port between {FIRST} and {} is free", FIRST + COUNT);
 }
 
-/// A range of ports for audio.
+/// A range of ports for audio, none of which another program on this machine has.
 pub(super) fn audio_ports() -> (u16, u16) {
-    let step = NEXT_AUDIO.fetch_add(AUDIO_PORTS, Ordering::Relaxed);
     let slots = AUDIO_COUNT / AUDIO_PORTS;
-    let slot = (offset(slots) + step / AUDIO_PORTS) % slots;
-    let first = AUDIO_FIRST + slot * AUDIO_PORTS;
-    (first, first + AUDIO_PORTS - 1)
+    for _ in 0..slots {
+        let step = NEXT_AUDIO.fetch_add(1, Ordering::Relaxed);
+        let first = AUDIO_FIRST + (offset(slots).wrapping_add(step)) % slots * AUDIO_PORTS;
+        let last = first + AUDIO_PORTS - 1;
+        if (first..=last).all(|port| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()) {
+            return (first, last);
+        }
+    }
+    panic!("no {AUDIO_PORTS} ports in a row from {AUDIO_FIRST} are free");
 }

@@ -283,3 +283,59 @@ Max-Forwards: 70
         &format!("<recv response=\"{expected}\" timeout=\"10000\"/>\n"),
     ])
 }
+
+/// Refuses every call at once.
+pub fn refuses(line: &str) -> String {
+    scenario(&[INVITE, &respond(line, ""), ACK])
+}
+
+/// Rings, and then refuses.
+pub fn rings_and_refuses(line: &str) -> String {
+    scenario(&[INVITE, &ringing(), &respond(line, ""), ACK])
+}
+
+/// Challenges with each of these headers in turn, whatever is answered, and then answers the call, if there is an ear.
+pub fn challenges_with(headers: &[&str], ear: Option<&Ear>) -> String {
+    let challenge = |header: &&str| {
+        let challenge = respond("407 Proxy Authentication Required", &format!("{header}\n"));
+        format!("{INVITE}{challenge}{ACK}")
+    };
+    let challenges: String = headers.iter().map(challenge).collect();
+    match ear {
+        Some(ear) => scenario(&[&challenges, INVITE, &accept(ear, 0), ACK, HUNG_UP_ON]),
+        None => scenario(&[&challenges]),
+    }
+}
+
+/// Challenges, and then rings until something is cancelled.
+pub fn challenges_and_rings(header: &str) -> String {
+    let challenge = respond("407 Proxy Authentication Required", &format!("{header}\n"));
+    let cancelled = "<recv request=\"CANCEL\" timeout=\"60000\"/>\n";
+    scenario(&[INVITE, &challenge, ACK, INVITE, &ringing(), cancelled, &pause(2_000)])
+}
+
+/// A customer who answers; the BYE is challenged with each of these headers in turn, and then accepted if that is so
+/// expected.
+pub fn challenges_the_bye(ear: &Ear, headers: &[&str], accepts: bool) -> String {
+    let challenge = |header: &&str| {
+        let refusal = HUNG_UP_ON.replace("200 OK", "401 Unauthorized");
+        let refusal = refusal.replace("Content-Length", &format!("{header}\nContent-Length"));
+        refusal.replace("<pause milliseconds=\"50\"/>\n", "")
+    };
+    let challenges: String = headers.iter().map(challenge).collect();
+    let end = if accepts { HUNG_UP_ON.to_owned() } else { pause(1_000) };
+    scenario(&[INVITE, &ringing(), &accept(ear, 0), ACK, &challenges, &end])
+}
+
+/// The first header of this name in a message; empty without one.
+pub fn header(message: &str, name: &str) -> String {
+    let of = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
+    message.lines().find_map(of).unwrap_or_default()
+}
+
+/// The value of a parameter of a digest header, without quotes; empty without one.
+pub fn parameter(header: &str, name: &str) -> String {
+    let fields = header.split_once(' ').map_or("", |(_, fields)| fields);
+    let of = |field: &str| Some(field.trim().strip_prefix(name)?.strip_prefix('=')?.trim_matches('"').to_owned());
+    fields.split(',').find_map(of).unwrap_or_default()
+}

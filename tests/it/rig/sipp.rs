@@ -36,17 +36,34 @@ impl Sipp {
     /// Waits for calls of the service, as its carrier. `calls` is how many it handles before it ends.
     #[track_caller]
     pub fn carrier(centre: &Centre, scenario: &str, calls: u32) -> Sipp {
-        let mut sipp =
-            Sipp::start(centre, "carrier", scenario, CARRIER, centre.trunk_port, &["-m", &calls.to_string()]);
+        Sipp::carrier_at(centre, "carrier", scenario, centre.trunk_port, calls)
+    }
+
+    /// The same at another port of the carrier.
+    #[track_caller]
+    pub fn carrier_at(centre: &Centre, name: &str, scenario: &str, port: u16, calls: u32) -> Sipp {
+        Sipp::start(centre, name, scenario, CARRIER, port, &["-m", &calls.to_string()]).listening(centre, port)
+    }
+
+    #[track_caller]
+    fn listening(mut self, centre: &Centre, port: u16) -> Sipp {
         until("SIPp listens", super::SOON, || {
-            assert!(sipp.child.is_running(), "SIPp ended at once");
+            assert!(self.child.is_running(), "SIPp ended at once");
             let taken = match centre.trunk_transport() {
-                "tcp" => std::net::TcpListener::bind((CARRIER, centre.trunk_port)).is_err(),
-                _ => std::net::UdpSocket::bind((CARRIER, centre.trunk_port)).is_err(),
+                "udp" => std::net::UdpSocket::bind((CARRIER, port)).is_err(),
+                _ => std::net::TcpListener::bind((CARRIER, port)).is_err(),
             };
             taken.then_some(())
         });
-        sipp
+        self
+    }
+
+    /// A carrier that passes over what it does not expect, as of calls it knows nothing of.
+    #[track_caller]
+    pub fn patient_carrier(centre: &Centre, scenario: &str, calls: u32) -> Sipp {
+        let more = ["-m", &calls.to_string(), "-default_behaviors", "all,-abortunexp"];
+        let sipp = Sipp::start(centre, "carrier", scenario, CARRIER, centre.trunk_port, &more);
+        sipp.listening(centre, centre.trunk_port)
     }
 
     /// Calls the service from the carrier's network, once.
@@ -58,7 +75,13 @@ impl Sipp {
     /// Sends to the service from any address, once.
     #[track_caller]
     pub fn from(centre: &Centre, name: &str, scenario: &str, number: &str, address: &str) -> Sipp {
-        let remote = format!("{SERVICE}:{}", centre.sip_port);
+        Sipp::to(centre, name, scenario, number, address, centre.sip_port)
+    }
+
+    /// The same to another port of the machine.
+    #[track_caller]
+    pub fn to(centre: &Centre, name: &str, scenario: &str, number: &str, address: &str, port: u16) -> Sipp {
+        let remote = format!("{SERVICE}:{port}");
         Sipp::start(centre, name, scenario, address, free_port(), &["-m", "1", "-s", number, &remote])
     }
 
@@ -69,7 +92,7 @@ impl Sipp {
         let file = folder.join("scenario.xml");
         fs::write(&file, scenario).expect("a file can be written");
         let (log, errors) = (folder.join("messages.log"), folder.join("errors.log"));
-        let transport = if centre.trunk_transport() == "tcp" { "t1" } else { "u1" };
+        let transport = if centre.trunk_transport() == "udp" { "u1" } else { "t1" };
         let mut command = Command::new("sipp");
         command
             .current_dir(&folder)

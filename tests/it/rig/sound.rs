@@ -9,6 +9,8 @@ pub(super) const RATE: u32 = 8_000;
 const WINDOW: usize = 400;
 /// Share of a window's energy that must be in the tone.
 const SHARE: f64 = 0.75;
+/// Share of it that a foreign packet of 20 ms leaves at least; other tones and their edges leave less.
+const TRACE: f64 = 0.08;
 /// Windows quieter than this mean amplitude hold nothing.
 const QUIET: f64 = 300.0;
 
@@ -53,11 +55,21 @@ pub fn loud_windows_of(hz: f64, samples: &[i16]) -> usize {
     samples.chunks_exact(WINDOW).filter(|window| is_tone(hz, window)).count()
 }
 
+/// Windows in which there is a trace of this tone beside whatever else is said, as of packets that came in between.
+pub fn traces_of(hz: f64, samples: &[i16]) -> usize {
+    samples.chunks_exact(WINDOW).filter(|window| share_of(hz, window).is_some_and(|share| share > TRACE)).count()
+}
+
 fn is_tone(hz: f64, window: &[i16]) -> bool {
+    share_of(hz, window).is_some_and(|share| share > SHARE)
+}
+
+/// How much of a window's energy is at this frequency; `None` of silence.
+fn share_of(hz: f64, window: &[i16]) -> Option<f64> {
     let energy: f64 = window.iter().map(|s| f64::from(*s) * f64::from(*s)).sum();
     let count = window.len() as f64;
     if (energy / count).sqrt() < QUIET {
-        return false;
+        return None;
     }
     // Goertzel: the energy of one frequency.
     let step = TAU * hz / f64::from(RATE);
@@ -67,7 +79,7 @@ fn is_tone(hz: f64, window: &[i16]) -> bool {
         (before, last) = (last, next);
     }
     let power = last * last + before * before - 2.0 * step.cos() * last * before;
-    power * 2.0 / count / energy > SHARE
+    Some(power * 2.0 / count / energy)
 }
 
 /// µ-law or A-law.

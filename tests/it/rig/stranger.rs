@@ -1,4 +1,4 @@
-//! A UDP socket that says SIP by hand: for what an honest implementation would not say.
+//! A UDP socket that says SIP or RTP by hand: for what an honest implementation would not say.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -35,6 +35,11 @@ impl Stranger {
              Max-Forwards: 70\r\nFrom: <sip:{user}@lull.local>;tag={id}\r\nTo: <sip:{user}@lull.local>\r\n\
              Call-ID: {id}@{us}\r\nCSeq: 1 {method}\r\nContact: <sip:{user}@{us}>\r\nContent-Length: 0\r\n\r\n"
         )
+    }
+
+    /// Sends a datagram to another port of the service.
+    pub fn say_to(&self, port: u16, bytes: &[u8]) {
+        self.socket.send_to(bytes, (SERVICE, port)).expect("a datagram can be sent");
     }
 
     /// The next datagram, if one comes in time.

@@ -1,6 +1,7 @@
 //! Calls of ours: timers, cancels, forks, fail-over, credentials.
 
 use super::*;
+use crate::sip::CallToken;
 use crate::sip::event::FailureKind;
 
 fn failure(rig: &mut Rig) -> Failure {
@@ -59,19 +60,15 @@ fn a_call_is_hung_up_by_the_other_side_with_its_reason() {
 }
 
 #[test]
-fn an_invite_is_repeated_by_timer_a_until_timer_b_tries_the_next_target_and_then_gives_up() {
+fn an_invite_is_repeated_by_timer_a_until_the_next_target_is_tried_and_timer_b_gives_up() {
     let mut rig = Rig::new();
     rig.call();
     let said = rig.pass(secs(31));
     let at: Vec<u64> = said.iter().map(|(at, _)| *at).collect();
-    assert_eq!(at, [500, 1_500, 3_500, 7_500, 15_500]);
+    assert_eq!(at, [500, 1_500, 3_500, 4_000, 4_500, 5_500, 7_500, 11_500, 19_500]);
     assert!(said.iter().all(|(_, gist)| gist == "INVITE"));
     let said = rig.pass(secs(40));
-    assert_eq!(
-        said.iter().filter(|(_, gist)| gist == "INVITE").count(),
-        8,
-        "the rest, and the second target's: {said:?}"
-    );
+    assert_eq!(said, [(4_500, "INVITE".to_owned())]);
     let cause = failure(&mut rig);
     assert_eq!((cause.status, cause.kind), (408, FailureKind::Timeout));
     rig.assert_empty();
@@ -230,7 +227,7 @@ fn a_late_200_of_the_target_before_is_acknowledged_and_ended() {
     assert_eq!(rig.said(), ["INVITE"]);
     rig.hear(CARRIER, &reply(&first, 200, "them", &ok_lines(), "v=0"));
     assert_eq!(rig.said(), ["ACK", "BYE"]);
-    assert_eq!(rig.events(), []);
+    assert_eq!(rig.events(), [Event::Resent { leg: LEG }]);
 }
 
 #[test]
@@ -283,7 +280,7 @@ fn a_challenge_of_the_trunk_is_answered_with_md5_and_with_sha_256() {
         assert_eq!(rig.said(), ["ACK"]);
         rig.hear(CARRIER, &reply(again, 200, "them2", &ok_lines(), "v=0"));
         assert_eq!(value(&rig.one(), "CSeq"), "2 ACK");
-        assert!(matches!(rig.events().as_slice(), [Event::Answered { .. }]));
+        assert!(matches!(rig.events().as_slice(), [Event::Resent { .. }, Event::Answered { .. }]));
         rig.endpoint.hang_up(rig.now, LEG, None).expect("up");
         assert_eq!(value(&rig.one(), "CSeq"), "3 BYE");
         rig.events();
@@ -310,21 +307,12 @@ fn a_nonce_that_changes_each_time_is_followed_twice_and_no_more() {
 }
 
 #[test]
-fn a_foreign_realm_gets_no_credentials_and_neither_does_anybody_in_a_dialog() {
+fn a_foreign_realm_gets_no_credentials() {
     let mut rig = Rig::new();
     let invite = rig.call();
     rig.hear(CARRIER, &reply(&invite, 407, "them", &challenge("n", "evil.example", "MD5"), ""));
     assert_eq!(rig.said(), ["ACK"]);
     assert_eq!(failure(&mut rig).kind, FailureKind::AuthFailed);
-
-    let mut rig = Rig::new();
-    rig.call_up();
-    rig.endpoint.hang_up(rig.now, LEG, None).expect("up");
-    let bye = rig.one();
-    rig.hear(CARRIER, &reply(&bye, 401, "", &challenge("n", "carrier.example", "MD5"), ""));
-    assert_eq!(rig.sent(), Vec::<String>::new());
-    rig.events();
-    rig.assert_empty();
 }
 
 #[test]
@@ -456,4 +444,77 @@ fn what_cannot_be_placed_says_why_and_sends_nothing() {
     rig.call();
     assert_eq!(rig.endpoint.originate(now, LEG, spec(&[CARRIER])), Err(OriginateError::LegInUse));
     assert_eq!(rig.endpoint.originate(now, LegId(8), spec(&[CARRIER])), Err(OriginateError::Full));
+}
+
+#[test]
+fn a_silent_server_is_left_for_the_next_and_cancelled_if_it_speaks_after_all() {
+    let mut rig = Rig::new();
+    let first = rig.call();
+    let said = rig.pass(crate::sip::FAIL_OVER_AFTER + secs(1));
+    assert_eq!(said.iter().filter(|(at_ms, gist)| *at_ms == 4_000 && gist == "INVITE").count(), 1, "{said:?}");
+    rig.hear(CARRIER, &reply(&first, 180, "slow", "", ""));
+    assert_eq!(rig.said(), ["CANCEL"]);
+    rig.hear(CARRIER, &reply(&first, 180, "slow", "", ""));
+    rig.hear(CARRIER, &reply(&first, 487, "slow", "", ""));
+    assert_eq!(rig.said(), ["ACK"]);
+    rig.hear(CARRIER, &reply(&first, 200, "other-fork", &ok_lines(), "v=0"));
+    assert_eq!(rig.said(), ["ACK", "BYE"], "somebody picked up there: nobody may hear silence");
+    assert_eq!(rig.events(), [Event::Resent { leg: LEG }], "the call at the next server goes on");
+    rig.endpoint.cancel(rig.now, LEG, None).expect("it is on its way");
+    rig.assert_empty();
+}
+
+/// A call whose names follow from its number, placed until its INVITE for the server of `place` has been corrected
+/// `corrections` times: that INVITE.
+fn tokened(rig: &mut Rig, place: usize, corrections: usize) -> String {
+    let spec = CallSpec { token: Some(CallToken::of(&[7; 32], 42)), ..spec(&[CARRIER, SPARE]) };
+    rig.endpoint.originate(rig.now, LEG, spec).expect("placed");
+    let mut invite = rig.one();
+    let at = [CARRIER, SPARE][place];
+    if place == 1 {
+        rig.hear(CARRIER, &reply(&invite, 503, "them", "", ""));
+        invite = rig.sent().pop().expect("the next server");
+    }
+    for round in 0..corrections {
+        let ask = challenge(&format!("n{round}"), "carrier.example", "SHA-256");
+        rig.hear(at, &reply(&invite, 401, "them", &ask, ""));
+        invite = rig.sent().pop().expect("sent again");
+    }
+    invite
+}
+
+#[test]
+fn a_call_is_found_again_from_its_number_alone_wherever_it_was_and_however_often_corrected() {
+    for (place, corrections, answered) in [(0, 0, false), (0, 1, false), (0, 2, true), (1, 0, true), (1, 1, false)] {
+        let invite = tokened(&mut Rig::new(), place, corrections);
+        let at = [CARRIER, SPARE][place];
+        let mut after = Rig::new();
+        let spec = CallSpec { token: Some(CallToken::of(&[7; 32], 42)), sdp: "".into(), ..spec(&[CARRIER, SPARE]) };
+        after.endpoint.end_unrecorded(after.now, &spec);
+        let cancels = after.sent();
+        // RFC 3261, 9.1: what a CANCEL must have in common with its INVITE.
+        let same = |cancel: &&String| {
+            ["Call-ID", "From", "To", "Via"].iter().all(|name| value(cancel, name) == value(&invite, name))
+        };
+        let cancel = cancels.iter().find(same).expect("one of them is meant for it");
+        assert_eq!(value(cancel, "CSeq").split(' ').next(), value(&invite, "CSeq").split(' ').next());
+        assert_eq!(cancel.split(' ').nth(1), invite.split(' ').nth(1), "the same Request-URI");
+        for other in cancels.iter().filter(|other| *other != cancel) {
+            after.hear(CARRIER, &reply(other, 481, "", "", ""));
+            after.hear(SPARE, &reply(other, 481, "", "", ""));
+        }
+        after.hear(at, &reply(cancel, 200, "them", "", ""));
+        if answered {
+            after.hear(at, &reply(&invite, 200, "them", &ok_lines(), "v=0"));
+            let sent = after.sent();
+            assert_eq!(sent.iter().map(|text| gist(text)).collect::<Vec<_>>(), ["ACK", "BYE"]);
+            let number = |text: &str| value(text, "CSeq").split(' ').next().and_then(|n| n.parse::<u32>().ok());
+            assert!(number(&sent[1]) > number(&invite), "{}", sent[1]);
+        } else {
+            after.hear(at, &reply(&invite, 487, "them", "", ""));
+            assert_eq!(after.said(), ["ACK"]);
+        }
+        assert_eq!(after.events(), []);
+        after.assert_empty();
+    }
 }

@@ -1,0 +1,123 @@
+//! What is older than the operator wants to keep is removed: recordings and journals, by the days of `retention`.
+//!
+//! Not attempts and results: those are the record of what happened. Age is the time of the last change, so that a file
+//! that is being written is never old. Read [`keep`] first.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::model::time::Timestamp;
+
+/// How often it is looked for what has grown old.
+const EVERY: Duration = Duration::from_secs(3600);
+/// A day.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What was removed of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Files.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// Files that could not be removed.
+    pub stuck: u64,
+}
+
+/// Removes what is old at the start, every hour, and whenever the configuration changes; says what it removed.
+pub async fn keep(mut config: watch::Receiver<Arc<Config>>, clock: Clock) {
+    loop {
+        let current = Arc::clone(&config.borrow_and_update());
+        let now = clock.now().timestamp;
+        // Folders may be large and disks slow.
+        if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            changed = config.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+fn sweep_all(config: &Config, now: Timestamp) {
+    let (recordings, journal) = (&config.data.recordings, &config.data.directory.join("journal"));
+    let kinds = [
+        ("recordings", recordings, "wav", config.retention.recordings_days),
+        ("journal", journal, "jsonl", config.retention.journal_days),
+    ];
+    for (kind, folder, extension, days) in kinds {
+        match sweep(folder, extension, now, DAY * days) {
+            Ok(Removed { files: 0, stuck: 0, .. }) => {}
+            Ok(Removed { files, bytes, stuck: 0 }) => {
+                tracing::info!(kind, files, bytes, days, "removed what was kept for longer than its days");
+            }
+            Ok(Removed { files, bytes, stuck }) => {
+                tracing::error!(kind, files, bytes, stuck, days, "not all that is too old could be removed");
+            }
+            Err(error) => tracing::error!(kind, folder = %folder.display(), %error, "old files cannot be looked for"),
+        }
+    }
+}
+
+/// Removes files of this extension that were last changed longer ago than `kept`.
+///
+/// # Errors
+/// The folder cannot be read; one that is not there holds nothing.
+pub fn sweep(folder: &Path, extension: &str, now: Timestamp, kept: Duration) -> io::Result<Removed> {
+    let mut removed = Removed::default();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(removed),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (path, metadata) = (entry.path(), entry.metadata()?);
+        let ours = metadata.is_file() && path.extension().is_some_and(|given| given == extension);
+        // A time that the file system does not tell, or one before 1970, is no reason to remove anything.
+        let changed = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let old = changed.is_some_and(|changed| now.since(Timestamp::from_millis(0)) > changed + kept);
+        if !ours || !old {
+            continue;
+        }
+        match fs::remove_file(&path) {
+            Ok(()) => {
+                removed.files += 1;
+                removed.bytes += metadata.len();
+            }
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "cannot be removed");
+                removed.stuck += 1;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_files_of_the_kind_go_and_a_folder_that_is_not_there_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |days: u32| UNIX_EPOCH + DAY * days;
+        for (name, day) in [("old.wav", 10), ("edge.wav", 20), ("young.wav", 30), ("old.txt", 1)] {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(at(day)).unwrap();
+        }
+        let now = Timestamp::from_millis(0) + DAY * 40;
+        let removed = sweep(folder.path(), "wav", now, DAY * 20).unwrap();
+        assert_eq!(removed, Removed { files: 1, bytes: 0, stuck: 0 });
+        assert!(!folder.path().join("old.wav").exists() && folder.path().join("edge.wav").exists());
+        assert_eq!(sweep(&folder.path().join("none"), "wav", now, DAY).unwrap(), Removed::default());
+    }
+}
