@@ -162,8 +162,10 @@ impl Engine {
     /// that are placed, leads that are fetched, desks that are shown.
     fn finish(&mut self, now: Now) {
         self.serve_freed(now);
+        self.serve_spared(now);
         self.look_at_gates(now);
         self.yield_ringing(now);
+        self.serve_spared(now); // a line that is given up needs no agent
         if self.outcome_at_once != Some(now.instant) {
             self.pace(now);
         }

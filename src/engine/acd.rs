@@ -7,6 +7,7 @@ pub mod assignment;
 pub mod desk;
 pub mod gate;
 pub mod group;
+pub mod keeping;
 pub mod queue;
 pub mod reserve;
 pub mod result;

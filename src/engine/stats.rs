@@ -150,6 +150,13 @@ pub fn abandons_left(today: &DayCounts, abandon_rate_max: f64) -> u32 {
     (budget - abandoned).floor().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
+/// Today's share of dials that a person answers. Before there are any it is taken to be a half: the safe side.
+pub fn answer_share(today: &DayCounts) -> f64 {
+    /// Dials that the first guess weighs as much as.
+    const GUESS_DIALS: f64 = 10.0;
+    (today.answered as f64 + GUESS_DIALS / 2.0) / (today.dialled as f64 + GUESS_DIALS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,6 +60,8 @@ pub struct GroupSettings {
     pub smoothing_s: f64,
     /// Who gets a freed agent.
     pub serve_first: ServeFirst,
+    /// Callers are not given the idle agents that ringing lines need, beyond what the abandon budget could lose.
+    pub keep_for_answers: bool,
     /// Wrap-up after an inbound call, in seconds.
     pub wrap_up_s: u32,
 }

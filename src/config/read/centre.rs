@@ -155,6 +155,7 @@ fn group(table: &Table<'_>, queues: Option<&Queues>) -> Option<GroupSettings> {
     let reserve = table.within("reserve", 0..=10_000, 1);
     let smoothing_s = table.within("smoothing_s", 0.0..=3600.0, 10.0);
     let serve_first = table.word("serve_first", SERVE, ServeFirst::Auto);
+    let keep_for_answers = table.or("keep_for_answers", true);
     let wrap_up_s = table.within("wrap_up_s", 0..=3600, 30);
     let number = idle_threshold.and_then(IdleThreshold::number);
     if let (Some(threshold), Some(hysteresis), Some(spot)) = (number, hysteresis, table.spot("hysteresis"))
@@ -174,6 +175,7 @@ fn group(table: &Table<'_>, queues: Option<&Queues>) -> Option<GroupSettings> {
         reserve: reserve?,
         smoothing_s: smoothing_s?,
         serve_first: serve_first?,
+        keep_for_answers: keep_for_answers?,
         wrap_up_s: wrap_up_s?,
     })
 }

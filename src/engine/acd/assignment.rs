@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::agent::{Desk, PHONE_FAILED, Recorded};
+use super::group::Group;
 use super::queue::CallerStage;
 use crate::engine::Engine;
 use crate::engine::command::Command;
@@ -21,8 +22,10 @@ use crate::model::time::{Instant, Now};
 
 /// Who waits for an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waiting {
+pub(super) enum Waiting {
+    /// A customer who answered.
     Customer(AttemptId),
+    /// A caller in a queue.
     Caller(InboundId),
 }
 
@@ -53,13 +56,14 @@ impl Engine {
         }
     }
 
-    fn next_for(&self, user: UserId) -> Option<Waiting> {
+    /// Who is next for an idle agent, if anybody may have this one.
+    pub(super) fn next_for(&self, user: UserId) -> Option<Waiting> {
         let agent = self.agents.get(&user)?;
         let groups = || agent.groups.iter().filter_map(|name| self.groups.get(name));
         let customer = groups()
             .filter_map(|group| group.answered.first().map(|first| (*first, group.settings.serve_first)))
             .min_by_key(|(first, _)| *first);
-        let caller = self.caller_for(&agent.groups);
+        let caller = self.caller_for(&agent.groups).filter(|_| !self.is_kept(user));
         let (((_, attempt), serve_first), (call, below_target)) = match (customer, caller) {
             (Some(customer), Some(caller)) => (customer, caller),
             (Some(((_, attempt), _)), None) => return Some(Waiting::Customer(attempt)),
@@ -69,9 +73,16 @@ impl Engine {
         let inbound_first = match serve_first {
             ServeFirst::Answered => false,
             ServeFirst::Inbound => true,
-            ServeFirst::Auto => below_target,
+            // The law before the service level: not at the price of an abandoned call that the cap forbids.
+            ServeFirst::Auto => below_target && self.may_lose(attempt),
         };
         Some(if inbound_first { Waiting::Caller(call) } else { Waiting::Customer(attempt) })
+    }
+
+    /// Whether the abandon budget of the attempt's campaign has something left.
+    fn may_lose(&self, attempt: AttemptId) -> bool {
+        let board = self.attempts.get(&attempt).and_then(|attempt| self.campaigns.get(&attempt.campaign.key));
+        board.is_some_and(|board| board.abandons_left(self.settings.profiles.get(&board.campaign.profile)) > 0)
     }
 
     /// The caller who is next: by the queue's priority, then by its place in the group's list, then by arrival; and
@@ -89,11 +100,13 @@ impl Engine {
         best.map(|((_, _, _, call), below_target)| (call, below_target))
     }
 
-    /// The idle agent for a caller: of an inbound-only group before a blended one, the longest idle in each.
+    /// The idle agent for a caller: of an inbound-only group before a blended one, the longest idle in each who is not
+    /// kept for an answer.
     pub(in crate::engine) fn agent_for_queue(&self, queue: &QueueName) -> Option<UserId> {
         let serving = self.groups.values().filter(|group| group.settings.queues.contains(queue));
+        let first = |group: &Group| group.idle.iter().find(|(_, user)| !self.is_kept(*user)).copied();
         let best: Option<(bool, (Instant, UserId))> =
-            serving.filter_map(|group| group.idle.first().map(|first| (group.settings.outbound, *first))).min();
+            serving.filter_map(|group| first(group).map(|first| (group.settings.outbound, first))).min();
         best.map(|(_, (_, user))| user)
     }
 

@@ -258,7 +258,8 @@ impl Engine {
         }
     }
 
-    fn waiting_for(&self, name: &GroupName) -> u32 {
+    /// Callers who wait for agents of the group.
+    pub(in crate::engine) fn waiting_for(&self, name: &GroupName) -> u32 {
         let Some(group) = self.groups.get(name) else { return 0 };
         let waiting = |queue: &Queue| u32::try_from(queue.waiting.len()).unwrap_or(u32::MAX);
         if group.settings.queues.is_empty() {

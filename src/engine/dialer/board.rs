@@ -88,6 +88,18 @@ impl Board {
         stats::abandons_left(&self.today, self.abandon_rate_max(profile))
     }
 
+    /// Answers of the attempts on their way that the abandon budget could not lose: with the budget spent all of them,
+    /// else as many as are expected beyond it.
+    pub fn answers_at_risk(&self, profile: Option<&Profile>) -> u32 {
+        match self.abandons_left(profile) {
+            0 => self.pending,
+            left => {
+                let expected = f64::from(self.pending) * stats::answer_share(&self.today);
+                (expected.ceil() as u32).min(self.pending).saturating_sub(left)
+            }
+        }
+    }
+
     /// Counts a refusal.
     pub fn count(&mut self, refusal: Refusal) {
         *self.refusals.entry(refusal.code()).or_default() += 1;

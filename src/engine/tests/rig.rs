@@ -167,6 +167,7 @@ pub fn settings() -> Settings {
         reserve: 0,
         smoothing_s: 0.0,
         serve_first: ServeFirst::Auto,
+        keep_for_answers: true,
         wrap_up_s: 20,
     };
     Settings {

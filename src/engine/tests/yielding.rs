@@ -2,7 +2,7 @@
 
 use super::rig::*;
 use crate::engine::command::{CancelReason, Command};
-use crate::engine::event::{AgentAction, Event};
+use crate::engine::event::{AgentAction, DayCounts, Event};
 use crate::model::attempt::CallRef;
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
@@ -133,4 +133,51 @@ fn a_draining_program_places_no_call_and_finishes_those_that_are_up() {
     assert_eq!(rig.board().connected, 1);
     rig.hang_up(ringing[0]);
     assert!(rig.engine.is_idle());
+}
+
+/// Three agents, three lines ringing, and nothing left of the abandon budget.
+fn budget_spent() -> Rig {
+    let mut rig = Rig::bare(settings());
+    rig.begin(3, campaign());
+    let spent = DayCounts { dialled: 40, answered: 20, connected: 19, abandoned: 1, ..DayCounts::default() };
+    let (campaign, state) = (std::sync::Arc::new(campaign()), CampaignState::Running);
+    rig.tell(Event::CampaignApplied { campaign, state, today: Some(spent) });
+    rig.wait(6.0);
+    assert_eq!(rig.ringing().len(), 3);
+    rig
+}
+
+#[test]
+fn with_the_budget_spent_a_caller_leaves_the_agents_whom_ringing_lines_need() {
+    let mut rig = budget_spent();
+    rig.caller();
+    assert_eq!(rig.queue().waiting, 1, "three lines ring for three agents");
+    let ringing = rig.ringing();
+    for attempt in &ringing[..2] {
+        rig.answer(*attempt);
+    }
+    assert_eq!((rig.board().today.connected, rig.board().today.abandoned), (21, 1));
+    // The third line ends: the last agent is kept for nobody.
+    rig.fail(ringing[2], 486);
+    assert_eq!(rig.queue().waiting, 0);
+    assert_eq!(rig.queue().answered, 1);
+}
+
+#[test]
+fn a_kept_agent_goes_to_the_caller_once_the_ringing_line_was_given_up() {
+    let mut rig = budget_spent();
+    rig.caller();
+    rig.wait(16.0);
+    assert_eq!(cancelled(&rig, CancelReason::InboundNeedsAgents), 1, "one line more than inbound leaves agents");
+    assert_eq!(rig.queue().waiting, 0);
+}
+
+#[test]
+fn whoever_keeps_no_agents_gives_the_caller_one_at_once() {
+    let mut settings = settings();
+    settings.groups.values_mut().for_each(|group| group.keep_for_answers = false);
+    let mut rig = budget_spent();
+    rig.tell(Event::SettingsApplied { settings: std::sync::Arc::new(settings) });
+    rig.caller();
+    assert_eq!(rig.queue().waiting, 0);
 }

@@ -149,6 +149,8 @@ fn group(scenario: &Scenario, agents: &AgentGroup, gate: Option<&GateSettings>, 
         reserve: 0,
         smoothing_s: gate.smoothing_s,
         serve_first: gate.serve_first,
+        // The contract gives an arriving caller any idle agent.
+        keep_for_answers: false,
         wrap_up_s: inbound_wrap_up.map_or(0, wrap_up_limit),
     }
 }

@@ -240,6 +240,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
         reserve: 1,
         smoothing_s: 3.0,
         serve_first: settings::ServeFirst::Auto,
+        keep_for_answers: true,
         wrap_up_s: 30,
     };
     let engine = settings::Settings {
