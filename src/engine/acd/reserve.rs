@@ -13,13 +13,13 @@ use crate::model::settings::IdleThreshold;
 
 /// How far one caller moves the reserve in the long run, in agents, at a target of one half. At others it is divided by
 /// the variance of a single caller's fate relative to that: where hardly anybody may wait, each who does says the more.
-const STEP: f64 = 0.01;
+const STEP: f64 = 0.015;
 /// Least variance it is divided by: at high targets the reserve would else follow every single caller who waited.
-const VARIANCE_MIN: f64 = 0.5;
+const VARIANCE_MIN: f64 = 0.4;
 /// The first callers move it so many times as far on top, falling off with their number: nothing is known at first, and
 /// an hour's traffic must do.
-const EAGER: f64 = 20.0;
-const EAGER_CALLERS: f64 = 20.0;
+const EAGER: f64 = 5.0;
+const EAGER_CALLERS: f64 = 60.0;
 /// How far below none the reserve may be steered, in agents: callers answered in time are credit for later, but an
 /// easy morning must not buy a bad afternoon.
 const CREDIT_MAX: f64 = 0.5;
@@ -27,14 +27,22 @@ const CREDIT_MAX: f64 = 0.5;
 /// How far the steering may go past a whole reserve before the next pair of neighbours is chosen from, in agents. Beyond
 /// a whole number outbound pays more for each caller, so one unlucky quarter of an hour must not lead there.
 const SLACK: f64 = 1.0;
+/// A team of which nothing is known keeps one agent.
+const START: u32 = 1;
 
 /// A reserve between two whole numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reserve {
     steered: f64,
     below: u32,
     drawn: u32,
     callers: u32,
+}
+
+impl Default for Reserve {
+    fn default() -> Reserve {
+        Reserve { steered: f64::from(START), below: START - 1, drawn: START, callers: 0 }
+    }
 }
 
 impl Reserve {

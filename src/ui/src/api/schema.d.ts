@@ -673,6 +673,11 @@ export interface components {
              */
             drops_every_s: number;
             /**
+             * @description With an agent idle, inbound calls do not count as calls that are there already.
+             * @default true
+             */
+            inbound_override: boolean;
+            /**
              * Format: double
              * @description Per cent by which the level rises faster and falls slower.
              * @default 0
