@@ -12,6 +12,7 @@ use super::snapshot::{CampaignView, GroupView, QueueView, Snapshot, TrunkView};
 use crate::model::agent::AgentState;
 use crate::model::calling_hours::callable;
 use crate::model::name::{GroupName, QueueName};
+use crate::model::settings::IdleThreshold;
 use crate::model::time::Now;
 
 /// How many rows each table has: after a load run all but `agents` must be 0.
@@ -94,7 +95,10 @@ impl Engine {
             hysteresis: group.settings.hysteresis,
             dwell_s: group.settings.dwell_s,
             reserve: group.reserve(),
-            reserve_steered: group.steered.wish(),
+            reserve_steered: match group.settings.idle_threshold {
+                IdleThreshold::Auto => group.steered.wish(),
+                IdleThreshold::Above(_) | IdleThreshold::Off => 0.0,
+            },
             gate_open: group.gate.is_open(),
             gate_since: group.gate_since,
             slots: group.slots(),

@@ -216,6 +216,8 @@ pub struct Adaptive {
     pub available_only: bool,
     /// The target is added to the agents at each round, and not only to the level.
     pub target_in_rounds: bool,
+    /// With an agent idle, inbound calls do not count as calls that are there already.
+    pub inbound_override: bool,
     /// Nothing is dialled while a caller waits.
     pub callers_first: bool,
     /// The level is 1 with fewer agents signed in than this.
@@ -237,6 +239,7 @@ impl Default for Adaptive {
             dial_every_s: 2.5,
             available_only: false,
             target_in_rounds: false,
+            inbound_override: true,
             callers_first: false,
             agents_min: 0,
         }

@@ -4,36 +4,45 @@
 //! meets the service level lies between two whole numbers, met by choosing between them by chance (Gans & Zhou 2003,
 //! Bhulai & Koole 2003). Traffic changes, so r is not computed: it is steered by measured waits (Legros, Jouini & Koole
 //! 2015). Between two neighbouring whole reserves both the service level and outbound are linear in the share of time of
-//! either, so the steering may be brisk: moving r between them costs nothing. Read [`Reserve::note`] first.
+//! either, so moving r between them costs nothing; moving it past one does. Read [`Reserve::note`] first.
 
 use crate::engine::Engine;
 use crate::engine::random::Chance;
 use crate::model::name::QueueName;
 use crate::model::settings::IdleThreshold;
 
-/// How far one caller moves the reserve, in agents, at a target of one half. At others it is divided by the variance of
-/// a single caller's fate relative to that: where hardly anybody may wait, each who does says the more.
-const STEP: f64 = 0.05;
-/// Least variance it is divided by, reached at targets of 99 % and 1 %.
-const VARIANCE_MIN: f64 = 0.04;
-/// The first callers move it so many times as far on top, until about so many have come: an hour's traffic must do.
-const EAGER: f64 = 3.0;
-const EAGER_CALLERS: f64 = 20.0;
+/// How far one caller moves the reserve in the long run, in agents, at a target of one half. At others it is divided by
+/// the variance of a single caller's fate relative to that: where hardly anybody may wait, each who does says the more.
+const STEP: f64 = 0.015;
+/// Least variance it is divided by: at high targets the reserve would else follow every single caller who waited.
+const VARIANCE_MIN: f64 = 0.4;
+/// The first callers move it so many times as far on top, falling off with their number: nothing is known at first, and
+/// an hour's traffic must do.
+const EAGER: f64 = 5.0;
+const EAGER_CALLERS: f64 = 60.0;
 /// How far below none the reserve may be steered, in agents: callers answered in time are credit for later, but an
 /// easy morning must not buy a bad afternoon.
 const CREDIT_MAX: f64 = 0.5;
 
 /// How far the steering may go past a whole reserve before the next pair of neighbours is chosen from, in agents. Beyond
 /// a whole number outbound pays more for each caller, so one unlucky quarter of an hour must not lead there.
-const SLACK: f64 = 0.5;
+const SLACK: f64 = 1.0;
+/// A team of which nothing is known keeps one agent.
+const START: u32 = 1;
 
 /// A reserve between two whole numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reserve {
     steered: f64,
     below: u32,
     drawn: u32,
     callers: u32,
+}
+
+impl Default for Reserve {
+    fn default() -> Reserve {
+        Reserve { steered: f64::from(START), below: START - 1, drawn: START, callers: 0 }
+    }
 }
 
 impl Reserve {

@@ -167,9 +167,9 @@ impl Level {
         if self.rules.available_only {
             goal += with_customers;
         }
-        // With an agent ready, inbound calls are not counted: they have theirs.
         let inbound = with_callers + outlook.waiting_callers();
-        let existing = with_customers + if ready > 0 { 0 } else { inbound };
+        let overridden = self.rules.inbound_override && ready > 0;
+        let existing = with_customers + if overridden { 0 } else { inbound };
         let callers_wait = self.rules.callers_first && outlook.waiting_callers() > 0;
         Round { goal: if callers_wait { 0 } else { goal }, existing }
     }

@@ -154,3 +154,36 @@ fn a_reload_keeps_live_controls_unless_the_file_changed_them() {
     rig.tell(crate::engine::event::Event::SettingsApplied { settings: std::sync::Arc::new(settings) });
     assert_eq!((rig.group().idle_threshold, rig.group().reserve), (0.7, 1));
 }
+
+#[test]
+fn without_a_gate_outbound_has_every_idle_agent_at_once() {
+    let mut settings = settings();
+    let group_settings = settings.groups.get_mut(&group()).unwrap();
+    (group_settings.idle_threshold, group_settings.reserve) = (IdleThreshold::Off, 3);
+    let mut rig = Rig::bare(settings);
+    rig.begin(4, campaign());
+    assert_eq!((rig.group().slots, rig.group().reserve, rig.ringing().len()), (4, 0, 4));
+}
+
+#[test]
+fn a_steered_reserve_begins_with_one_agent_and_a_number_set_by_hand_takes_its_place() {
+    let mut settings = settings();
+    settings.groups.get_mut(&group()).unwrap().idle_threshold = IdleThreshold::Auto;
+    let mut rig = Rig::bare(settings);
+    rig.begin(4, campaign());
+    assert!(rig.group().gate_open, "there is no dwell");
+    assert_eq!(rig.group().slots, 3);
+    rig.control(GroupChange { idle_threshold: Some(0.3), ..GroupChange::default() });
+    assert_eq!((rig.group().idle_threshold, rig.group().gate_open), (0.3, true), "idleness is above it");
+}
+
+#[test]
+fn what_may_not_be_given_up_rings_on_when_callers_take_the_agents() {
+    let mut patient = campaign();
+    patient.may_cancel_ringing = false;
+    let mut rig = Rig::dialling(3, patient);
+    rig.wait(16.0); // past the minimum ring time
+    rig.caller();
+    rig.caller();
+    assert_eq!(rig.ringing().len(), 3);
+}

@@ -78,6 +78,7 @@ fn adaptive(table: &Table<'_>) -> Option<Adaptive> {
     let dial_every_s = step("dial_every_s", usual.dial_every_s);
     let available_only = table.or("available_only", usual.available_only);
     let target_in_rounds = table.or("target_in_rounds", usual.target_in_rounds);
+    let inbound_override = table.or("inbound_override", usual.inbound_override);
     let callers_first = table.or("callers_first", usual.callers_first);
     let agents_min = table.or("agents_min", usual.agents_min);
     Some(Adaptive {
@@ -93,6 +94,7 @@ fn adaptive(table: &Table<'_>) -> Option<Adaptive> {
         dial_every_s: dial_every_s?,
         available_only: available_only?,
         target_in_rounds: target_in_rounds?,
+        inbound_override: inbound_override?,
         callers_first: callers_first?,
         agents_min: agents_min?,
     })

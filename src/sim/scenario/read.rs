@@ -157,10 +157,8 @@ fn campaign(table: &Table<'_>, files: Files<'_>) -> Option<Outbound> {
     let ring_min_s = table.within("ring_min_s", 0.0..=SECONDS_MAX, 0.0);
     let talk_s = required(table, "talk_s", files);
     let wrap_up_s = or_zero(table, "wrap_up_s", files);
-    let patience_s = match optional(table, "patience_s", files) {
-        Some(patience) => Some(patience.unwrap_or(Distribution::Constant { value: 2.0 })),
-        None => None,
-    };
+    let usual = Distribution::Constant { value: 2.0 };
+    let patience_s = optional(table, "patience_s", files).map(|patience| patience.unwrap_or(usual));
     let max_abandon_rate = table.within("max_abandon_rate", 0.0..=1.0, 0.03);
     let leads = leads(table);
     let pacing = campaign_pacing(table);

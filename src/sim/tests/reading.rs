@@ -113,3 +113,17 @@ fn what_is_left_out_is_nothing_or_for_ever() {
     assert_eq!((campaign.leads, campaign.wrap_up_s.clone()), (None, Distribution::ZERO));
     assert!(campaign.runs_at(-1e6) && campaign.may_cancel_ringing && scenario.inbound.is_none());
 }
+
+#[test]
+fn every_shipped_scenario_can_be_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("loadtest/pacing");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            read(&std::fs::read_to_string(&path).unwrap());
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "only {count}");
+}

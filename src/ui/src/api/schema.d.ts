@@ -631,6 +631,94 @@ export interface components {
             /** @description The desk's session, from signing in. */
             session: components["schemas"]["SessionId"];
         };
+        /** @description The parameters of adaptive pacing, after the field's best-known open controller. */
+        Adaptive: {
+            /**
+             * Format: int32
+             * @description The level is 1 with fewer agents signed in than this.
+             * @default 0
+             */
+            agents_min: number;
+            /**
+             * @description Only idle agents are counted, and only calls without an agent.
+             * @default false
+             */
+            available_only: boolean;
+            /**
+             * @description Nothing is dialled while a caller waits.
+             * @default false
+             */
+            callers_first: boolean;
+            /**
+             * Format: double
+             * @description Time between two rounds of dialling, in seconds.
+             * @default 2.5
+             */
+            dial_every_s: number;
+            /**
+             * Format: double
+             * @description Share of abandoned calls from which the drop rule holds, 0 to 1.
+             * @default 0.03
+             */
+            drop_max: number;
+            /**
+             * @description What happens when more calls are abandoned than allowed.
+             * @default hard_limit
+             */
+            drop_rule: components["schemas"]["DropRule"];
+            /**
+             * Format: double
+             * @description Time between two looks at the abandoned calls, in seconds.
+             * @default 60
+             */
+            drops_every_s: number;
+            /**
+             * @description With an agent idle, inbound calls do not count as calls that are there already.
+             * @default true
+             */
+            inbound_override: boolean;
+            /**
+             * Format: double
+             * @description Per cent by which the level rises faster and falls slower.
+             * @default 0
+             */
+            intensity_percent: number;
+            /**
+             * Format: double
+             * @description Time between two steps of the level, in seconds.
+             * @default 15
+             */
+            level_every_s: number;
+            /**
+             * Format: double
+             * @description The highest level; the lowest is 1.
+             * @default 3
+             */
+            level_max: number;
+            /**
+             * Format: double
+             * @description The level it begins with, in lines per agent.
+             * @default 1
+             */
+            level_start: number;
+            /**
+             * Format: int32
+             * @description Until when the tapered rule allows more, as a clock shows it: hours × 100 + minutes.
+             * @default 2100
+             */
+            taper_until: number;
+            /**
+             * Format: int32
+             * @description Agents that may wait less, or customers more: −1 keeps one agent free on average, 1 keeps one customer waiting.
+             * @default 0
+             */
+            target: number;
+            /**
+             * @description The target is added to the agents at each round, and not only to the level.
+             * @default false
+             */
+            target_in_rounds: boolean;
+        };
         /** @description A result that an agent may choose. */
         AgentResult: {
             /** @description What it means. */
@@ -847,6 +935,8 @@ export interface components {
             information_message: components["schemas"]["PromptName"];
             /** @description The name in addresses and commands. */
             key: components["schemas"]["CampaignKey"];
+            /** @description Ringing may be given up at all when agents vanish or the campaign stops; if not, what rings goes on to its end. */
+            may_cancel_ringing?: boolean;
             /** @description What is recommended. */
             offer: components["schemas"]["Offer"];
             /** @description How many attempts are started and when. */
@@ -1243,6 +1333,11 @@ export interface components {
          * @enum {string}
          */
         Disposition: "busy" | "no_answer" | "invalid_number" | "rejected" | "unwanted" | "congestion" | "trunk_failure" | "not_dialled" | "machine" | "fax" | "abandoned" | "hung_up" | "cancelled" | "unknown" | "accepted" | "considering" | "declined" | "callback" | "wrong_person" | "agent_machine" | "disconnected" | "do_not_call" | "complaint" | "handled" | "other" | "not_recorded";
+        /**
+         * @description What adaptive pacing does when more calls are abandoned than allowed.
+         * @enum {string}
+         */
+        DropRule: "hard_limit" | "average" | "tapered";
         /** @description One thing that is wrong with what was sent. */
         ErrorItem: {
             /** @description A stable code. */
@@ -1309,6 +1404,11 @@ export interface components {
              */
             waiting: number;
         };
+        /**
+         * @description What kind of gate a group has.
+         * @enum {string}
+         */
+        GateMode: "number" | "auto" | "off";
         /** @description A change of a group's live controls. */
         GroupChange: {
             /**
@@ -1398,18 +1498,15 @@ export interface components {
              * @description The gate closes when idleness falls below threshold minus this.
              */
             hysteresis: number;
-            /**
-             * Format: double
-             * @description Idleness above which outbound slots open, 0 to 1.
-             */
-            idle_threshold: number;
+            /** @description When outbound slots open. */
+            idle_threshold: components["schemas"]["IdleThresholdText"];
             /** @description Whether its agents take outbound calls. */
             outbound: boolean;
             /** @description Queues its agents take callers from, in order of priority. */
             queues: components["schemas"]["QueueName"][];
             /**
              * Format: int32
-             * @description Agents kept out of outbound so that inbound finds one.
+             * @description Agents kept out of outbound so that inbound finds one; used where the idle threshold is a number.
              */
             reserve: number;
             /** @description Who gets a freed agent. */
@@ -1438,6 +1535,8 @@ export interface components {
              * @description The dwell in force, in seconds.
              */
             dwell_s: number;
+            /** @description What kind of gate it has. */
+            gate_mode: components["schemas"]["GateMode"];
             /** @description Whether the gate is open. */
             gate_open: boolean;
             /** @description Since when it is as it is. */
@@ -1451,7 +1550,7 @@ export interface components {
             hysteresis: number;
             /**
              * Format: double
-             * @description The threshold in force.
+             * @description The threshold in force; 0 where it is not a number.
              */
             idle_threshold: number;
             /**
@@ -1479,6 +1578,11 @@ export interface components {
              * @description The reserve in force.
              */
             reserve: number;
+            /**
+             * Format: double
+             * @description The reserve that the service level asks for, in agents; 0 unless the gate is `auto`.
+             */
+            reserve_steered: number;
             /**
              * Format: int32
              * @description Agents that may be on outbound at once.
@@ -1511,6 +1615,8 @@ export interface components {
             /** @description What it is about, for people. */
             detail: string;
         };
+        /** @description How an [`IdleThreshold`] is written: a number from 0 to 1, `"auto"` or `"off"`. */
+        IdleThresholdText: number | string;
         /** @description One run of an import. */
         ImportId: string;
         /** @description What an import did. Accepted, duplicate, suppressed and invalid add up to the rows of the file. */
@@ -1821,12 +1927,27 @@ export interface components {
             mode: "ratio";
             /** @description When it is decided. */
             on: components["schemas"]["RatioOn"];
+            /** @description With nothing on its way it is decided at every event, whatever `on` says: idle agents are not forgotten. */
+            restarts?: boolean;
             /**
              * Format: int32
              * @description Never more ringing than this.
              */
             ringing_max?: number | null;
-        };
+            /** @description Lines without an agent held for them never exceed what today's abandon budget could lose. */
+            within_budget?: boolean;
+        } | (components["schemas"]["Adaptive"] & {
+            /**
+             * Format: int32
+             * @description Never more ringing than this.
+             */
+            ringing_max?: number | null;
+            /** @description Lines without an agent held for them never exceed what today's abandon budget could lose. */
+            within_budget?: boolean;
+        } & {
+            /** @enum {string} */
+            mode: "adaptive";
+        });
         /** @description A change of one's own password. */
         PasswordChange: {
             /** @description The one from now on. */
