@@ -38,10 +38,7 @@ pub(crate) struct Simulate {
 
 fn policy(text: &str) -> Result<Policy, String> {
     let known = Policy::ALL.iter().find(|(name, _)| *name == text).map(|(_, policy)| *policy);
-    known.ok_or_else(|| match text {
-        "predictive" => "predictive pacing is not there yet".to_owned(),
-        _ => "expected progressive, ratio or adaptive".to_owned(),
-    })
+    known.ok_or_else(|| "expected progressive, ratio, adaptive or predictive".to_owned())
 }
 
 impl Simulate {

@@ -4,12 +4,16 @@
 //! [`Pacer`], [`Figures`] and [`Outlook`] first.
 
 mod adaptive;
+mod balance;
+pub mod learned;
 mod outlook;
+mod predictive;
 mod progressive;
 mod ratio;
 
 pub use adaptive::Level;
-pub use outlook::{Busy, Coming, Outlook, Phase};
+pub use outlook::{Busy, Outlook, Phase};
+pub use predictive::{Predictive, Prices, Why};
 pub use progressive::Progressive;
 pub use ratio::Ratio;
 
@@ -51,6 +55,11 @@ pub trait Pacer {
     /// time) when slots shrink.
     fn keep(&self, figures: &Figures) -> u32;
 
+    /// Why it decided as it did, where it can tell.
+    fn why(&self) -> Option<Why> {
+        None
+    }
+
     /// When it is to be asked again even if nothing happens before.
     fn next_look(&self) -> Option<Instant> {
         None
@@ -71,11 +80,15 @@ pub fn pacer(pacing: &Pacing) -> Box<dyn Pacer + Send> {
                 restarts: *restarts,
             })
         }
+        Pacing::Predictive { ringing_max } => Box::new(Predictive::new(*ringing_max)),
         Pacing::Adaptive { rules, ringing_max, within_budget } => {
             Box::new(Level::new(rules.clone(), *ringing_max, *within_budget))
         }
     }
 }
+
+/// Lines for which predictive pacing has leads in hand: where one in three answers, an agent needs as many.
+const PREDICTIVE_LINES: f64 = 3.0;
 
 /// Lines that one agent may keep busy, for the size of the hopper.
 pub fn lines_per_agent(pacing: &Pacing) -> f64 {
@@ -83,6 +96,7 @@ pub fn lines_per_agent(pacing: &Pacing) -> f64 {
         Pacing::Progressive { .. } => 1.0,
         Pacing::Ratio { lines_per_agent, .. } => lines_per_agent.max(1.0),
         Pacing::Adaptive { rules, .. } => rules.level_max.max(1.0),
+        Pacing::Predictive { .. } => PREDICTIVE_LINES,
     }
 }
 

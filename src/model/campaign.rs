@@ -170,6 +170,11 @@ pub enum Pacing {
         #[serde(default = "yes")]
         restarts: bool,
     },
+    /// Dials ahead of need, by its own forecast of agents and customers.
+    Predictive {
+        /// Never more ringing than this.
+        ringing_max: Option<u32>,
+    },
     /// A level of lines per agent, steered by the balance of waiting agents and waiting customers.
     Adaptive {
         /// Its parameters.

@@ -5,7 +5,7 @@
 //! no new call. Nothing here waits: answers come back as events.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -38,6 +38,8 @@ const WRITES_MAX: usize = 50_000;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A story is not waited for longer than this: the caller would notice.
 const STORY_MAX: Duration = Duration::from_millis(250);
+/// Open leads are counted anew after this, or when there are fewer than were asked for.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// How long the end of the program waits for the last writes.
 const FINISH_MAX: Duration = Duration::from_secs(10);
 /// Who is named where nobody asked for a change.
@@ -105,7 +107,12 @@ pub struct Records {
     campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
     profiles: BTreeMap<ProfileName, Arc<Profile>>,
     asked_by: BTreeMap<RequestId, String>,
+    counted: Counted,
 }
+
+/// Leads that are neither done nor given up, by campaign, and when they were counted. Counting reads them all, and the
+/// figure is for people: it may be some seconds old.
+type Counted = Arc<Mutex<BTreeMap<CampaignKey, (Timestamp, u64)>>>;
 
 impl Records {
     /// A way to this store.
@@ -124,6 +131,7 @@ impl Records {
             campaigns: BTreeMap::new(),
             profiles: BTreeMap::new(),
             asked_by: BTreeMap::new(),
+            counted: Counted::default(),
         }
     }
 
@@ -172,10 +180,11 @@ impl Records {
     /// Reads leads that are due.
     pub fn fetch_leads(&mut self, now: Now, campaign: CampaignKey, limit: u32, held: Vec<LeadId>) {
         let Some((definition, profile)) = self.judged_by(&campaign) else { return };
-        let (store, events) = (self.store.clone(), self.events_in.clone());
+        let (store, events, counted) = (self.store.clone(), self.events_in.clone(), Arc::clone(&self.counted));
         self.spawn(async move {
             let held: HashSet<LeadId> = held.into_iter().collect();
-            let event = match fetch(&store, now.timestamp, &definition, &profile, limit as usize, &held).await {
+            let fetched = fetch(&store, now.timestamp, &definition, &profile, limit as usize, &held, &counted);
+            let event = match fetched.await {
                 Ok(event) => event,
                 Err(error) => {
                     tracing::warn!(%campaign, %error, "leads could not be read");
@@ -371,6 +380,11 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
     }
 }
 
+fn locked(counted: &Counted) -> MutexGuard<'_, BTreeMap<CampaignKey, (Timestamp, u64)>> {
+    // A panic while it was held leaves whole counts.
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn fetch(
     store: &Store,
     now: Timestamp,
@@ -378,6 +392,7 @@ async fn fetch(
     profile: &Profile,
     limit: usize,
     held: &HashSet<LeadId>,
+    counted: &Counted,
 ) -> Result<Event, StoreError> {
     let hours = [&campaign.hours, &profile.hours];
     let open = |zones: &[String]| guard::read_zones(zones).is_some_and(|zones| callable(now, &zones, &hours));
@@ -395,7 +410,15 @@ async fn fetch(
             .min();
         next_due = waiting.into_iter().chain(closed).min();
     }
-    let counts = store.lead_counts(&campaign.key).await?;
-    let open_total = counts.open + counts.callback + counts.dialling;
+    let known = locked(counted).get(&campaign.key).copied();
+    let open_total = match known.filter(|(at, _)| leads.len() >= limit && now.since(*at) < COUNT_EVERY) {
+        Some((_, open_total)) => open_total,
+        None => {
+            let counts = store.lead_counts(&campaign.key).await?;
+            let open_total = counts.open + counts.callback + counts.dialling;
+            locked(counted).insert(campaign.key.clone(), (now, open_total));
+            open_total
+        }
+    };
     Ok(Event::LeadsFetched { campaign: campaign.key.clone(), leads, next_due, open_total })
 }

@@ -21,12 +21,18 @@ pub enum Policy {
     Ratio,
     /// `adaptive`.
     Adaptive,
+    /// `predictive`.
+    Predictive,
 }
 
 impl Policy {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Policy); 3] =
-        [("progressive", Policy::Progressive), ("ratio", Policy::Ratio), ("adaptive", Policy::Adaptive)];
+    pub const ALL: [(&'static str, Policy); 4] = [
+        ("progressive", Policy::Progressive),
+        ("ratio", Policy::Ratio),
+        ("adaptive", Policy::Adaptive),
+        ("predictive", Policy::Predictive),
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -39,6 +45,7 @@ impl Policy {
             Pacing::Progressive { .. } => Policy::Progressive,
             Pacing::Ratio { .. } => Policy::Ratio,
             Pacing::Adaptive { .. } => Policy::Adaptive,
+            Pacing::Predictive { .. } => Policy::Predictive,
         }
     }
 
@@ -56,6 +63,7 @@ impl Policy {
                 within_budget: false,
                 restarts: false,
             },
+            Policy::Predictive => Pacing::Predictive { ringing_max },
             Policy::Adaptive => Pacing::Adaptive { rules: Adaptive::default(), ringing_max, within_budget: false },
         };
         let mut scenario = scenario.clone();

@@ -288,6 +288,7 @@ impl Engine {
         let Some(agent) = self.agents.get_mut(&user) else { return };
         let (engagement, since) = (Engagement::of(&agent.state), agent.since.instant);
         let old = std::mem::replace(&mut agent.groups, groups.clone());
+        let state = agent.state.clone();
         self.in_many_groups -= u32::from(old.len() > 1);
         self.in_many_groups += u32::from(groups.len() > 1);
         for name in &old {
@@ -297,6 +298,7 @@ impl Engine {
         for name in &groups {
             let Some(group) = self.groups.get_mut(name) else { continue };
             group.enter(user, engagement, since);
+            group.note_work(user, &state, since);
         }
     }
 
@@ -330,13 +332,15 @@ impl Engine {
         if agent.state == state {
             return;
         }
-        agent.state = state.clone();
+        let was = std::mem::replace(&mut agent.state, state.clone());
         agent.since = now;
         let groups = agent.groups.clone();
         for name in &groups {
             let Some(group) = self.groups.get_mut(name) else { continue };
             group.leave(user, before, since);
+            group.learn(now.instant, &was, since);
             group.enter(user, after, now.instant);
+            group.note_work(user, &state, now.instant);
         }
         self.count_idle(before, after);
         if after == Engagement::Idle {

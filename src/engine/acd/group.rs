@@ -1,6 +1,6 @@
 //! An agent group: who is in it, how idle inbound leaves it, and how many of its agents outbound may have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::gate::{Gate, GateRule};
@@ -9,6 +9,8 @@ use super::reserve::Reserve;
 use crate::engine::Engine;
 use crate::engine::command::Command;
 use crate::engine::event::GroupChange;
+use crate::engine::pacing::learned::Shifts;
+use crate::engine::pacing::{Busy, Phase};
 use crate::engine::stats::Smoothed;
 use crate::engine::timers::Timer;
 use crate::model::agent::AgentState;
@@ -62,6 +64,10 @@ pub struct Group {
     pub inbound_busy: u32,
     /// Of these, engaged by outbound.
     pub outbound_busy: u32,
+    /// Who is at work, with what and since when.
+    pub busy: BTreeMap<UserId, Busy>,
+    /// What was learned of its agents and callers.
+    pub shifts: Shifts,
     /// Inbound callers waiting in its queues.
     pub waiting: u32,
     /// Attempts of its campaigns on their way to an agent.
@@ -93,6 +99,8 @@ impl Group {
             staffed: 0,
             inbound_busy: 0,
             outbound_busy: 0,
+            busy: BTreeMap::new(),
+            shifts: Shifts::default(),
             waiting: 0,
             pending: 0,
             answered: BTreeSet::new(),
@@ -182,9 +190,37 @@ impl Group {
         }
     }
 
+    /// What an agent who has just entered is at, if at work.
+    pub fn note_work(&mut self, user: UserId, state: &AgentState, since: Instant) {
+        let phase = match state {
+            AgentState::Reserved { .. } | AgentState::Talking { .. } => Phase::Talking,
+            AgentState::WrapUp { .. } => Phase::WrappingUp,
+            AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } => return,
+        };
+        self.busy.insert(user, Busy { user, engagement: Engagement::of(state), phase, since });
+    }
+
+    /// Learns from what an agent was at until now.
+    pub fn learn(&mut self, now: Instant, was: &AgentState, since: Instant) {
+        let lasted_s = now.since(since).as_secs_f64();
+        let outbound = Engagement::of(was) == Engagement::Outbound;
+        let shifts = &mut self.shifts;
+        match (was, outbound) {
+            (AgentState::Talking { .. }, true) => shifts.outbound_talk.observe(now, lasted_s),
+            (AgentState::Talking { .. }, false) => shifts.inbound_talk.observe(now, lasted_s),
+            (AgentState::WrapUp { .. }, true) => shifts.outbound_wrap_up.observe(now, lasted_s),
+            (AgentState::WrapUp { .. }, false) => shifts.inbound_wrap_up.observe(now, lasted_s),
+            (
+                AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } | AgentState::Reserved { .. },
+                _,
+            ) => {}
+        }
+    }
+
     /// An agent of this engagement is no member any more.
     pub fn leave(&mut self, user: UserId, engagement: Engagement, since: Instant) {
         self.members.remove(&user);
+        self.busy.remove(&user);
         self.count(engagement, -1);
         if engagement == Engagement::Idle {
             assert!(self.idle.remove(&(since, user)), "an idle agent was not among the idle");

@@ -196,6 +196,7 @@ impl Engine {
             return self.play_and_leave(now, call, settings.closed_prompt, InboundOutcome::Closed);
         }
         queue.day.offered += 1;
+        self.learn_arrival(now, &name);
         if let Some(user) = self.agent_for_queue(&name) {
             return self.connect_caller(now, call, user);
         }
@@ -212,6 +213,16 @@ impl Engine {
             None => (settings.hold_prompt, true),
         };
         self.commands.push_back(Command::Play { call: CallRef::Inbound(call), prompt, repeat });
+    }
+
+    fn learn_arrival(&mut self, now: Now, queue: &QueueName) {
+        for name in self.groups.keys().cloned().collect::<Vec<_>>() {
+            if self.serves(&name, queue)
+                && let Some(group) = self.groups.get_mut(&name)
+            {
+                group.shifts.callers.observe(now.instant);
+            }
+        }
     }
 
     fn wait_limit(&mut self, now: Now, call: InboundId, settings: &QueueSettings, since: Instant) {

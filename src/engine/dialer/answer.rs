@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::acd::agent::{PHONE_FAILED, Phone};
 use crate::engine::acd::queue::PROMPT_LIMIT;
 use crate::engine::command::Command;
+use crate::engine::pacing::learned::Fate;
 use crate::engine::timers::Timer;
 use crate::model::agent::AgentState;
 use crate::model::attempt::{AnsweredBy, CallRef};
@@ -83,6 +84,7 @@ impl Engine {
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
             board.today.machines += 1;
         }
+        self.learn_answer(now, id, Fate::Other);
         self.commands.push_back(Command::HangUp { call: CallRef::Outbound(id) });
         self.end_attempt(now, id, disposition, None);
     }
@@ -92,6 +94,7 @@ impl Engine {
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
             board.today.answered += 1;
         }
+        self.learn_answer(now, id, Fate::Person);
         self.seek_agent(now, id);
     }
 

@@ -13,11 +13,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::board::Board;
 use super::{cause, retry};
 use crate::engine::Engine;
 use crate::engine::command::{CancelReason, Command};
 use crate::engine::event::OpenAttempt;
 use crate::engine::guard;
+use crate::engine::pacing::learned::Fate;
 use crate::engine::timers::Timer;
 use crate::model::attempt::{AnsweredBy, AttemptEnd, CallFailure, CallRef, FailureKind, Refusal};
 use crate::model::campaign::Campaign;
@@ -160,6 +162,10 @@ impl Engine {
         };
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
             count(&mut board.pending);
+            if before != after {
+                board.note_stage(id, attempt, before, -1);
+                board.note_stage(id, attempt, after, 1);
+            }
         }
         if let Some(group) = self.groups.get_mut(&attempt.group) {
             count(&mut group.pending);
@@ -319,6 +325,9 @@ impl Engine {
             board.today.answered += answered;
             board.today.hung_up += 1;
         }
+        if answered > 0 {
+            self.learn_answer(now, id, Fate::Person);
+        }
         self.end_attempt(now, id, Disposition::HungUp, failure);
     }
 
@@ -390,6 +399,7 @@ impl Engine {
     ) {
         let Some(attempt) = self.attempts.get(&id) else { return };
         self.count_stage(id, Some(attempt.stage), None, attempt.deadline);
+        self.learn_unanswered(now, id, disposition);
         let Some(attempt) = self.attempts.remove(&id) else { return };
         let number = attempt.lead.number.clone();
         if self.numbers.get(&number) == Some(&id) {
@@ -439,6 +449,44 @@ impl Engine {
             | Stage::Classifying
             | Stage::Waiting
             | Stage::Informing => {}
+        }
+    }
+
+    /// What became of a dial that nobody answered. A failure of the trunk says nothing about customers.
+    fn learn_unanswered(&mut self, now: Now, id: AttemptId, disposition: Disposition) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        let Some(sent) = attempt.sent.filter(|_| attempt.answered.is_none()) else { return };
+        if cause::is_trunk_level(disposition) {
+            return;
+        }
+        let fate = match attempt.stage {
+            Stage::Cancelling { why: CancelReason::RingTimeout } => Fate::Other,
+            Stage::Cancelling { .. } => Fate::GivenUp,
+            Stage::Recording
+            | Stage::Sending
+            | Stage::Out
+            | Stage::Classifying
+            | Stage::Waiting
+            | Stage::Consent { .. }
+            | Stage::Connecting { .. }
+            | Stage::Connected { .. }
+            | Stage::Informing => Fate::Other,
+        };
+        self.learn_fate(now, id, now.instant.since(sent.instant).as_secs_f64(), fate);
+    }
+
+    /// A dial was answered, by a person or by something else.
+    pub(in crate::engine) fn learn_answer(&mut self, now: Now, id: AttemptId, fate: Fate) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        if let (Some(sent), Some(answered)) = (attempt.sent, attempt.answered) {
+            self.learn_fate(now, id, answered.instant.since(sent.instant).as_secs_f64(), fate);
+        }
+    }
+
+    fn learn_fate(&mut self, now: Now, id: AttemptId, rang_s: f64, fate: Fate) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
+            board.fates.observe(now.instant, attempt.lead.list, rang_s, fate);
         }
     }
 
@@ -500,6 +548,34 @@ impl Engine {
             self.rest_trunk(now, &trunk, super::trunk::DEFERRED_REST);
         }
         self.end_attempt(now, id, Disposition::NotDialled, None);
+    }
+}
+
+impl Board {
+    /// An attempt of the campaign enters (`+1`) or leaves (`-1`) a stage.
+    fn note_stage(&mut self, id: AttemptId, attempt: &Attempt, stage: Option<Stage>, step: i32) {
+        match stage {
+            Some(Stage::Out) => {
+                let since = attempt.sent.map_or(Instant::ZERO, |sent| sent.instant);
+                if step > 0 {
+                    self.ringing.insert((since, id), attempt.lead.list);
+                } else {
+                    self.ringing.remove(&(since, id));
+                }
+            }
+            Some(Stage::Classifying) => self.answering = self.answering.saturating_add_signed(step),
+            Some(Stage::Waiting) => self.waiting = self.waiting.saturating_add_signed(step),
+            Some(
+                Stage::Recording
+                | Stage::Sending
+                | Stage::Cancelling { .. }
+                | Stage::Consent { .. }
+                | Stage::Connecting { .. }
+                | Stage::Connected { .. }
+                | Stage::Informing,
+            )
+            | None => {}
+        }
     }
 }
 

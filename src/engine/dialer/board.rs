@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::acd::gate::Gate;
 use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::event::DayCounts;
+use crate::engine::pacing::learned::Fates;
 use crate::engine::pacing::{Pacer, pacer};
 use crate::engine::requests::Pending;
 use crate::engine::stats;
@@ -15,7 +16,7 @@ use crate::engine::timers::Timer;
 use crate::model::attempt::{CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
-use crate::model::id::{AttemptId, RequestId};
+use crate::model::id::{AttemptId, ListId, RequestId};
 use crate::model::name::CampaignKey;
 use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
@@ -43,6 +44,14 @@ pub struct Board {
     pub live: BTreeSet<AttemptId>,
     /// Of these, on their way to an agent.
     pub pending: u32,
+    /// Of these, ringing: since when, and with which list their leads came.
+    pub ringing: BTreeMap<(Instant, AttemptId), ListId>,
+    /// Of these, answered by who knows whom.
+    pub answering: u32,
+    /// Of these, waiting for an agent.
+    pub waiting: u32,
+    /// What was learned of its dials.
+    pub fates: Fates,
     /// When it last placed a dial, counted in dials of the engine: whoever waited longest goes first among equals.
     pub last_dial: u64,
     /// The store failed to record an intent: nothing is tried before this.
@@ -72,6 +81,10 @@ impl Board {
             hopper: Hopper::default(),
             live: BTreeSet::new(),
             pending: 0,
+            ringing: BTreeMap::new(),
+            answering: 0,
+            waiting: 0,
+            fates: Fates::default(),
             last_dial: 0,
             rests_until: Instant::ZERO,
         }
@@ -98,6 +111,37 @@ impl Board {
                 (expected.ceil() as u32).min(self.pending).saturating_sub(left)
             }
         }
+    }
+
+    /// Ringing lines, those of one second and one list together: how long they have rung, in seconds, the list, how many.
+    pub fn ringing(&self, now: Instant) -> Vec<(f64, ListId, u32)> {
+        let mut alike: Vec<(f64, ListId, u32)> = Vec::new();
+        let mut second = (u64::MAX, 0);
+        for ((since, _), list) in &self.ringing {
+            let rang_s = now.since(*since).as_secs_f64();
+            if second.0 != rang_s as u64 {
+                second = (rang_s as u64, alike.len());
+            }
+            match alike[second.1..].iter_mut().find(|(_, other, _)| other == list) {
+                Some((_, _, count)) => *count += 1,
+                None => alike.push((rang_s, *list, 1)),
+            }
+        }
+        alike
+    }
+
+    /// Attempts that were decided and whose INVITE has not left.
+    pub fn not_sent(&self) -> u32 {
+        let sent = u32::try_from(self.ringing.len()).unwrap_or(u32::MAX);
+        self.pending.saturating_sub(sent).saturating_sub(self.answering).saturating_sub(self.waiting)
+    }
+
+    /// Of those who answer, the share who are people.
+    pub fn person_share(&self) -> f64 {
+        /// Answers that the first guess, everybody, weighs as much as.
+        const GUESS: f64 = 5.0;
+        let (people, machines) = (self.today.answered as f64, self.today.machines as f64);
+        (people + GUESS) / (people + machines + GUESS)
     }
 
     /// Counts a refusal.

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::command::Command;
 use crate::engine::guard;
-use crate::engine::pacing::{Figures, Outlook};
+use crate::engine::pacing::{Figures, Outlook, Progressive};
 use crate::engine::timers::Timer;
 use crate::model::attempt::{Intent, Refusal};
 use crate::model::campaign::CampaignState;
@@ -60,23 +60,32 @@ impl Engine {
     fn look_ahead(&mut self, now: Now, key: &CampaignKey) {
         let Some(board) = self.campaigns.get(key) else { return };
         let figures = self.figures(board);
-        let Engine { campaigns, groups, agents, attempts, queues, zone, timers, .. } = self;
-        let Some(board) = campaigns.get_mut(key) else { return };
-        let Some(group) = groups.get(&board.campaign.group) else { return };
-        let timer = || Timer::Pacing { campaign: key.clone() };
+        let timer = Timer::Pacing { campaign: key.clone() };
         if board.state != CampaignState::Running {
             if board.pacer.next_look().is_some() {
-                timers.cancel(&timer());
+                self.timers.cancel(&timer);
             }
             return;
         }
-        let (name, today) = (&board.campaign.group, &board.today);
-        let zone = zone.as_ref();
-        let outlook = Outlook { name, group, agents, attempts, queues, today, zone };
-        board.pacer.look(now, &figures, &outlook);
-        if let Some(at) = board.pacer.next_look() {
-            timers.set(timer(), at);
+        let Some(board) = self.campaigns.get_mut(key) else { return };
+        // Out of the board while it looks at all boards.
+        let mut pacer = std::mem::replace(&mut board.pacer, Box::new(Progressive::default()));
+        if let (Some(own), Some(group)) = (self.campaigns.get(key), self.group_of(key)) {
+            let (name, profile) = (&own.campaign.group, self.settings.profiles.get(&own.campaign.profile));
+            let (queues, boards, zone) = (&self.queues, &self.campaigns, self.zone.as_ref());
+            let outlook = Outlook { name, group, queues, boards, own, profile, zone };
+            pacer.look(now, &figures, &outlook);
         }
+        if let Some(at) = pacer.next_look() {
+            self.timers.set(timer, at);
+        }
+        if let Some(board) = self.campaigns.get_mut(key) {
+            board.pacer = pacer;
+        }
+    }
+
+    fn group_of(&self, key: &CampaignKey) -> Option<&Group> {
+        self.groups.get(&self.campaigns.get(key)?.campaign.group)
     }
 
     fn competes(&self, one: &CampaignKey, other: &CampaignKey) -> bool {

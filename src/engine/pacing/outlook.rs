@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::acd::agent::Agent;
+use super::Figures;
+use super::learned::{Fates, Shifts};
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::acd::queue::Queue;
-use crate::engine::dialer::attempt::Attempt;
+use crate::engine::dialer::board::Board;
 use crate::engine::event::DayCounts;
-use crate::model::agent::AgentState;
-use crate::model::id::{AttemptId, ListId, UserId};
-use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
+use crate::engine::stats::QueueDay;
+use crate::model::id::UserId;
+use crate::model::name::{CampaignKey, GroupName, QueueName};
+use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
 use crate::model::zone::Zone;
 
@@ -22,28 +24,11 @@ use crate::model::zone::Zone;
 pub struct Outlook<'e> {
     pub(in crate::engine) name: &'e GroupName,
     pub(in crate::engine) group: &'e Group,
-    pub(in crate::engine) agents: &'e BTreeMap<UserId, Agent>,
-    pub(in crate::engine) attempts: &'e BTreeMap<AttemptId, Attempt>,
     pub(in crate::engine) queues: &'e BTreeMap<QueueName, Queue>,
-    pub(in crate::engine) today: &'e DayCounts,
+    pub(in crate::engine) boards: &'e BTreeMap<CampaignKey, Board>,
+    pub(in crate::engine) own: &'e Board,
+    pub(in crate::engine) profile: Option<&'e Profile>,
     pub(in crate::engine) zone: Option<&'e Zone>,
-}
-
-/// An attempt on its way to an agent of the group.
-#[derive(Clone, Copy, Debug)]
-pub struct Coming<'e> {
-    /// Whose.
-    pub campaign: &'e CampaignKey,
-    /// The list its lead came with: leads of one list are alike.
-    pub list: ListId,
-    /// Counted attempts of the lead before this one.
-    pub attempt: u32,
-    /// By which trunk.
-    pub trunk: &'e TrunkName,
-    /// When it was sent; `None` while the intent is being recorded.
-    pub sent: Option<Instant>,
-    /// When it was answered; from then on it is classified or waits.
-    pub answered: Option<Instant>,
 }
 
 /// What a busy agent does.
@@ -69,32 +54,64 @@ pub struct Busy {
 }
 
 impl<'e> Outlook<'e> {
-    /// Attempts on their way to an agent of the group, those that wait for one included.
-    pub fn coming(&self) -> impl Iterator<Item = Coming<'e>> + '_ {
-        let pending =
-            self.attempts.values().filter(|attempt| attempt.group == *self.name && attempt.stage.is_pending());
-        pending.map(|attempt| Coming {
-            campaign: &attempt.campaign.key,
-            list: attempt.lead.list,
-            attempt: attempt.lead.attempts.values().sum(),
-            trunk: &attempt.trunk,
-            sent: attempt.sent.map(|at| at.instant),
-            answered: attempt.answered.map(|at| at.instant),
-        })
+    /// Agents of the group who are at work.
+    pub fn busy(&self) -> impl Iterator<Item = Busy> + 'e {
+        self.group.busy.values().copied()
     }
 
-    /// Agents of the group who are at work.
-    pub fn busy(&self) -> impl Iterator<Item = Busy> + '_ {
-        let members = self.group.members.iter().filter_map(|user| self.agents.get(user));
-        members.filter_map(|agent| {
-            let phase = match &agent.state {
-                AgentState::Reserved { .. } | AgentState::Talking { .. } => Phase::Talking,
-                AgentState::WrapUp { .. } => Phase::WrappingUp,
-                AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } => return None,
-            };
-            let (user, since) = (agent.user, agent.since.instant);
-            Some(Busy { user, engagement: Engagement::of(&agent.state), phase, since })
-        })
+    /// Agents of the group who are signed in and not paused.
+    pub fn staffed(&self) -> u32 {
+        self.group.staffed
+    }
+
+    /// Idle agents whom outbound may have; below 0: as many agents as callers and the reserve are short of.
+    pub fn agents_free(&self, figures: &Figures) -> i64 {
+        if figures.idle_with_slot > 0 {
+            return i64::from(figures.idle_with_slot);
+        }
+        let wanted = i64::from(self.group.waiting) + i64::from(self.group.reserve());
+        (self.group.idle.len() as i64 - wanted).min(0)
+    }
+
+    /// The campaign's own knowledge of what becomes of dials.
+    pub fn fates(&self) -> &'e Fates {
+        &self.own.fates
+    }
+
+    /// What was learned of the group's agents and callers.
+    pub fn shifts(&self) -> &'e Shifts {
+        &self.group.shifts
+    }
+
+    /// The campaigns of the group.
+    pub fn boards(&self) -> impl Iterator<Item = &'e Board> + '_ {
+        self.boards.values().filter(|board| board.campaign.group == *self.name)
+    }
+
+    /// The cap that applies to the campaign.
+    pub fn abandon_rate_max(&self) -> f64 {
+        self.own.abandon_rate_max(self.profile)
+    }
+
+    /// How long a customer who answered may wait, in seconds.
+    pub fn connect_deadline_s(&self) -> f64 {
+        self.profile.map_or(0.0, |profile| profile.connect_deadline_s)
+    }
+
+    /// Today's callers of the queues that the group serves: counts, and the share to be answered in time.
+    pub fn callers_today(&self) -> (QueueDay, f64) {
+        let queues = self.group.settings.queues.iter().filter_map(|name| self.queues.get(name));
+        let (mut sum, mut weighted) = (QueueDay::default(), 0.0);
+        for queue in queues {
+            let day = &queue.day;
+            sum.offered += day.offered;
+            sum.answered += day.answered;
+            sum.answered_in_time += day.answered_in_time;
+            sum.abandoned += day.abandoned;
+            sum.overflowed += day.overflowed;
+            weighted += day.offered as f64 * queue.settings.service_level_target;
+        }
+        (sum, if sum.offered > 0 { weighted / sum.offered as f64 } else { 0.0 })
     }
 
     /// Agents who are signed in to the group, whatever they do.
@@ -125,7 +142,7 @@ impl<'e> Outlook<'e> {
 
     /// The campaign's counts of today.
     pub fn today(&self) -> &DayCounts {
-        self.today
+        &self.own.today
     }
 
     /// What a clock on the wall of the installation shows, as hours × 100 + minutes.

@@ -29,12 +29,18 @@ pub fn pacing(table: &Table<'_>, defaults: PacingDefaults) -> Option<Pacing> {
         Progressive,
         Ratio,
         Adaptive,
+        Predictive,
     }
-    const MODES: &[(&str, Mode)] =
-        &[("progressive", Mode::Progressive), ("ratio", Mode::Ratio), ("adaptive", Mode::Adaptive)];
+    const MODES: &[(&str, Mode)] = &[
+        ("progressive", Mode::Progressive),
+        ("ratio", Mode::Ratio),
+        ("adaptive", Mode::Adaptive),
+        ("predictive", Mode::Predictive),
+    ];
     let ringing_max = sound(table, "ringing_max", |key| table.optional_within(key, 1..=100_000));
     match kind_of(table, "mode", MODES)? {
         Mode::Progressive => Some(Pacing::Progressive { ringing_max: ringing_max? }),
+        Mode::Predictive => Some(Pacing::Predictive { ringing_max: ringing_max? }),
         Mode::Ratio => ratio(table, ringing_max, defaults),
         Mode::Adaptive => {
             let within_budget = table.or("within_budget", defaults.safeguards);

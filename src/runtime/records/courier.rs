@@ -1,8 +1,8 @@
 //! The dialer's writes on their way to the store, gathered while an earlier batch is written.
 //!
 //! The first after a quiet moment leaves at once; under load they leave together every [`GATHER`], because a commit and
-//! its statements cost more than a call. Nobody feels it: an INVITE leaves some milliseconds later of the ten seconds
-//! that the customer's phone rings, and an agent's result is acknowledged within the blink of an eye. Read [`Courier`].
+//! its statements cost more than a call. Nobody feels it: an INVITE leaves a blink of an eye later, of the ten seconds
+//! that the customer's phone rings, and an agent's result is acknowledged as much later. Read [`Courier`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::model::time::Timestamp;
 use crate::store::{IntentOutcome, Receipt, Scope, Store, StoreError, Suppression, Write};
 
 /// Time between two batches under load.
-const GATHER: Duration = Duration::from_millis(25);
+const GATHER: Duration = Duration::from_millis(50);
 /// Most writes in one batch: bounds how long its transaction is.
 const BATCH_MAX: usize = 512;
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::RETRY_AFTER;
-use crate::model::id::LegId;
+use crate::model::id::{LegId, UserId};
 use crate::model::time::Timestamp;
 use crate::sip::DialogRecord;
 use crate::store::{AgentStateChange, RunningDialog, Store};
@@ -28,7 +28,9 @@ struct Waiting {
     dialogs: BTreeMap<LegId, Option<(Box<DialogRecord>, Timestamp)>>,
     /// Legs that have a row: only their end has to be written.
     saved: BTreeSet<LegId>,
-    changes: Vec<AgentStateChange>,
+    /// What each agent does now. A state that was over before it could be written is left out: nobody does anything for
+    /// so short a time.
+    changes: BTreeMap<UserId, AgentStateChange>,
     /// A task writes, or is about to.
     busy: bool,
 }
@@ -55,7 +57,7 @@ impl Running {
     /// An agent does something else. `true`: the caller must start [`Running::write`].
     pub(super) fn agent(&self, change: AgentStateChange) -> bool {
         let mut waiting = self.lock();
-        waiting.changes.push(change);
+        waiting.changes.insert(change.user, change);
         waiting.begins()
     }
 
@@ -77,7 +79,7 @@ impl Running {
     fn take(&self) -> Option<(Vec<RunningDialog>, Vec<AgentStateChange>)> {
         let mut waiting = self.lock();
         let dialogs = std::mem::take(&mut waiting.dialogs);
-        let changes = std::mem::take(&mut waiting.changes);
+        let changes: Vec<AgentStateChange> = std::mem::take(&mut waiting.changes).into_values().collect();
         if dialogs.is_empty() && changes.is_empty() {
             waiting.busy = false;
             return None;
@@ -106,10 +108,9 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::id::UserId;
 
     fn change(at: i64) -> AgentStateChange {
-        AgentStateChange { user: UserId(1), at: Timestamp::from_millis(at), state: None }
+        AgentStateChange { user: UserId(at), at: Timestamp::from_millis(at), state: None }
     }
 
     #[test]
@@ -121,6 +122,16 @@ mod tests {
         assert_eq!(changes.len(), 2);
         assert!(running.take().is_none());
         assert!(running.agent(change(3)), "the task has ended");
+    }
+
+    #[test]
+    fn a_state_that_was_over_before_it_could_be_written_is_left_out() {
+        let running = Running::default();
+        for at in [1, 2, 3] {
+            running.agent(AgentStateChange { user: UserId(7), at: Timestamp::from_millis(at), state: None });
+        }
+        let (_, changes) = running.take().expect("one change");
+        assert_eq!(changes.iter().map(|change| change.at.as_millis()).collect::<Vec<_>>(), [3]);
     }
 
     #[test]

@@ -187,12 +187,6 @@ fn campaign(table: &Table<'_>, files: Files<'_>) -> Option<Outbound> {
 
 fn campaign_pacing(table: &Table<'_>) -> Option<Pacing> {
     let inner = table.required_table("pacing")?;
-    let mode = inner.spot("mode");
-    if let Some(mode) = mode.filter(|mode| matches!(&mode.node.value, Value::Text(text) if text == "predictive")) {
-        inner.accept_rest();
-        let says = "predictive pacing is not there yet";
-        return mode.wrong(ComplaintCode::WrongValue, says, "expected progressive, ratio or adaptive");
-    }
     pacing(&inner, BARE)
 }
 

@@ -62,7 +62,6 @@ fn what_is_wrong_is_told_with_its_line_and_column() {
         ("\"exponential\", mean = 120", "\"exponentail\", mean = 120", 15, 31, "did you mean `exponential`?"),
         ("probability = 0.30", "probability = 0.90", 19, 22, "sum to 1.2"),
         ("min = 15, max = 24", "min = 25, max = 24", 21, 47, "swap them"),
-        ("{ mode = \"progressive\" }", "{ mode = \"predictive\" }", 29, 19, "not there yet"),
         ("idle_threshold = \"off\"", "idle_threshold = \"of\"", 30, 18, "did you mean `off`?"),
         ("[inbound]", "[faults]\ncarrier = 1\n\n[inbound]", 12, 1, "`carrier` is not a known key"),
     ] {

@@ -1500,6 +1500,8 @@ export interface components {
             hysteresis: number;
             /** @description When outbound slots open. */
             idle_threshold: components["schemas"]["IdleThresholdText"];
+            /** @description Callers are not given the idle agents that ringing lines need, beyond what the abandon budget could lose. */
+            keep_for_answers: boolean;
             /** @description Whether its agents take outbound calls. */
             outbound: boolean;
             /** @description Queues its agents take callers from, in order of priority. */
@@ -1936,6 +1938,14 @@ export interface components {
             ringing_max?: number | null;
             /** @description Lines without an agent held for them never exceed what today's abandon budget could lose. */
             within_budget?: boolean;
+        } | {
+            /** @enum {string} */
+            mode: "predictive";
+            /**
+             * Format: int32
+             * @description Never more ringing than this.
+             */
+            ringing_max?: number | null;
         } | (components["schemas"]["Adaptive"] & {
             /**
              * Format: int32

@@ -1,0 +1,400 @@
+//! Predictive: dials ahead of need, by its own forecast of agents and customers.
+//!
+//! At each event it asks of one dial more: when it is answered, will an agent be free? For each moment at which it may be
+//! answered, agents who will be free by then (idle ones, and busy ones by how long they have talked or wrapped up) are
+//! weighed against customers of lines that ring (by how long they have rung) and callers. A customer who finds nobody
+//! costs Λ, a customer connected is worth 1, less κ·ρ^(x−1) for the agent taken from callers who would have found x.
+//! It dials while that is worth it. Neither price comes from a model: Λ follows what is left of the abandon budget, κ
+//! what is left of the service level. So a wrong forecast is paid back within minutes, and one set of constants does for
+//! every centre. What is not known at first is guessed carefully (`learned`), so that a campaign without history dials
+//! almost progressively and opens up. Read [`Predictive::look`] and [`Prices`] first.
+
+use std::time::Duration;
+
+use super::balance::{Balance, Chances};
+use super::learned::{Lasting, STEP_S, STEPS, Shifts};
+use super::outlook::Phase;
+use super::{Figures, Outlook, Pacer, within};
+use crate::engine::acd::group::Engagement;
+use crate::engine::stats::QueueDay;
+use crate::model::time::{Instant, Now};
+
+/// Price of an abandoned call, in connected ones, at a cap of 3 % and an even account. Rather too high than too low: what
+/// is saved is credit and lowers it, while at the end of the budget every dial must wait for an agent.
+const ABANDON_PRICE: f64 = 80.0;
+/// At other caps it is this power of 3 % over the cap times as much.
+const ABANDON_PRICE_CAP: f64 = 0.03;
+const ABANDON_PRICE_POWER: f64 = 1.3;
+/// So many abandoned calls of credit or debt change the price by a factor e.
+const ABANDON_CREDIT: f64 = 4.0;
+/// Kept back from the budget, times the square root of the calls it allows: chance deviates by about as much.
+const BUDGET_MARGIN: f64 = 0.8;
+/// A line that rings counts as so many: whoever takes an agent may leave one who answers later without.
+const OTHERS_WEIGHT: f64 = 1.15;
+/// Limits of the price.
+const ABANDON_PRICES: std::ops::RangeInclusive<f64> = 1.0..=5_000.0;
+/// Price of taking the last idle agent from callers, at an even account, and the callers that change it by a factor e.
+const CALLER_PRICE: f64 = 0.003;
+const CALLER_CREDIT: f64 = 20.0;
+/// Share of callers who may give up waiting before that has its price, and how many change it by a factor e.
+const GIVE_UP_SHARE: f64 = 0.01;
+const GIVE_UP_CREDIT: f64 = 4.0;
+/// Limit of the price.
+const CALLER_PRICE_MAX: f64 = 20.0;
+/// An agent who becomes free so long after the answer is in time: the connect deadline less what connecting takes.
+const SLACK_S: f64 = 0.5;
+/// Customers who answered are not thought more patient than the strictest laws do, in seconds.
+const DEADLINE_MAX_S: f64 = 2.2;
+/// Steps in which so small a share of answers comes are left out.
+const NO_WEIGHT: f64 = 1e-4;
+/// Above so many agents and lines the decision is taken anew only after a while, in seconds for each of them: one event
+/// changes little, and there are many.
+const LARGE: usize = 200;
+const REST_S_EACH: f64 = 0.0002;
+/// A busy agent is never counted on more than this.
+const SURE_MAX: f64 = 0.98;
+/// Most dials considered in one decision for each agent who may be free.
+const DIALS_PER_AGENT_MAX: f64 = 20.0;
+
+/// The pacer and its last decision.
+#[derive(Clone, Debug)]
+pub struct Predictive {
+    ringing_max: Option<u32>,
+    /// Attempts of the group on their way that are wanted.
+    target: u32,
+    why: Why,
+    /// No new decision before this; `None`: whenever something happens.
+    rests_until: Option<Instant>,
+}
+
+/// Why a decision was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Why {
+    /// Agents expected to be free when a dial placed now is answered, customers and callers already served.
+    pub agents_free: f64,
+    /// Answers expected of the lines that ring, within the longest time looked ahead.
+    pub answers_expected: f64,
+    /// Chance that a dial placed now, if answered, finds no agent.
+    pub abandon_chance: f64,
+    /// Chance that a dial is answered by a person.
+    pub answer_share: f64,
+    /// Prices in force.
+    pub prices: Prices,
+    /// Dials wanted beyond those on their way.
+    pub more: u32,
+}
+
+/// What is paid, in connected calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Prices {
+    /// For an abandoned call.
+    pub abandon: f64,
+    /// For taking the last idle agent from callers.
+    pub caller: f64,
+}
+
+/// The future in steps: the balance at the middle of each, and the chance that a new dial is answered in it.
+struct Future {
+    steps: Vec<Step>,
+}
+
+struct Step {
+    balance: Balance,
+    /// Share of a new dial's answers that come in this step.
+    weight: f64,
+    /// Chance that a new dial has been answered by then.
+    answered: f64,
+}
+
+impl Predictive {
+    /// Nothing decided yet.
+    pub fn new(ringing_max: Option<u32>) -> Predictive {
+        Predictive { ringing_max, target: 0, why: Why::default(), rests_until: None }
+    }
+
+    fn decide(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
+        let prices = Prices::of(outlook);
+        let fates = outlook.fates();
+        self.why = Why { prices, answer_share: fates.ever(), ..Why::default() };
+        let held = figures.idle_with_slot;
+        // With a cap of 0 an agent is held for every dial, and what callers may take of them has no price.
+        if prices.abandon.is_infinite() {
+            self.target = held;
+            self.why.more = held.saturating_sub(figures.pending);
+            return;
+        }
+        let mut future = Future::of(now, figures, outlook);
+        let rho = caller_rather_than_agent(now, outlook);
+        let agents = f64::from(outlook.staffed());
+        let most = (agents * DIALS_PER_AGENT_MAX).ceil() as u32;
+        let (mut more, mut chance) = (0, 0.0);
+        while more < most {
+            let (value, none_left) = future.worth(prices, rho);
+            if more == 0 {
+                chance = none_left;
+                self.why.agents_free = future.mean();
+            }
+            if value <= 0.0 {
+                break;
+            }
+            let batch = future.batch(most - more);
+            future.add(batch);
+            more += batch;
+        }
+        self.why.abandon_chance = chance;
+        self.why.answers_expected = Lines::of(now, outlook).expected();
+        self.why.more = more;
+        self.target = figures.pending + more;
+    }
+}
+
+impl Pacer for Predictive {
+    fn look(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
+        if self.rests_until.is_some_and(|until| now.instant < until) {
+            // A line that ended meanwhile is not followed by another: an agent may have gone with it.
+            self.target = self.target.min(figures.pending);
+            return;
+        }
+        let parts = (outlook.staffed() + figures.pending) as usize;
+        let rest = Duration::from_secs_f64(parts as f64 * REST_S_EACH);
+        self.rests_until = (parts > LARGE).then(|| now.instant + rest);
+        self.decide(now, figures, outlook);
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        self.rests_until
+    }
+
+    fn place(&self, figures: &Figures) -> u32 {
+        let affordable = if figures.abandons_left == 0 { figures.idle_with_slot } else { u32::MAX };
+        let wanted = self.target.min(affordable).saturating_sub(figures.pending);
+        within(if figures.slots == 0 { 0 } else { wanted }, figures, self.ringing_max)
+    }
+
+    fn keep(&self, figures: &Figures) -> u32 {
+        // What rings has been paid for: it is given up only when outbound loses its agents.
+        if figures.slots == 0 { 0 } else { u32::MAX }
+    }
+
+    fn why(&self) -> Option<Why> {
+        Some(self.why)
+    }
+}
+
+impl Prices {
+    fn of(outlook: &Outlook<'_>) -> Prices {
+        Prices { abandon: abandon_price(outlook), caller: caller_price(outlook.callers_today()) }
+    }
+}
+
+fn abandon_price(outlook: &Outlook<'_>) -> f64 {
+    let cap = outlook.abandon_rate_max();
+    if cap <= 0.0 {
+        return f64::INFINITY;
+    }
+    let today = outlook.today();
+    let allowed = cap * today.answered as f64;
+    let credit = allowed - BUDGET_MARGIN * allowed.sqrt() - today.abandoned as f64;
+    let even = ABANDON_PRICE * (ABANDON_PRICE_CAP / cap).powf(ABANDON_PRICE_POWER);
+    (even * (-credit / ABANDON_CREDIT).exp()).clamp(*ABANDON_PRICES.start(), *ABANDON_PRICES.end())
+}
+
+fn caller_price((day, target): (QueueDay, f64)) -> f64 {
+    let over = day.answered + day.abandoned + day.overflowed;
+    let in_time = day.answered_in_time as f64 - target * over as f64;
+    let patient = GIVE_UP_SHARE * over as f64 - day.abandoned as f64;
+    let price = CALLER_PRICE * ((-in_time / CALLER_CREDIT).exp() + (-patient / GIVE_UP_CREDIT).exp());
+    price.min(CALLER_PRICE_MAX)
+}
+
+impl Future {
+    fn of(now: Now, figures: &Figures, outlook: &Outlook<'_>) -> Future {
+        let own = outlook.fates().within(0.0);
+        let ever = own[STEPS - 1].max(1e-6);
+        let parts = (outlook.staffed() + figures.pending) as usize;
+        let free = outlook.agents_free(figures) - i64::from(outlook.waiting_customers());
+        let callers_per_s = outlook.shifts().callers.per_s(now.instant);
+        let grace_s = (outlook.connect_deadline_s().min(DEADLINE_MAX_S) - SLACK_S).max(0.0);
+        let (shift, lines) = (AtWork::of(now, outlook), Lines::of(now, outlook));
+        let mut steps = Vec::with_capacity(STEPS);
+        let mut before = 0.0;
+        for (step, answered) in own.iter().enumerate() {
+            let weight = (answered - before) / ever;
+            let halfway = (before + answered) / 2.0;
+            before = *answered;
+            if weight < NO_WEIGHT {
+                continue;
+            }
+            let until_s = (step as f64 + 0.5) * STEP_S;
+            let mut balance = Balance::known(free, parts);
+            shift.release(&mut balance, until_s + grace_s);
+            lines.answer(&mut balance, step);
+            balance.lose_poisson(callers_per_s * until_s);
+            // Of the dials placed together with it, half of those that are answered in its own step are before it.
+            steps.push(Step { balance, weight, answered: halfway });
+        }
+        Future { steps }
+    }
+
+    /// What one dial more is worth, in connected calls for each answer, and the chance that its answer finds nobody.
+    fn worth(&self, prices: Prices, rho: f64) -> (f64, f64) {
+        let (mut value, mut none) = (0.0, 0.0);
+        for step in &self.steps {
+            let none_left = step.balance.none_left();
+            // What is worth next to nothing needs no sum.
+            let free = prices.caller < NO_WEIGHT;
+            let taken = if free { 0.0 } else { prices.caller * step.balance.taken_from_callers(rho) };
+            value += step.weight * ((1.0 - none_left) - taken - prices.abandon * none_left);
+            none += step.weight * none_left;
+        }
+        (value, none)
+    }
+
+    /// How many dials are added before it is asked again: one at a time in a small centre, more in a large one, where
+    /// each changes little.
+    fn batch(&self, most: u32) -> u32 {
+        let large = self.steps.iter().find_map(|step| match step.balance {
+            Balance::Moments { variance, .. } => Some(variance.sqrt() / 4.0),
+            Balance::Exact { .. } => None,
+        });
+        (large.unwrap_or(1.0).floor().max(1.0) as u32).min(most.max(1))
+    }
+
+    fn add(&mut self, dials: u32) {
+        for step in &mut self.steps {
+            step.balance.lose_each(step.answered, dials);
+        }
+    }
+
+    /// Agents free on average when a new dial is answered.
+    fn mean(&self) -> f64 {
+        let mean = |balance: &Balance| match balance {
+            Balance::Moments { mean, .. } => *mean,
+            Balance::Exact { lowest, chances } => {
+                chances.iter().enumerate().map(|(place, chance)| (*lowest as f64 + place as f64) * chance).sum()
+            }
+        };
+        self.steps.iter().map(|step| step.weight * mean(&step.balance)).sum()
+    }
+}
+
+/// Agents at work, by what is known of when they will be free.
+struct AtWork<'l> {
+    shifts: &'l Shifts,
+    /// Hazards of the talks with customers and with callers, per second.
+    talks: [Chances; 2],
+    /// Who wraps up after what, and for how long so far, in seconds.
+    wrapping: Vec<(&'l Lasting, f64)>,
+}
+
+impl<'l> AtWork<'l> {
+    fn of(now: Now, outlook: &Outlook<'l>) -> AtWork<'l> {
+        let shifts = outlook.shifts();
+        let mut at_work = AtWork { shifts, talks: Default::default(), wrapping: Vec::new() };
+        for busy in outlook.busy() {
+            let age_s = now.instant.since(busy.since).as_secs_f64();
+            let outbound = busy.engagement == Engagement::Outbound;
+            let (talk, wrap_up) = shifts.after(outbound);
+            match busy.phase {
+                Phase::Talking => at_work.talks[usize::from(!outbound)].push(talk.hazard(age_s)),
+                Phase::WrappingUp => at_work.wrapping.push((wrap_up, age_s)),
+            }
+        }
+        at_work
+    }
+
+    /// Those who may be free within a time.
+    fn release(&self, balance: &mut Balance, within_s: f64) {
+        for (talks, outbound) in self.talks.iter().zip([true, false]) {
+            let wrapped_s = wrapped_up(self.shifts.after(outbound).1, within_s);
+            balance.gain_each(talks, wrapped_s, SURE_MAX);
+        }
+        for (wrap_up, age_s) in &self.wrapping {
+            balance.gain(wrap_up.ends_within(*age_s, within_s).min(SURE_MAX));
+        }
+    }
+}
+
+/// The seconds of a span after which a talk that ends leaves enough of it for the wrap-up: ∫ W(u) du.
+fn wrapped_up(wrap_up: &Lasting, within_s: f64) -> f64 {
+    /// Points of the sum; the function is smooth.
+    const POINTS: u32 = 8;
+    let width_s = within_s / f64::from(POINTS);
+    (0..POINTS).map(|point| wrap_up.over_within((f64::from(point) + 0.5) * width_s) * width_s).sum()
+}
+
+/// Lines on their way, alike ones together.
+struct Lines<'l> {
+    ringing: Vec<Alike<'l>>,
+    /// Answered, and it is not known yet by whom: the chance that it is a person.
+    answering: Vec<(f64, u32)>,
+}
+
+/// Lines of one list that have rung equally long.
+struct Alike<'l> {
+    within: &'l [f64; STEPS],
+    likelier: f64,
+    count: u32,
+}
+
+impl<'l> Lines<'l> {
+    fn of(now: Now, outlook: &Outlook<'l>) -> Lines<'l> {
+        let mut lines = Lines { ringing: Vec::new(), answering: Vec::new() };
+        for board in outlook.boards() {
+            let fates = &board.fates;
+            for (rang_s, list, count) in board.ringing(now.instant) {
+                let likelier = fates.likelier(list);
+                lines.ringing.push(Alike { within: fates.within(rang_s), likelier, count });
+            }
+            lines.ringing.push(Alike { within: fates.within(0.0), likelier: 1.0, count: board.not_sent() });
+            lines.answering.push((board.person_share(), board.answering));
+        }
+        lines
+    }
+
+    /// Those whose customers may have answered by the middle of a step.
+    fn answer(&self, balance: &mut Balance, step: usize) {
+        for alike in &self.ringing {
+            let before = if step == 0 { 0.0 } else { alike.within[step - 1] };
+            let chance = (before + alike.within[step]) / 2.0 * alike.likelier * OTHERS_WEIGHT;
+            balance.lose_each(chance.min(SURE_MAX), alike.count);
+        }
+        for (chance, count) in &self.answering {
+            balance.lose_each(*chance, *count);
+        }
+    }
+
+    /// Answers expected of them within the time looked ahead.
+    fn expected(&self) -> f64 {
+        let ringing =
+            self.ringing.iter().map(|alike| alike.within[STEPS - 1] * alike.likelier * f64::from(alike.count));
+        let answering = self.answering.iter().map(|(chance, count)| chance * f64::from(*count));
+        ringing.chain(answering).sum()
+    }
+}
+
+impl Shifts {
+    /// Talk and wrap-up with customers of campaigns, or with callers.
+    fn after(&self, outbound: bool) -> (&Lasting, &Lasting) {
+        if outbound {
+            (&self.outbound_talk, &self.outbound_wrap_up)
+        } else {
+            (&self.inbound_talk, &self.inbound_wrap_up)
+        }
+    }
+}
+
+/// ρ: how likely the next to come is a caller rather than an agent who becomes free.
+fn caller_rather_than_agent(now: Now, outlook: &Outlook<'_>) -> f64 {
+    let shifts = outlook.shifts();
+    let releases = outlook.busy().map(|busy| {
+        let age_s = now.instant.since(busy.since).as_secs_f64();
+        let (talk, wrap_up) = shifts.after(busy.engagement == Engagement::Outbound);
+        match busy.phase {
+            Phase::Talking => talk.hazard(age_s),
+            Phase::WrappingUp => wrap_up.hazard(age_s),
+        }
+    });
+    let callers = shifts.callers.per_s(now.instant);
+    callers / (callers + releases.sum::<f64>()).max(1e-9)
+}
