@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod closed_form;
+mod predictive;
 mod queueing;
 mod reading;
 mod threshold;

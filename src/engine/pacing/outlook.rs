@@ -93,6 +93,11 @@ impl<'e> Outlook<'e> {
         self.own.abandon_rate_max(self.profile)
     }
 
+    /// Whether the campaign's ringing lines may be given up.
+    pub fn may_cancel_ringing(&self) -> bool {
+        self.own.campaign.may_cancel_ringing
+    }
+
     /// How long a customer who answered may wait, in seconds.
     pub fn connect_deadline_s(&self) -> f64 {
         self.profile.map_or(0.0, |profile| profile.connect_deadline_s)

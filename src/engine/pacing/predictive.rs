@@ -47,6 +47,9 @@ const SLACK_S: f64 = 0.5;
 const DEADLINE_MAX_S: f64 = 2.2;
 /// Steps in which so small a share of answers comes are left out.
 const NO_WEIGHT: f64 = 1e-4;
+/// Below so many agents an idle one always has a line, which is given up when a caller takes the agent: no forecast is
+/// sure enough of so few to do better. Where ringing may not be given up, the forecast decides here too.
+const SMALL_TEAM: u32 = 10;
 /// Above so many agents and lines the decision is taken anew only after a while, in seconds for each of them: one event
 /// changes little, and there are many.
 const LARGE: usize = 200;
@@ -63,6 +66,8 @@ pub struct Predictive {
     /// Attempts of the group on their way that are wanted.
     target: u32,
     why: Why,
+    /// Lines beyond idle agents are given up: the cap is 0, or a small team's agent went to a caller.
+    held_only: bool,
     /// No new decision before this; `None`: whenever something happens.
     rests_until: Option<Instant>,
 }
@@ -109,7 +114,7 @@ struct Step {
 impl Predictive {
     /// Nothing decided yet.
     pub fn new(ringing_max: Option<u32>) -> Predictive {
-        Predictive { ringing_max, target: 0, why: Why::default(), rests_until: None }
+        Predictive { ringing_max, target: 0, why: Why::default(), held_only: false, rests_until: None }
     }
 
     fn decide(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
@@ -118,7 +123,8 @@ impl Predictive {
         self.why = Why { prices, answer_share: fates.ever(), ..Why::default() };
         let held = figures.idle_with_slot;
         // With a cap of 0 an agent is held for every dial, and what callers may take of them has no price.
-        if prices.abandon.is_infinite() {
+        self.held_only = prices.abandon.is_infinite();
+        if self.held_only {
             self.target = held;
             self.why.more = held.saturating_sub(figures.pending);
             return;
@@ -127,12 +133,15 @@ impl Predictive {
         let rho = caller_rather_than_agent(now, outlook);
         let agents = f64::from(outlook.staffed());
         let most = (agents * DIALS_PER_AGENT_MAX).ceil() as u32;
+        let may_cancel = outlook.may_cancel_ringing();
+        let small = outlook.staffed() < SMALL_TEAM && may_cancel;
         let (mut more, mut chance) = (0, 0.0);
         while more < most {
             let (value, none_left) = future.worth(prices, rho);
             if more == 0 {
                 chance = none_left;
                 self.why.agents_free = future.mean();
+                self.held_only = small && value <= 0.0;
             }
             if value <= 0.0 {
                 break;
@@ -145,6 +154,9 @@ impl Predictive {
         self.why.answers_expected = Lines::of(now, outlook).expected();
         self.why.more = more;
         self.target = figures.pending + more;
+        if small {
+            self.target = self.target.max(held);
+        }
     }
 }
 
@@ -173,7 +185,11 @@ impl Pacer for Predictive {
 
     fn keep(&self, figures: &Figures) -> u32 {
         // What rings has been paid for: it is given up only when outbound loses its agents.
-        if figures.slots == 0 { 0 } else { u32::MAX }
+        match (figures.slots, self.held_only) {
+            (0, _) => 0,
+            (_, true) => figures.idle_with_slot,
+            (_, false) => u32::MAX,
+        }
     }
 
     fn why(&self) -> Option<Why> {

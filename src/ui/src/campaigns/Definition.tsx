@@ -102,6 +102,8 @@ function Dialling({ campaign }: { campaign: Campaign }) {
         return t("pacing.ratio", { lines: pacing.lines_per_agent, idle: pacing.min_idle_total, on: t(`pacing.on.${pacing.on}`) });
       case "adaptive":
         return t("pacing.adaptive", { most: pacing.level_max });
+      case "predictive":
+        return t("pacing.predictive");
     }
   };
   const yes = (value: boolean) => t(value ? "general.yes" : "general.no");
