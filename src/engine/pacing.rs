@@ -13,7 +13,7 @@ mod ratio;
 
 pub use adaptive::Level;
 pub use outlook::{Busy, Outlook, Phase};
-pub use predictive::{Predictive, Prices, Why};
+pub use predictive::{Forecast, Predictive};
 pub use progressive::Progressive;
 pub use ratio::Ratio;
 
@@ -55,8 +55,8 @@ pub trait Pacer {
     /// time) when slots shrink.
     fn keep(&self, figures: &Figures) -> u32;
 
-    /// Why it decided as it did, where it can tell.
-    fn why(&self) -> Option<Why> {
+    /// The forecast behind its last decision, where it makes one.
+    fn forecast(&self) -> Option<Forecast> {
         None
     }
 

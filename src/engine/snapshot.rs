@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::DayCounts;
+use crate::engine::pacing::Forecast;
 use crate::model::agent::AgentView;
 use crate::model::campaign::CampaignState;
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
@@ -141,6 +142,9 @@ pub struct CampaignView {
     pub not_dialling: Option<String>,
     /// How often each reason held a dial back today, by code.
     pub refusals: BTreeMap<String, u64>,
+    /// Why so many dials and no more, with predictive pacing.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
 }
 
 /// One trunk.

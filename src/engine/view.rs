@@ -160,6 +160,7 @@ impl Engine {
             abandon_rate_max: board.abandon_rate_max(profile),
             not_dialling: board.holding.map(|refusal| refusal.code().to_owned()),
             refusals: board.refusals.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
+            forecast: board.pacer.forecast(),
         }
     }
 

@@ -11,6 +11,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::balance::{Balance, Chances};
 use super::learned::{Lasting, STEP_S, STEPS, Shifts};
 use super::outlook::Phase;
@@ -65,7 +67,7 @@ pub struct Predictive {
     ringing_max: Option<u32>,
     /// Attempts of the group on their way that are wanted.
     target: u32,
-    why: Why,
+    forecast: Forecast,
     /// Lines beyond idle agents are given up: the cap is 0, or a small team's agent went to a caller.
     held_only: bool,
     /// No new decision before this; `None`: whenever something happens.
@@ -73,29 +75,31 @@ pub struct Predictive {
 }
 
 /// Why a decision was taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Why {
-    /// Agents expected to be free when a dial placed now is answered, customers and callers already served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Forecast {
+    /// Agents expected to be free when a dial placed now is answered, customers and callers before it already served.
     pub agents_free: f64,
-    /// Answers expected of the lines that ring, within the longest time looked ahead.
+    /// Answers expected of the lines on their way, within half a minute.
     pub answers_expected: f64,
-    /// Chance that a dial placed now, if answered, finds no agent.
-    pub abandon_chance: f64,
-    /// Chance that a dial is answered by a person.
+    /// Chance that a dial is answered by a person, 0 to 1.
     pub answer_share: f64,
-    /// Prices in force.
-    pub prices: Prices,
+    /// Chance that a dial placed now, if answered, finds no agent, 0 to 1.
+    pub abandon_chance: f64,
+    /// Price of an abandoned call, in connected ones; `None` at a cap of 0, where none may be risked.
+    pub abandon_price: Option<f64>,
+    /// Price of taking the last idle agent from callers, in connected calls.
+    pub caller_price: f64,
     /// Dials wanted beyond those on their way.
     pub more: u32,
 }
 
 /// What is paid, in connected calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Prices {
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Prices {
     /// For an abandoned call.
-    pub abandon: f64,
+    abandon: f64,
     /// For taking the last idle agent from callers.
-    pub caller: f64,
+    caller: f64,
 }
 
 /// The future in steps: the balance at the middle of each, and the chance that a new dial is answered in it.
@@ -114,19 +118,24 @@ struct Step {
 impl Predictive {
     /// Nothing decided yet.
     pub fn new(ringing_max: Option<u32>) -> Predictive {
-        Predictive { ringing_max, target: 0, why: Why::default(), held_only: false, rests_until: None }
+        Predictive { ringing_max, target: 0, forecast: Forecast::default(), held_only: false, rests_until: None }
     }
 
     fn decide(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
         let prices = Prices::of(outlook);
         let fates = outlook.fates();
-        self.why = Why { prices, answer_share: fates.ever(), ..Why::default() };
+        self.forecast = Forecast {
+            abandon_price: prices.abandon.is_finite().then_some(prices.abandon),
+            caller_price: prices.caller,
+            answer_share: fates.ever(),
+            ..Forecast::default()
+        };
         let held = figures.idle_with_slot;
         // With a cap of 0 an agent is held for every dial, and what callers may take of them has no price.
         self.held_only = prices.abandon.is_infinite();
         if self.held_only {
             self.target = held;
-            self.why.more = held.saturating_sub(figures.pending);
+            self.forecast.more = held.saturating_sub(figures.pending);
             return;
         }
         let mut future = Future::of(now, figures, outlook);
@@ -140,7 +149,7 @@ impl Predictive {
             let (value, none_left) = future.worth(prices, rho);
             if more == 0 {
                 chance = none_left;
-                self.why.agents_free = future.mean();
+                self.forecast.agents_free = future.mean();
                 self.held_only = small && value <= 0.0;
             }
             if value <= 0.0 {
@@ -150,9 +159,9 @@ impl Predictive {
             future.add(batch);
             more += batch;
         }
-        self.why.abandon_chance = chance;
-        self.why.answers_expected = Lines::of(now, outlook).expected();
-        self.why.more = more;
+        self.forecast.abandon_chance = chance;
+        self.forecast.answers_expected = Lines::of(now, outlook).expected();
+        self.forecast.more = more;
         self.target = figures.pending + more;
         if small {
             self.target = self.target.max(held);
@@ -192,8 +201,8 @@ impl Pacer for Predictive {
         }
     }
 
-    fn why(&self) -> Option<Why> {
-        Some(self.why)
+    fn forecast(&self) -> Option<Forecast> {
+        Some(self.forecast)
     }
 }
 

@@ -1096,6 +1096,7 @@ export interface components {
              * @description Attempts whose intent is being recorded or whose INVITE waits.
              */
             dialling: number;
+            forecast?: components["schemas"]["Forecast"] | null;
             /** @description Its group. */
             group: components["schemas"]["GroupName"];
             /**
@@ -1364,6 +1365,44 @@ export interface components {
             pointer?: string | null;
             /** @description What was found. */
             value?: string | null;
+        };
+        /** @description Why a decision was taken. */
+        Forecast: {
+            /**
+             * Format: double
+             * @description Chance that a dial placed now, if answered, finds no agent, 0 to 1.
+             */
+            abandon_chance: number;
+            /**
+             * Format: double
+             * @description Price of an abandoned call, in connected ones; `None` at a cap of 0, where none may be risked.
+             */
+            abandon_price?: number | null;
+            /**
+             * Format: double
+             * @description Agents expected to be free when a dial placed now is answered, customers and callers before it already served.
+             */
+            agents_free: number;
+            /**
+             * Format: double
+             * @description Chance that a dial is answered by a person, 0 to 1.
+             */
+            answer_share: number;
+            /**
+             * Format: double
+             * @description Answers expected of the lines on their way, within half a minute.
+             */
+            answers_expected: number;
+            /**
+             * Format: double
+             * @description Price of taking the last idle agent from callers, in connected calls.
+             */
+            caller_price: number;
+            /**
+             * Format: int32
+             * @description Dials wanted beyond those on their way.
+             */
+            more: number;
         };
         /** @description An opening or closing of an idle gate, recorded with the figures that caused it. */
         GateChange: {

@@ -38,6 +38,7 @@ export function CampaignCard({ view, mayControl, linked }: Props) {
         <TodayFigures view={view} />
         <AbandonRate view={view} />
         <WhyNot view={view} />
+        <Forecast view={view} />
         {view.leads_open === 0 && view.state !== "ended" && (
           <Empty title={t("campaigns.noLeads")} next={t("campaigns.noLeadsNext")} />
         )}
@@ -52,6 +53,25 @@ export function CampaignCard({ view, mayControl, linked }: Props) {
         </Accordion>
       </Stack>
     </Card>
+  );
+}
+
+/** Why so many dials and no more, where pacing forecasts. */
+export function Forecast({ view }: { view: Pick<CampaignView, "forecast"> }) {
+  const { t } = useTranslation();
+  const { forecast } = view;
+  if (forecast === null || forecast === undefined) return null;
+  const price = forecast.abandon_price;
+  return (
+    <Text size="xs" c="dimmed" data-testid="forecast">
+      {t("forecast.sum", {
+        agents: forecast.agents_free.toFixed(1),
+        answers: forecast.answers_expected.toFixed(1),
+        share: percent(forecast.answer_share),
+        chance: percent(forecast.abandon_chance, 1),
+      })}{" "}
+      {price === null || price === undefined ? t("forecast.held") : t("forecast.price", { price: price.toFixed(0) })}
+    </Text>
   );
 }
 
