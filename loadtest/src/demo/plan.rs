@@ -202,12 +202,13 @@ fn lists(seed: u64, count: usize) -> Lists {
     (campaigns, everybody, suppressed)
 }
 
-/// Light load keeps two in ten agents busy, heavy load nine in ten.
+/// Light load would keep one in ten agents busy, heavy load three in four: what is left between is for outbound, and
+/// callers do not notice it.
 fn waves(options: &Options) -> Waves {
     let full = f64::from(options.agents) * 3600.0 / INBOUND_HANDLE_S * options.speed;
     Waves {
-        light_per_hour: 0.15 * full,
-        heavy_per_hour: 0.9 * full,
+        light_per_hour: 0.1 * full,
+        heavy_per_hour: 0.75 * full,
         period_s: options.wave_period,
         heavy_share: 0.5,
         shape: Shape::Square,
