@@ -44,6 +44,14 @@ load: ui ## Measure speed and memory against controls in the same run
 	cargo build --release --locked -p lull -p lull-loadtest
 	target/release/lull-load
 
+.PHONY: pacing
+pacing: ui ## Simulate the days of loadtest/pacing under every policy, side by side
+	cargo build --release --locked -p lull
+	for day in loadtest/pacing/*.toml; do \
+	  printf '\n%s\n' "$$day"; \
+	  target/release/lull simulate "$$day" --compare progressive,ratio,adaptive,predictive; \
+	done
+
 .PHONY: clean
 clean: ## Remove what was built and what the demo left
 	cargo clean
