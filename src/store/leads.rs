@@ -187,7 +187,7 @@ statements! {
         from leads
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
-    NEXT_AFTER_END = "
+    NEXT = "
         update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
             closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
             rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
@@ -195,25 +195,10 @@ statements! {
                   cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
                   cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
               from json_each($1) j) w
-        where leads.id = w.id and leads.state = 'dialling' and leads.last_attempt = w.attempt";
-    NEXT_AFTER_RESULT = "
-        update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
-            closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
-            rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
-        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
-                  cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
-                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
-              from json_each($1) j) w
-        where leads.id = w.id and leads.last_attempt = w.attempt";
-    NEXT_AFTER_INBOUND = "
-        update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
-            closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
-            rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
-        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
-                  cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
-                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
-              from json_each($1) j) w
-        where leads.id = w.id and leads.state <> 'dialling'";
+        where leads.id = w.id and case $2
+            when 'end' then leads.state = 'dialling' and leads.last_attempt = w.attempt
+            when 'result' then leads.last_attempt = w.attempt
+            else leads.state <> 'dialling' end";
     PUT_OFF = "
         update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
     GIVE_UP = "
@@ -594,12 +579,12 @@ pub(super) async fn apply_nexts(conn: &mut Conn, decider: Decider, nexts: &[Next
         };
         params![next.lead.0, state.as_str(), due_at, agent, next.at, next.attempt.0]
     };
-    let statement = match decider {
-        Decider::End => NEXT_AFTER_END,
-        Decider::Result => NEXT_AFTER_RESULT,
-        Decider::Inbound => NEXT_AFTER_INBOUND,
+    let decider = match decider {
+        Decider::End => "end",
+        Decider::Result => "result",
+        Decider::Inbound => "inbound",
     };
-    conn.run(statement, vec![rows(nexts.iter().map(row))]).await.map(drop)
+    conn.run(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await.map(drop)
 }
 
 const _: () = assert!(CALLBACK_RANK == 100, "the statements above write it out");
