@@ -23,10 +23,9 @@ use crate::model::time::{Instant, Now};
 
 /// Price of an abandoned call, in connected ones, at a cap of 3 % and an even account. Rather too high than too low: what
 /// is saved is credit and lowers it, while at the end of the budget every dial must wait for an agent.
-const ABANDON_PRICE: f64 = 80.0;
-/// At other caps it is this power of 3 % over the cap times as much.
+const ABANDON_PRICE: f64 = 50.0;
+/// The cap meant; at others the price goes by how many times stricter they are.
 const ABANDON_PRICE_CAP: f64 = 0.03;
-const ABANDON_PRICE_POWER: f64 = 1.3;
 /// So many abandoned calls of credit or debt change the price by a factor e.
 const ABANDON_CREDIT: f64 = 4.0;
 /// Kept back from the budget, times the square root of the calls it allows: chance deviates by about as much.
@@ -220,7 +219,7 @@ fn abandon_price(outlook: &Outlook<'_>) -> f64 {
     let today = outlook.today();
     let allowed = cap * today.answered as f64;
     let credit = allowed - BUDGET_MARGIN * allowed.sqrt() - today.abandoned as f64;
-    let even = ABANDON_PRICE * (ABANDON_PRICE_CAP / cap).powf(ABANDON_PRICE_POWER);
+    let even = ABANDON_PRICE * ABANDON_PRICE_CAP / cap;
     (even * (-credit / ABANDON_CREDIT).exp()).clamp(*ABANDON_PRICES.start(), *ABANDON_PRICES.end())
 }
 
