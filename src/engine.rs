@@ -13,6 +13,7 @@ pub mod event;
 pub mod guard;
 pub mod pacing;
 pub mod random;
+pub mod replay;
 pub mod requests;
 pub mod snapshot;
 pub mod stats;

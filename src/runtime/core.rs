@@ -311,8 +311,10 @@ impl Turn {
                 None => break,
             }
             while let Some(command) = self.core.engine.poll_command() {
+                self.core.journal.see(&command);
                 self.carry_out(now, command);
             }
+            self.core.journal.answered();
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "events and commands chase each other without end");
         }
