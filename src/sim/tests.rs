@@ -5,6 +5,7 @@ mod closed_form;
 mod queueing;
 mod reading;
 mod threshold;
+mod trials;
 
 use std::io;
 
