@@ -70,6 +70,8 @@ struct Call {
     answered: Option<Instant>,
     machine: bool,
     cancelled: bool,
+    /// An agent was told to take it.
+    given: bool,
     connected: bool,
     /// An agent, the message, or the end of the call.
     heard: bool,
@@ -80,7 +82,7 @@ struct Call {
 impl Call {
     /// On its way to an agent.
     fn is_pending(&self) -> bool {
-        !self.ended && !self.cancelled && !self.heard
+        !self.ended && !self.cancelled && !self.heard && !self.given
     }
 }
 
@@ -203,6 +205,9 @@ impl Checker {
             }
             Event::StoreHealth { up } => self.store_up = *up,
             Event::Suppressed { number, .. } => self.suppression_told(now, number),
+            Event::IntentRefused { attempt, .. } => {
+                self.calls.remove(attempt); // it never was
+            }
             Event::AttemptSent { attempt, .. } => self.call(*attempt, |call| call.sent = call.sent.or(Some(now.instant))),
             Event::AttemptRinging { attempt } => self.call(*attempt, |call| call.rang = call.rang.or(Some(now.instant))),
             Event::AttemptAnswered { attempt } => self.answered(now, *attempt),
@@ -210,8 +215,8 @@ impl Checker {
             Event::InboundOffered { call, .. } => {
                 self.callers.insert(*call);
             }
-            Event::AgentSignedIn { user, groups, .. } => self.sign_in(*user, groups),
-            Event::Bridged { call, .. } => self.heard(*call),
+            Event::AgentSignedIn { user, groups, device, .. } => self.sign_in(*user, groups, device.leg),
+            Event::Bridged { call, .. } => self.bridged(*call),
             Event::BridgeFailed { call, user } if self.with.get(call) == Some(user) => {
                 self.with.remove(call);
             }

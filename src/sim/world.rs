@@ -208,6 +208,9 @@ pub struct World<'s> {
     /// Callers and dials as they came, a line each.
     #[cfg(test)]
     pub(super) seen: Vec<String>,
+    /// What to tell of: inputs and commands that name one of these.
+    #[cfg(test)]
+    pub(super) story: Option<Vec<String>>,
     /// Inputs with their checksums, as a journal has them.
     #[cfg(test)]
     pub(super) journal: Option<(crate::engine::replay::Checksum, Vec<crate::engine::replay::Entry>)>,
@@ -252,6 +255,8 @@ impl<'s> World<'s> {
             witness: None,
             #[cfg(test)]
             seen: Vec::new(),
+            #[cfg(test)]
+            story: None,
             #[cfg(test)]
             journal: None,
             scenario,
@@ -382,15 +387,18 @@ impl<'s> World<'s> {
             None => self.engine.handle_timeout(self.now),
         }
         while let Some(command) = self.engine.poll_command() {
+            if self.killed() {
+                break; // before it was carried out: as if it had not been said
+            }
             if let Some(trial) = self.trial.as_mut() {
                 trial.checker.said(self.now, &command);
-                if self.killed() {
-                    break;
-                }
             }
             #[cfg(test)]
-            if let Some((checksum, _)) = self.journal.as_mut() {
-                checksum.see(&command);
+            {
+                self.tell_story("  ->", &command);
+                if let Some((checksum, _)) = self.journal.as_mut() {
+                    checksum.see(&command);
+                }
             }
             self.react(command);
         }
@@ -403,7 +411,17 @@ impl<'s> World<'s> {
     }
 
     #[cfg(test)]
+    fn tell_story(&self, mark: &str, of: &impl serde::Serialize) {
+        let Some(about) = &self.story else { return };
+        let text = serde_json::to_string(of).unwrap();
+        if about.iter().any(|about| text.contains(about)) {
+            println!("{:>12.6} {mark} {text}", self.now.instant.as_secs_f64());
+        }
+    }
+
+    #[cfg(test)]
     fn note_input(&mut self, event: Option<&Event>) {
+        self.tell_story("", &event);
         if let Some((_, entries)) = self.journal.as_mut() {
             let (instant, timestamp, event) = (self.now.instant, self.now.timestamp, event.cloned());
             entries.push(crate::engine::replay::Entry { instant, timestamp, event, commands: None });

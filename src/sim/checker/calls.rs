@@ -51,11 +51,18 @@ impl Checker {
         }
     }
 
+    /// Customer and agent hear each other.
+    pub(super) fn bridged(&mut self, call: CallRef) {
+        if let CallRef::Outbound(id) = call {
+            self.call(id, |call| (call.heard, call.connected) = (true, true));
+        }
+    }
+
     /// The customer hears the message: abandoned, unless an agent was there before.
     pub(super) fn message(&mut self, _now: Now, id: AttemptId) {
         self.with.remove(&CallRef::Outbound(id));
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let first = !call.heard && !call.connected;
+        let first = !call.connected;
         call.heard = true;
         if first && let Some(answers) = self.answers.get_mut(&call.campaign) {
             answers.abandoned += 1;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Answers, Checker};
-use crate::model::agent::AgentState;
+use crate::model::agent::{AgentState, DeviceLeg};
 use crate::model::attempt::CallRef;
 use crate::model::id::{InboundId, UserId};
 use crate::model::name::GroupName;
@@ -15,11 +15,15 @@ pub(super) struct Desk {
     pub(super) groups: BTreeSet<GroupName>,
     pub(super) idle: bool,
     call: Option<CallRef>,
+    /// The phone is up between calls: a bridge is heard at once.
+    nailed_up: bool,
 }
 
 impl Checker {
-    pub(super) fn sign_in(&mut self, user: UserId, groups: &[GroupName]) {
-        self.agents.entry(user).or_default().groups = groups.iter().cloned().collect();
+    pub(super) fn sign_in(&mut self, user: UserId, groups: &[GroupName], leg: DeviceLeg) {
+        let desk = self.agents.entry(user).or_default();
+        desk.groups = groups.iter().cloned().collect();
+        desk.nailed_up = leg == DeviceLeg::NailedUp;
     }
 
     pub(super) fn agent_state(&mut self, user: UserId, state: Option<&AgentState>) {
@@ -44,12 +48,17 @@ impl Checker {
         if !self.is_live(call) {
             self.violated(now, "I-20", format!("{user} is given a call that is over"));
         }
+        let mut at_once = false;
         if let Some(desk) = self.agents.get_mut(&user) {
             desk.call = Some(call);
+            at_once = desk.nailed_up;
         }
         self.with.insert(call, user);
         match call {
-            CallRef::Outbound(id) => self.call(id, |call| call.connected = true),
+            CallRef::Outbound(id) => self.call(id, |call| {
+                call.given = true;
+                call.heard |= at_once;
+            }),
             CallRef::Inbound(id) => {
                 self.waiting.remove(&id);
             }

@@ -31,6 +31,7 @@ impl Checker {
             answered: None,
             machine: false,
             cancelled: false,
+            given: false,
             connected: false,
             heard: false,
             ended: false,
