@@ -20,6 +20,7 @@ mod ledgers;
 mod lists;
 mod people;
 mod place;
+mod replay;
 mod serve;
 mod simulate;
 
@@ -70,6 +71,8 @@ enum Command {
     Consent(ledgers::Consents),
     /// Simulates a day of a contact centre that a file describes, under one pacing or several.
     Simulate(simulate::Simulate),
+    /// Runs journals of the service again, and proves that the engine gives the same commands.
+    Replay(replay::Replay),
     /// Shows the configuration in force with its origins, and looks for what is wrong.
     Doctor(doctor::DoctorArgs),
     /// Makes the running service read its configuration again, without dropping a call.
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),
+        Command::Replay(replay) => replay.run(&cli.place),
         Command::Doctor(args) => place::doctor(&args, &cli.place),
         Command::Reload => place::reload(&cli.place),
     };

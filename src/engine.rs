@@ -7,12 +7,15 @@
 //! [`Engine::handle_timeout`], then take every [`Engine::poll_command`] until there is none.
 
 pub mod acd;
+pub mod clocks;
 pub mod command;
 pub mod dialer;
 pub mod event;
 pub mod guard;
 pub mod pacing;
 pub mod random;
+pub mod recovery;
+pub mod replay;
 pub mod requests;
 pub mod snapshot;
 pub mod stats;

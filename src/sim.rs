@@ -4,9 +4,14 @@
 //! takes, and no rule of the engine is written here a second time. Figures are counted by the world from what it sees. No
 //! clock is read and nothing is written: `cli` reads files, measures speed and prints.
 //!
+//! A scenario with faults is a trial: [`faults`] says what goes wrong, [`checker`] holds the invariants.
+//!
 //! Read [`Scenario`], [`World`](world::World) and [`Figures`] first; `docs/simulate.md` is for users.
 
+mod books;
+pub mod checker;
 pub mod distribution;
+pub mod faults;
 pub mod figures;
 pub mod page;
 pub mod profile;

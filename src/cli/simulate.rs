@@ -1,5 +1,8 @@
 //! `lull simulate`: a day of a contact centre in virtual time, by the same engine as in production.
 
+mod trials;
+
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Failure, Outcome, Place, show};
 use crate::clock::Clock;
 use crate::model::document::Complaints;
+use crate::sim::checker::Violation;
 use crate::sim::report::{self, Told};
 use crate::sim::trace::Trace;
 use crate::sim::{Policy, Scenario, page, run, scenario};
@@ -17,8 +21,15 @@ use crate::sim::{Policy, Scenario, page, run, scenario};
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     /// The scenario (TOML).
-    #[arg(value_name = "SCENARIO")]
-    scenario: PathBuf,
+    #[arg(value_name = "SCENARIO", required_unless_present = "faults", conflicts_with = "faults")]
+    scenario: Option<PathBuf>,
+    /// Lives through short days on which things go wrong (carrier, store, crashes, clocks, agents), one for each seed, and
+    /// holds what must hold after every event. Exit code 3 if something did not; the seed is told.
+    #[arg(long, conflicts_with_all = ["html", "compare", "replications", "seed"])]
+    faults: bool,
+    /// With --faults: which days, such as 0..200.
+    #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..200", requires = "faults")]
+    seeds: Range<u64>,
     /// Writes a page with charts of the first day and the figures.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -41,39 +52,56 @@ fn policy(text: &str) -> Result<Policy, String> {
     known.ok_or_else(|| "expected progressive, ratio, adaptive or predictive".to_owned())
 }
 
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let ends = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let seeds: Option<Range<u64>> = ends.map(|(from, to)| from..to);
+    seeds.filter(|seeds| !seeds.is_empty()).ok_or_else(|| "expected two numbers that rise, such as 0..200".to_owned())
+}
+
 impl Simulate {
     pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
-        let mut scenario = match read(&self.scenario) {
+        let Some(path) = &self.scenario else { return Ok(trials::run(&self.seeds, self.threads(), place.json)) };
+        let mut scenario = match read(path) {
             Ok(scenario) => scenario,
             Err(complaints) => return Ok(complain(&complaints, place.json)),
         };
         scenario.replications = self.replications.unwrap_or(scenario.replications);
         scenario.seed = self.seed.unwrap_or(scenario.seed);
-        let threads = self.threads.map(usize::from);
-        let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-        let (told, traces) = self.live(&scenario, threads, place.json);
+        let (told, traces, found) = self.live(&scenario, self.threads(), place.json);
         show(place.json, &report::object(&told, !self.compare.is_empty()), || report::table(&told));
-        if let Some(path) = &self.html {
-            let title = self.scenario.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let html = page::page(&title, &told, &traces);
-            std::fs::write(path, html)
-                .map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
+        if let Some(html) = &self.html {
+            let title = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let page = page::page(&title, &told, &traces);
+            std::fs::write(html, page)
+                .map_err(|error| Failure::new(format!("{} cannot be written: {error}", html.display())))?;
         }
-        Ok(Outcome::Done)
+        let seed = scenario.seed;
+        for (day, violation) in &found {
+            eprintln!("day {day} of seed {seed}: {violation}");
+            eprintln!("again: lull simulate {} --seed {seed} --replications {}", path.display(), day + 1);
+        }
+        Ok(if found.is_empty() { Outcome::Done } else { Outcome::Findings })
+    }
+
+    fn threads(&self) -> usize {
+        let threads = self.threads.map(usize::from);
+        threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1)
     }
 
     /// Runs each policy in turn, and says how fast that was.
-    fn live(&self, scenario: &Scenario, threads: usize, quiet: bool) -> (Vec<Told>, Vec<Option<Trace>>) {
+    fn live(&self, scenario: &Scenario, threads: usize, quiet: bool) -> (Vec<Told>, Vec<Option<Trace>>, Vec<(u32, Violation)>) {
         let runs: Vec<(String, Scenario)> = match self.compare.as_slice() {
             [] => vec![(usual_name(scenario), scenario.clone())],
             policies => policies.iter().map(|it| (it.name().to_owned(), it.applied(scenario))).collect(),
         };
         let bar = bar(u64::from(scenario.replications) * runs.len() as u64, quiet);
         let clock = Clock::start();
-        let (mut told, mut traces) = (Vec::new(), Vec::new());
+        let (mut told, mut traces, mut found) = (Vec::new(), Vec::new(), Vec::new());
         for (pacing, scenario) in runs {
             let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1));
             told.push(Told { pacing, figures: outcome.figures });
+            let verdicts = outcome.verdicts.into_iter();
+            found.extend(verdicts.filter_map(|(day, verdict)| Some((day, verdict.found?))));
             traces.push(outcome.trace);
         }
         bar.finish_and_clear();
@@ -86,7 +114,7 @@ impl Simulate {
             took.as_secs_f64(),
             speed / used as f64
         );
-        (told, traces)
+        (told, traces, found)
     }
 }
 

@@ -207,6 +207,39 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Which one it is, as in its JSON form.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Command::FetchLeads { .. } => "fetch_leads",
+            Command::PutOffLead { .. } => "put_off_lead",
+            Command::RecordIntent { .. } => "record_intent",
+            Command::Dial { .. } => "dial",
+            Command::WithdrawDial { .. } => "withdraw_dial",
+            Command::CancelAttempt { .. } => "cancel_attempt",
+            Command::Classify { .. } => "classify",
+            Command::AnswerInbound { .. } => "answer_inbound",
+            Command::RejectInbound { .. } => "reject_inbound",
+            Command::Play { .. } => "play",
+            Command::Bridge { .. } => "bridge",
+            Command::HangUp { .. } => "hang_up",
+            Command::RingAgent { .. } => "ring_agent",
+            Command::ReleaseAgent { .. } => "release_agent",
+            Command::RecordAttempt { .. } => "record_attempt",
+            Command::RecordResult { .. } => "record_result",
+            Command::SettleLead { .. } => "settle_lead",
+            Command::RecordInbound { .. } => "record_inbound",
+            Command::RecordGate { .. } => "record_gate",
+            Command::RecordAgentState { .. } => "record_agent_state",
+            Command::RecordCampaignState { .. } => "record_campaign_state",
+            Command::RecordGroupControl { .. } => "record_group_control",
+            Command::Reply { .. } => "reply",
+            Command::AgentChanged { .. } => "agent_changed",
+            Command::AgentGone { .. } => "agent_gone",
+        }
+    }
+}
+
 /// Why a ringing attempt is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::model::attempt::Refusal;
+use crate::model::attempt::{Intent, Refusal};
 use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
@@ -63,6 +63,24 @@ pub fn check(
         return Err(Refusal::CoolOff);
     }
     Ok(())
+}
+
+/// The last look, inside the transaction that records the intent, with facts read there.
+///
+/// # Errors
+/// The reason why not.
+pub fn check_intent(intent: &Intent, campaign: &Campaign, profile: &Profile, facts: &NumberFacts) -> Result<(), Refusal> {
+    check(intent.at, campaign, CampaignState::Running, profile, &intent.zones, facts)
+}
+
+/// Whether the calling window is open in every zone.
+pub fn is_open(at: Timestamp, campaign: &Campaign, profile: &Profile, zones: &[String]) -> bool {
+    read_zones(zones).is_some_and(|zones| callable(at, &zones, &[&campaign.hours, &profile.hours]))
+}
+
+/// When the calling window is open next, in every zone.
+pub fn opens(at: Timestamp, campaign: &Campaign, profile: &Profile, zones: &[String]) -> Option<Timestamp> {
+    next_callable(at, &read_zones(zones)?, &[&campaign.hours, &profile.hours])
 }
 
 /// What becomes of a lead that was refused: when it is worth asking again, or that it is not.

@@ -19,13 +19,15 @@ use super::internals::Internals;
 use super::journal::Journal;
 use super::lines::{Dial, Fact, Lines};
 use super::records::{Record, Records};
-use super::recovery::{self, Controls};
+use super::recovery::Controls;
 use super::setup::Targets;
 use super::wire::{StreamFact, Wire};
 use crate::clock::Clock;
 use crate::engine::Engine;
+use crate::engine::clocks::Clocks;
 use crate::engine::command::{Answer, Command};
 use crate::engine::event::Event;
+use crate::engine::recovery::lay_over;
 use crate::media::plane::Event as MediaEvent;
 use crate::model::id::{RequestId, UserId};
 use crate::model::lead::LeadNext;
@@ -46,11 +48,6 @@ const TURN_MAX: Duration = Duration::from_millis(500);
 pub const DRAIN_MAX: Duration = Duration::from_secs(15 * 60);
 /// While draining, agents may still record the result of the last call for this long after it ended.
 const RESULTS_WITHIN: Duration = Duration::from_secs(15);
-/// Wall clock and monotonic clock may diverge this much within [`CLOCK_WINDOW`] before dialling stops (I-7).
-const CLOCK_STEP_MAX: Duration = Duration::from_secs(2);
-/// See [`CLOCK_STEP_MAX`]. After a step, time is trusted again once the clocks have agreed for this long.
-const CLOCK_WINDOW: Duration = Duration::from_secs(60);
-
 /// What ends the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -116,13 +113,6 @@ struct Turn {
     buffer: Vec<u8>,
 }
 
-/// Watches whether wall clock and monotonic clock tell the same story.
-#[derive(Debug)]
-struct Clocks {
-    base: Now,
-    sure: bool,
-}
-
 impl Core {
     /// Runs until told to stop. `first` are the inputs the engine begins with: settings, campaigns, what is recovered.
     pub async fn run(self, first: Vec<Event>) {
@@ -133,7 +123,7 @@ impl Core {
             waiting: BTreeMap::new(),
             draining_since: None,
             quiet_since: None,
-            clocks: Clocks { base: now, sure: true },
+            clocks: Clocks::new(now),
             resettling: false,
             buffer: vec![0; DATAGRAM_MAX],
         };
@@ -252,7 +242,7 @@ impl Turn {
             Ask::Reload { reply } => {
                 let outcome = (self.core.reload)(self.core.clock.now(), &mut self.core.lines, Change::Configuration)
                     .map(|(changed, mut settings)| {
-                        recovery::lay_over(&mut settings, &self.core.controls);
+                        lay_over(&mut settings, &self.core.controls);
                         self.pending.push_back(Event::SettingsApplied { settings: Arc::new(settings) });
                         changed
                     });
@@ -311,8 +301,10 @@ impl Turn {
                 None => break,
             }
             while let Some(command) = self.core.engine.poll_command() {
+                self.core.journal.see(&command);
                 self.carry_out(now, command);
             }
+            self.core.journal.answered();
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "events and commands chase each other without end");
         }
@@ -452,27 +444,9 @@ impl Turn {
             if !sure {
                 tracing::error!("the wall clock stepped; no new calls until the clocks agree again");
             }
-            self.pending.push_back(Event::ClockHealth { sure });
+            // Before whatever waits: no dial is decided by a time that is not to be trusted.
+            self.pending.push_front(Event::ClockHealth { sure });
         }
-    }
-}
-
-impl Clocks {
-    /// What changed about the trust in calendar time.
-    fn look(&mut self, now: Now) -> Option<bool> {
-        let elapsed = now.instant.since(self.base.instant);
-        let expected = self.base.timestamp + elapsed;
-        let apart = now.timestamp.since(expected).max(expected.since(now.timestamp));
-        if apart > CLOCK_STEP_MAX {
-            // From here on the new time is compared with itself.
-            self.base = now;
-            return std::mem::replace(&mut self.sure, false).then_some(false);
-        }
-        if elapsed < CLOCK_WINDOW {
-            return None;
-        }
-        self.base = now;
-        (!std::mem::replace(&mut self.sure, true)).then_some(true)
     }
 }
 
@@ -493,38 +467,5 @@ async fn until(clock: &Clock, at: Instant) {
     match clock.when(at) {
         Some(when) => tokio::time::sleep_until(when.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::time::Timestamp;
-
-    fn at(instant_s: u64, timestamp_s: i64) -> Now {
-        Now {
-            instant: Instant::from_micros(instant_s * 1_000_000),
-            timestamp: Timestamp::from_millis(timestamp_s * 1_000),
-        }
-    }
-
-    #[test]
-    fn a_step_of_the_wall_clock_is_noticed_once_and_trust_returns_after_a_minute_of_agreement() {
-        let mut clocks = Clocks { base: at(0, 1_000), sure: true };
-        assert_eq!(clocks.look(at(10, 1_010)), None);
-        assert_eq!(clocks.look(at(11, 4_611)), Some(false), "an hour forward");
-        assert_eq!(clocks.look(at(12, 4_612)), None);
-        assert_eq!(clocks.look(at(72, 4_672)), Some(true));
-        assert_eq!(clocks.look(at(73, 4_670)), Some(false), "three seconds back");
-    }
-
-    #[test]
-    fn slow_drift_is_not_a_step() {
-        let mut clocks = Clocks { base: at(0, 1_000), sure: true };
-        for minute in 1..600_u64 {
-            // Two seconds in ten hours, well above what any quartz does.
-            let drift = minute as i64 * 60 * 2 / 36_000;
-            assert_eq!(clocks.look(at(minute * 60, 1_000 + minute as i64 * 60 + drift)), None);
-        }
     }
 }

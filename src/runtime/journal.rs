@@ -4,10 +4,13 @@
 //! means to run an afternoon again: the same inputs in the same order give the same commands. One JSON object a line, so
 //! that a person can read it; a header line says which seed and version it belongs to. Written by a thread of its own,
 //! so that a slow disk delays no call; if the disk cannot keep up, the log ends with a line that says so, because a log
-//! with holes cannot be replayed.
+//! with holes cannot be replayed. Each line also carries the checksum of what the engine answered, so that a replay can be
+//! proved; `reading` reads it all back.
+
+mod reading;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -15,7 +18,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::reading::{Reader, Run, header, read, runs};
+use crate::engine::command::Command;
 use crate::engine::event::Event;
+use crate::engine::replay::{Checksum, Entry};
 use crate::model::time::{Instant, Now, Timestamp};
 
 /// Inputs that are handed over together: to wake the thread that writes costs more than an input.
@@ -30,7 +36,7 @@ const FLUSH_EVERY: Duration = Duration::from_millis(200);
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Files kept; the oldest go first.
 const FILES_MAX: usize = 32;
-/// Version of the format.
+/// Version of the format. Checksums were added within it: who does not know them reads on without.
 const FORMAT: u32 = 1;
 
 /// First line of a file.
@@ -46,20 +52,6 @@ pub struct Header {
     pub begun: Timestamp,
     /// Files of one run are numbered from 0; only the first begins with a fresh engine.
     pub part: u32,
-}
-
-/// One input with its time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Monotonic time in microseconds since the run's origin.
-    #[serde(rename = "i")]
-    pub instant: Instant,
-    /// Calendar time.
-    #[serde(rename = "t")]
-    pub timestamp: Timestamp,
-    /// What the engine was told; `None`: one of its deadlines passed.
-    #[serde(rename = "e")]
-    pub event: Option<Event>,
 }
 
 /// Why a journal cannot be read.
@@ -91,6 +83,7 @@ pub struct Journal {
     lines: Option<SyncSender<Vec<Entry>>>,
     bundle: Vec<Entry>,
     bundle_begun: Instant,
+    checksum: Checksum,
     writer: Option<JoinHandle<()>>,
     lost: u64,
 }
@@ -119,6 +112,7 @@ impl Journal {
             lines: Some(lines),
             bundle: Vec::with_capacity(HANDED_TOGETHER),
             bundle_begun: Instant::ZERO,
+            checksum: Checksum::default(),
             writer: Some(writer),
             lost: 0,
         })
@@ -126,10 +120,18 @@ impl Journal {
 
     /// A log that keeps nothing, where the operator switched it off.
     pub fn off() -> Journal {
-        Journal { lines: None, bundle: Vec::new(), bundle_begun: Instant::ZERO, writer: None, lost: 0 }
+        Journal {
+            lines: None,
+            bundle: Vec::new(),
+            bundle_begun: Instant::ZERO,
+            checksum: Checksum::default(),
+            writer: None,
+            lost: 0,
+        }
     }
 
-    /// Appends one input. Never waits: if the disk does not keep up, the log ends here.
+    /// Appends one input, before the engine is told of it: should that end the program, the input is in the log. Never
+    /// waits: if the disk does not keep up, the log ends here.
     pub fn append(&mut self, now: Now, event: Option<&Event>) {
         if self.lines.is_none() {
             return;
@@ -137,7 +139,22 @@ impl Journal {
         if self.bundle.is_empty() {
             self.bundle_begun = now.instant;
         }
-        self.bundle.push(Entry { instant: now.instant, timestamp: now.timestamp, event: event.cloned() });
+        let (instant, timestamp, event) = (now.instant, now.timestamp, event.cloned());
+        self.bundle.push(Entry { instant, timestamp, event, commands: None });
+    }
+
+    /// Takes in a command that the engine gave for the input appended last.
+    pub fn see(&mut self, command: &Command) {
+        if self.lines.is_some() {
+            self.checksum.see(command);
+        }
+    }
+
+    /// All commands of the input appended last were seen.
+    pub fn answered(&mut self) {
+        if let Some(entry) = self.bundle.last_mut() {
+            entry.commands = Some(self.checksum.sum());
+        }
         if self.bundle.len() >= HANDED_TOGETHER {
             self.hand_over();
         }
@@ -251,34 +268,6 @@ impl Files {
     }
 }
 
-/// Reads a file of the log back. A last line that was cut off by a crash is left out.
-///
-/// # Errors
-/// The file cannot be read, or a line other than the last is not an entry.
-pub fn read(path: &Path) -> Result<(Header, Vec<Entry>), JournalError> {
-    let io = |cause| JournalError::Io { path: path.to_owned(), cause };
-    let wrong = |line: usize, problem: String| JournalError::Line { path: path.to_owned(), line, problem };
-    let mut lines = BufReader::new(File::open(path).map_err(io)?).lines();
-    let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
-    let header: Header =
-        serde_json::from_str(&first).map_err(|e| wrong(1, format!("expected the header of an event log: {e}")))?;
-    if header.lull_journal != FORMAT {
-        return Err(wrong(1, format!("format {}, expected {FORMAT}", header.lull_journal)));
-    }
-    let mut entries = Vec::new();
-    let mut cut: Option<JournalError> = None;
-    for (index, line) in lines.enumerate() {
-        if let Some(error) = cut.take() {
-            return Err(error);
-        }
-        match serde_json::from_str(&line.map_err(io)?) {
-            Ok(entry) => entries.push(entry),
-            Err(e) => cut = Some(wrong(index + 2, e.to_string())),
-        }
-    }
-    Ok((header, entries))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +290,7 @@ mod tests {
                 timestamp: Timestamp::from_millis(1_795_000_000_000 + index as i64),
             };
             journal.append(now, Some(event));
+            journal.answered();
         }
         assert!(!journal.ended_early());
         drop(journal);

@@ -20,7 +20,6 @@ use super::lines::Arrival;
 use crate::engine::event::{Event, GroupChange, Story};
 use crate::engine::guard;
 use crate::model::attempt::{GateChange, Intent};
-use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
 use crate::model::lead::{LeadNext, NumberFacts};
@@ -199,13 +198,11 @@ impl Records {
     /// Makes an intent durable, after one more look at the number inside the same transaction.
     pub fn record_intent(&mut self, intent: Intent) {
         let attempt = intent.attempt;
-        let (at, zones) = (intent.at, intent.zones.clone());
         let Some((definition, profile)) = self.judged_by(&intent.campaign) else {
             return self.answer(Event::IntentFailed { attempt });
         };
-        let check = Arc::new(move |facts: &NumberFacts| {
-            guard::check(at, &definition, CampaignState::Running, &profile, &zones, facts)
-        });
+        let judged = intent.clone();
+        let check = Arc::new(move |facts: &NumberFacts| guard::check_intent(&judged, &definition, &profile, facts));
         self.record(Write::Intent(Box::new(intent), check));
     }
 
@@ -394,8 +391,7 @@ async fn fetch(
     held: &HashSet<LeadId>,
     counted: &Counted,
 ) -> Result<Event, StoreError> {
-    let hours = [&campaign.hours, &profile.hours];
-    let open = |zones: &[String]| guard::read_zones(zones).is_some_and(|zones| callable(now, &zones, &hours));
+    let open = |zones: &[String]| guard::is_open(now, campaign, profile, zones);
     let leads = store.fetch_leads(&campaign.key, now, limit, held, &open).await?;
     let mut next_due = None;
     if leads.len() < limit {
@@ -405,8 +401,7 @@ async fn fetch(
             .await?
             .iter()
             .filter(|zones| !open(zones))
-            .filter_map(|zones| guard::read_zones(zones))
-            .filter_map(|zones| next_callable(now, &zones, &hours))
+            .filter_map(|zones| guard::opens(now, campaign, profile, zones))
             .min();
         next_due = waiting.into_iter().chain(closed).min();
     }

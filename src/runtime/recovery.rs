@@ -14,11 +14,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::config::Config;
-use crate::engine::event::{DayCounts, Event, GroupChange, OpenAttempt};
+use crate::engine::event::{Event, GroupChange, OpenAttempt};
+pub use crate::engine::recovery::Controls;
+use crate::engine::recovery::{DayTotals, Found, FoundCampaign, first_inputs, lay_over};
 use crate::engine::stats::QueueDay;
-use crate::model::disposition::Disposition;
-use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
-use crate::model::settings::{IdleThreshold, Settings};
+use crate::model::name::{CampaignKey, QueueName, TrunkName};
 use crate::model::time::{Now, Timestamp};
 use crate::runtime::lines::{Dial, LinePlan, call_spec};
 use crate::sip::{self, DialogRecord, Endpoint};
@@ -53,50 +53,35 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
     let controls = controls(store).await?;
     let mut settings = config.settings();
     lay_over(&mut settings, &controls);
-    let mut first = vec![Event::SettingsApplied { settings: Arc::new(settings) }];
     let mut trunks: BTreeMap<CampaignKey, BTreeSet<TrunkName>> = BTreeMap::new();
+    let mut campaigns = Vec::new();
     let midnight = config.installation.zone.day_began(now);
     for row in store.campaigns().await? {
         let totals = store.campaign_totals(&row.campaign.key, midnight).await?;
-        let today = DayCounts {
-            dialled: totals.today.attempts.saturating_sub(totals.today.of(Disposition::NotDialled)),
-            answered: totals
-                .today
-                .answered
-                .saturating_sub(totals.today.of(Disposition::Machine) + totals.today.of(Disposition::Fax)),
+        let counted = DayTotals {
+            attempts: totals.today.attempts,
+            answered: totals.today.answered,
             connected: totals.today.connected,
             abandoned: totals.today.abandoned,
-            hung_up: totals.today.of(Disposition::HungUp),
-            machines: totals.today.of(Disposition::Machine) + totals.today.of(Disposition::Fax),
-            accepted: totals.today.of(Disposition::Accepted),
         };
+        let today = counted.day(|disposition| totals.today.of(disposition));
         trunks.insert(row.campaign.key.clone(), row.campaign.trunks.iter().cloned().collect());
-        first.push(Event::CampaignApplied { campaign: Arc::new(row.campaign), state: row.state, today: Some(today) });
+        campaigns.push(FoundCampaign { campaign: Arc::new(row.campaign), state: row.state, today });
     }
     let open = store.open_attempts().await?;
-    first.push(Event::QueuesRecovered { queues: queues_today(store, config, midnight, now).await? });
+    let queues = queues_today(store, config, midnight, now).await?;
     // What began longer ago has neither rung nor waited for an ACK until now.
     let recent = |open: &&Open| open.stage == OpenStage::Live && now.since(open.intent.at) < sip::RINGING_MAX;
     let unresolved = open.iter().filter(recent).map(|open| unresolved(open, &trunks)).collect();
     if !open.is_empty() {
         tracing::warn!(attempts = open.len(), "attempts without an end are left of the run before");
-        let attempts = open
-            .into_iter()
-            .map(|open| OpenAttempt {
-                attempt: open.intent.attempt,
-                campaign: open.intent.campaign,
-                lead: open.intent.lead,
-                number: open.intent.number,
-                at: open.intent.at,
-                unknown_before: 0,
-                ended: match open.stage {
-                    OpenStage::Live => false,
-                    OpenStage::AwaitingResult(_) => true,
-                },
-            })
-            .collect();
-        first.push(Event::Recovered { attempts });
     }
+    let open = open.into_iter().map(|open| match open.stage {
+        OpenStage::Live => OpenAttempt::of(open.intent, false),
+        OpenStage::AwaitingResult(_) => OpenAttempt::of(open.intent, true),
+    });
+    let open = open.collect();
+    let first = first_inputs(Found { settings: Arc::new(settings), campaigns, queues, open });
     let mut dialogs = Vec::new();
     for leftover in store.leftover_dialogs().await? {
         match serde_json::from_str(&leftover.record) {
@@ -141,9 +126,6 @@ fn unresolved(open: &Open, trunks: &BTreeMap<CampaignKey, BTreeSet<TrunkName>>) 
     Unresolved { dial, trunks }
 }
 
-/// What supervisors set over the configuration while the service ran, by group.
-pub type Controls = BTreeMap<GroupName, GroupChange>;
-
 async fn controls(store: &Store) -> Result<Controls, StoreError> {
     let rows = store.group_controls().await?;
     Ok(rows
@@ -158,17 +140,6 @@ async fn controls(store: &Store) -> Result<Controls, StoreError> {
             (row.group, change)
         })
         .collect())
-}
-
-/// Lays the live controls over settings that come from the configuration, at start and at each reload.
-pub fn lay_over(settings: &mut Settings, controls: &Controls) {
-    for (group, change) in controls {
-        let Some(group) = settings.groups.get_mut(group) else { continue };
-        group.idle_threshold = change.idle_threshold.map_or(group.idle_threshold, IdleThreshold::Above);
-        group.hysteresis = change.hysteresis.unwrap_or(group.hysteresis);
-        group.dwell_s = change.dwell_s.unwrap_or(group.dwell_s);
-        group.reserve = change.reserve.unwrap_or(group.reserve);
-    }
 }
 
 /// Says goodbye to carriers that still hold a call of the run before, whether its dialog was written down or the process

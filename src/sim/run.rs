@@ -1,13 +1,18 @@
 //! Running a scenario: its days side by side on the processors there are, always with the same result.
 
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::checker::Violation;
+use super::faults;
 use super::figures::{Day, Figures};
 use super::scenario::Scenario;
 use super::trace::Trace;
-use super::world::World;
+use super::world::{Lived, Verdict, World};
 use crate::model::campaign::{Adaptive, Pacing, RatioOn};
+use crate::model::time::Now;
 
 /// Lines per agent of `ratio` where the scenario does not say how many.
 const RATIO_LINES: f64 = 1.5;
@@ -86,12 +91,14 @@ pub struct Outcome {
     pub figures: Figures,
     /// The first day's moments, if charts were asked for.
     pub trace: Option<Trace>,
+    /// What the checker found on each day of a trial.
+    pub verdicts: Vec<(u32, Verdict)>,
 }
 
 /// Runs all days of a scenario on so many threads.
 pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress<'_>) -> Outcome {
     let next = AtomicU32::new(0);
-    let lived: Mutex<Vec<(u32, Day, Option<Trace>)>> = Mutex::default();
+    let lived: Mutex<Vec<(u32, Lived)>> = Mutex::default();
     let work = || {
         loop {
             let replication = next.fetch_add(1, Ordering::Relaxed);
@@ -100,9 +107,9 @@ pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress
             }
             let world = World::new(scenario, replication);
             let world = if charts && replication == 0 { world.traced() } else { world };
-            let (day, trace) = world.run();
+            let it = world.run();
             if let Ok(mut lived) = lived.lock() {
-                lived.push((replication, day, trace));
+                lived.push((replication, it));
             }
             progress();
         }
@@ -113,9 +120,60 @@ pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress
         drop(others); // joined at the end of the scope, where a panic of one becomes ours
     });
     let mut lived = lived.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    lived.sort_by_key(|(replication, _, _)| *replication);
-    let trace = lived.first_mut().and_then(|(_, _, trace)| trace.take());
-    let days: Vec<Day> = lived.into_iter().map(|(_, day, _)| day).collect();
+    lived.sort_by_key(|(replication, _)| *replication);
+    let trace = lived.first_mut().and_then(|(_, lived)| lived.trace.take());
+    let verdicts = lived.iter().filter_map(|(replication, lived)| Some((*replication, lived.verdict.clone()?))).collect();
+    let days: Vec<Day> = lived.into_iter().map(|(_, lived)| lived.day).collect();
     let hours_each = (scenario.warm_up_s + scenario.duration_s) / 3600.0;
-    Outcome { figures: Figures::of(&days, hours_each), days, trace }
+    Outcome { figures: Figures::of(&days, hours_each), days, trace, verdicts }
+}
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Simulated, in seconds.
+    pub simulated_s: f64,
+}
+
+/// Lives through the trials of these seeds, on so many threads; in the order of the seeds.
+pub fn trials(seeds: Range<u64>, threads: usize, progress: &(dyn Fn(&Tried) + Sync)) -> Vec<Tried> {
+    let next = AtomicU64::new(seeds.start);
+    let lived: Mutex<Vec<Tried>> = Mutex::default();
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                break;
+            }
+            let tried = trial(seed);
+            progress(&tried);
+            if let Ok(mut lived) = lived.lock() {
+                lived.push(tried);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        work();
+        drop(others); // joined at the end of the scope
+    });
+    let mut lived = lived.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    lived.sort_by_key(|tried| tried.seed);
+    lived
+}
+
+/// Lives through the trial of a seed. A panic of the engine is a violation like any other.
+pub fn trial(seed: u64) -> Tried {
+    let scenario = faults::day(seed);
+    let lived = catch_unwind(AssertUnwindSafe(|| World::new(&scenario, 0).run().verdict));
+    let verdict = lived.ok().flatten().unwrap_or_else(|| {
+        let what = "the engine panicked".to_owned();
+        let found = Some(Violation { rule: "panic", what, at: Now::default() });
+        Verdict { found, dials: 0, crashes: 0 }
+    });
+    Tried { seed, verdict, simulated_s: scenario.warm_up_s + scenario.duration_s }
 }

@@ -3,6 +3,7 @@
 //! `read` reads the file; `wiring` turns it into the engine's settings and campaigns. Read [`Scenario`] first.
 
 mod chances;
+mod mishaps;
 mod read;
 pub mod wiring;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub use read::{Files, read};
 
 use super::distribution::Distribution;
+use super::faults::{Fault, Law};
 use super::profile::Profile;
 use crate::model::campaign::Pacing;
 use crate::model::settings::{IdleThreshold, ServeFirst};
@@ -32,6 +34,12 @@ pub struct Scenario {
     pub inbound: Option<Inbound>,
     /// Campaigns.
     pub outbound: Vec<Outbound>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Under which rules customers may be called; `None`: the day is no trial.
+    pub law: Option<Law>,
+    /// Nothing new begins towards the end, so that nothing may be left at it.
+    pub drains: bool,
 }
 
 /// A group of agents.

@@ -19,6 +19,8 @@ pub enum Kind {
     Dial,
     /// A lead of a campaign.
     Lead,
+    /// What goes wrong in a trial, and how late its facts come.
+    Trial,
 }
 
 /// The streams of one replication.
@@ -46,6 +48,7 @@ impl Streams {
             Kind::Agent => 2,
             Kind::Dial => 3,
             Kind::Lead => 4u64,
+            Kind::Trial => 5,
         };
         let mut key = [0u8; 32];
         let words = [self.seed, self.replication, kind, part as u64];

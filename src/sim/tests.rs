@@ -6,6 +6,7 @@ mod predictive;
 mod queueing;
 mod reading;
 mod threshold;
+mod trials;
 
 use std::io;
 

@@ -1,15 +1,21 @@
 //! The world around the engine: customers, carrier, callers, agents and store, in virtual time.
 //!
 //! It answers commands and decides nothing that the engine decides. What it sees it counts. Read [`World::run`] first;
-//! `answers` reacts to commands, `people` lets things happen.
+//! `answers` reacts to commands, `people` lets things happen. With
+//! faults it is a trial: `trial` is its driver, `failing` lets things go wrong.
 
 mod answers;
+mod failing;
 mod people;
+mod trial;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use failing::Verdict;
+use trial::Trial;
 
 use super::figures::Day;
 use super::scenario::wiring::{self, Wiring};
@@ -24,7 +30,7 @@ use crate::model::id::{AttemptId, InboundId, RequestId, UserId};
 use crate::model::time::{Instant, Now, Timestamp};
 
 /// A Monday at midnight in UTC: time 0 of every day, so that the engine's counts of today begin with it.
-const MIDNIGHT: Timestamp = Timestamp::from_millis(1_795_392_000_000);
+pub(super) const MIDNIGHT: Timestamp = Timestamp::from_millis(1_795_392_000_000);
 
 /// What happens by itself. At one instant things happen in the order of [`rank`]: agents become free before customers
 /// look for one, and whoever's patience ends at that instant has waited that long.
@@ -50,6 +56,24 @@ enum Happening {
     CustomerLeaves { attempt: AttemptId },
     /// A point of the charts.
     Sample,
+    /// A fact arrives that was on its way.
+    Arrives { key: u64 },
+    /// A phone at the other end rings.
+    Rings { attempt: AttemptId },
+    /// A prompt was played to its end.
+    PromptOver { call: CallRef },
+    /// An agent notices that the customer has gone.
+    AgentNotices { call: CallRef },
+    /// The store commits.
+    Commit,
+    /// Something goes wrong, or has passed.
+    Fault { index: usize, ends: bool },
+    /// The program is started again.
+    Restart,
+    /// The driver looks around.
+    Tick,
+    /// Nothing new begins.
+    Drains,
 }
 
 fn rank(happening: &Happening) -> u8 {
@@ -60,6 +84,12 @@ fn rank(happening: &Happening) -> u8 {
         Happening::Outcome { .. } | Happening::Detected { .. } => 3,
         Happening::CallerLeaves { .. } | Happening::CustomerLeaves { .. } => 4,
         Happening::Sample => 5,
+        Happening::Fault { .. } | Happening::Restart | Happening::Tick | Happening::Drains => 0,
+        Happening::Commit
+        | Happening::Arrives { .. }
+        | Happening::Rings { .. }
+        | Happening::PromptOver { .. }
+        | Happening::AgentNotices { .. } => 2,
     }
 }
 
@@ -121,6 +151,8 @@ struct Seat {
     leaving: bool,
     doing: Doing,
     wrapping: Option<CallRef>,
+    /// Vanished: neither desk nor phone answers.
+    gone: bool,
 }
 
 /// The leads of a campaign, as a store would hand them out.
@@ -129,6 +161,17 @@ struct Supply {
     next: u64,
     handed_out: BTreeSet<u64>,
     dials: u64,
+}
+
+/// What came of a day.
+#[derive(Debug)]
+pub struct Lived {
+    /// What was counted.
+    pub day: Day,
+    /// What the charts show, if that was asked for.
+    pub trace: Option<Trace>,
+    /// What the checker found, if it was a trial.
+    pub verdict: Option<Verdict>,
 }
 
 /// One day with everything in it.
@@ -157,12 +200,20 @@ pub struct World<'s> {
     requests: i64,
     pub(super) day: Day,
     trace: Option<Trace>,
+    midnight: Timestamp,
+    trial: Option<Box<Trial>>,
     /// Looks at the world after everything that happens.
     #[cfg(test)]
     pub(super) witness: Option<fn(&World<'_>)>,
     /// Callers and dials as they came, a line each.
     #[cfg(test)]
     pub(super) seen: Vec<String>,
+    /// What to tell of: inputs and commands that name one of these.
+    #[cfg(test)]
+    pub(super) story: Option<Vec<String>>,
+    /// Inputs with their checksums, as a journal has them.
+    #[cfg(test)]
+    pub(super) journal: Option<(crate::engine::replay::Checksum, Vec<crate::engine::replay::Entry>)>,
 }
 
 impl<'s> World<'s> {
@@ -176,7 +227,7 @@ impl<'s> World<'s> {
         let busyness = busyness.map_or(1.0, |busyness| busyness.draw(&mut chance));
         let (warm_up, duration) = (seconds(scenario.warm_up_s), seconds(scenario.duration_s));
         let zero = Instant::ZERO + warm_up;
-        World {
+        let mut world = World {
             streams,
             engine: Engine::new(seed),
             now: Now { instant: Instant::ZERO, timestamp: MIDNIGHT - warm_up },
@@ -198,13 +249,21 @@ impl<'s> World<'s> {
             requests: 0,
             day: Day::default(),
             trace: None,
+            midnight: MIDNIGHT,
+            trial: None,
             #[cfg(test)]
             witness: None,
             #[cfg(test)]
             seen: Vec::new(),
+            #[cfg(test)]
+            story: None,
+            #[cfg(test)]
+            journal: None,
             scenario,
             wiring,
-        }
+        };
+        world.prepare_trial();
+        world
     }
 
     /// Keeps what the charts show.
@@ -213,10 +272,11 @@ impl<'s> World<'s> {
         self
     }
 
-    /// Lives through the day. What it counted, and what the charts show if that was asked for.
-    pub fn run(mut self) -> (Day, Option<Trace>) {
+    /// Lives through the day.
+    pub fn run(mut self) -> Lived {
         self.live_through();
-        (self.day, self.trace)
+        let verdict = self.came_of_it();
+        Lived { day: self.day, trace: self.trace, verdict }
     }
 
     pub(super) fn live_through(&mut self) {
@@ -238,11 +298,14 @@ impl<'s> World<'s> {
                 let Some(Reverse((.., happening))) = self.heap.pop() else { break };
                 self.happen(happening);
             } else {
-                self.engine.handle_timeout(self.now);
-                self.settle();
+                self.time_passed();
+            }
+            if self.trial.as_ref().is_some_and(|trial| trial.checker.found().is_some()) {
+                return; // what follows from a fault is no second one
             }
         }
         self.pass_to(self.end);
+        self.judge();
         self.finish();
     }
 
@@ -268,6 +331,7 @@ impl<'s> World<'s> {
             }
         }
         self.plan_caller();
+        self.plan_faults();
         if self.trace.is_some() {
             self.plan(self.zero, Happening::Sample);
         }
@@ -296,17 +360,80 @@ impl<'s> World<'s> {
 
     /// Tells the engine, and answers all that it says.
     fn tell(&mut self, event: Event) {
-        self.engine.handle(self.now, event);
+        if self.trial.is_some() {
+            return self.turn(Some(event));
+        }
+        self.feed(Some(event));
         self.settle();
     }
 
-    fn settle(&mut self) {
-        loop {
-            while let Some(command) = self.engine.poll_command() {
-                self.react(command);
+    fn time_passed(&mut self) {
+        if self.trial.is_some() {
+            return self.turn(None);
+        }
+        self.feed(None);
+        self.settle();
+    }
+
+    /// One input of the engine, and what it says to it.
+    fn feed(&mut self, event: Option<Event>) {
+        if let (Some(trial), Some(event)) = (self.trial.as_mut(), &event) {
+            trial.checker.told(self.now, event);
+        }
+        #[cfg(test)]
+        self.note_input(event.as_ref());
+        match event {
+            Some(event) => self.engine.handle(self.now, event),
+            None => self.engine.handle_timeout(self.now),
+        }
+        while let Some(command) = self.engine.poll_command() {
+            if self.killed() {
+                break; // before it was carried out: as if it had not been said
             }
-            let Some(event) = self.answers.pop_front() else { break };
-            self.engine.handle(self.now, event);
+            if let Some(trial) = self.trial.as_mut() {
+                trial.checker.said(self.now, &command);
+            }
+            #[cfg(test)]
+            {
+                self.tell_story("  ->", &command);
+                if let Some((checksum, _)) = self.journal.as_mut() {
+                    checksum.see(&command);
+                }
+            }
+            self.react(command);
+        }
+        #[cfg(test)]
+        if let Some((checksum, entries)) = self.journal.as_mut()
+            && let Some(entry) = entries.last_mut()
+        {
+            entry.commands = Some(checksum.sum());
+        }
+    }
+
+    #[cfg(test)]
+    fn tell_story(&self, mark: &str, of: &impl serde::Serialize) {
+        let Some(about) = &self.story else { return };
+        let text = serde_json::to_string(of).unwrap();
+        if about.iter().any(|about| text.contains(about)) {
+            println!("{:>12.6} {mark} {text}", self.now.instant.as_secs_f64());
+        }
+    }
+
+    #[cfg(test)]
+    fn note_input(&mut self, event: Option<&Event>) {
+        self.tell_story("", &event);
+        if let Some((_, entries)) = self.journal.as_mut() {
+            let (instant, timestamp, event) = (self.now.instant, self.now.timestamp, event.cloned());
+            entries.push(crate::engine::replay::Entry { instant, timestamp, event, commands: None });
+        }
+    }
+
+    fn settle(&mut self) {
+        while let Some(event) = self.answers.pop_front() {
+            self.feed(Some(event));
+        }
+        if let Some(trial) = self.trial.as_mut() {
+            trial.checker.settled(self.now);
         }
         #[cfg(test)]
         if let Some(witness) = self.witness {
@@ -330,7 +457,10 @@ impl<'s> World<'s> {
         self.now = self.now.later(at.since(self.now.instant));
         // Milliseconds of the calendar are taken from the origin, so that rounding never adds up.
         let whole = at.since(Instant::ZERO);
-        self.now.timestamp = MIDNIGHT - self.zero.since(Instant::ZERO) + whole;
+        self.now.timestamp = self.midnight - self.zero.since(Instant::ZERO) + whole;
+        if let Some(trial) = &self.trial {
+            self.now.timestamp = trial.told_by_the_clock(self.now.timestamp);
+        }
     }
 
     /// The time as the scenario counts it, in seconds.

@@ -100,16 +100,23 @@ impl Engine {
 
     /// An idle agent at once, else the customer waits until the deadline, else hears the message.
     fn seek_agent(&mut self, now: Now, id: AttemptId) {
-        if let Some(user) = self.agent_for_customer(id) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        let deadline = attempt.deadline;
+        let late = now.instant >= deadline;
+        let user = self.agent_for_customer(id);
+        // At the deadline a phone that is up is heard at once; for one that has to be rung it is too late.
+        if let Some(user) = user.filter(|user| !late || !self.is_rung_per_call(*user)) {
             return self.connect_customer(now, id, user);
         }
-        let Some(attempt) = self.attempts.get(&id) else { return };
-        if now.instant >= attempt.deadline {
+        if late {
             return self.inform(now, id);
         }
-        let deadline = attempt.deadline;
         self.set_stage(id, Stage::Waiting);
         self.timers.set(Timer::ConnectDeadline { attempt: id }, deadline);
+    }
+
+    fn is_rung_per_call(&self, user: UserId) -> bool {
+        self.agents.get(&user).is_some_and(|agent| agent.phone == Phone::PerCall)
     }
 
     /// The customer must hear something now.

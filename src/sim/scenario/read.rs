@@ -6,13 +6,16 @@ use std::io;
 use std::sync::Arc;
 
 use super::chances::outcomes;
+use super::mishaps::faults;
 use super::{AgentGroup, Arrivals, GateSettings, Inbound, Outbound, Scenario};
 use crate::model::campaign::Pacing;
 use crate::model::campaign_file::{PacingDefaults, pacing};
 use crate::model::document::{ComplaintCode, Complaints, Document, Reader, SourceKind, Spot, Table, Value};
 use crate::model::settings::{IdleThreshold, ServeFirst};
 use crate::sim::distribution::Distribution;
+use crate::sim::faults::Law;
 use crate::sim::profile::Profile;
+use crate::sim::world::MIDNIGHT;
 
 /// Reads a file that a scenario names, by its name as written there.
 pub type Files<'f> = &'f dyn Fn(&str) -> io::Result<String>;
@@ -52,7 +55,11 @@ fn scenario(root: &Table<'_>, files: Files<'_>) -> Option<Scenario> {
         None => Some(None),
     };
     let outbound = list(root, "outbound", |table| campaign(table, files));
-    drop(root.table("faults")); // none can be named yet: each of its keys is complained about
+    let faults = match root.table("faults") {
+        Some(table) => faults(&table),
+        None if root.has("faults") => None,
+        None => Some(Vec::new()),
+    };
     let scenario = Scenario {
         seed: seed?,
         replications: replications?,
@@ -61,6 +68,9 @@ fn scenario(root: &Table<'_>, files: Files<'_>) -> Option<Scenario> {
         agents: agents?,
         inbound: inbound?,
         outbound: outbound?,
+        law: faults.as_ref().filter(|faults| !faults.is_empty()).map(|_| Law::none(MIDNIGHT)),
+        faults: faults?,
+        drains: false,
     };
     let unserved = |what: &'static str, served: bool| -> Option<()> {
         if served {

@@ -105,7 +105,7 @@ pub fn wire(scenario: &Scenario) -> Wiring {
     }
     let campaigns = (0..scenario.outbound.len()).map(|place| campaign(scenario, place, &dialling[place])).collect();
     let profiles = scenario.outbound.iter().enumerate().map(|(place, campaign)| {
-        let profile = profile(place, campaign);
+        let profile = profile(scenario, place, campaign);
         (profile.name.clone(), profile)
     });
     let settings = Settings {
@@ -184,7 +184,8 @@ fn profile_name(place: usize) -> ProfileName {
     named(&format!("rules-{place}"))
 }
 
-fn profile(place: usize, campaign: &Outbound) -> Profile {
+fn profile(scenario: &Scenario, place: usize, campaign: &Outbound) -> Profile {
+    let law = scenario.law.as_ref();
     // The message is started a margin before the deadline: added, so that the customer's patience stays whole.
     let margin_s = MESSAGE_MARGIN.as_secs_f64();
     let connect_deadline_s = campaign.patience_s.constant().map_or(DEADLINE_FAR_S, |patience_s| patience_s + margin_s);
@@ -193,19 +194,20 @@ fn profile(place: usize, campaign: &Outbound) -> Profile {
         title: campaign.name.clone(),
         sources: Vec::new(),
         notice: String::new(),
-        hours: WeeklyHours::always(),
+        hours: law.map_or_else(WeeklyHours::always, |law| law.hours(law.open)),
         abandon_rate_max: campaign.max_abandon_rate,
         connect_deadline_s,
         ring_min_s: campaign.ring_min_s,
-        attempt_caps: Vec::new(),
-        abandon_cool_off_s: 0,
-        consent_required: false,
+        attempt_caps: law.map(|law| law.caps.clone()).unwrap_or_default(),
+        abandon_cool_off_s: law.map_or(0, |law| law.abandon_cool_off_s),
+        consent_required: law.is_some_and(|law| law.consent_required),
         information_message: String::new(),
     }
 }
 
 fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
     let wanted = &scenario.outbound[place];
+    let law = scenario.law.as_ref();
     Campaign {
         key: campaign_key(place),
         title: wanted.name.clone(),
@@ -218,7 +220,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
             disposition: Disposition::Accepted,
             note_required: false,
         }],
-        hours: WeeklyHours::always(),
+        hours: law.map_or_else(WeeklyHours::always, |law| law.hours(law.campaign_open)),
         pacing: wanted.pacing.clone(),
         group: group.clone(),
         idle_threshold_min: None,
@@ -229,11 +231,11 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         ring_timeout_s: wanted.engine_ring_timeout_s(),
         cancel_before_ring_min: false,
         may_cancel_ringing: wanted.may_cancel_ringing,
-        retry: BTreeMap::new(),
+        retry: law.map(|law| law.retry.clone()).unwrap_or_default(),
         attempt_caps: Vec::new(),
-        attempts_max: 1,
+        attempts_max: law.map_or(1, |law| law.attempts_max),
         abandon_rate_max: wanted.max_abandon_rate,
-        wrap_up_s: wrap_up_limit(&wanted.wrap_up_s),
+        wrap_up_s: law.and_then(|law| law.wrap_up_max_s).unwrap_or_else(|| wrap_up_limit(&wanted.wrap_up_s)),
         priority: 50,
         tier: 1,
         detect_machines: wanted.detects(),

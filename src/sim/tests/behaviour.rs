@@ -9,7 +9,7 @@ use crate::sim::{Policy, Scenario, page, run};
 
 /// A day of the scenario under a policy.
 fn day(scenario: &Scenario) -> Day {
-    World::new(scenario, 0).run().0
+    World::new(scenario, 0).run().day
 }
 
 #[track_caller]
@@ -101,7 +101,7 @@ fn a_campaign_dials_within_its_hours_and_each_lead_once() {
     let day = day(&read(&format!("{SMALL}active = [{{ from_s = 600, to_s = 1200 }}]\n")));
     assert!(day.dials > 20 && day.still_ringing == 0, "{day:?}");
     let once = read(&format!("{SMALL}leads = 40\n").replace("warm_up_s = 600", "warm_up_s = 0"));
-    assert_eq!(World::new(&once, 0).run().0.dials, 40);
+    assert_eq!(World::new(&once, 0).run().day.dials, 40);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn detection_that_outlasts_the_patience_abandons_everybody() {
     assert_eq!(day.connected, 0);
     assert!(day.abandoned > 50, "{day:?}");
     let in_time = read(&format!("{SMALL}detection_s = {{ distribution = \"constant\", value = 1.5 }}\n"));
-    assert_eq!(World::new(&in_time, 0).run().0.abandoned, 0);
+    assert_eq!(World::new(&in_time, 0).run().day.abandoned, 0);
 }
 
 #[test]

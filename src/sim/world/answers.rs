@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::people::user;
+use super::trial::Lane;
 use super::{Doing, Happening, Stage, World, seconds};
 use crate::engine::command::{CancelReason, Command};
 use crate::engine::event::{AgentAction, Event};
@@ -21,6 +22,7 @@ const PLENTY: u64 = 1_000_000;
 
 impl World<'_> {
     pub(super) fn react(&mut self, command: Command) {
+        let Some(command) = self.tried(command) else { return };
         match command {
             Command::FetchLeads { campaign, limit, held } => self.fetch(&campaign, limit, &held),
             Command::RecordIntent { intent } => {
@@ -116,6 +118,9 @@ impl World<'_> {
 
     fn cancel(&mut self, attempt: AttemptId, why: CancelReason) {
         let counts = u64::from(self.counts());
+        if self.trial.is_some() && !self.is_ringing(attempt) {
+            return; // an answer or an end is on its way, or was lost
+        }
         if let Some(dial) = self.dials.get(&attempt)
             && dial.stage == Stage::Ringing
         {
@@ -130,18 +135,18 @@ impl World<'_> {
         }
         let kind = FailureKind::Cancelled;
         let failure = CallFailure { kind, status: 487, q850: 0, rang: true, retry_after_s: None };
-        self.answers.push_back(Event::AttemptFailed { attempt, failure });
+        self.answer(Lane::Carrier, Event::AttemptFailed { attempt, failure });
     }
 
     /// The customer hears the information message: nobody came.
-    fn informed(&mut self, attempt: AttemptId) {
+    pub(super) fn informed(&mut self, attempt: AttemptId) {
         if self.dials.remove(&attempt).is_some() {
             self.day.abandoned += u64::from(self.counts());
         }
     }
 
     /// Both hear each other.
-    fn bridge(&mut self, call: CallRef, user: UserId) {
+    pub(super) fn bridge(&mut self, call: CallRef, user: UserId) {
         let factor = self.places.get(&user).map_or(1.0, |place| self.seats[*place].factor);
         let counts = self.counts();
         let talk_s = match call {
@@ -210,7 +215,7 @@ impl World<'_> {
     fn rest(&mut self, place: usize) {
         let user = user(place);
         let action = if self.seats[place].leaving { AgentAction::SignOut } else { AgentAction::Ready };
-        if self.seats[place].leaving || self.was_leaving(place) {
+        if !self.seats[place].gone && (self.seats[place].leaving || self.was_leaving(place)) {
             let request = self.request();
             let session = crate::model::id::SessionId(user.0);
             self.answers.push_back(Event::AgentActed { request, user, session, action });

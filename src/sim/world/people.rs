@@ -1,5 +1,6 @@
 //! What customers, callers, agents and the network do by themselves.
 
+use super::trial::Lane;
 use super::{Caller, Dial, Doing, Fate, Happening, Seat, Stage, World, seconds};
 use crate::engine::event::{AgentAction, Event, RecordedOutcome};
 use crate::model::agent::{Device, DeviceLeg};
@@ -14,6 +15,8 @@ use crate::sim::streams::{Kind, Stream};
 const LEAVING: &str = "leaving";
 /// A number that is not in use: the network says so at once, and means the customer, not the trunk (RFC 3261, 21.4.5).
 const STATUS_FAILED: u16 = 404;
+/// In a trial, share of customers who answer and do not wait as long as they might.
+const LEAVES_EARLY: f64 = 0.05;
 /// Nobody answered in the network's own time (RFC 3261, 21.4.18).
 const STATUS_NO_ANSWER: u16 = 480;
 
@@ -30,6 +33,15 @@ impl World<'_> {
             Happening::CallerLeaves { call } => self.caller_leaves(call),
             Happening::CustomerLeaves { attempt } => self.customer_leaves(attempt),
             Happening::Sample => self.sample(),
+            Happening::Arrives { key } => self.arrives(key),
+            Happening::Rings { attempt } => self.rings(attempt),
+            Happening::PromptOver { call } => self.prompt_over(call),
+            Happening::AgentNotices { call } => self.agent_notices(call),
+            Happening::Commit => self.commit(),
+            Happening::Fault { index, ends } => self.fault(index, ends),
+            Happening::Restart => self.restart(),
+            Happening::Tick => self.tick(),
+            Happening::Drains => self.drains(),
         }
     }
 
@@ -68,7 +80,7 @@ impl World<'_> {
         }
     }
 
-    fn leave(&mut self, place: usize) {
+    pub(super) fn leave(&mut self, place: usize) {
         let user = user(place);
         if self.seats[place].doing == Doing::Idle {
             return self.act(user, AgentAction::SignOut);
@@ -78,6 +90,9 @@ impl World<'_> {
     }
 
     fn sign_in(&mut self, group: usize) {
+        if self.trial.as_ref().is_some_and(|trial| trial.down) {
+            return;
+        }
         let free = (0..self.seats.len())
             .find(|place| self.seats[*place].group == group && self.seats[*place].signed_in.is_none());
         let place = free.unwrap_or_else(|| self.new_seat(group));
@@ -85,7 +100,9 @@ impl World<'_> {
         self.seats[place].leaving = false;
         let request = self.request();
         let user = user(place);
-        let device = Device { phone: format!("seat-{place}"), leg: DeviceLeg::PerCall };
+        let nailed_up = self.scenario.law.as_ref().is_some_and(|law| law.nailed_up) && place.is_multiple_of(2);
+        let leg = if nailed_up { DeviceLeg::NailedUp } else { DeviceLeg::PerCall };
+        let device = Device { phone: format!("seat-{place}"), leg };
         let groups = self.wiring.memberships[group].clone();
         let (session, name) = (SessionId(user.0), format!("agent-{place}"));
         self.tell(Event::AgentSignedIn { request, user, session, name, groups, device });
@@ -97,14 +114,21 @@ impl World<'_> {
         let index = self.seats.iter().filter(|seat| seat.group == group).count() as u64;
         let mut chance = self.streams.stream(Kind::Agent, group, index);
         let factor = self.scenario.agents[group].handle_factor.as_ref().map_or(1.0, |factor| factor.draw(&mut chance));
-        let (signed_in, leaving, doing, wrapping) = (None, false, Doing::Nothing, None);
-        self.seats.push(Seat { group, factor, signed_in, leaving, doing, wrapping });
+        let (signed_in, leaving, doing, wrapping, gone) = (None, false, Doing::Nothing, None, false);
+        self.seats.push(Seat { group, factor, signed_in, leaving, doing, wrapping, gone });
         self.places.insert(user(place), place);
         place
     }
 
     pub(super) fn act(&mut self, user: UserId, action: AgentAction) {
+        let place = self.places.get(&user).copied();
+        if place.is_some_and(|place| self.seats[place].gone) {
+            return;
+        }
         let request = self.request();
+        if let (Some(trial), Some(place), AgentAction::Record { call, .. }) = (self.trial.as_mut(), place, &action) {
+            trial.results.insert(request, (place, *call));
+        }
         self.tell(Event::AgentActed { request, user, session: SessionId(user.0), action });
     }
 
@@ -123,9 +147,13 @@ impl World<'_> {
     fn talk_over(&mut self, call: CallRef) {
         match call {
             CallRef::Outbound(attempt) if self.dials.contains_key(&attempt) => {
-                self.tell(Event::AttemptHungUp { attempt });
+                self.notice(call);
+                self.report(Event::AttemptHungUp { attempt });
             }
-            CallRef::Inbound(call) if self.callers.contains_key(&call) => self.tell(Event::InboundHungUp { call }),
+            CallRef::Inbound(id) if self.callers.contains_key(&id) => {
+                self.notice(call);
+                self.report(Event::InboundHungUp { call: id });
+            }
             CallRef::Outbound(_) | CallRef::Inbound(_) => {} // ended before, by the engine's own limit
         }
     }
@@ -133,6 +161,12 @@ impl World<'_> {
     // ---- callers ----
 
     fn caller_comes(&mut self) {
+        self.caller_comes_besides();
+        self.plan_caller();
+    }
+
+    /// A caller who comes without being followed by the next.
+    pub(super) fn caller_comes_besides(&mut self) {
         let Some(inbound) = &self.scenario.inbound else { return };
         let mut chance = self.streams.stream(Kind::Caller, 0, self.callers_came);
         let _ = chance.exponential(); // of the time between arrivals
@@ -144,6 +178,9 @@ impl World<'_> {
         self.seen.push(format!("caller {:?} {talk_s} {wrap_up:?} {patience:?} {balks}", self.now.instant));
         self.callers_came += 1;
         let call = InboundId(i64::try_from(self.callers_came).unwrap_or(i64::MAX));
+        if self.trial.as_ref().is_some_and(|trial| trial.down) {
+            return; // nobody answers
+        }
         self.callers.insert(call, Caller { came: self.now.instant, talking: false, talk_s, wrap_up });
         self.day.inbound_offered += u64::from(self.counts());
         let did = SERVICE_NUMBER.to_owned();
@@ -154,7 +191,6 @@ impl World<'_> {
         } else if waits && let Some(patience) = patience {
             self.plan_in(patience, Happening::CallerLeaves { call });
         }
-        self.plan_caller();
     }
 
     fn caller_leaves(&mut self, call: InboundId) {
@@ -164,7 +200,7 @@ impl World<'_> {
             self.day.inbound_abandoned += 1;
             self.day.abandoned_wait_s += wait_s;
         }
-        self.tell(Event::InboundHungUp { call });
+        self.report(Event::InboundHungUp { call });
     }
 
     // ---- customers ----
@@ -196,7 +232,7 @@ impl World<'_> {
         self.dials.insert(attempt, Dial { campaign, fate, stage, detection, patience, talk_s, wrap_up });
         self.ringing += 1;
         self.day.dials += u64::from(self.counts());
-        self.answers.push_back(Event::AttemptSent { attempt, trunk: trunk() });
+        self.answer(Lane::Carrier, Event::AttemptSent { attempt, trunk: trunk() });
         // Where the engine's own ring timeout is the scenario's, the engine gives up and the network need not.
         let engine_gives_up = f64::from(outbound.engine_ring_timeout_s()) == outbound.ring_timeout_s;
         if fate != Fate::NoAnswer || !engine_gives_up {
@@ -245,7 +281,7 @@ impl World<'_> {
             Fate::Machine => {
                 dial.stage = Stage::Answered { detected: true };
                 self.day.machines += u64::from(counts);
-                self.tell(Event::AttemptAnswered { attempt });
+                self.report(Event::AttemptAnswered { attempt });
             }
             Fate::Failure => {
                 self.day.failures += u64::from(counts);
@@ -262,19 +298,25 @@ impl World<'_> {
         let rang = status == STATUS_NO_ANSWER;
         let failure = CallFailure { kind: FailureKind::Rejected, status, q850: 0, rang, retry_after_s: None };
         self.dials.remove(&attempt);
-        self.tell(Event::AttemptFailed { attempt, failure });
+        self.report(Event::AttemptFailed { attempt, failure });
     }
 
     fn person_answers(&mut self, attempt: AttemptId) {
         let Some(dial) = self.dials.get(&attempt) else { return };
         let (detection, patience) = (dial.detection, dial.patience);
         let outbound = &self.scenario.outbound[dial.campaign];
+        if let Some(trial) = self.trial.as_mut()
+            && trial.chance.unit() < LEAVES_EARLY
+        {
+            let left_s = patience.as_secs_f64() * trial.chance.unit();
+            self.plan_in(seconds(left_s), Happening::CustomerLeaves { attempt });
+        }
         // The engine's deadline ends the wait of a customer whose patience is the same for all and who was told from a
         // machine in time; any other hangs up by themselves.
         if outbound.patience().is_none() || detection > patience {
             self.plan_in(patience, Happening::CustomerLeaves { attempt });
         }
-        self.tell(Event::AttemptAnswered { attempt });
+        self.report(Event::AttemptAnswered { attempt });
     }
 
     /// The engine asks who answered.
@@ -283,10 +325,11 @@ impl World<'_> {
         let (machine, detection) = (dial.fate == Fate::Machine, dial.detection);
         if machine {
             self.dials.remove(&attempt);
-            self.answers.push_back(classified(attempt, AnsweredBy::Machine, 0));
+            self.answer(Lane::Carrier, classified(attempt, AnsweredBy::Machine, 0));
         } else if detection.is_zero() {
-            let verdict = self.verdict(attempt);
-            self.answers.extend(verdict);
+            if let Some(verdict) = self.verdict(attempt) {
+                self.answer(Lane::Carrier, verdict);
+            }
         } else {
             self.plan_in(detection, Happening::Detected { attempt });
         }
@@ -301,7 +344,7 @@ impl World<'_> {
 
     fn detected(&mut self, attempt: AttemptId) {
         if let Some(verdict) = self.verdict(attempt) {
-            self.tell(verdict);
+            self.report(verdict);
         }
     }
 
@@ -309,13 +352,14 @@ impl World<'_> {
         let counts = self.counts();
         let Some(dial) = self.dials.get(&attempt) else { return };
         let waits = match dial.stage {
+            Stage::Answered { .. } if self.trial.is_some() => true,
             Stage::Answered { detected } => !detected || self.scenario.outbound[dial.campaign].patience().is_none(),
             Stage::Ringing | Stage::Talking => false,
         };
         if waits {
             self.day.abandoned += u64::from(counts);
             self.dials.remove(&attempt);
-            self.tell(Event::AttemptHungUp { attempt });
+            self.report(Event::AttemptHungUp { attempt });
         }
     }
 

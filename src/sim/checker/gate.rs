@@ -1,0 +1,175 @@
+//! What must be true of every dial.
+
+use std::time::Duration;
+
+use super::{Call, Checker};
+use crate::model::attempt::Intent;
+use crate::model::disposition::Disposition;
+use crate::model::id::AttemptId;
+use crate::model::phone::PhoneNumber;
+use crate::model::time::{Now, Timestamp};
+
+/// After a step the clocks must have agreed this long (I-7).
+const CLOCK_TRUST: Duration = Duration::from_secs(60);
+/// A number whose attempt has an unknown end rests this long (decision 1).
+const UNKNOWN_REST: Duration = Duration::from_secs(600);
+/// Share of the budget from which every dial has an agent (I-31).
+const CAUTION: f64 = 0.9;
+/// Answers from which the cap is a share; with fewer, one call may be abandoned (I-30).
+const FEW: u64 = 100;
+
+impl Checker {
+    pub(super) fn intent(&mut self, now: Now, intent: &Intent) {
+        let call = Call {
+            campaign: intent.campaign.clone(),
+            number: intent.number.clone(),
+            decided_at: intent.at,
+            durable: false,
+            dialled: false,
+            sent: None,
+            rang: None,
+            answered: None,
+            machine: false,
+            cancelled: false,
+            given: false,
+            connected: false,
+            heard: false,
+            ended: false,
+            outcome: None,
+        };
+        self.calls.insert(intent.attempt, call);
+        self.by_number.entry(intent.number.clone()).or_default().push(intent.attempt);
+        self.may_dial(now, intent.attempt, "an intent");
+        self.within_budget(now, intent.attempt);
+    }
+
+    /// Passed the guard's last look: what is on record at this moment must allow it.
+    pub(super) fn intent_durable(&mut self, now: Now, intent: &Intent) {
+        self.call(intent.attempt, |call| call.durable = true);
+        let number = &intent.number;
+        if self.suppressed.contains(number) {
+            self.violated(now, "I-1", format!("an intent to a suppressed number, {}", intent.attempt));
+        }
+        if self.law.consent_required && !self.consents.contains(number) {
+            self.violated(now, "I-8", format!("an intent without consent, {}", intent.attempt));
+        }
+    }
+
+    pub(super) fn dial(&mut self, now: Now, id: AttemptId, number: &PhoneNumber) {
+        self.dials += 1;
+        self.last_dial = Some(now.instant);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return self.violated(now, "I-4", format!("{id} is dialled without an intent"));
+        };
+        let (durable, again, other) = (call.durable, call.dialled, call.number != *number);
+        call.dialled = true;
+        if !durable || again || other {
+            let what = format!("{id} is dialled: durable {durable}, before {again}, to another number {other}");
+            self.violated(now, "I-4", what);
+        }
+        self.may_dial(now, id, "a dial");
+        if self.suppressed.contains(number) {
+            self.violated(now, "I-2", format!("{id} is dialled after its number was suppressed"));
+        }
+        if !self.is_open(now.timestamp, number) {
+            self.violated(now, "I-6", format!("{id} is dialled outside the hours of its customer"));
+        }
+        self.alone_and_within_caps(now, id);
+    }
+
+    /// Whether anything may leave at this moment, whoever is called.
+    fn may_dial(&mut self, now: Now, id: AttemptId, what: &str) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let campaign = call.campaign.clone();
+        if self.running.get(&campaign) != Some(&true) {
+            self.violated(now, "I-12", format!("{what} of {campaign}, which does not run"));
+        }
+        let open = self.rules.get(&campaign).and_then(|rules| self.gates.get(&rules.group));
+        if open != Some(&true) {
+            self.violated(now, "I-21", format!("{what} of {campaign} while the gate is closed"));
+        }
+        if !self.store_up {
+            self.violated(now, "I-4", format!("{what} of {campaign} while the store is down"));
+        }
+        if self.stepped.is_some_and(|at| now.instant.since(at) < CLOCK_TRUST) {
+            self.violated(now, "I-7", format!("{what} of {campaign} while the clocks disagree"));
+        }
+    }
+
+    /// The hours of the law, by jiff's own calendar: not by the function that is under test.
+    fn is_open(&self, at: Timestamp, number: &PhoneNumber) -> bool {
+        let zones = self.law.zones_of(number);
+        let within = |minute: i16, (from, to): (u16, u16)| (i32::from(from)..i32::from(to)).contains(&i32::from(minute));
+        !zones.is_empty()
+            && zones.iter().all(|zone| {
+                let Ok(there) = at.to_jiff().in_tz(zone) else { return false };
+                let minute = i16::from(there.hour()) * 60 + i16::from(there.minute());
+                let day = there.weekday().to_monday_zero_offset();
+                self.law.closed_day.is_none_or(|closed| i16::from(closed) != i16::from(day))
+                    && within(minute, self.law.open)
+                    && within(minute, self.law.campaign_open)
+            })
+    }
+
+    fn alone_and_within_caps(&mut self, now: Now, id: AttemptId) {
+        let Some(own) = self.calls.get(&id) else { return };
+        let decided_at = own.decided_at;
+        let others = self.by_number.get(&own.number).into_iter().flatten().filter(|other| **other != id);
+        let others: Vec<&Call> = others.filter_map(|other| self.calls.get(other)).filter(|call| call.durable).collect();
+        let live = others.iter().any(|call| !call.ended);
+        let counted: Vec<Timestamp> = others
+            .iter()
+            .filter(|call| call.outcome.is_none_or(Disposition::counts_as_attempt))
+            .map(|call| call.decided_at)
+            .collect();
+        let over = self.law.caps.iter().find(|cap| {
+            let window = Duration::from_secs(cap.within_s);
+            counted.iter().filter(|at| **at + window > decided_at).count() >= cap.max as usize
+        });
+        let over = over.copied();
+        let rests = others.iter().any(|call| {
+            let rest = match call.outcome {
+                Some(Disposition::Unknown) => UNKNOWN_REST,
+                Some(Disposition::Abandoned) => Duration::from_secs(self.law.abandon_cool_off_s),
+                Some(_) | None => Duration::ZERO,
+            };
+            call.decided_at + rest > decided_at && !rest.is_zero()
+        });
+        if live {
+            self.violated(now, "I-3", format!("{id} is dialled while another attempt to its number is live"));
+        }
+        if let Some(cap) = over {
+            self.violated(now, "I-5", format!("{id} is dialled beyond {} in {} s", cap.max, cap.within_s));
+        }
+        if rests {
+            self.violated(now, "I-5", format!("{id} is dialled while its number rests"));
+        }
+    }
+
+    /// With the budget spent, every line has an agent of its own.
+    fn within_budget(&mut self, now: Now, id: AttemptId) {
+        let Some(campaign) = self.calls.get(&id).map(|call| call.campaign.clone()) else { return };
+        let Some(rules) = self.rules.get(&campaign).filter(|rules| rules.within_budget) else { return };
+        let answers = self.answers.get(&campaign).copied().unwrap_or_default();
+        let share = rules.abandon_rate_max * answers.answered as f64;
+        let budget = match (rules.abandon_rate_max > 0.0, answers.answered < FEW) {
+            (false, _) => 0.0,
+            (true, true) => share.max(1.0),
+            (true, false) => share,
+        };
+        if (answers.abandoned as f64) < CAUTION * budget {
+            return;
+        }
+        let group = rules.group.clone();
+        let in_group = |call: &&Call| self.rules.get(&call.campaign).is_some_and(|rules| rules.group == group);
+        let pending = self.calls.values().filter(|call| call.is_pending()).filter(in_group).count();
+        let idle = self.agents.values().filter(|desk| desk.idle && desk.groups.contains(&group)).count();
+        if pending > idle {
+            let what = format!(
+                "{campaign} has {} of {} answers abandoned, and {pending} lines for {idle} idle agents",
+                answers.abandoned, answers.answered
+            );
+            self.violated(now, "I-31", what);
+        }
+    }
+}
