@@ -58,6 +58,9 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     seeds.filter(|seeds| !seeds.is_empty()).ok_or_else(|| "expected two numbers that rise, such as 0..200".to_owned())
 }
 
+/// What came of each policy: figures, charts where they were asked for, and what broke an invariant on which day.
+type Lived = (Vec<Told>, Vec<Option<Trace>>, Vec<(u32, Violation)>);
+
 impl Simulate {
     pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
         let Some(path) = &self.scenario else { return Ok(trials::run(&self.seeds, self.threads(), place.json)) };
@@ -89,7 +92,7 @@ impl Simulate {
     }
 
     /// Runs each policy in turn, and says how fast that was.
-    fn live(&self, scenario: &Scenario, threads: usize, quiet: bool) -> (Vec<Told>, Vec<Option<Trace>>, Vec<(u32, Violation)>) {
+    fn live(&self, scenario: &Scenario, threads: usize, quiet: bool) -> Lived {
         let runs: Vec<(String, Scenario)> = match self.compare.as_slice() {
             [] => vec![(usual_name(scenario), scenario.clone())],
             policies => policies.iter().map(|it| (it.name().to_owned(), it.applied(scenario))).collect(),

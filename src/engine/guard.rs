@@ -69,7 +69,12 @@ pub fn check(
 ///
 /// # Errors
 /// The reason why not.
-pub fn check_intent(intent: &Intent, campaign: &Campaign, profile: &Profile, facts: &NumberFacts) -> Result<(), Refusal> {
+pub fn check_intent(
+    intent: &Intent,
+    campaign: &Campaign,
+    profile: &Profile,
+    facts: &NumberFacts,
+) -> Result<(), Refusal> {
     check(intent.at, campaign, CampaignState::Running, profile, &intent.zones, facts)
 }
 

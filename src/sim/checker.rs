@@ -208,8 +208,12 @@ impl Checker {
             Event::IntentRefused { attempt, .. } => {
                 self.calls.remove(attempt); // it never was
             }
-            Event::AttemptSent { attempt, .. } => self.call(*attempt, |call| call.sent = call.sent.or(Some(now.instant))),
-            Event::AttemptRinging { attempt } => self.call(*attempt, |call| call.rang = call.rang.or(Some(now.instant))),
+            Event::AttemptSent { attempt, .. } => {
+                self.call(*attempt, |call| call.sent = call.sent.or(Some(now.instant)))
+            }
+            Event::AttemptRinging { attempt } => {
+                self.call(*attempt, |call| call.rang = call.rang.or(Some(now.instant)))
+            }
             Event::AttemptAnswered { attempt } => self.answered(now, *attempt),
             Event::AttemptClassified { attempt, by, .. } => self.classified(*attempt, *by),
             Event::InboundOffered { call, .. } => {

@@ -9,9 +9,9 @@ pub use days::day;
 
 use std::collections::BTreeMap;
 
-use crate::model::disposition::Disposition;
 use crate::model::calling_hours::{DaySpan, MinuteOfDay, WeeklyHours};
 use crate::model::campaign::RetryRule;
+use crate::model::disposition::Disposition;
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::AttemptCap;
 use crate::model::time::Timestamp;

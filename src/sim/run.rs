@@ -122,7 +122,8 @@ pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress
     let mut lived = lived.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     lived.sort_by_key(|(replication, _)| *replication);
     let trace = lived.first_mut().and_then(|(_, lived)| lived.trace.take());
-    let verdicts = lived.iter().filter_map(|(replication, lived)| Some((*replication, lived.verdict.clone()?))).collect();
+    let verdicts =
+        lived.iter().filter_map(|(replication, lived)| Some((*replication, lived.verdict.clone()?))).collect();
     let days: Vec<Day> = lived.into_iter().map(|(_, lived)| lived.day).collect();
     let hours_each = (scenario.warm_up_s + scenario.duration_s) / 3600.0;
     Outcome { figures: Figures::of(&days, hours_each), days, trace, verdicts }

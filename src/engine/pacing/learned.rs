@@ -121,9 +121,9 @@ impl Lasting {
             self.at_once += 1.0;
         } else {
             let last = cell(lasted_s);
-            for place in 0..=last {
-                let until = AGES_S.get(place + 1).copied().unwrap_or(f64::INFINITY).min(lasted_s);
-                self.exposure_s[place] += until - AGES_S[place];
+            let ends = AGES_S[1..].iter().copied().chain([f64::INFINITY]);
+            for ((exposure_s, begins_s), ends_s) in self.exposure_s.iter_mut().zip(AGES_S).zip(ends).take(last + 1) {
+                *exposure_s += ends_s.min(lasted_s) - begins_s;
             }
             self.ends[last] += 1.0;
         }
@@ -135,18 +135,15 @@ impl Lasting {
 
     fn tabulate(&mut self) {
         self.unseen = 0.0;
-        let mut sum = 0.0;
-        for place in 0..AGES_S.len() {
+        let (mut sum, mut hazard) = (0.0, 0.0);
+        for (place, begins_s) in AGES_S.into_iter().enumerate() {
             self.cumulative[place] = sum;
-            let exposure_s = self.exposure_s[place];
-            // A cell that nobody reached takes the hazard of the one before.
-            let hazard = match (exposure_s > 1e-9, place) {
-                (true, _) => self.ends[place] / exposure_s,
-                (false, 0) => 0.0,
-                (false, _) => self.hazards[place - 1],
-            };
+            // A cell that nobody reached keeps the hazard of the one before.
+            if self.exposure_s[place] > 1e-9 {
+                hazard = self.ends[place] / self.exposure_s[place];
+            }
             self.hazards[place] = hazard;
-            sum += hazard * AGES_S.get(place + 1).map_or(0.0, |next| next - AGES_S[place]);
+            sum += hazard * AGES_S.get(place + 1).map_or(0.0, |next| next - begins_s);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answers, Checker};
+use super::Checker;
 use crate::model::agent::{AgentState, DeviceLeg};
 use crate::model::attempt::CallRef;
 use crate::model::id::{InboundId, UserId};
@@ -106,7 +106,7 @@ impl Checker {
         self.day = day;
         self.answers.clear();
         for call in self.calls.values().filter(|call| call.answered.is_some() && !call.heard && !call.ended) {
-            self.answers.entry(call.campaign.clone()).or_insert(Answers::default()).answered += 1;
+            self.answers.entry(call.campaign.clone()).or_default().answered += 1;
         }
     }
 }

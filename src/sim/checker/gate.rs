@@ -99,7 +99,8 @@ impl Checker {
     /// The hours of the law, by jiff's own calendar: not by the function that is under test.
     fn is_open(&self, at: Timestamp, number: &PhoneNumber) -> bool {
         let zones = self.law.zones_of(number);
-        let within = |minute: i16, (from, to): (u16, u16)| (i32::from(from)..i32::from(to)).contains(&i32::from(minute));
+        let within =
+            |minute: i16, (from, to): (u16, u16)| (i32::from(from)..i32::from(to)).contains(&i32::from(minute));
         !zones.is_empty()
             && zones.iter().all(|zone| {
                 let Ok(there) = at.to_jiff().in_tz(zone) else { return false };

@@ -426,6 +426,8 @@ impl World<'_> {
 /// Whether a pacing promises to keep the abandon budget.
 fn is_within_budget(pacing: &Pacing) -> bool {
     match pacing {
+        // Predictive pacing keeps it by its price: over a day, not at every moment.
+        Pacing::Predictive { .. } => false,
         Pacing::Progressive { .. } => true,
         Pacing::Ratio { within_budget, .. } | Pacing::Adaptive { within_budget, .. } => *within_budget,
     }
