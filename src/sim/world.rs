@@ -415,7 +415,7 @@ impl<'s> World<'s> {
         let Some(about) = &self.story else { return };
         let text = serde_json::to_string(of).unwrap();
         if about.iter().any(|about| text.contains(about)) {
-            println!("{:>12.6} {mark} {text}", self.now.instant.as_secs_f64());
+            eprintln!("{:>12.6} {mark} {text}", self.now.instant.as_secs_f64());
         }
     }
 

@@ -28,8 +28,8 @@ fn story() {
     let seed = std::env::var("SEED").unwrap().parse().unwrap();
     let about = std::env::var("ABOUT").unwrap_or_default();
     let scenario = faults::day(seed);
-    println!("{:?}\n{:?}", scenario.faults, scenario.law);
+    eprintln!("{:?}\n{:?}", scenario.faults, scenario.law);
     let mut world = World::new(&scenario, 0);
     world.story = Some(about.split(',').map(str::to_owned).collect());
-    println!("{:?}", world.run().verdict);
+    eprintln!("{:?}", world.run().verdict);
 }

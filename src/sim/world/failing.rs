@@ -145,6 +145,7 @@ impl World<'_> {
                 trial.refuses = !ends;
                 self.tell(Event::StoreHealth { up: ends });
             }
+            Fault::Crash { .. } if trial.down => {} // it is down already
             Fault::Crash { down_s, .. } if !ends => {
                 trial.kill = Some((trial.chance.bits() % KILLED_WITHIN, down_s));
             }
@@ -340,7 +341,7 @@ impl World<'_> {
     pub(super) fn restart(&mut self) {
         let midnight = self.midnight_before();
         let now = self.now;
-        let Some(trial) = self.trial.as_mut() else { return };
+        let Some(trial) = self.trial.as_mut().filter(|trial| trial.down) else { return };
         trial.down = false;
         trial.clocks = Clocks::new(now);
         let (books, mut campaigns) = (&trial.books, Vec::new());
