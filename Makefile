@@ -52,6 +52,11 @@ pacing: ui ## Simulate the days of loadtest/pacing under every policy, side by s
 	  target/release/lull simulate "$$day" --compare progressive,ratio,adaptive,predictive; \
 	done
 
+.PHONY: faults
+faults: ui ## Live through 2,000 days on which things go wrong, and hold the invariants after every event
+	cargo build --release --locked -p lull
+	target/release/lull simulate --faults --seeds 0..2000
+
 .PHONY: clean
 clean: ## Remove what was built and what the demo left
 	cargo clean

@@ -33,7 +33,7 @@ pub(crate) struct Simulate {
     /// Writes a page with charts of the first day and the figures.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Runs these policies side by side on the same callers and customers: progressive, ratio, adaptive.
+    /// Runs these policies side by side on the same callers and customers: progressive, ratio, adaptive, predictive.
     #[arg(long, value_name = "POLICIES", value_delimiter = ',', value_parser = policy)]
     compare: Vec<Policy>,
     /// Days to simulate, instead of the scenario's.
