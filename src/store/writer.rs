@@ -122,7 +122,10 @@ impl Writer {
         loop {
             let first = match timeout(HEARTBEAT, queue.recv()).await {
                 Ok(Some(Message::Job(job))) => job,
-                Ok(Some(Message::Close(done))) => return self.close(Some(done)).await,
+                Ok(Some(Message::Close(done))) => {
+                    refuse_the_rest(queue);
+                    return self.close(Some(done)).await;
+                }
                 Ok(None) => return self.close(None).await,
                 Err(_) => {
                     self.heartbeat().await;
@@ -143,6 +146,7 @@ impl Writer {
             }
             self.batch(jobs).await;
             if let Some(done) = closing {
+                refuse_the_rest(queue);
                 return self.close(Some(done)).await;
             }
         }
@@ -283,6 +287,17 @@ impl Writer {
         if let Some(done) = done {
             self.db.close().await;
             let _ = done.send(());
+        }
+    }
+}
+
+/// Nothing more is taken, and what came too late is told so before whoever closes hears that it is done.
+fn refuse_the_rest(mut queue: mpsc::Receiver<Message>) {
+    queue.close();
+    while let Ok(message) = queue.try_recv() {
+        match message {
+            Message::Job(job) => job.answer(Err(StoreError::Closed)),
+            Message::Close(done) => drop(done.send(())),
         }
     }
 }

@@ -33,7 +33,9 @@ impl Engine {
 
     /// Gives waiting callers the idle agents who are kept no longer.
     pub(in crate::engine) fn serve_spared(&mut self, now: Now) {
-        while let Some(user) = self.spared() {
+        // Each round takes one of the idle.
+        for _ in 0..self.idle_total {
+            let Some(user) = self.spared() else { return };
             self.freed.insert(user);
             self.serve_freed(now);
         }
