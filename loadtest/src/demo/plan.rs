@@ -202,8 +202,8 @@ fn lists(seed: u64, count: usize) -> Lists {
     (campaigns, everybody, suppressed)
 }
 
-/// Light load would keep one in ten agents busy, heavy load three in four: what is left between is for outbound, and
-/// callers do not notice it.
+/// Light load would keep one in ten agents busy, heavy load three in four, and callers come and go in swells as they do
+/// over a day: what is left between is for outbound, and callers do not notice it.
 fn waves(options: &Options) -> Waves {
     let full = f64::from(options.agents) * 3600.0 / INBOUND_HANDLE_S * options.speed;
     Waves {
@@ -211,7 +211,7 @@ fn waves(options: &Options) -> Waves {
         heavy_per_hour: 0.75 * full,
         period_s: options.wave_period,
         heavy_share: 0.5,
-        shape: Shape::Square,
+        shape: Shape::Sine,
         patience_s: 60.0 / options.speed,
         talk_s: 35.0 / options.speed,
         returning: 0.08,
