@@ -99,9 +99,10 @@ impl Simulate {
         };
         let bar = bar(u64::from(scenario.replications) * runs.len() as u64, quiet);
         let clock = Clock::start();
-        let (mut told, mut traces, mut found) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut told, mut traces, mut found, mut inputs) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (pacing, scenario) in runs {
             let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1));
+            inputs += outcome.inputs;
             told.push(Told { pacing, figures: outcome.figures });
             let verdicts = outcome.verdicts.into_iter();
             found.extend(verdicts.filter_map(|(day, verdict)| Some((day, verdict.found?))));
@@ -113,9 +114,11 @@ impl Simulate {
         let speed = hours * 3600.0 / took.as_secs_f64().max(1e-6);
         let used = threads.min(scenario.replications as usize).max(1);
         eprintln!(
-            "{hours} hours in {:.2} s: {speed:.0} times real time, {:.0} on each of {used} threads",
+            "{hours} hours in {:.2} s: {speed:.0} times real time, {:.0} on each of {used} threads; {inputs} inputs of the engine, \
+             each decided and lived through in {:.1} µs",
             took.as_secs_f64(),
-            speed / used as f64
+            speed / used as f64,
+            took.as_secs_f64() * 1e6 * used as f64 / (inputs as f64).max(1.0)
         );
         (told, traces, found)
     }

@@ -93,6 +93,8 @@ pub struct Outcome {
     pub trace: Option<Trace>,
     /// What the checker found on each day of a trial.
     pub verdicts: Vec<(u32, Verdict)>,
+    /// What the engine was told in all.
+    pub inputs: u64,
 }
 
 /// Runs all days of a scenario on so many threads.
@@ -124,9 +126,10 @@ pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress
     let trace = lived.first_mut().and_then(|(_, lived)| lived.trace.take());
     let verdicts =
         lived.iter().filter_map(|(replication, lived)| Some((*replication, lived.verdict.clone()?))).collect();
+    let inputs = lived.iter().map(|(_, lived)| lived.inputs).sum();
     let days: Vec<Day> = lived.into_iter().map(|(_, lived)| lived.day).collect();
     let hours_each = (scenario.warm_up_s + scenario.duration_s) / 3600.0;
-    Outcome { figures: Figures::of(&days, hours_each), days, trace, verdicts }
+    Outcome { figures: Figures::of(&days, hours_each), days, trace, verdicts, inputs }
 }
 
 /// What came of one seed.

@@ -172,6 +172,8 @@ pub struct Lived {
     pub trace: Option<Trace>,
     /// What the checker found, if it was a trial.
     pub verdict: Option<Verdict>,
+    /// What the engine was told: events, and times that had come.
+    pub inputs: u64,
 }
 
 /// One day with everything in it.
@@ -198,6 +200,7 @@ pub struct World<'s> {
     busyness: f64,
     last_arrival_s: f64,
     requests: i64,
+    inputs: u64,
     pub(super) day: Day,
     trace: Option<Trace>,
     midnight: Timestamp,
@@ -247,6 +250,7 @@ impl<'s> World<'s> {
             busyness,
             last_arrival_s: -scenario.warm_up_s,
             requests: 0,
+            inputs: 0,
             day: Day::default(),
             trace: None,
             midnight: MIDNIGHT,
@@ -276,7 +280,7 @@ impl<'s> World<'s> {
     pub fn run(mut self) -> Lived {
         self.live_through();
         let verdict = self.came_of_it();
-        Lived { day: self.day, trace: self.trace, verdict }
+        Lived { day: self.day, trace: self.trace, verdict, inputs: self.inputs }
     }
 
     pub(super) fn live_through(&mut self) {
@@ -382,6 +386,7 @@ impl<'s> World<'s> {
         }
         #[cfg(test)]
         self.note_input(event.as_ref());
+        self.inputs += 1;
         match event {
             Some(event) => self.engine.handle(self.now, event),
             None => self.engine.handle_timeout(self.now),

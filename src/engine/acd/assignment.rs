@@ -283,6 +283,7 @@ impl Engine {
         queue.day.answered_wait_ms += u64::try_from(wait.as_millis()).unwrap_or_default();
         queue.day.answered_in_time += u64::from(in_time);
         self.note_wait(&name, in_time);
+        self.learn_patience(&name, wait, false);
     }
 
     /// The agent's phone did not answer: the agent is paused and the customer goes to the next one.

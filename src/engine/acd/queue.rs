@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::command::Command;
 use crate::engine::event::Story;
+use crate::engine::pacing::learned::Shifts;
 use crate::engine::stats::QueueDay;
 use crate::engine::timers::Timer;
 use crate::model::attempt::{CallRef, InboundEnd, InboundOutcome};
@@ -216,11 +217,23 @@ impl Engine {
     }
 
     fn learn_arrival(&mut self, now: Now, queue: &QueueName) {
+        self.learn(queue, |shifts| {
+            shifts.callers.observe(now.instant);
+            shifts.callers_steady.observe(now.instant);
+        });
+    }
+
+    pub(in crate::engine) fn learn_patience(&mut self, queue: &QueueName, waited: Duration, gave_up: bool) {
+        self.learn(queue, |shifts| shifts.patience.observe(waited.as_secs_f64(), gave_up));
+    }
+
+    /// All groups that serve the queue learn something of its callers.
+    fn learn(&mut self, queue: &QueueName, what: impl Fn(&mut Shifts)) {
         for name in self.groups.keys().cloned().collect::<Vec<_>>() {
             if self.serves(&name, queue)
                 && let Some(group) = self.groups.get_mut(&name)
             {
-                group.shifts.callers.observe(now.instant);
+                what(&mut group.shifts);
             }
         }
     }
@@ -314,6 +327,7 @@ impl Engine {
                 queue.day.abandoned += 1;
             }
             self.note_wait(name, false);
+            self.learn_patience(name, now.instant.since(caller.offered.instant), true);
         }
         let whole = CallRef::Inbound(call);
         self.timers.cancel(&Timer::PromptOverdue { call: whole });

@@ -34,6 +34,10 @@ const RING_GUESS_S: f64 = 10.0;
 const DIALS_GUESS: f64 = 10.0;
 /// Dials of a list after which its own share of answers counts as much as the campaign's.
 const LIST_WEIGHT: f64 = 40.0;
+/// A dial that ends without a person earlier than this failed, and so many of them in a row are no chance: where one dial
+/// in two fails, a run of twenty comes once in a million.
+const FAILURE_S: f64 = 5.0;
+const FAILURES: u32 = 20;
 /// Whole seconds of ringing that are told apart; older dials are alike.
 pub const RING_AGES: usize = 96;
 /// Length of a step of the future, in seconds, and how many there are.
@@ -81,6 +85,8 @@ pub struct Lasting {
     /// Cumulative hazard at the beginning of each cell.
     cumulative: Vec<f64>,
     hazards: Vec<f64>,
+    /// Mean, in seconds.
+    mean_s: f64,
     unseen: f64,
 }
 
@@ -102,6 +108,7 @@ impl Lasting {
             memory: Memory::new(DURATIONS_MEMORY_S, DURATIONS_MIN),
             cumulative: vec![0.0; AGES_S.len()],
             hazards: vec![0.0; AGES_S.len()],
+            mean_s,
             unseen: 0.0,
         };
         lasting.tabulate();
@@ -145,6 +152,12 @@ impl Lasting {
             self.hazards[place] = hazard;
             sum += hazard * AGES_S.get(place + 1).map_or(0.0, |next| next - begins_s);
         }
+        self.mean_s = self.exposure_s.iter().sum::<f64>() / self.all.max(1e-9);
+    }
+
+    /// How long it lasts on average, in seconds.
+    pub fn mean_s(&self) -> f64 {
+        self.mean_s
     }
 
     /// Ends per second at an age.
@@ -198,6 +211,10 @@ pub struct Fates {
     within: Vec<[f64; STEPS]>,
     /// Chance that a new dial is ever answered by a person.
     ever: f64,
+    /// How long a dial occupies its line on average, in seconds.
+    lasts_s: f64,
+    /// So many dials in a row came to nothing before a phone could ring.
+    failures: u32,
 }
 
 impl Default for Fates {
@@ -217,6 +234,8 @@ impl Default for Fates {
             unseen: 0.0,
             within: vec![[0.0; STEPS]; RING_AGES],
             ever: ANSWER_GUESS,
+            lasts_s: RING_GUESS_S,
+            failures: 0,
         };
         fates.memory.mass = DIALS_GUESS;
         fates.tabulate();
@@ -227,6 +246,14 @@ impl Default for Fates {
 impl Fates {
     /// A dial ended so many seconds after it left.
     pub fn observe(&mut self, now: Instant, list: ListId, rang_s: f64, fate: Fate) {
+        match fate {
+            Fate::Other if rang_s < FAILURE_S => self.failures = self.failures.saturating_add(1),
+            Fate::Person | Fate::Other => self.failures = 0,
+            Fate::GivenUp => {}
+        }
+        if self.is_failing() {
+            return;
+        }
         let keep = self.memory.remember(now);
         if keep < 1.0 {
             let all = self.at_risk.iter_mut().chain(&mut self.persons).chain(&mut self.others);
@@ -276,12 +303,21 @@ impl Fates {
                 self.within[begin][step] = sum;
             }
         }
-        let (mut alive, mut ever) = (1.0, 0.0);
+        let (mut alive, mut ever, mut lasts_s) = (1.0, 0.0, 0.0);
         for age in 0..RING_AGES {
             ever += alive * answered[age];
-            alive *= (1.0 - answered[age] - over[age]).max(0.0);
+            let ends = alive * (answered[age] + over[age]).min(1.0);
+            alive -= ends;
+            // One that ends within a second ends in its middle.
+            lasts_s += alive + ends / 2.0;
         }
         self.ever = ever;
+        self.lasts_s = lasts_s;
+    }
+
+    /// Persons reached per second by a line that is dialled again whenever it is free.
+    pub fn connects_per_s(&self) -> f64 {
+        self.ever / self.lasts_s.max(0.5)
     }
 
     /// Chances that a dial that has rung so long is answered by a person within 1, 2, … steps.
@@ -303,6 +339,12 @@ impl Fates {
         (persons + LIST_WEIGHT * self.ever) / (dials + LIST_WEIGHT) / self.ever
     }
 
+    /// Nothing gets through: what dials come to now says nothing of the customers, and dialling more would only use up
+    /// leads and, once calls get through again, reach far too many people at once.
+    pub fn is_failing(&self) -> bool {
+        self.failures >= FAILURES
+    }
+
     /// Dials that are remembered.
     pub fn seen(&self) -> f64 {
         self.memory.mass
@@ -314,32 +356,69 @@ fn age(rang_s: f64) -> usize {
     (rang_s.max(0.0) as usize).min(RING_AGES - 1)
 }
 
-/// How often something happens, forgotten over a quarter of an hour.
+/// How often something happens, with forgetting.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     per_s: f64,
     at: Instant,
+    memory_s: f64,
 }
 
-/// Time constant of a rate, in seconds: long enough to be steady, short enough for a morning's rise.
+/// Time constant of a rate that forecasts the next minute, in seconds: long enough to be steady, short enough for a
+/// morning's rise.
 const RATE_MEMORY_S: f64 = 900.0;
+/// Of one from which sums are drawn that grow faster than the rate does, so that its chance deviation must be small.
+const RATE_STEADY_S: f64 = 3600.0;
 
-impl Default for Rate {
-    fn default() -> Rate {
-        Rate { per_s: 0.0, at: Instant::ZERO }
+impl Rate {
+    /// Not seen yet; forgotten with this time constant.
+    pub fn new(memory_s: f64) -> Rate {
+        Rate { per_s: 0.0, at: Instant::ZERO, memory_s }
     }
 }
 
 impl Rate {
     /// It happened.
     pub fn observe(&mut self, now: Instant) {
-        self.per_s = self.per_s(now) + 1.0 / RATE_MEMORY_S;
+        self.per_s = self.per_s(now) + 1.0 / self.memory_s;
         self.at = now;
     }
 
     /// Times per second.
     pub fn per_s(&self, now: Instant) -> f64 {
-        self.per_s * (-now.since(self.at).as_secs_f64() / RATE_MEMORY_S).exp()
+        self.per_s * (-now.since(self.at).as_secs_f64() / self.memory_s).exp()
+    }
+}
+
+/// How soon callers give up waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    waited_s: f64,
+    given_up: f64,
+}
+
+/// First guess of a caller's patience, in seconds, worth one caller who gave up.
+const PATIENCE_GUESS_S: f64 = 120.0;
+/// Share of what is remembered that each further caller leaves.
+const PATIENCE_KEPT: f64 = 0.999;
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { waited_s: PATIENCE_GUESS_S, given_up: 1.0 }
+    }
+}
+
+impl Patience {
+    /// A caller waited so long, in seconds, and then gave up or was answered.
+    pub fn observe(&mut self, waited_s: f64, gave_up: bool) {
+        self.waited_s = self.waited_s * PATIENCE_KEPT + waited_s;
+        self.given_up = self.given_up * PATIENCE_KEPT + f64::from(u8::from(gave_up));
+    }
+
+    /// Share of waiting callers who give up in a second: give-ups over time waited, which is the most likely value where
+    /// patience is exponential, whoever was answered first counted rightly.
+    pub fn give_ups_per_s(&self) -> f64 {
+        self.given_up / self.waited_s.max(1e-3)
     }
 }
 
@@ -354,8 +433,12 @@ pub struct Shifts {
     pub inbound_talk: Lasting,
     /// Wrap-up after it.
     pub inbound_wrap_up: Lasting,
-    /// Callers.
+    /// Callers, as they come now.
     pub callers: Rate,
+    /// Callers, as they come over an hour.
+    pub callers_steady: Rate,
+    /// How long they wait before they give up.
+    pub patience: Patience,
 }
 
 impl Default for Shifts {
@@ -365,7 +448,9 @@ impl Default for Shifts {
             outbound_wrap_up: Lasting::guessed(WRAP_UP_GUESS_S),
             inbound_talk: Lasting::guessed(TALK_GUESS_S),
             inbound_wrap_up: Lasting::guessed(WRAP_UP_GUESS_S),
-            callers: Rate::default(),
+            callers: Rate::new(RATE_MEMORY_S),
+            callers_steady: Rate::new(RATE_STEADY_S),
+            patience: Patience::default(),
         }
     }
 }
@@ -418,6 +503,24 @@ mod tests {
     }
 
     #[test]
+    fn means_and_rates_are_those_of_what_was_seen() {
+        let mut lasting = Lasting::guessed(300.0);
+        let mut fates = Fates::default();
+        let mut patience = Patience::default();
+        for n in 0..5_000 {
+            lasting.observe(at(f64::from(n)), if n % 2 == 0 { 100.0 } else { 200.0 });
+            let person = n % 10 < 3;
+            let (rang_s, fate) = if person { (9.5, Fate::Person) } else { (24.5, Fate::Other) };
+            fates.observe(at(f64::from(n)), ListId(1), rang_s, fate);
+            patience.observe(if n % 4 == 0 { 20.0 } else { 0.0 }, n % 16 == 0);
+        }
+        assert!((lasting.mean_s() - 150.0).abs() < 5.0, "{}", lasting.mean_s());
+        let expected = 0.3 / (0.3 * 9.5 + 0.7 * 24.5);
+        assert!((fates.connects_per_s() / expected - 1.0).abs() < 0.03, "{}", fates.connects_per_s());
+        assert!((patience.give_ups_per_s() * 80.0 - 1.0).abs() < 0.03, "{}", patience.give_ups_per_s());
+    }
+
+    #[test]
     fn a_new_answer_rate_is_learned_within_an_hour_and_little_is_remembered_of_the_old_one() {
         let mut fates = Fates::default();
         let dial = |fates: &mut Fates, s: u32, person: bool| {
@@ -430,6 +533,23 @@ mod tests {
             dial(&mut fates, s, s % 10 < 2);
         }
         assert!((fates.ever() - 0.2).abs() < 0.04, "{}", fates.ever());
+    }
+
+    #[test]
+    fn a_trunk_that_fails_teaches_nothing_of_the_customers() {
+        let mut fates = Fates::default();
+        for n in 0..2_000 {
+            let (rang_s, fate) = if n % 10 < 3 { (9.5, Fate::Person) } else { (25.0, Fate::Other) };
+            fates.observe(at(f64::from(n)), ListId(1), rang_s, fate);
+        }
+        let before = fates.ever();
+        for n in 0..10_000 {
+            assert_eq!(fates.is_failing(), n >= FAILURES);
+            fates.observe(at(2_000.0 + f64::from(n) * 0.1), ListId(1), 1.5, Fate::Other);
+        }
+        assert!((fates.ever() - before).abs() < 0.02, "{} after {before}", fates.ever());
+        fates.observe(at(3_001.0), ListId(1), 25.0, Fate::Other);
+        assert!(!fates.is_failing(), "a phone rang");
     }
 
     #[test]

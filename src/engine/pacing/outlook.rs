@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use super::Figures;
 use super::learned::{Fates, Shifts};
+use super::yardstick::{Load, Service};
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::acd::queue::Queue;
 use crate::engine::dialer::board::Board;
 use crate::engine::event::DayCounts;
 use crate::engine::stats::QueueDay;
+use crate::model::abandonment::AbandonWindow;
 use crate::model::id::UserId;
 use crate::model::name::{CampaignKey, GroupName, QueueName};
 use crate::model::profile::Profile;
@@ -93,6 +95,11 @@ impl<'e> Outlook<'e> {
         self.own.abandon_rate_max(self.profile)
     }
 
+    /// Abandoned calls, and what they are a share of: of today, and of the law's window where it looks at another one.
+    pub fn accounts(&self) -> impl Iterator<Item = (AbandonWindow, f64, f64)> {
+        self.own.accounts(self.profile)
+    }
+
     /// Whether the campaign's ringing lines may be given up.
     pub fn may_cancel_ringing(&self) -> bool {
         self.own.campaign.may_cancel_ringing
@@ -117,6 +124,24 @@ impl<'e> Outlook<'e> {
             weighted += day.offered as f64 * queue.settings.service_level_target;
         }
         (sum, if sum.offered > 0 { weighted / sum.offered as f64 } else { 0.0 })
+    }
+
+    /// What callers would get if the campaign's agents were dialled for progressively, by what was learned.
+    pub fn under_progressive(&self, now: Now) -> Service {
+        let (shifts, fates) = (&self.group.shifts, &self.own.fates);
+        let queues = self.group.settings.queues.iter().filter_map(|name| self.queues.get(name));
+        let within_s = queues.map(|queue| queue.settings.within_s).fold(f64::INFINITY, f64::min);
+        let load = Load {
+            agents: self.group.staffed,
+            reserve: self.group.reserve(),
+            callers_per_s: shifts.callers_steady.per_s(now.instant),
+            inbound_s: shifts.inbound_talk.mean_s() + shifts.inbound_wrap_up.mean_s(),
+            outbound_s: shifts.outbound_talk.mean_s() + shifts.outbound_wrap_up.mean_s(),
+            connects_per_s: fates.connects_per_s(),
+            give_ups_per_s: shifts.patience.give_ups_per_s(),
+            within_s: if within_s.is_finite() { within_s } else { 0.0 },
+        };
+        load.under_progressive()
     }
 
     /// Agents who are signed in to the group, whatever they do.

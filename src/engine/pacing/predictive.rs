@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::balance::{Balance, Chances};
 use super::learned::{Lasting, STEP_S, STEPS, Shifts};
 use super::outlook::Phase;
+use super::yardstick::Service;
 use super::{Figures, Outlook, Pacer, within};
 use crate::engine::acd::group::Engagement;
-use crate::engine::stats::QueueDay;
 use crate::model::time::{Instant, Now};
 
 /// Price of an abandoned call, in connected ones, at a cap of 3 % and an even account. Rather too high than too low: what
@@ -34,12 +34,16 @@ const BUDGET_MARGIN: f64 = 0.8;
 const OTHERS_WEIGHT: f64 = 1.15;
 /// Limits of the price.
 const ABANDON_PRICES: std::ops::RangeInclusive<f64> = 1.0..=5_000.0;
-/// Price of taking the last idle agent from callers, at an even account, and the callers that change it by a factor e.
+/// Price of taking the last idle agent from callers, at an even account.
 const CALLER_PRICE: f64 = 0.003;
-const CALLER_CREDIT: f64 = 20.0;
-/// Share of callers who may give up waiting before that has its price, and how many change it by a factor e.
-const GIVE_UP_SHARE: f64 = 0.01;
-const GIVE_UP_CREDIT: f64 = 4.0;
+/// Callers who were to be answered in time and were not, or who gave up, beyond those of progressive dialling: where they
+/// are so large a share of today's callers, and a few more, the price is this many powers of e higher, and what is worth
+/// taking an agent from callers is worth nothing.
+const CALLER_SHARE: f64 = 0.01;
+const CALLER_FEW: f64 = 6.0;
+const CALLER_POWERS: f64 = 5.8;
+/// For how long what callers would get under progressive dialling is taken to hold.
+const YARDSTICK_KEPT: Duration = Duration::from_secs(30);
 /// Limit of the price.
 const CALLER_PRICE_MAX: f64 = 20.0;
 /// An agent who becomes free so long after the answer is in time: the connect deadline less what connecting takes.
@@ -71,6 +75,19 @@ pub struct Predictive {
     held_only: bool,
     /// No new decision before this; `None`: whenever something happens.
     rests_until: Option<Instant>,
+    callers: Callers,
+}
+
+/// What is asked of dialling on behalf of today's callers.
+#[derive(Clone, Copy, Debug)]
+struct Callers {
+    /// Those of today who wait no longer.
+    over: u64,
+    /// Of these, under progressive dialling so many would have been answered in time, and so many would have given up.
+    in_time: f64,
+    give_ups: f64,
+    /// What they would get now under progressive dialling, for how many agents, and since when.
+    yardstick: Option<(Service, u32, Instant)>,
 }
 
 /// Why a decision was taken.
@@ -117,11 +134,19 @@ struct Step {
 impl Predictive {
     /// Nothing decided yet.
     pub fn new(ringing_max: Option<u32>) -> Predictive {
-        Predictive { ringing_max, target: 0, forecast: Forecast::default(), held_only: false, rests_until: None }
+        let callers = Callers { over: 0, in_time: 0.0, give_ups: 0.0, yardstick: None };
+        Predictive {
+            ringing_max,
+            target: 0,
+            forecast: Forecast::default(),
+            held_only: false,
+            rests_until: None,
+            callers,
+        }
     }
 
     fn decide(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
-        let prices = Prices::of(outlook);
+        let prices = Prices { abandon: abandon_price(outlook), caller: self.callers.price(now, outlook) };
         let fates = outlook.fates();
         self.forecast = Forecast {
             abandon_price: prices.abandon.is_finite().then_some(prices.abandon),
@@ -132,7 +157,7 @@ impl Predictive {
         let held = figures.idle_with_slot;
         // With a cap of 0 an agent is held for every dial, and what callers may take of them has no price.
         self.held_only = prices.abandon.is_infinite();
-        if self.held_only {
+        if self.held_only || fates.is_failing() {
             self.target = held;
             self.forecast.more = held.saturating_sub(figures.pending);
             return;
@@ -205,30 +230,47 @@ impl Pacer for Predictive {
     }
 }
 
-impl Prices {
-    fn of(outlook: &Outlook<'_>) -> Prices {
-        Prices { abandon: abandon_price(outlook), caller: caller_price(outlook.callers_today()) }
-    }
-}
-
 fn abandon_price(outlook: &Outlook<'_>) -> f64 {
     let cap = outlook.abandon_rate_max();
     if cap <= 0.0 {
         return f64::INFINITY;
     }
-    let today = outlook.today();
-    let allowed = cap * today.answered as f64;
-    let credit = allowed - BUDGET_MARGIN * allowed.sqrt() - today.abandoned as f64;
+    let credits = outlook.accounts().map(|(_, abandoned, whole)| {
+        let allowed = cap * whole;
+        allowed - BUDGET_MARGIN * allowed.sqrt() - abandoned
+    });
+    let credit = credits.fold(f64::INFINITY, f64::min);
     let even = ABANDON_PRICE * ABANDON_PRICE_CAP / cap;
     (even * (-credit / ABANDON_CREDIT).exp()).clamp(*ABANDON_PRICES.start(), *ABANDON_PRICES.end())
 }
 
-fn caller_price((day, target): (QueueDay, f64)) -> f64 {
-    let over = day.answered + day.abandoned + day.overflowed;
-    let in_time = day.answered_in_time as f64 - target * over as f64;
-    let patient = GIVE_UP_SHARE * over as f64 - day.abandoned as f64;
-    let price = CALLER_PRICE * ((-in_time / CALLER_CREDIT).exp() + (-patient / GIVE_UP_CREDIT).exp());
-    price.min(CALLER_PRICE_MAX)
+impl Callers {
+    /// The price of taking the last idle agent from callers, by how today's account stands. What no dialer could have
+    /// done is not asked: where even progressive dialling misses the service level, or callers give up, as much is
+    /// allowed.
+    fn price(&mut self, now: Now, outlook: &Outlook<'_>) -> f64 {
+        let (day, target) = outlook.callers_today();
+        let over = day.answered + day.abandoned + day.overflowed;
+        if over < self.over {
+            // A new day.
+            (self.over, self.in_time, self.give_ups) = (0, 0.0, 0.0);
+        }
+        let staffed = outlook.staffed();
+        let fresh = |since: Instant| now.instant.since(since) < YARDSTICK_KEPT;
+        let known = self.yardstick.filter(|(_, agents, since)| *agents == staffed && fresh(*since));
+        let (service, ..) =
+            *self.yardstick.insert(known.unwrap_or_else(|| (outlook.under_progressive(now), staffed, now.instant)));
+        let more = (over - self.over) as f64;
+        self.over = over;
+        self.in_time += more * service.level;
+        self.give_ups += more * service.give_ups;
+        // Over the day, not at each moment: the quiet hours make up for the busy ones under progressive dialling too.
+        let late = self.in_time.min(target * over as f64) - day.answered_in_time as f64;
+        let given_up = day.abandoned as f64 - self.give_ups;
+        let borne = CALLER_SHARE * over as f64 + CALLER_FEW;
+        let dearer = |callers: f64| (CALLER_POWERS * callers / borne).exp();
+        (CALLER_PRICE * (dearer(late) + dearer(given_up))).min(CALLER_PRICE_MAX)
+    }
 }
 
 impl Future {
