@@ -12,6 +12,7 @@ pub mod command;
 pub mod dialer;
 pub mod event;
 pub mod guard;
+pub mod ledger;
 pub mod pacing;
 pub mod random;
 pub mod recovery;
@@ -56,6 +57,8 @@ pub struct Engine {
     chance: Chance,
     settings: Arc<Settings>,
     zone: Option<Zone>,
+    /// The hour in which the windows of laws were last read.
+    books_hour: i64,
     day_ends: Timestamp,
     groups: BTreeMap<GroupName, Group>,
     queues: BTreeMap<QueueName, Queue>,
@@ -94,6 +97,7 @@ impl Engine {
             chance,
             settings: Arc::new(Settings::default()),
             zone: None,
+            books_hour: i64::MIN,
             day_ends: Timestamp::from_millis(i64::MIN),
             groups: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -164,6 +168,7 @@ impl Engine {
     /// What follows from every input, in this order: agents for whoever waits, gates, ringing that is given up, dials
     /// that are placed, leads that are fetched, desks that are shown.
     fn finish(&mut self, now: Now) {
+        self.keep_books(now);
         self.serve_freed(now);
         self.serve_spared(now);
         self.look_at_gates(now);
@@ -185,6 +190,7 @@ impl Engine {
         match event {
             Event::SettingsApplied { settings } => self.apply_settings(now, settings),
             Event::CampaignApplied { campaign, state, today } => self.apply_campaign(campaign, state, today),
+            Event::BooksRecovered { campaign, hours } => self.books_recovered(now, &campaign, hours),
             Event::CampaignControl { request, campaign, state } => {
                 self.control_campaign(now, request, campaign, state);
             }
@@ -243,6 +249,7 @@ impl Engine {
     fn fire(&mut self, now: Now, timer: Timer) {
         match timer {
             Timer::Midnight => self.begin_day(now),
+            Timer::Books => {} // they are read after every input in a new hour
             // Looked at after every input: the timer only makes sure that there is one.
             Timer::Gate { .. }
             | Timer::RingMinimum { .. }
@@ -340,6 +347,7 @@ impl Engine {
             }
         }
         for board in self.campaigns.values_mut() {
+            board.ledger.write(now.timestamp, board.today.tally());
             board.today = event::DayCounts::default();
             board.refusals.clear();
             for attempt in board.live.iter().filter_map(|id| self.attempts.get(id)) {
@@ -347,6 +355,8 @@ impl Engine {
                 board.today.dialled += u64::from(dialled);
                 board.today.answered += u64::from(answered);
             }
+            board.ledger.begin_day(board.today.tally());
+            board.legal = None;
         }
     }
 

@@ -3,6 +3,7 @@
 //! Nothing here decides when to dial: that is `engine`. Nothing here does I/O. Read [`campaign::Campaign`],
 //! [`lead::Lead`] and [`disposition::Disposition`] first.
 
+pub mod abandonment;
 pub mod agent;
 pub mod attempt;
 pub mod calendar;

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::model::campaign_file;
 use crate::model::document::{Complaints, Document, Node, Reader, SourceKind, Value};
+use crate::model::profile_file::SHIPPED;
 use crate::model::settings::IdleThreshold;
 
 /// A directory with a main file and whatever else is given by relative path.
@@ -85,12 +86,12 @@ fn the_default_file_documents_every_key_and_every_documented_key_is_right() {
     let secrets = [
         ("secrets/carrier", "a carrier's password\n"),
         ("secrets/seat-1", "a seat's password\n"),
-        ("profiles/xx.toml", &crate::model::profile_file::SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
+        ("profiles/xx.toml", &SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
     ];
     let (_directory, sources) = installation(&main, &secrets);
     let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
     assert_eq!(config.phones["seat-1"].password.reveal(), "a seat's password");
-    assert!(config.profiles.contains_key(&"xx".parse().unwrap()) && config.profiles.len() == 4);
+    assert!(config.profiles.contains_key(&"xx".parse().unwrap()) && config.profiles.len() == SHIPPED.len() + 1);
 
     let document = Document::parse(SourceKind::File, "all.toml", &all);
     let mut documented = BTreeSet::new();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::stats::QueueDay;
+use crate::model::abandonment::AbandonTally;
 use crate::model::agent::Device;
 use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
@@ -38,6 +39,13 @@ pub enum Event {
         state: CampaignState,
         /// Counts of today, read from the store at start; `None` when a running campaign gets a new definition.
         today: Option<DayCounts>,
+    },
+    /// A campaign's calls of the last month by the hour, as the store counted them; after the campaign itself.
+    BooksRecovered {
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// Hours of UTC since 1970, and what happened in them, today included.
+        hours: Vec<(i64, AbandonTally)>,
     },
     /// Somebody started, paused or ended a campaign.
     CampaignControl {
@@ -360,6 +368,14 @@ pub struct Story {
     pub at: Timestamp,
     /// How it ended.
     pub disposition: Option<Disposition>,
+}
+
+impl DayCounts {
+    /// What a law's measure asks of it.
+    pub fn tally(&self) -> AbandonTally {
+        let DayCounts { answered, connected, abandoned, machines, .. } = *self;
+        AbandonTally { answered, connected, abandoned, machines }
+    }
 }
 
 /// A campaign's counts of one day.

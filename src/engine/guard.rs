@@ -158,6 +158,7 @@ fn counts(past: &PastAttempt) -> bool {
 fn cool_off_ends(profile: &Profile, past: &[PastAttempt]) -> Option<Timestamp> {
     let rest = |p: &PastAttempt| match p.disposition {
         Some(Disposition::Abandoned) => Some(p.at + Duration::from_secs(profile.abandon_cool_off_s)),
+        Some(Disposition::Machine) => Some(p.at + Duration::from_secs(profile.abandon.machine_cool_off_s)),
         Some(Disposition::Unknown) => Some(p.at + UNKNOWN_COOL_OFF),
         Some(_) | None => None,
     };

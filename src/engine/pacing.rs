@@ -10,6 +10,7 @@ mod outlook;
 mod predictive;
 mod progressive;
 mod ratio;
+mod yardstick;
 
 pub use adaptive::Level;
 pub use outlook::{Busy, Outlook, Phase};

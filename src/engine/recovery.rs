@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::event::{DayCounts, Event, GroupChange, OpenAttempt};
 use super::stats::QueueDay;
+use crate::model::abandonment::AbandonTally;
 use crate::model::attempt::Intent;
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
@@ -37,6 +38,8 @@ pub struct FoundCampaign {
     pub state: CampaignState,
     /// Its counts of today.
     pub today: DayCounts,
+    /// What a law's measure asks, by the hour of UTC, for as long as the longest window.
+    pub hours: Vec<(i64, AbandonTally)>,
 }
 
 /// Attempts of one campaign since midnight, as a store counts them.
@@ -86,11 +89,11 @@ impl OpenAttempt {
 /// The engine's first inputs, in order.
 pub fn first_inputs(found: Found) -> Vec<Event> {
     let mut first = vec![Event::SettingsApplied { settings: found.settings }];
-    first.extend(found.campaigns.into_iter().map(|FoundCampaign { campaign, state, today }| Event::CampaignApplied {
-        campaign,
-        state,
-        today: Some(today),
-    }));
+    for FoundCampaign { campaign, state, today, hours } in found.campaigns {
+        let key = campaign.key.clone();
+        first.push(Event::CampaignApplied { campaign, state, today: Some(today) });
+        first.push(Event::BooksRecovered { campaign: key, hours });
+    }
     first.push(Event::QueuesRecovered { queues: found.queues });
     if !found.open.is_empty() {
         first.push(Event::Recovered { attempts: found.open });

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::DayCounts;
 use crate::engine::pacing::Forecast;
+use crate::model::abandonment::AbandonWindow;
 use crate::model::agent::AgentView;
 use crate::model::campaign::CampaignState;
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
@@ -138,6 +139,9 @@ pub struct CampaignView {
     pub abandon_rate: Option<f64>,
     /// The cap that applies.
     pub abandon_rate_max: f64,
+    /// How the abandoned calls stand in each window that counts: today, and the law's where it is another one.
+    #[serde(default)]
+    pub abandon_windows: Vec<AbandonWindowView>,
     /// Why it places no further dial at this moment, by code: the binding reason.
     pub not_dialling: Option<String>,
     /// How often each reason held a dial back today, by code.
@@ -145,6 +149,21 @@ pub struct CampaignView {
     /// Why so many dials and no more, with predictive pacing.
     #[serde(default)]
     pub forecast: Option<Forecast>,
+}
+
+/// Abandoned calls in one window of time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AbandonWindowView {
+    /// Which window.
+    pub window: AbandonWindow,
+    /// Abandoned calls, with those taken for machines that are presumed to have been people.
+    pub abandoned: f64,
+    /// What they are a share of.
+    pub whole: f64,
+    /// The share, 0 to 1; `None` before the first call.
+    pub rate: Option<f64>,
+    /// How many more may be abandoned.
+    pub left: u32,
 }
 
 /// One trunk.

@@ -131,17 +131,17 @@ impl QueueDay {
 
 /// Answered calls below which a share says little: up to here one abandoned call is allowed whatever the cap, if the
 /// cap is not 0 (reliability.md I-30).
-pub const ANSWERED_FEW: u64 = 100;
-/// How many more calls of today may be abandoned. Zero when the budget is used up: from then on only dials with an agent
-/// held for them.
-pub fn abandons_left(today: &DayCounts, abandon_rate_max: f64) -> u32 {
+pub const ANSWERED_FEW: f64 = 100.0;
+/// How many more calls may be abandoned, of those that so many are a share of. Zero when the budget is used up: from then
+/// on only dials with an agent held for them.
+pub fn abandons_left(abandoned: f64, answered: f64, abandon_rate_max: f64) -> u32 {
     if abandon_rate_max <= 0.0 {
         return 0;
     }
-    let share = abandon_rate_max * today.answered as f64;
-    let budget = if today.answered < ANSWERED_FEW { share.max(1.0) } else { share };
+    let share = abandon_rate_max * answered;
+    let budget = if answered < ANSWERED_FEW { share.max(1.0) } else { share };
     // 1e-9: 3 % of 100 answers are 3, whatever binary fractions say.
-    (budget + 1e-9 - today.abandoned as f64).floor().clamp(0.0, f64::from(u32::MAX)) as u32
+    (budget + 1e-9 - abandoned).floor().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 /// Today's share of dials that a person answers. Before there are any it is taken to be a half: the safe side.
@@ -202,13 +202,12 @@ mod tests {
 
     #[test]
     fn the_abandon_budget_allows_one_of_few_and_the_cap_of_many() {
-        let counts = |answered, abandoned| DayCounts { answered, abandoned, ..DayCounts::default() };
-        assert_eq!(abandons_left(&counts(0, 0), 0.03), 1);
-        assert_eq!(abandons_left(&counts(20, 1), 0.03), 0);
-        assert_eq!(abandons_left(&counts(100, 2), 0.03), 1);
-        assert_eq!(abandons_left(&counts(100, 3), 0.03), 0);
-        assert_eq!(abandons_left(&counts(1000, 30), 0.03), 0);
-        assert_eq!(abandons_left(&counts(1000, 20), 0.03), 10);
-        assert_eq!(abandons_left(&counts(1000, 0), 0.0), 0, "a cap of 0 never allows an overdial");
+        assert_eq!(abandons_left(0.0, 0.0, 0.03), 1);
+        assert_eq!(abandons_left(1.0, 20.0, 0.03), 0);
+        assert_eq!(abandons_left(2.0, 100.0, 0.03), 1);
+        assert_eq!(abandons_left(3.0, 100.0, 0.03), 0);
+        assert_eq!(abandons_left(30.0, 1000.0, 0.03), 0);
+        assert_eq!(abandons_left(20.0, 1000.0, 0.03), 10);
+        assert_eq!(abandons_left(0.0, 1000.0, 0.0), 0, "a cap of 0 never allows an overdial");
     }
 }

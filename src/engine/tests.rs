@@ -1,5 +1,6 @@
 //! What the engine promises, in virtual time. `rig` is the world, `invariants` is checked after every input.
 
+mod abandonment;
 mod agents;
 mod campaigns;
 mod gate;

@@ -17,6 +17,8 @@ use crate::model::time::Instant;
 pub enum Timer {
     /// The day of the installation ends: counts of today begin anew.
     Midnight,
+    /// An hour of UTC ends: what it held may leave the window of a law.
+    Books,
     /// Smoothed idleness crosses a threshold, or the dwell is over.
     Gate {
         /// Whose gate.
@@ -150,6 +152,7 @@ impl Timers {
     pub fn of_calls(&self) -> usize {
         let lasting = |timer: &&Timer| match timer {
             Timer::Midnight
+            | Timer::Books
             | Timer::Gate { .. }
             | Timer::Pacing { .. }
             | Timer::LeadsDue { .. }

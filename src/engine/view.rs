@@ -8,7 +8,8 @@ use super::acd::group::Group;
 use super::acd::queue::Queue;
 use super::dialer::attempt::Stage;
 use super::dialer::board::Board;
-use super::snapshot::{CampaignView, GroupView, QueueView, Snapshot, TrunkView};
+use super::snapshot::{AbandonWindowView, CampaignView, GroupView, QueueView, Snapshot, TrunkView};
+use super::stats;
 use crate::model::agent::AgentState;
 use crate::model::calling_hours::callable;
 use crate::model::name::{GroupName, QueueName};
@@ -143,6 +144,14 @@ impl Engine {
         }
         let profile = self.settings.profiles.get(&board.campaign.profile);
         let today = board.today.clone();
+        let cap = board.abandon_rate_max(profile);
+        let windows = board.accounts(profile).map(|(window, abandoned, whole)| AbandonWindowView {
+            window,
+            abandoned,
+            whole,
+            rate: (whole > 0.0).then(|| abandoned / whole),
+            left: stats::abandons_left(abandoned, whole, cap),
+        });
         CampaignView {
             campaign: board.campaign.key.clone(),
             title: board.campaign.title.clone(),
@@ -157,7 +166,8 @@ impl Engine {
             next_due: board.hopper.next_due,
             abandon_rate: (today.answered > 0).then(|| today.abandoned as f64 / today.answered as f64),
             today,
-            abandon_rate_max: board.abandon_rate_max(profile),
+            abandon_rate_max: cap,
+            abandon_windows: windows.collect(),
             not_dialling: board.holding.map(|refusal| refusal.code().to_owned()),
             refusals: board.refusals.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             forecast: board.pacer.forecast(),

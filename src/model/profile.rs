@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::abandonment::AbandonMeasure;
 use super::calling_hours::WeeklyHours;
 use super::name::ProfileName;
 
@@ -31,6 +32,9 @@ pub struct Profile {
     pub hours: WeeklyHours,
     /// Largest share of abandoned calls among calls answered by people, 0 to 1.
     pub abandon_rate_max: f64,
+    /// How that share is measured.
+    #[serde(default)]
+    pub abandon: AbandonMeasure,
     /// From the answer until an agent or the information message is heard, in seconds.
     pub connect_deadline_s: f64,
     /// Ringing attempts are not given up earlier than this, in seconds.

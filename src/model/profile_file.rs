@@ -6,15 +6,22 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::abandonment::{AbandonDenominator, AbandonMeasure, AbandonScope, AbandonWindow};
 use super::calendar::read_hours;
 use super::document::{ComplaintCode, Complaints, Document, Reader, SourceKind, Table};
 use super::name::ProfileName;
 use super::profile::{AttemptCap, Profile};
 
 /// Shipped profiles: file name and text. Those of the configuration's directory override them by name.
-pub const SHIPPED: [(&str, &str); 3] = [
+pub const SHIPPED: [(&str, &str); 9] = [
     ("profiles/cn.toml", include_str!("../../campaigns/profiles/cn.toml")),
     ("profiles/us-ftc.toml", include_str!("../../campaigns/profiles/us-ftc.toml")),
+    ("profiles/us-fl.toml", include_str!("../../campaigns/profiles/us-fl.toml")),
+    ("profiles/us-ok.toml", include_str!("../../campaigns/profiles/us-ok.toml")),
+    ("profiles/ca-crtc.toml", include_str!("../../campaigns/profiles/ca-crtc.toml")),
+    ("profiles/de.toml", include_str!("../../campaigns/profiles/de.toml")),
+    ("profiles/fr.toml", include_str!("../../campaigns/profiles/fr.toml")),
+    ("profiles/au.toml", include_str!("../../campaigns/profiles/au.toml")),
     ("profiles/uk-ofcom.toml", include_str!("../../campaigns/profiles/uk-ofcom.toml")),
 ];
 
@@ -45,6 +52,11 @@ fn profile(root: &Table<'_>) -> Option<Profile> {
     let notice = root.required("notice");
     let hours = root.required_table("hours").and_then(|table| read_hours(&table));
     let abandon_rate_max = root.required_within("abandon_rate_max", 0.0..=1.0);
+    let abandon = match root.table("abandon") {
+        Some(table) => measure(&table),
+        None if root.has("abandon") => None,
+        None => Some(AbandonMeasure::default()),
+    };
     let connect_deadline_s = root.required_within("connect_deadline_s", 0.1..=60.0);
     let ring_min_s = root.required_within("ring_min_s", 0.0..=120.0);
     let attempt_caps = read_caps(root);
@@ -69,12 +81,38 @@ fn profile(root: &Table<'_>) -> Option<Profile> {
         notice: notice?,
         hours: hours?,
         abandon_rate_max: abandon_rate_max?,
+        abandon: abandon?,
         connect_deadline_s: connect_deadline_s?,
         ring_min_s: ring_min_s?,
         attempt_caps: attempt_caps?,
         abandon_cool_off_s: abandon_cool_off_s?,
         consent_required: consent_required?,
         information_message: information_message?,
+    })
+}
+
+const WINDOWS: &[(&str, AbandonWindow)] = &[
+    ("day", AbandonWindow::Day),
+    ("rolling_24_hours", AbandonWindow::Rolling24Hours),
+    ("rolling_30_days", AbandonWindow::Rolling30Days),
+    ("calendar_month", AbandonWindow::CalendarMonth),
+];
+const SCOPES: &[(&str, AbandonScope)] = &[("campaign", AbandonScope::Campaign), ("centre", AbandonScope::Centre)];
+const DENOMINATORS: &[(&str, AbandonDenominator)] =
+    &[("answered", AbandonDenominator::Answered), ("abandoned_or_connected", AbandonDenominator::AbandonedOrConnected)];
+
+fn measure(table: &Table<'_>) -> Option<AbandonMeasure> {
+    let window = table.word("window", WINDOWS, AbandonWindow::default());
+    let scope = table.word("scope", SCOPES, AbandonScope::default());
+    let denominator = table.word("denominator", DENOMINATORS, AbandonDenominator::default());
+    let machine_error_share = table.within("machine_error_share", 0.0..=1.0, 0.0);
+    let machine_cool_off_s = table.within("machine_cool_off_s", 0..=CAP_WINDOW_S_MAX, 0);
+    Some(AbandonMeasure {
+        window: window?,
+        scope: scope?,
+        denominator: denominator?,
+        machine_error_share: machine_error_share?,
+        machine_cool_off_s: machine_cool_off_s?,
     })
 }
 
@@ -115,6 +153,25 @@ mod tests {
             refused += crate::model::document::spoilt(text).filter(|spoilt| read(file, spoilt).is_err()).count();
         }
         assert!(refused > 100, "only {refused} were refused");
+    }
+
+    #[test]
+    fn the_measure_of_abandoned_calls_is_the_laws_and_a_wrong_word_is_told() {
+        let of = |name: &str| {
+            let (file, text) = SHIPPED.iter().find(|(file, _)| file.ends_with(name)).unwrap();
+            (read(file, text).unwrap().abandon, *text)
+        };
+        assert_eq!(of("us-ftc.toml").0.window, AbandonWindow::Rolling30Days);
+        assert_eq!(of("ca-crtc.toml").0.window, AbandonWindow::CalendarMonth);
+        let (uk, text) = of("uk-ofcom.toml");
+        assert_eq!(uk.window, AbandonWindow::Rolling24Hours);
+        assert_eq!(uk.denominator, AbandonDenominator::AbandonedOrConnected);
+        assert_eq!((uk.machine_error_share, uk.machine_cool_off_s), (0.01, 86_400));
+        let wrong =
+            text.replace("rolling_24_hours", "rolling_week").replace("scope = \"campaign\"", "scope = \"center\"");
+        let error = read("uk-ofcom.toml", &wrong).unwrap_err().to_string();
+        assert!(error.contains("rolling_week") && error.contains("rolling_24_hours"), "{error}");
+        assert!(error.contains("center") && error.contains("`centre`"), "{error}");
     }
 
     #[test]

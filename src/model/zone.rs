@@ -45,6 +45,12 @@ impl Zone {
         at.to_jiff().to_zoned(self.0.clone()).start_of_day().map_or(at, |day| Timestamp::from(day.timestamp()))
     }
 
+    /// When the month began that a calendar on the wall shows at this moment.
+    pub fn month_began(&self, at: Timestamp) -> Timestamp {
+        let first = at.to_jiff().to_zoned(self.0.clone()).first_of_month().and_then(|first| first.start_of_day());
+        first.map_or(at, |first| Timestamp::from(first.timestamp()))
+    }
+
     /// The zone as `jiff` knows it, to show times.
     pub fn as_jiff(&self) -> &TimeZone {
         &self.0

@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use crate::config::Config;
 use crate::engine::event::{Event, GroupChange, OpenAttempt};
+use crate::engine::ledger::HOURS_KEPT;
 pub use crate::engine::recovery::Controls;
 use crate::engine::recovery::{DayTotals, Found, FoundCampaign, first_inputs, lay_over};
 use crate::engine::stats::QueueDay;
@@ -23,6 +24,9 @@ use crate::model::time::{Now, Timestamp};
 use crate::runtime::lines::{Dial, LinePlan, call_spec};
 use crate::sip::{self, DialogRecord, Endpoint};
 use crate::store::{OpenAttempt as Open, OpenStage, Store, StoreError};
+
+/// For so long attempts are read for the windows of laws.
+const BOOKS_KEPT: Duration = Duration::from_secs(HOURS_KEPT.unsigned_abs() * 3600);
 
 /// What the service begins with.
 pub struct Recovered {
@@ -66,7 +70,8 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
         };
         let today = counted.day(|disposition| totals.today.of(disposition));
         trunks.insert(row.campaign.key.clone(), row.campaign.trunks.iter().cloned().collect());
-        campaigns.push(FoundCampaign { campaign: Arc::new(row.campaign), state: row.state, today });
+        let hours = store.abandon_books(&row.campaign.key, now - BOOKS_KEPT).await?;
+        campaigns.push(FoundCampaign { campaign: Arc::new(row.campaign), state: row.state, today, hours });
     }
     let open = store.open_attempts().await?;
     let queues = queues_today(store, config, midnight, now).await?;

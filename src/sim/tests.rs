@@ -15,8 +15,11 @@ use super::{Scenario, run, scenario};
 
 /// A scenario from its text; it names no files.
 fn read(text: &str) -> Scenario {
-    let none = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
-    scenario::read("test.toml", text, &none).unwrap_or_else(|complaints| panic!("{complaints}"))
+    read_with(text, &|_| Err(io::Error::from(io::ErrorKind::NotFound)))
+}
+
+fn read_with(text: &str, files: scenario::Files<'_>) -> Scenario {
+    scenario::read("test.toml", text, files).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
 fn live(text: &str) -> Outcome {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Store;
-use super::db::{Conn, params, statements};
+use super::db::{Conn, Row, params, statements};
 use super::error::StoreError;
 use super::leads::{LeadCounts, lead_counts};
+use crate::model::abandonment::AbandonTally;
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, QueueName};
 use crate::model::time::Timestamp;
@@ -104,6 +105,16 @@ statements! {
                count(*) filter (where network_disposition = 'abandoned') as abandoned
         from attempts where campaign = $1 and at >= $2 and at < $3
         group by disposition, state";
+    BOOKS = "
+        select coalesce(answered_at, at) / 3600000 as hour,
+               count(*) filter (where answered_at is not null and coalesce(disposition, '') not in ('machine', 'fax'))
+                   as answered,
+               count(*) filter (where connected_at is not null) as connected,
+               count(*) filter (where network_disposition = 'abandoned') as abandoned,
+               count(*) filter (where disposition in ('machine', 'fax')) as machines
+        from attempts where campaign = $1 and at >= $2
+        group by coalesce(answered_at, at) / 3600000
+        order by coalesce(answered_at, at) / 3600000";
     INBOUND = "
         select count(*) filter (where outcome in ('answered', 'abandoned', 'overflowed')) as offered,
                count(*) filter (where outcome = 'answered') as answered,
@@ -146,6 +157,27 @@ impl Store {
     ) -> Result<AttemptTotals, StoreError> {
         let mut conn = self.reader().await?;
         totals(&mut conn, campaign, from, to).await
+    }
+
+    /// What a law's measure of abandoned calls asks of a campaign's attempts that began from `from` on, by the hour of UTC
+    /// in which they were answered.
+    pub async fn abandon_books(
+        &self,
+        campaign: &CampaignKey,
+        from: Timestamp,
+    ) -> Result<Vec<(i64, AbandonTally)>, StoreError> {
+        let mut conn = self.reader().await?;
+        let rows = conn.rows(BOOKS, params![campaign.as_str(), from]).await?;
+        let hour = |row: &Row| {
+            let tally = AbandonTally {
+                answered: row.count("answered")?,
+                connected: row.count("connected")?,
+                abandoned: row.count("abandoned")?,
+                machines: row.count("machines")?,
+            };
+            Ok((row.int("hour")?, tally))
+        };
+        rows.iter().map(hour).collect()
     }
 
     /// A queue's callers who arrived from `from` until before `to`; `within_ms` is the time they are to be answered in.

@@ -8,11 +8,13 @@ use crate::engine::Engine;
 use crate::engine::acd::gate::Gate;
 use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::event::DayCounts;
+use crate::engine::ledger::{self, Ledger};
 use crate::engine::pacing::learned::Fates;
 use crate::engine::pacing::{Pacer, pacer};
 use crate::engine::requests::Pending;
 use crate::engine::stats;
 use crate::engine::timers::Timer;
+use crate::model::abandonment::{AbandonScope, AbandonTally, AbandonWindow};
 use crate::model::attempt::{CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
@@ -20,6 +22,7 @@ use crate::model::id::{AttemptId, ListId, RequestId};
 use crate::model::name::CampaignKey;
 use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
+use crate::model::zone::Zone;
 
 /// One campaign at work.
 pub struct Board {
@@ -33,6 +36,10 @@ pub struct Board {
     pub gate: Gate,
     /// Counts of today.
     pub today: DayCounts,
+    /// What a law's window is read from.
+    pub ledger: Ledger,
+    /// What the law's window held when it was last read, and today's counts then; `None`: the law looks at the day alone.
+    pub legal: Option<(AbandonTally, AbandonTally)>,
     /// How often each reason held a dial back today: once for each lead that was refused, and once each time another
     /// reason became the binding one.
     pub refusals: BTreeMap<&'static str, u64>,
@@ -75,7 +82,9 @@ impl Board {
             campaign,
             state,
             gate: Gate::Closed,
+            ledger: Ledger::found(Vec::new(), today.tally()),
             today,
+            legal: None,
             refusals: BTreeMap::new(),
             holding: None,
             hopper: Hopper::default(),
@@ -96,9 +105,23 @@ impl Board {
         profile.map_or(cap, |profile| cap.min(profile.abandon_rate_max))
     }
 
-    /// How many more calls of today may be abandoned.
+    /// Abandoned calls, and what they are a share of: of today, and of the law's window where it looks at another one.
+    pub fn accounts(&self, profile: Option<&Profile>) -> impl Iterator<Item = (AbandonWindow, f64, f64)> {
+        let measure = profile.map(|profile| profile.abandon).unwrap_or_default();
+        let today = self.today.tally();
+        let legal = self.legal.map(|(window, then)| (measure.window, window.plus(today.since(then))));
+        let both = [Some((AbandonWindow::Day, today)), legal].into_iter().flatten();
+        both.map(move |(window, tally)| {
+            let (abandoned, whole) = measure.share_of(tally);
+            (window, abandoned, whole)
+        })
+    }
+
+    /// How many more calls may be abandoned, today and in the law's window.
     pub fn abandons_left(&self, profile: Option<&Profile>) -> u32 {
-        stats::abandons_left(&self.today, self.abandon_rate_max(profile))
+        let cap = self.abandon_rate_max(profile);
+        let left = self.accounts(profile).map(|(_, abandoned, whole)| stats::abandons_left(abandoned, whole, cap));
+        left.min().unwrap_or_default()
     }
 
     /// Answers of the attempts on their way that the abandon budget could not lose: with the budget spent all of them,
@@ -174,7 +197,11 @@ impl Engine {
                 board.gate = if board.campaign.group == campaign.group { board.gate } else { Gate::Closed };
                 board.campaign = campaign;
                 board.state = state;
-                board.today = today.unwrap_or_else(|| board.today.clone());
+                if let Some(today) = today {
+                    board.today = today;
+                    board.ledger.begin_day(board.today.tally());
+                    board.legal = None;
+                }
                 board.hopper.look_again();
             }
             None => {
@@ -182,6 +209,58 @@ impl Engine {
             }
         }
         self.follow_state(&key);
+    }
+
+    /// The store told what happened before the start.
+    pub(in crate::engine) fn books_recovered(
+        &mut self,
+        now: Now,
+        campaign: &CampaignKey,
+        hours: Vec<(i64, AbandonTally)>,
+    ) {
+        let Some(board) = self.campaigns.get_mut(campaign) else { return self.stale() };
+        board.ledger = Ledger::found(hours, board.today.tally());
+        self.read_books(now);
+    }
+
+    /// Writes down what calls came to, and reads the windows of laws anew when something did or an hour has passed.
+    pub(in crate::engine) fn keep_books(&mut self, now: Now) {
+        let mut news = false;
+        for board in self.campaigns.values_mut() {
+            news |= board.ledger.write(now.timestamp, board.today.tally());
+        }
+        let hour = ledger::hour_of(now.timestamp);
+        if news || hour != self.books_hour {
+            self.books_hour = hour;
+            self.read_books(now);
+        }
+    }
+
+    fn read_books(&mut self, now: Now) {
+        let zone = self.zone.clone().unwrap_or_else(Zone::utc);
+        let measure_of = |board: &Board| self.settings.profiles.get(&board.campaign.profile).map(|it| it.abandon);
+        let mut read: Vec<(CampaignKey, AbandonTally)> = Vec::new();
+        for (key, board) in &self.campaigns {
+            let Some(measure) = measure_of(board) else { continue };
+            let Some(from) = ledger::began(measure.window, now.timestamp, &zone) else { continue };
+            let alike = |other: &&Board| match measure.scope {
+                AbandonScope::Campaign => other.campaign.key == *key,
+                AbandonScope::Centre => other.campaign.profile == board.campaign.profile,
+            };
+            let books = self.campaigns.values().filter(alike).map(|board| board.ledger.since(from));
+            read.push((key.clone(), books.fold(AbandonTally::default(), AbandonTally::plus)));
+        }
+        for board in self.campaigns.values_mut() {
+            board.legal = None;
+        }
+        if !read.is_empty() {
+            self.timers.set(Timer::Books, now.instant + ledger::hour_ends(now.timestamp).since(now.timestamp));
+        }
+        for (key, window) in read {
+            if let Some(board) = self.campaigns.get_mut(&key) {
+                board.legal = Some((window, board.today.tally()));
+            }
+        }
     }
 
     /// Somebody starts, pauses or ends a campaign. It stops at once and starts when that is durable.

@@ -73,6 +73,7 @@ pub fn after_attempt(
     let least = match disposition {
         Disposition::Unknown => UNKNOWN_COOL_OFF,
         Disposition::Abandoned => profile.map_or(Duration::ZERO, |p| Duration::from_secs(p.abandon_cool_off_s)),
+        Disposition::Machine => profile.map_or(Duration::ZERO, |p| Duration::from_secs(p.abandon.machine_cool_off_s)),
         _ => Duration::ZERO, // every other disposition rests as long as its rule says
     };
     LeadNext::Retry { at: at + after(&rule).max(least) }

@@ -85,6 +85,7 @@ pub fn profile() -> Profile {
         notice: String::new(),
         hours: WeeklyHours::always(),
         abandon_rate_max: 0.03,
+        abandon: Default::default(),
         connect_deadline_s: 2.0,
         ring_min_s: 15.0,
         attempt_caps: vec![],

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{AgentGroup, GateSettings, Outbound, Scenario};
 use crate::engine::dialer::answer::MESSAGE_MARGIN;
+use crate::model::abandonment::AbandonMeasure;
 use crate::model::calling_hours::WeeklyHours;
 use crate::model::campaign::{AgentResult, Assignment, Campaign, Offer, Recording};
 use crate::model::disposition::Disposition;
@@ -196,6 +197,8 @@ fn profile(scenario: &Scenario, place: usize, campaign: &Outbound) -> Profile {
         notice: String::new(),
         hours: law.map_or_else(WeeklyHours::always, |law| law.hours(law.open)),
         abandon_rate_max: campaign.max_abandon_rate,
+        // The contract of scenarios knows the day alone.
+        abandon: AbandonMeasure::default(),
         connect_deadline_s,
         ring_min_s: campaign.ring_min_s,
         attempt_caps: law.map(|law| law.caps.clone()).unwrap_or_default(),

@@ -348,7 +348,12 @@ impl World<'_> {
         for campaign in &self.wiring.campaigns {
             let state = books.states.get(&campaign.key).copied().unwrap_or(CampaignState::Paused);
             let today = books.today(&campaign.key, midnight);
-            campaigns.push(FoundCampaign { campaign: std::sync::Arc::new(campaign.clone()), state, today });
+            campaigns.push(FoundCampaign {
+                campaign: std::sync::Arc::new(campaign.clone()),
+                state,
+                today,
+                hours: Vec::new(),
+            });
         }
         let open: Vec<OpenAttempt> = books.open();
         let settings = std::sync::Arc::new(self.wiring.settings.clone());
