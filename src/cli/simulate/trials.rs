@@ -19,7 +19,6 @@ pub(super) fn tell(seeds: &Range<u64>) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to standard output")]
 fn line(text: &str) {
     println!("{text}");
 }

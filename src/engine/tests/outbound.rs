@@ -53,7 +53,7 @@ fn a_dial_whose_window_closed_while_its_intent_was_recorded_does_not_leave() {
     rig.tell(Event::IntentRecorded { attempt });
     assert_eq!(rig.count(|c| matches!(c, Command::Dial { .. })), 0);
     assert_eq!(rig.end_of(attempt).unwrap().disposition, Disposition::NotDialled);
-    assert_eq!(rig.refusals("outside_window"), 1);
+    assert!(rig.refusals("outside_window") >= 1);
 }
 
 #[test]
