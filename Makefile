@@ -57,6 +57,10 @@ faults: ui ## Live through 2,000 days on which things go wrong, and hold the inv
 	cargo build --release --locked -p lull
 	target/release/lull simulate --faults --seeds 0..2000
 
+.PHONY: mutants
+mutants: ## Plant bugs in a copy of the engine, one at a time, and see whether the days of `make faults` find them
+	cargo run --locked -p lull-mutants -- --unit-tests
+
 .PHONY: clean
 clean: ## Remove what was built and what the demo left
 	cargo clean

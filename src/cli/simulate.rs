@@ -30,6 +30,10 @@ pub(crate) struct Simulate {
     /// With --faults: which days, such as 0..200.
     #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..200", requires = "faults")]
     seeds: Range<u64>,
+    /// With --faults: tells the days first, every input and, marked ->, every command, a line each as JSON after the second
+    /// it came at. For whoever looks into a violation.
+    #[arg(long, requires = "faults")]
+    story: bool,
     /// Writes a page with charts of the first day and the figures.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -63,7 +67,12 @@ type Lived = (Vec<Told>, Vec<Option<Trace>>, Vec<(u32, Violation)>);
 
 impl Simulate {
     pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
-        let Some(path) = &self.scenario else { return Ok(trials::run(&self.seeds, self.threads(), place.json)) };
+        let Some(path) = &self.scenario else {
+            if self.story {
+                trials::tell(&self.seeds);
+            }
+            return Ok(trials::run(&self.seeds, self.threads(), place.json));
+        };
         let mut scenario = match read(path) {
             Ok(scenario) => scenario,
             Err(complaints) => return Ok(complain(&complaints, place.json)),

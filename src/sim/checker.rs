@@ -20,10 +20,13 @@ use crate::engine::event::Event;
 use crate::model::attempt::CallRef;
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
-use crate::model::id::{AttemptId, InboundId, RequestId, UserId};
+use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::{Instant, Now, Timestamp};
+
+/// With more inputs at one instant time stands still.
+const AT_ONCE_MAX: u32 = 10_000;
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,16 +56,33 @@ pub struct Rules {
     pub heard_within: Option<Duration>,
     /// Largest share of abandoned calls.
     pub abandon_rate_max: f64,
-    /// The pacing keeps within the budget.
+    /// The pacing keeps within the budget at every moment.
     pub within_budget: bool,
+    /// The number its customers see.
+    pub caller_id: PhoneNumber,
+}
+
+/// What the checker knows of an agent group.
+#[derive(Clone, Debug)]
+pub struct GroupRules {
+    /// Takes callers.
+    pub inbound: bool,
+    /// Agents kept for callers; `None` where there is no fixed number of them.
+    pub reserve: Option<u32>,
+    /// Callers go before customers who answered.
+    pub inbound_first: bool,
+    /// Callers do not get the idle agents that ringing lines need.
+    pub keeps: bool,
 }
 
 /// One attempt, as it was seen.
 #[derive(Clone, Debug)]
 struct Call {
     campaign: CampaignKey,
+    lead: LeadId,
     number: PhoneNumber,
     decided_at: Timestamp,
+    decided: Instant,
     durable: bool,
     dialled: bool,
     sent: Option<Instant>,
@@ -124,21 +144,32 @@ pub struct Checker {
     with: BTreeMap<CallRef, UserId>,
     waiting: BTreeSet<InboundId>,
     callers: BTreeSet<InboundId>,
-    inbound_groups: BTreeSet<GroupName>,
+    groups: BTreeMap<GroupName, GroupRules>,
+    /// Calls that ended in this input.
+    over: Vec<CallRef>,
+    /// When agents were last lost to customers, whatever took them.
+    agents_lost: Option<Instant>,
+    /// Calls that were abandoned through no fault of the pacing, by campaign.
+    excused: BTreeMap<CampaignKey, u64>,
     results: BTreeSet<RequestId>,
     durable_results: BTreeSet<RequestId>,
     last_dial: Option<Instant>,
+    /// Inputs at this instant.
+    at_once: (Instant, u32),
     /// Dials seen.
     pub dials: u64,
 }
 
 impl Checker {
     /// A checker that has seen nothing.
-    pub fn new(law: Law, rules: BTreeMap<CampaignKey, Rules>, inbound_groups: BTreeSet<GroupName>) -> Checker {
+    pub fn new(law: Law, rules: BTreeMap<CampaignKey, Rules>, groups: BTreeMap<GroupName, GroupRules>) -> Checker {
         Checker {
             law,
             rules,
-            inbound_groups,
+            groups,
+            over: Vec::new(),
+            agents_lost: None,
+            excused: BTreeMap::new(),
             found: None,
             calls: BTreeMap::new(),
             by_number: BTreeMap::new(),
@@ -159,6 +190,7 @@ impl Checker {
             results: BTreeSet::new(),
             durable_results: BTreeSet::new(),
             last_dial: None,
+            at_once: (Instant::ZERO, 0),
             dials: 0,
         }
     }
@@ -175,7 +207,7 @@ impl Checker {
 
     /// Callers who wait or talk, and attempts that have not ended.
     pub fn left(&self) -> (usize, usize) {
-        (self.callers.len(), self.calls.values().filter(|call| call.dialled && !call.ended).count())
+        (self.callers.len(), self.calls.values().filter(|call| call.durable && !call.ended).count())
     }
 
     /// Notes that something was wrong; the first one is kept.
@@ -183,9 +215,18 @@ impl Checker {
         self.found.get_or_insert(Violation { rule, what, at });
     }
 
+    /// The engine is about to be told something, or that time has passed.
+    pub fn begins(&mut self, now: Now) {
+        self.look_at_time(now);
+        let (since, inputs) = self.at_once;
+        self.at_once = if since == now.instant { (since, inputs + 1) } else { (now.instant, 0) };
+        if inputs > AT_ONCE_MAX {
+            self.violated(now, "liveness", format!("{inputs} inputs at one instant, and no end"));
+        }
+    }
+
     /// The engine is told something.
     pub fn told(&mut self, now: Now, event: &Event) {
-        self.look_at_time(now);
         match event {
             Event::CampaignApplied { campaign, state, .. } => {
                 self.running.insert(campaign.key.clone(), *state == CampaignState::Running);
@@ -221,8 +262,11 @@ impl Checker {
             }
             Event::AgentSignedIn { user, groups, device, .. } => self.sign_in(*user, groups, device.leg),
             Event::Bridged { call, .. } => self.bridged(*call),
-            Event::BridgeFailed { call, user } if self.with.get(call) == Some(user) => {
-                self.with.remove(call);
+            Event::BridgeFailed { call, user } => {
+                self.agents_lost = Some(now.instant);
+                if self.with.get(call) == Some(user) {
+                    self.with.remove(call);
+                }
             }
             _ => {} // about nothing that is held here
         }
@@ -232,9 +276,9 @@ impl Checker {
     pub fn said(&mut self, now: Now, command: &Command) {
         match command {
             Command::RecordIntent { intent } => self.intent(now, intent),
-            Command::Dial { attempt, number, .. } => self.dial(now, *attempt, number),
+            Command::Dial { attempt, number, caller_id, .. } => self.dial(now, *attempt, number, caller_id),
             Command::CancelAttempt { attempt, why } => self.cancelled(now, *attempt, *why),
-            Command::Play { call: CallRef::Outbound(id), repeat: false, .. } => self.message(now, *id),
+            Command::Play { call: CallRef::Outbound(id), repeat: false, .. } => self.message(*id),
             Command::Play { call: call @ CallRef::Inbound(id), repeat, .. } => {
                 self.with.remove(call);
                 self.waits(*id, *repeat);
@@ -253,7 +297,7 @@ impl Checker {
             Command::RecordGate { change } => {
                 self.gates.insert(change.group.clone(), change.open);
             }
-            Command::RecordAgentState { user, state, .. } => self.agent_state(*user, state.as_ref()),
+            Command::RecordAgentState { user, state, .. } => self.agent_state(now, *user, state.as_ref()),
             Command::Reply { request, answer: Answer::Done }
                 if self.results.contains(request) && !self.durable_results.contains(request) =>
             {
@@ -265,6 +309,7 @@ impl Checker {
 
     /// The engine has said all that follows from an input.
     pub fn settled(&mut self, now: Now) {
+        self.nobody_stays_with_a_call_that_is_over(now);
         self.nobody_waits_beside_an_idle_agent(now);
         while let Some((at, due)) = self.due.first().copied().filter(|(at, _)| *at <= now.instant) {
             self.due.remove(&(at, due));
@@ -308,20 +353,25 @@ impl Checker {
     }
 
     /// The engine is gone, with all that was not durable.
-    pub fn crashed(&mut self, abandoned: impl Fn(&CampaignKey) -> u64) {
+    pub fn crashed(&mut self, now: Now, abandoned: impl Fn(&CampaignKey) -> u64) {
         self.due.clear();
         self.agents.clear();
         self.with.clear();
         self.waiting.clear();
         self.callers.clear();
         self.gates.clear();
+        self.over.clear();
+        self.excused.clear();
+        self.agents_lost = Some(now.instant);
         self.starting.clear();
         self.running.clear();
         self.store_up = true;
+        self.stepped = None; // a program that begins knows of no other time
         // What was never recorded never left.
         self.calls.retain(|_, call| call.durable);
         for (key, answers) in &mut self.answers {
             answers.abandoned = abandoned(key);
+            self.excused.insert(key.clone(), answers.abandoned);
         }
     }
 

@@ -170,6 +170,8 @@ pub struct Law {
     pub wrap_up_max_s: Option<u32>,
     /// Every second phone is held up between calls.
     pub nailed_up: bool,
+    /// Callers do not get the idle agents that ringing lines need.
+    pub keeps_for_answers: bool,
 }
 
 impl Law {
@@ -191,6 +193,7 @@ impl Law {
             attempts_max: 1,
             wrap_up_max_s: None,
             nailed_up: false,
+            keeps_for_answers: false,
         }
     }
 

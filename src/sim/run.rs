@@ -170,6 +170,12 @@ pub fn trials(seeds: Range<u64>, threads: usize, progress: &(dyn Fn(&Tried) + Sy
     lived
 }
 
+/// Lives through the first day of a scenario and tells every input and every command, a line each.
+pub fn told(scenario: &Scenario, story: fn(&str)) {
+    // A panic of the engine ends the story; whoever lives through the trial again is told of it.
+    let _ = catch_unwind(AssertUnwindSafe(|| World::new(scenario, 0).told(story).run()));
+}
+
 /// Lives through the trial of a seed. A panic of the engine is a violation like any other.
 pub fn trial(seed: u64) -> Tried {
     let scenario = faults::day(seed);

@@ -42,6 +42,8 @@ enum Happening {
     Activity { campaign: usize },
     /// An agent has wrapped up.
     WrappedUp { seat: usize, call: CallRef },
+    /// An agent says a result again: nobody acknowledged it.
+    SaysAgain { seat: usize, call: CallRef },
     /// A customer or caller has nothing more to say.
     TalkOver { call: CallRef },
     /// A caller comes.
@@ -64,6 +66,8 @@ enum Happening {
     PromptOver { call: CallRef },
     /// An agent notices that the customer has gone.
     AgentNotices { call: CallRef },
+    /// Nothing has been heard of the customer for so long that the driver ends the call.
+    Silent { call: CallRef },
     /// The store commits.
     Commit,
     /// Something goes wrong, or has passed.
@@ -79,7 +83,7 @@ enum Happening {
 fn rank(happening: &Happening) -> u8 {
     match happening {
         Happening::Staffing { .. } | Happening::Activity { .. } => 0,
-        Happening::WrappedUp { .. } | Happening::TalkOver { .. } => 1,
+        Happening::WrappedUp { .. } | Happening::SaysAgain { .. } | Happening::TalkOver { .. } => 1,
         Happening::Caller => 2,
         Happening::Outcome { .. } | Happening::Detected { .. } => 3,
         Happening::CallerLeaves { .. } | Happening::CustomerLeaves { .. } => 4,
@@ -89,7 +93,8 @@ fn rank(happening: &Happening) -> u8 {
         | Happening::Arrives { .. }
         | Happening::Rings { .. }
         | Happening::PromptOver { .. }
-        | Happening::AgentNotices { .. } => 2,
+        | Happening::AgentNotices { .. }
+        | Happening::Silent { .. } => 2,
     }
 }
 
@@ -211,9 +216,8 @@ pub struct World<'s> {
     /// Callers and dials as they came, a line each.
     #[cfg(test)]
     pub(super) seen: Vec<String>,
-    /// What to tell of: inputs and commands that name one of these.
-    #[cfg(test)]
-    pub(super) story: Option<Vec<String>>,
+    /// Is told every input and every command, a line each.
+    story: Option<fn(&str)>,
     /// Inputs with their checksums, as a journal has them.
     #[cfg(test)]
     pub(super) journal: Option<(crate::engine::replay::Checksum, Vec<crate::engine::replay::Entry>)>,
@@ -259,7 +263,6 @@ impl<'s> World<'s> {
             witness: None,
             #[cfg(test)]
             seen: Vec::new(),
-            #[cfg(test)]
             story: None,
             #[cfg(test)]
             journal: None,
@@ -273,6 +276,12 @@ impl<'s> World<'s> {
     /// Keeps what the charts show.
     pub fn traced(mut self) -> World<'s> {
         self.trace = Some(Trace::new(self.scenario));
+        self
+    }
+
+    /// Tells what happens: every input and, marked with an arrow, every command, as JSON after the second it came at.
+    pub fn told(mut self, story: fn(&str)) -> World<'s> {
+        self.story = Some(story);
         self
     }
 
@@ -381,9 +390,13 @@ impl<'s> World<'s> {
 
     /// One input of the engine, and what it says to it.
     fn feed(&mut self, event: Option<Event>) {
-        if let (Some(trial), Some(event)) = (self.trial.as_mut(), &event) {
-            trial.checker.told(self.now, event);
+        if let Some(trial) = self.trial.as_mut() {
+            trial.checker.begins(self.now);
+            if let Some(event) = &event {
+                trial.checker.told(self.now, event);
+            }
         }
+        self.tell_story("", &event);
         #[cfg(test)]
         self.note_input(event.as_ref());
         self.inputs += 1;
@@ -392,18 +405,16 @@ impl<'s> World<'s> {
             None => self.engine.handle_timeout(self.now),
         }
         while let Some(command) = self.engine.poll_command() {
-            if self.killed() {
+            if self.killed(&command) {
                 break; // before it was carried out: as if it had not been said
             }
             if let Some(trial) = self.trial.as_mut() {
                 trial.checker.said(self.now, &command);
             }
+            self.tell_story("->", &command);
             #[cfg(test)]
-            {
-                self.tell_story("  ->", &command);
-                if let Some((checksum, _)) = self.journal.as_mut() {
-                    checksum.see(&command);
-                }
+            if let Some((checksum, _)) = self.journal.as_mut() {
+                checksum.see(&command);
             }
             self.react(command);
         }
@@ -415,18 +426,15 @@ impl<'s> World<'s> {
         }
     }
 
-    #[cfg(test)]
     fn tell_story(&self, mark: &str, of: &impl serde::Serialize) {
-        let Some(about) = &self.story else { return };
-        let text = serde_json::to_string(of).unwrap();
-        if about.iter().any(|about| text.contains(about)) {
-            eprintln!("{:>12.6} {mark} {text}", self.now.instant.as_secs_f64());
+        let Some(story) = self.story else { return };
+        if let Ok(text) = serde_json::to_string(of) {
+            story(&format!("{:>12.6} {mark:>2} {text}", self.now.instant.as_secs_f64()));
         }
     }
 
     #[cfg(test)]
     fn note_input(&mut self, event: Option<&Event>) {
-        self.tell_story("", &event);
         if let Some((_, entries)) = self.journal.as_mut() {
             let (instant, timestamp, event) = (self.now.instant, self.now.timestamp, event.cloned());
             entries.push(crate::engine::replay::Entry { instant, timestamp, event, commands: None });
@@ -435,6 +443,9 @@ impl<'s> World<'s> {
 
     fn settle(&mut self) {
         while let Some(event) = self.answers.pop_front() {
+            if self.trial.as_ref().is_some_and(|trial| trial.checker.found().is_some()) {
+                return; // what follows from a fault is no second one
+            }
             self.feed(Some(event));
         }
         if let Some(trial) = self.trial.as_mut() {

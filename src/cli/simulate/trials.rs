@@ -7,7 +7,21 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::{Outcome, show};
 use crate::clock::Clock;
 use crate::model::time::Instant;
+use crate::sim::faults;
 use crate::sim::run::{self, Tried};
+
+/// Tells what happens on these days, one after the other, to standard output.
+pub(super) fn tell(seeds: &Range<u64>) {
+    for seed in seeds.clone() {
+        let scenario = faults::day(seed);
+        line(&format!("seed {seed}: {:?}", scenario.faults));
+        run::told(&scenario, line);
+    }
+}
+
+fn line(text: &str) {
+    println!("{text}");
+}
 
 /// Lives through them and tells what was found. Violations go to standard output; progress to standard error.
 pub(super) fn run(seeds: &Range<u64>, threads: usize, quiet: bool) -> Outcome {

@@ -305,7 +305,12 @@ impl Engine {
             return Some(Refusal::Suppressed { by });
         }
         let board = self.campaigns.get(key)?;
-        let standing = self.standing_reason(now, board);
+        let standing = self.standing_reason(now, board).or_else(|| {
+            // The store may have stalled over the intent: the window of its customer is looked at again (I-6).
+            let profile = self.settings.profiles.get(&attempt.campaign.profile)?;
+            let open = guard::is_open(now.timestamp, &attempt.campaign, profile, &attempt.lead.zones);
+            (!open).then_some(Refusal::OutsideWindow)
+        });
         standing.or_else(|| (self.excess(key).0 > 0).then_some(Refusal::NoSlot))
     }
 

@@ -7,6 +7,7 @@ use crate::engine::command::{CancelReason, Command};
 use crate::engine::event::{AgentAction, Event, OpenAttempt};
 use crate::model::agent::{AgentState, DeviceLeg};
 use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, FailureKind, Refusal};
+use crate::model::calling_hours::{DaySpan, MinuteOfDay, WeeklyHours};
 use crate::model::campaign::{Pacing, RatioOn, Recording};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId};
@@ -37,6 +38,22 @@ fn an_intent_is_durable_before_anything_leaves() {
     assert_eq!(rig.count(|c| matches!(c, Command::Dial { attempt, .. } if *attempt == intents[0])), 1);
     rig.tell(Event::IntentRecorded { attempt: intents[0] });
     assert_eq!(rig.count(|c| matches!(c, Command::Dial { .. })), 1, "an intent is dialled once");
+}
+
+#[test]
+fn a_dial_whose_window_closed_while_its_intent_was_recorded_does_not_leave() {
+    let mut campaign = campaign();
+    // Open until a minute after the beginning, at 10:01.
+    campaign.hours = WeeklyHours::every_day(DaySpan { from: MinuteOfDay(540), to: MinuteOfDay(601) });
+    let mut rig = Rig::with(1, campaign);
+    rig.manners.intents = false;
+    rig.wait(6.0);
+    let attempt = *rig.engine.attempts.keys().next().unwrap();
+    rig.wait(60.0);
+    rig.tell(Event::IntentRecorded { attempt });
+    assert_eq!(rig.count(|c| matches!(c, Command::Dial { .. })), 0);
+    assert_eq!(rig.end_of(attempt).unwrap().disposition, Disposition::NotDialled);
+    assert!(rig.refusals("outside_window") >= 1);
 }
 
 #[test]

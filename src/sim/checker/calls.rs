@@ -22,6 +22,9 @@ impl Checker {
             return; // told twice, or too late
         }
         call.answered = Some(now.instant);
+        if call.cancelled {
+            self.agents_lost = Some(now.instant); // to one on whom no agent waited any more
+        }
         let campaign = call.campaign.clone();
         self.answers.entry(campaign.clone()).or_default().answered += 1;
         if let Some(within) = self.rules.get(&campaign).and_then(|rules| rules.heard_within) {
@@ -59,13 +62,24 @@ impl Checker {
     }
 
     /// The customer hears the message: abandoned, unless an agent was there before.
-    pub(super) fn message(&mut self, _now: Now, id: AttemptId) {
+    pub(super) fn message(&mut self, id: AttemptId) {
         self.with.remove(&CallRef::Outbound(id));
         let Some(call) = self.calls.get_mut(&id) else { return };
         let first = !call.connected;
         call.heard = true;
-        if first && let Some(answers) = self.answers.get_mut(&call.campaign) {
+        if !first {
+            return;
+        }
+        let (decided, given, campaign) = (call.decided, call.given, call.campaign.clone());
+        let group = self.rules.get(&campaign).map(|rules| &rules.group);
+        let beside = self.agents.values().any(|desk| desk.idle && group.is_some_and(|name| desk.groups.contains(name)));
+        // Not for want of agents: a phone was too slow, or there was no time left to ring one; or agents went meanwhile.
+        let excused = given || beside || self.agents_lost.is_some_and(|at| at >= decided);
+        if let Some(answers) = self.answers.get_mut(&campaign) {
             answers.abandoned += 1;
+        }
+        if excused {
+            *self.excused.entry(campaign).or_default() += 1;
         }
     }
 
@@ -117,6 +131,7 @@ impl Checker {
         call.heard = true;
         let (answered, dialled) = (end.answered_at.is_some(), call.dialled);
         self.with.remove(&CallRef::Outbound(id));
+        self.over.push(CallRef::Outbound(id));
         if twice {
             self.violated(now, "I-13", format!("{id} ended twice"));
         }

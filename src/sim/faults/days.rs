@@ -138,11 +138,12 @@ fn law(dice: &mut Dice) -> Law {
         attempts_max: dice.pick(&[1, 3, 6]),
         wrap_up_max_s: dice.chance(0.4).then(|| dice.pick(&[0, 5, 30])),
         nailed_up: dice.chance(0.6),
+        keeps_for_answers: dice.chance(0.3),
     }
 }
 
 fn agents(dice: &mut Dice, place: usize) -> AgentGroup {
-    let count = 2 + dice.below(12);
+    let count = 1 + dice.below(13);
     AgentGroup {
         name: format!("group {place}"),
         count: Profile::constant(count as f64),
@@ -205,7 +206,7 @@ fn campaign(dice: &mut Dice, place: usize, gate: GateSettings) -> Outbound {
 
 fn pacing(dice: &mut Dice) -> Pacing {
     let ringing_max = dice.chance(0.2).then_some(5);
-    match dice.below(3) {
+    match dice.below(4) {
         0 => Pacing::Progressive { ringing_max },
         1 => Pacing::Ratio {
             lines_per_agent: dice.pick(&[1.5, 3.0]),
@@ -215,7 +216,8 @@ fn pacing(dice: &mut Dice) -> Pacing {
             within_budget: true,
             restarts: true,
         },
-        _ => Pacing::Adaptive { rules: Adaptive::default(), ringing_max, within_budget: true },
+        2 => Pacing::Adaptive { rules: Adaptive::default(), ringing_max, within_budget: true },
+        _ => Pacing::Predictive { ringing_max },
     }
 }
 

@@ -25,6 +25,8 @@ use crate::sim::distribution::Distribution;
 pub const SERVICE_NUMBER: &str = "+10000000000";
 /// The result that every agent records for a customer.
 pub const RESULT: &str = "talked";
+/// The result for a customer of a trial who wants no more calls.
+pub const RESULT_NO_MORE: &str = "no-more";
 /// Longer than any day: the agent ends wrap-up, not the clock.
 const NEVER_S: u32 = 400 * 86_400;
 /// A customer whose patience is a matter of chance hangs up by themselves; the engine's own deadline is out of sight.
@@ -151,7 +153,7 @@ fn group(scenario: &Scenario, agents: &AgentGroup, gate: Option<&GateSettings>, 
         smoothing_s: gate.smoothing_s,
         serve_first: gate.serve_first,
         // The contract gives an arriving caller any idle agent.
-        keep_for_answers: false,
+        keep_for_answers: scenario.law.as_ref().is_some_and(|law| law.keeps_for_answers),
         wrap_up_s: inbound_wrap_up.map_or(0, wrap_up_limit),
     }
 }
@@ -217,12 +219,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         offer: Offer { name: wanted.name.clone(), selling_points: Vec::new(), steps: Vec::new() },
         script: Vec::new(),
         questionnaire: Vec::new(),
-        results: vec![AgentResult {
-            key: RESULT.to_owned(),
-            title: RESULT.to_owned(),
-            disposition: Disposition::Accepted,
-            note_required: false,
-        }],
+        results: vec![result(RESULT, Disposition::Accepted), result(RESULT_NO_MORE, Disposition::DoNotCall)],
         hours: law.map_or_else(WeeklyHours::always, |law| law.hours(law.campaign_open)),
         pacing: wanted.pacing.clone(),
         group: group.clone(),
@@ -245,6 +242,10 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         recording: Recording::default(),
         information_message: prompt("information"),
     }
+}
+
+fn result(key: &str, disposition: Disposition) -> AgentResult {
+    AgentResult { key: key.to_owned(), title: key.to_owned(), disposition, note_required: false }
 }
 
 impl Outbound {

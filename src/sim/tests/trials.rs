@@ -20,16 +20,3 @@ fn whatever_goes_wrong_the_invariants_hold() {
     }
     assert!(dials > 1_000 && crashes > 10, "{dials} dials, {crashes} crashes");
 }
-
-/// Tells what an attempt lived through: `SEED=7 ATTEMPT=att_… cargo test --lib trials::story -- --ignored --nocapture`.
-#[test]
-#[ignore = "a tool for whoever looks into a violation"]
-fn story() {
-    let seed = std::env::var("SEED").unwrap().parse().unwrap();
-    let about = std::env::var("ABOUT").unwrap_or_default();
-    let scenario = faults::day(seed);
-    eprintln!("{:?}\n{:?}", scenario.faults, scenario.law);
-    let mut world = World::new(&scenario, 0);
-    world.story = Some(about.split(',').map(str::to_owned).collect());
-    eprintln!("{:?}", world.run().verdict);
-}

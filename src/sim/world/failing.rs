@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::people::user;
-use super::trial::Trial;
+use super::trial::{Kill, Trial};
 use super::{Doing, Happening, Stage, World, seconds};
 use crate::engine::clocks::{CLOCK_STEP_MAX, Clocks};
+use crate::engine::command::Command;
 use crate::engine::event::{AgentAction, DayCounts, Event, OpenAttempt};
 use crate::engine::recovery::{Found, FoundCampaign, first_inputs};
 use crate::model::attempt::CallRef;
@@ -13,10 +14,11 @@ use crate::model::campaign::{CampaignState, Pacing};
 use crate::model::id::{LeadId, ListId};
 use crate::model::lead::{Lead, LeadState, NumberFacts, SuppressionReason};
 use crate::model::phone::PhoneNumber;
+use crate::model::settings::{IdleThreshold, ServeFirst};
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::sim::books::Write;
-use crate::sim::checker::{Checker, Rules, Violation};
+use crate::sim::checker::{Checker, GroupRules, Rules, Violation};
 use crate::sim::faults::Fault;
 use crate::sim::scenario::wiring::campaign_key;
 use crate::sim::streams::Kind;
@@ -25,6 +27,12 @@ use crate::sim::streams::Kind;
 const TICK: Duration = Duration::from_secs(5);
 /// A program is killed within so many commands after its hour has come.
 const KILLED_WITHIN: u64 = 40;
+/// Half of all crashes wait for one of these: between an intent and its dial, an end and its record, a result and its
+/// acknowledgement.
+const KILLED_AT: [&str; 8] =
+    ["record_intent", "dial", "cancel_attempt", "bridge", "hang_up", "record_attempt", "record_result", "reply"];
+/// See [`KILLED_AT`]: within so many of them.
+const KILLED_AT_WITHIN: u64 = 4;
 /// Where nobody says how many leads there are.
 const LEADS_MAX: u64 = 20_000;
 /// Before the end of a trial that was made for it nothing new begins for so long, so that nothing may be left.
@@ -54,13 +62,20 @@ impl World<'_> {
                 ring_min: seconds(outbound.ring_min_s),
                 heard_within: outbound.patience(),
                 abandon_rate_max: outbound.max_abandon_rate,
-                within_budget: is_within_budget(&outbound.pacing),
+                within_budget: is_within_budget(&outbound.pacing, outbound.max_abandon_rate),
+                caller_id: self.wiring.campaigns[place].caller_id.clone(),
             };
             rules.insert(campaign_key(place), known);
         }
-        let groups = self.wiring.settings.groups.iter().filter(|(_, group)| !group.queues.is_empty());
-        let inbound = groups.map(|(name, _)| name.clone()).collect();
-        let mut checker = Checker::new(law.clone(), rules, inbound);
+        let groups = self.wiring.settings.groups.iter().map(|(name, group)| {
+            let reserve = match group.idle_threshold {
+                IdleThreshold::Above(_) => Some(group.reserve),
+                IdleThreshold::Auto | IdleThreshold::Off => None,
+            };
+            let (inbound, inbound_first) = (!group.queues.is_empty(), group.serve_first == ServeFirst::Inbound);
+            (name.clone(), GroupRules { inbound, reserve, inbound_first, keeps: group.keep_for_answers })
+        });
+        let mut checker = Checker::new(law.clone(), rules, groups.collect());
         self.midnight = law.begins;
         self.now.timestamp = law.begins - self.zero.since(crate::model::time::Instant::ZERO);
         let mut books = crate::sim::books::Books::default();
@@ -128,7 +143,8 @@ impl World<'_> {
         let Some(trial) = self.trial.as_mut() else { return };
         let Some(fault) = trial.faults.get(index).copied() else { return };
         match fault {
-            Fault::CarrierOutage(_) => trial.outage = !ends,
+            Fault::CarrierOutage(_) if !ends => self.carrier_fails(),
+            Fault::CarrierOutage(_) => trial.outage = false,
             Fault::SlowAnswers { up_to_s, .. } => trial.slow_s = if ends { 0.0 } else { up_to_s },
             Fault::Lost { share, .. } => trial.lost = if ends { 0.0 } else { share },
             Fault::Doubled { share, .. } => trial.doubled = if ends { 0.0 } else { share },
@@ -147,16 +163,19 @@ impl World<'_> {
             }
             Fault::Crash { .. } if trial.down => {} // it is down already
             Fault::Crash { down_s, .. } if !ends => {
-                trial.kill = Some((trial.chance.bits() % KILLED_WITHIN, down_s));
+                let (left, place) = (trial.chance.bits(), trial.chance.bits() as usize % (2 * KILLED_AT.len()));
+                let kind = KILLED_AT.get(place).copied();
+                let within = if kind.is_some() { KILLED_AT_WITHIN } else { KILLED_WITHIN };
+                trial.kill = Some(Kill { left: left % within, kind, down_s });
             }
             Fault::Crash { .. } => {
-                if let Some((_, down_s)) = trial.kill.take() {
-                    self.crash(down_s); // it said nothing since
+                if let Some(Kill { down_s, .. }) = trial.kill.take() {
+                    self.crash(down_s); // it said no such thing since
                 }
             }
             Fault::ClockStep { by_s, .. } if !ends => {
                 trial.offset_ms += (by_s * 1000.0) as i64;
-                if Duration::from_secs_f64(by_s.abs()) > CLOCK_STEP_MAX {
+                if Duration::from_secs_f64(by_s.abs()) > CLOCK_STEP_MAX && !trial.down {
                     trial.checker.stepped(now.instant);
                 }
                 let at = now.instant;
@@ -208,6 +227,15 @@ impl World<'_> {
             return;
         }
         (0..self.scenario.agents.len()).for_each(|group| self.staff(group));
+    }
+
+    /// What rings is lost, and nobody says so.
+    fn carrier_fails(&mut self) {
+        if let Some(trial) = self.trial.as_mut() {
+            trial.outage = true;
+        }
+        self.dials.retain(|_, dial| dial.stage != Stage::Ringing);
+        self.ringing = 0;
     }
 
     // ---- agents ----
@@ -281,25 +309,25 @@ impl World<'_> {
 
     // ---- the end of a program, and a new beginning ----
 
-    /// Counts a command down to the end. `true`: it was the last.
-    pub(super) fn killed(&mut self) -> bool {
-        let Some(trial) = self.trial.as_mut() else { return false };
-        match trial.kill {
-            Some((0, down_s)) => {
-                trial.kill = None;
-                self.crash(down_s);
-                true
-            }
-            Some((left, down_s)) => {
-                trial.kill = Some((left - 1, down_s));
-                false
-            }
-            None => false,
+    /// Counts a command down to the end. `true`: it was the last, and is not carried out.
+    pub(super) fn killed(&mut self, command: &Command) -> bool {
+        let kill = self.trial.as_mut().and_then(|trial| trial.kill.as_mut());
+        let Some(kill) = kill.filter(|kill| kill.kind.is_none_or(|kind| kind == command.kind())) else { return false };
+        if kill.left > 0 {
+            kill.left -= 1;
+            return false;
         }
+        let down_s = kill.down_s;
+        if let Some(trial) = self.trial.as_mut() {
+            trial.kill = None;
+        }
+        self.crash(down_s);
+        true
     }
 
     /// What is not durable is lost; of what was on its way to the disk, the first part arrived.
     fn crash(&mut self, down_s: f64) {
+        let now = self.now;
         self.replace_engine();
         self.answers.clear();
         let Some(trial) = self.trial.as_mut() else { return };
@@ -314,7 +342,7 @@ impl World<'_> {
         let midnight = self.midnight_before();
         let Some(trial) = self.trial.as_mut() else { return };
         let books = &trial.books;
-        trial.checker.crashed(|key| books.today(key, midnight).abandoned);
+        trial.checker.crashed(now, |key| books.today(key, midnight).abandoned);
         for write in lost {
             if let Write::End(end) = write {
                 trial.checker.reopen(end.attempt);
@@ -395,6 +423,15 @@ impl World<'_> {
             let what = format!("{callers} callers and {calls} calls never end; the engine holds {tables:?}");
             trial.checker.violated(now, "liveness", what);
         }
+        if let Some((attempt, _)) = trial.books.attempts.iter().find(|(_, row)| row.end.is_none()) {
+            let what = format!("the record of {attempt} has no end");
+            trial.checker.violated(now, "I-13", what);
+        }
+        if let Some((lead, _)) = trial.books.leads.iter().find(|(_, row)| row.state == LeadState::Dialling) {
+            let what = format!("lead {lead} is being dialled for ever");
+            trial.checker.violated(now, "liveness", what);
+        }
+        trial.checker.day_ends(now);
         let one_day = began == Some(midnight) && trial.offset_ms == 0;
         for view in snapshot.campaigns.iter().filter(|_| one_day) {
             let record = trial.books.today(&view.campaign, midnight);
@@ -429,11 +466,11 @@ impl World<'_> {
     }
 }
 
-/// Whether a pacing promises to keep the abandon budget.
-fn is_within_budget(pacing: &Pacing) -> bool {
+/// Whether a pacing promises to keep the abandon budget at every moment.
+fn is_within_budget(pacing: &Pacing, abandon_rate_max: f64) -> bool {
     match pacing {
-        // Predictive pacing keeps it by its price: over a day, not at every moment.
-        Pacing::Predictive { .. } => false,
+        // Predictive pacing keeps it by its price: over a day. Where nothing may be lost, every line has its agent.
+        Pacing::Predictive { .. } => abandon_rate_max <= 0.0,
         Pacing::Progressive { .. } => true,
         Pacing::Ratio { within_budget, .. } | Pacing::Adaptive { within_budget, .. } => *within_budget,
     }

@@ -8,7 +8,7 @@ use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, FailureKind};
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, SessionId, UserId};
-use crate::sim::scenario::wiring::{RESULT, SERVICE_NUMBER, campaign_key, trunk};
+use crate::sim::scenario::wiring::{RESULT, RESULT_NO_MORE, SERVICE_NUMBER, campaign_key, trunk};
 use crate::sim::streams::{Kind, Stream};
 
 /// Why an agent who leaves is paused until then.
@@ -26,6 +26,7 @@ impl World<'_> {
             Happening::Staffing { group } => self.staff(group),
             Happening::Activity { campaign } => self.activity(campaign),
             Happening::WrappedUp { seat, call } => self.wrapped_up(seat, call),
+            Happening::SaysAgain { seat, call } => self.says(seat, call),
             Happening::TalkOver { call } => self.talk_over(call),
             Happening::Caller => self.caller_comes(),
             Happening::Outcome { attempt } => self.outcome(attempt),
@@ -37,6 +38,7 @@ impl World<'_> {
             Happening::Rings { attempt } => self.rings(attempt),
             Happening::PromptOver { call } => self.prompt_over(call),
             Happening::AgentNotices { call } => self.agent_notices(call),
+            Happening::Silent { call } => self.silent(call),
             Happening::Commit => self.commit(),
             Happening::Fault { index, ends } => self.fault(index, ends),
             Happening::Restart => self.restart(),
@@ -133,15 +135,32 @@ impl World<'_> {
     }
 
     fn wrapped_up(&mut self, seat: usize, call: CallRef) {
-        if self.seats[seat].wrapping != Some(call) {
-            return;
+        if self.seats[seat].wrapping == Some(call) {
+            self.says(seat, call);
         }
+    }
+
+    /// The agent records what came of the call; the desk sends it twice if that is what goes wrong.
+    fn says(&mut self, seat: usize, call: CallRef) {
         let result = match call {
-            CallRef::Outbound(_) => RESULT.to_owned(),
+            CallRef::Outbound(attempt) => self.result_of(attempt).to_owned(),
             CallRef::Inbound(_) => Disposition::Handled.as_str().to_owned(),
         };
+        let twice = self.trial.as_mut().is_some_and(|trial| trial.chance.unit() < trial.doubled);
         let outcome = RecordedOutcome { result, answers: Default::default(), note: String::new(), callback: None };
-        self.act(user(seat), AgentAction::Record { call, outcome });
+        let action = AgentAction::Record { call, outcome };
+        if twice {
+            self.act(user(seat), action.clone());
+        }
+        self.act(user(seat), action);
+    }
+
+    /// What the customer of an attempt said: the same however often it is asked.
+    fn result_of(&self, attempt: AttemptId) -> &'static str {
+        let number = self.trial.as_ref().and_then(|trial| trial.books.attempts.get(&attempt));
+        let last = number.and_then(|row| row.intent.number.digits().bytes().last());
+        // Customers whose number ends in this digit want no more calls.
+        if last == Some(b'7') { RESULT_NO_MORE } else { RESULT }
     }
 
     fn talk_over(&mut self, call: CallRef) {
@@ -200,6 +219,7 @@ impl World<'_> {
             self.day.inbound_abandoned += 1;
             self.day.abandoned_wait_s += wait_s;
         }
+        self.falls_silent(CallRef::Inbound(call));
         self.report(Event::InboundHungUp { call });
     }
 
@@ -359,6 +379,7 @@ impl World<'_> {
         if waits {
             self.day.abandoned += u64::from(counts);
             self.dials.remove(&attempt);
+            self.falls_silent(CallRef::Outbound(attempt));
             self.report(Event::AttemptHungUp { attempt });
         }
     }

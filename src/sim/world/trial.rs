@@ -11,7 +11,7 @@ use super::people::user;
 use super::{Happening, Stage, World};
 use crate::engine::Engine;
 use crate::engine::clocks::Clocks;
-use crate::engine::command::Command;
+use crate::engine::command::{Answer, Command};
 use crate::engine::event::Event;
 use crate::model::attempt::{CallFailure, CallRef, FailureKind, Refusal};
 use crate::model::id::{AttemptId, LeadId, RequestId, UserId};
@@ -29,10 +29,12 @@ pub(in crate::sim) enum Lane {
     Carrier,
     Store,
     Phones,
+    /// The driver itself: nothing of it gets lost.
+    Own,
 }
 
 /// How late the facts of a lane are at the least and at the most, in seconds, when nothing is wrong.
-const USUAL_S: [(f64, f64); 3] = [(0.0, 0.05), (0.0005, 0.005), (0.02, 0.4)];
+const USUAL_S: [(f64, f64); 4] = [(0.0, 0.05), (0.0005, 0.005), (0.02, 0.4), (0.0, 0.02)];
 /// A commit takes so long, in seconds.
 const COMMIT_S: (f64, f64) = (0.001, 0.008);
 /// Share of dials that find no room on the trunk.
@@ -43,8 +45,21 @@ const PHONE_FAILS: f64 = 0.01;
 const MESSAGE: Duration = Duration::from_secs(3);
 /// An agent whose result was refused tries again after this.
 const AGAIN: Duration = Duration::from_secs(3);
+/// A driver ends a call on which nothing has been heard for so long (reliability.md I-42).
+const SILENCE: Duration = Duration::from_secs(30);
 /// A call that the customer has left is noticed by the agent after this.
 const NOTICED: Duration = Duration::from_secs(5);
+
+/// A program that is about to be killed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kill {
+    /// Commands that are still carried out.
+    pub(super) left: u64,
+    /// Which commands count; `None`: all.
+    pub(super) kind: Option<&'static str>,
+    /// It is started again after this, in seconds.
+    pub(super) down_s: f64,
+}
 
 /// What a trial has beyond a day.
 #[derive(Debug)]
@@ -57,7 +72,7 @@ pub(in crate::sim) struct Trial {
     pub(super) offset_ms: i64,
     pub(super) late: BTreeMap<u64, Event>,
     late_key: u64,
-    pub(super) lanes: [Instant; 3],
+    pub(super) lanes: [Instant; 4],
     pub(super) writes: VecDeque<Write>,
     committing: Instant,
     pub(super) stalled_until: Instant,
@@ -67,8 +82,7 @@ pub(in crate::sim) struct Trial {
     pub(super) doubled: f64,
     pub(super) outage: bool,
     pub(super) down: bool,
-    /// The program is killed after so many more commands; started again after so long.
-    pub(super) kill: Option<(u64, f64)>,
+    pub(super) kill: Option<Kill>,
     pub(super) results: BTreeMap<RequestId, (usize, CallRef)>,
     pub(super) quiet: Instant,
     pub(super) crashes: u64,
@@ -85,7 +99,7 @@ impl Trial {
             offset_ms: 0,
             late: BTreeMap::new(),
             late_key: 0,
-            lanes: [Instant::ZERO; 3],
+            lanes: [Instant::ZERO; 4],
             writes: VecDeque::new(),
             committing: Instant::ZERO,
             stalled_until: Instant::ZERO,
@@ -142,6 +156,8 @@ impl World<'_> {
             if may_get_lost && trial.chance.unit() < trial.lost {
                 return;
             }
+        }
+        if let Some(trial) = self.trial.as_mut().filter(|_| matches!(lane, Lane::Carrier | Lane::Phones)) {
             copies += u32::from(trial.chance.unit() < trial.doubled);
         }
         for _ in 0..copies {
@@ -212,9 +228,14 @@ impl World<'_> {
                 self.plan_in(MESSAGE, Happening::PromptOver { call });
             }
             Command::Reply { request, answer } => {
-                let refused = matches!(answer, crate::engine::command::Answer::Refused { .. });
-                if let Some((seat, call)) = trial.results.remove(&request).filter(|_| refused) {
-                    self.plan_in(AGAIN, Happening::WrappedUp { seat, call });
+                let Some((seat, call)) = trial.results.remove(&request) else { return None };
+                match answer {
+                    Answer::Refused { .. } => self.plan_in(AGAIN, Happening::WrappedUp { seat, call }),
+                    // The acknowledgement got lost on its way to the desk.
+                    Answer::Done if trial.chance.unit() < trial.lost => {
+                        self.plan_in(AGAIN, Happening::SaysAgain { seat, call });
+                    }
+                    Answer::Done => {}
                 }
             }
             other => return Some(other),
@@ -283,11 +304,27 @@ impl World<'_> {
         self.answer(Lane::Phones, Event::Bridged { call, user: who });
     }
 
-    /// The customer has left, and it may be that nobody was told: the agent notices.
+    /// The customer has left, and it may be that nobody was told: the agent notices, if there is one.
     pub(super) fn notice(&mut self, call: CallRef) {
         if self.trial.is_some() {
             self.plan_in(NOTICED, Happening::AgentNotices { call });
         }
+        self.falls_silent(call);
+    }
+
+    /// The customer has left. If that gets lost, the driver ends the call as in production: it hears no audio any more.
+    pub(super) fn falls_silent(&mut self, call: CallRef) {
+        if self.trial.is_some() {
+            self.plan_in(SILENCE, Happening::Silent { call });
+        }
+    }
+
+    pub(super) fn silent(&mut self, call: CallRef) {
+        let event = match call {
+            CallRef::Outbound(attempt) => Event::AttemptHungUp { attempt },
+            CallRef::Inbound(call) => Event::InboundHungUp { call },
+        };
+        self.answer(Lane::Own, event);
     }
 
     // ---- the store ----

@@ -1,0 +1,121 @@
+//! `lull-mutants`: plants bugs and sees whether the trials with faults find them. `make mutants` runs it.
+//!
+//! All bugs of `mutants.toml` are woven into one copy of model, engine and simulator, each behind a switch; the copy is
+//! built once and lives through the fault seeds with one switch on at a time, until an invariant breaks. The product has
+//! no switches. Read [`weave`](weave::weave) first.
+
+mod weave;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use weave::{Mutant, Trouble};
+
+/// Seeds that each bug has to hide from.
+const SEEDS: u32 = 2000;
+const USAGE: &str = "usage: lull-mutants [--seeds N] [--only NAME] [--unit-tests]";
+/// Of all bugs at least this share must be found.
+const SHARE: f64 = 0.95;
+
+struct Wishes {
+    seeds: u32,
+    only: Option<String>,
+    unit_tests: bool,
+}
+
+fn main() -> ExitCode {
+    match wishes(std::env::args().skip(1)).and_then(|wishes| hunt(&wishes)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(3),
+        Err(trouble) => {
+            eprintln!("lull-mutants: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wishes(mut words: impl Iterator<Item = String>) -> Result<Wishes, Trouble> {
+    let mut wishes = Wishes { seeds: SEEDS, only: None, unit_tests: false };
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seeds" => {
+                let seeds = words.next().and_then(|seeds| seeds.parse().ok());
+                wishes.seeds = seeds.ok_or(Trouble::Usage(USAGE))?;
+            }
+            "--only" => wishes.only = Some(words.next().ok_or(Trouble::Usage(USAGE))?),
+            "--unit-tests" => wishes.unit_tests = true,
+            _ => return Err(Trouble::Usage(USAGE)),
+        }
+    }
+    Ok(wishes)
+}
+
+/// Whether enough was found.
+fn hunt(wishes: &Wishes) -> Result<bool, Trouble> {
+    let root = weave::root();
+    let mutants = weave::mutants(&root)?;
+    let chosen: Vec<&Mutant> = match &wishes.only {
+        Some(name) => mutants.iter().filter(|mutant| mutant.name == *name).collect(),
+        None => mutants.iter().collect(),
+    };
+    if chosen.is_empty() {
+        return Err(Trouble::Unknown(wishes.only.clone().unwrap_or_default()));
+    }
+    let copy = root.join("target/mutants");
+    weave::weave(&root, &copy, &mutants)?;
+    cargo(&copy, &["build", "--release"])?;
+    if let Some(found) = live(&copy, "", wishes.seeds.min(100))? {
+        return Err(Trouble::Already(found));
+    }
+    let tests = if wishes.unit_tests { Some(build_tests(&copy)?) } else { None };
+    let mut count = 0;
+    for mutant in &chosen {
+        let found = live(&copy, &mutant.name, wishes.seeds)?;
+        count += usize::from(found.is_some());
+        let known = match &tests {
+            Some(tests) if !passes(tests, &copy, &mutant.name)? => "  (a unit test finds it as well)",
+            Some(_) => "  (passes the unit tests)",
+            None => "",
+        };
+        let verdict = found.unwrap_or_else(|| format!("MISSED in {} seeds: {}", wishes.seeds, mutant.simulates));
+        println!("{:32} {:24} {:9} {verdict}{known}", mutant.name, mutant.group, mutant.breaks);
+    }
+    println!("{count} of {} found", chosen.len());
+    Ok(count as f64 >= SHARE * chosen.len() as f64)
+}
+
+fn cargo(copy: &Path, words: &[&str]) -> Result<(), Trouble> {
+    let status = Command::new("cargo").args(words).current_dir(copy).stdout(Stdio::null()).status();
+    let status = status.map_err(|error| Trouble::Io(copy.display().to_string(), error))?;
+    if status.success() { Ok(()) } else { Err(Trouble::Build) }
+}
+
+/// Lives through the seeds with one bug; the first violation, if there is one.
+fn live(copy: &Path, name: &str, seeds: u32) -> Result<Option<String>, Trouble> {
+    let program = copy.join("target/release/trials");
+    let output = Command::new(&program).args([&seeds.to_string()]).env("LULL_PLANTED", name).output();
+    let output = output.map_err(|error| Trouble::Io(program.display().to_string(), error))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match output.status.code() {
+        Some(0) => Ok(None),
+        Some(3) => Ok(text.lines().last().map(str::to_owned)),
+        _ => Ok(Some("the program died".to_owned())),
+    }
+}
+
+/// Builds the unit tests of the copy; gives the program.
+fn build_tests(copy: &Path) -> Result<PathBuf, Trouble> {
+    let command = Command::new("cargo").args(["test", "--lib", "--no-run"]).current_dir(copy).output();
+    let output = command.map_err(|error| Trouble::Io(copy.display().to_string(), error))?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let path = text.lines().rev().find_map(|line| line.split_once('(')?.1.split_once(')'));
+    path.map(|(path, _)| copy.join(path)).filter(|_| output.status.success()).ok_or(Trouble::Build)
+}
+
+/// Whether the ordinary tests of model and engine hold with the bug: those that were there without the trials.
+fn passes(tests: &Path, copy: &Path, name: &str) -> Result<bool, Trouble> {
+    let mut command = Command::new(tests);
+    command.args(["engine::", "model::"]).env("LULL_PLANTED", name).env("PROPTEST_FAILURE_PERSISTENCE", "off");
+    let status = command.current_dir(copy).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    Ok(status.map_err(|error| Trouble::Io(tests.display().to_string(), error))?.success())
+}
