@@ -141,6 +141,8 @@ impl Engine {
                 Stage::Connected { .. } => connected += 1,
             }
         }
+        let offers = self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref());
+        let previewing = offers.filter(|offer| offer.campaign.key == board.campaign.key).count();
         let profile = self.settings.profiles.get(&board.campaign.profile);
         let today = board.today.clone();
         CampaignView {
@@ -148,6 +150,7 @@ impl Engine {
             title: board.campaign.title.clone(),
             group: board.campaign.group.clone(),
             state: board.state,
+            previewing: count(previewing),
             dialling,
             ringing,
             answered_waiting: waiting,
@@ -161,6 +164,7 @@ impl Engine {
             not_dialling: board.holding.map(|refusal| refusal.code().to_owned()),
             refusals: board.refusals.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             forecast: board.pacer.forecast(),
+            decision: board.account.told().cloned(),
         }
     }
 

@@ -429,7 +429,7 @@ fn is_within_budget(pacing: &Pacing) -> bool {
     match pacing {
         // Predictive pacing keeps it by its price: over a day, not at every moment.
         Pacing::Predictive { .. } => false,
-        Pacing::Progressive { .. } => true,
+        Pacing::Progressive { .. } | Pacing::Preview(_) => true,
         Pacing::Ratio { within_budget, .. } | Pacing::Adaptive { within_budget, .. } => *within_budget,
     }
 }

@@ -26,6 +26,7 @@ impl World<'_> {
             Happening::Staffing { group } => self.staff(group),
             Happening::Activity { campaign } => self.activity(campaign),
             Happening::WrappedUp { seat, call } => self.wrapped_up(seat, call),
+            Happening::Looked { seat, lead } => self.act(user(seat), AgentAction::StartCall { lead }),
             Happening::TalkOver { call } => self.talk_over(call),
             Happening::Caller => self.caller_comes(),
             Happening::Outcome { attempt } => self.outcome(attempt),
@@ -372,7 +373,7 @@ impl World<'_> {
             match seat.doing {
                 Doing::Busy { call: CallRef::Outbound(_), .. } => outbound += 1,
                 Doing::Busy { call: CallRef::Inbound(_), .. } => inbound += 1,
-                Doing::Nothing | Doing::Idle => {}
+                Doing::Nothing | Doing::Idle | Doing::Looking => {}
             }
         }
         trace.sample(at_s, [outbound, inbound, self.idle()], self.ringing, &self.day, &snapshot);
