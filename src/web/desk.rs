@@ -47,11 +47,11 @@ pub struct SignInAnswer {
 pub struct Desk {
     /// The agent; `null` while not signed in.
     pub view: Option<AgentView>,
-    /// The lead of the call at hand.
+    /// The lead of the call at hand, or the one that the agent sees before a call.
     pub lead: Option<LeadDetail>,
     /// Its campaign, with script, questionnaire and results.
     pub campaign: Option<Campaign>,
-    /// The history of the number of the call at hand.
+    /// The history of its number.
     pub customer: Option<Customer>,
 }
 

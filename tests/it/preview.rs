@@ -26,7 +26,7 @@ fn lead(screen: &Value) -> Value {
 fn the_agent_sees_the_lead_starts_the_call_and_gets_the_customer() {
     let centre = Centre::running(preview());
     let ear = ear();
-    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 8, 300), 1);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 300), 1);
     let phone = Phone::registered(&centre, 1, AGENT_HZ);
     centre.customers(&[ANN]);
     let desk = centre.agent_ready(1);
@@ -127,12 +127,14 @@ fn a_caller_takes_the_agent_who_only_looks_and_the_lead_comes_back() {
 #[test]
 fn a_kill_while_an_agent_looks_leaves_the_lead_as_it_was() {
     let mut centre = Centre::running(preview());
-    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
     centre.customers(&[ANN]);
     let desk = centre.agent_ready(1);
     let shown = lead(&desk.until_state("previewing"));
+    drop(phone); // it would not notice the new service before its registration ends
     centre.kill();
     centre.serve();
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
     assert_eq!(centre.value("select count(*) from attempts"), 0);
     assert_eq!(centre.value("select state from leads"), "open");
     let desk = centre.agent_ready(1);

@@ -117,7 +117,7 @@ impl Engine {
             let mut held: Vec<LeadId> = board.hopper.leads.iter().map(|lead| lead.id).collect();
             held.extend(board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id));
             held.extend(at_desks.remove(key).unwrap_or_default());
-            held.extend(board.aside.iter().map(|(_, lead)| *lead));
+            held.extend(board.settling(now.instant));
             board.hopper.source = Source::Asked { limit };
             self.timers.set(Timer::FetchOverdue { campaign: key.clone() }, now.instant + FETCH_LIMIT);
             self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held });

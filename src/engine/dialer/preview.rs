@@ -310,9 +310,14 @@ impl Offer {
 }
 
 impl super::board::Board {
-    /// A lead left a desk and rests; the store may hand it out once more before it knows.
+    /// A lead left a desk and rests.
     fn laid_aside(&mut self, now: Instant, lead: LeadId) {
-        self.aside.retain(|(at, _)| now.since(*at) < SKIP_SETTLES);
         self.aside.push_back((now, lead));
+    }
+
+    /// Leads that were laid aside so lately that the store may hand them out once more.
+    pub(super) fn settling(&mut self, now: Instant) -> impl Iterator<Item = LeadId> + '_ {
+        self.aside.retain(|(at, _)| now.since(*at) < SKIP_SETTLES);
+        self.aside.iter().map(|(_, lead)| *lead)
     }
 }
