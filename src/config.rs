@@ -109,6 +109,8 @@ pub struct Retention {
     pub recordings_days: u32,
     /// The engine's inputs.
     pub journal_days: u32,
+    /// Why campaigns dialled as much as they did.
+    pub decisions_days: u32,
 }
 
 /// Pages and API.

@@ -68,6 +68,8 @@ pub struct Engine {
     attempts: BTreeMap<AttemptId, Attempt>,
     /// One live attempt per number, over all campaigns.
     numbers: BTreeMap<PhoneNumber, AttemptId>,
+    /// Numbers of leads that agents look at: on one desk each, and dialled by nobody else meanwhile.
+    offered: BTreeMap<PhoneNumber, UserId>,
     trunks: BTreeMap<TrunkName, Trunk>,
     requests: Requests,
     timers: Timers,
@@ -106,6 +108,7 @@ impl Engine {
             campaigns: BTreeMap::new(),
             attempts: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            offered: BTreeMap::new(),
             trunks: BTreeMap::new(),
             requests: Requests::default(),
             timers: Timers::default(),
@@ -139,10 +142,16 @@ impl Engine {
     /// If the commands of the input before were not all taken.
     pub fn handle_timeout(&mut self, now: Now) {
         self.begin(now);
+        let (mut fired, mut told) = (0u32, 0u32);
         while let Some(timer) = self.timers.pop_due(now.instant) {
+            fired += 1;
+            told += u32::from(matches!(timer, Timer::Explain { .. }));
             self.fire(now, timer);
         }
-        self.finish(now);
+        // Telling why is no reason to decide anew: a day is the same whether it is told or not.
+        if fired == 0 || told < fired {
+            self.finish(now);
+        }
     }
 
     /// The next thing to be done, in order; `None` when the input is dealt with.
@@ -171,7 +180,9 @@ impl Engine {
         self.keep_books(now);
         self.serve_freed(now);
         self.serve_spared(now);
+        self.serve_previewing(now);
         self.look_at_gates(now);
+        self.return_offers(now);
         self.yield_ringing(now);
         self.serve_spared(now); // a line that is given up needs no agent
         if self.outcome_at_once != Some(now.instant) {
@@ -257,6 +268,7 @@ impl Engine {
             | Timer::LeadsDue { .. }
             | Timer::StoreRest { .. }
             | Timer::TrunkCoolOff { .. } => {}
+            Timer::Explain { campaign } => self.explain(now, &campaign),
             Timer::RingTimeout { attempt } => self.ring_timeout(now, attempt),
             Timer::ConnectDeadline { attempt } => self.connect_deadline(now, attempt),
             Timer::CancelOverdue { attempt } => self.cancel_overdue(now, attempt),
@@ -267,6 +279,7 @@ impl Engine {
             }
             Timer::WaitLimit { call } => self.wait_limit_reached(now, call),
             Timer::WrapUp { user } => self.wrap_up_over(now, user),
+            Timer::Preview { user } => self.preview_over(now, user),
             Timer::Presence { user } => self.presence_over(now, user),
             Timer::RingAgent { user } => self.ring_again(user),
             Timer::FetchOverdue { campaign } => self.fetch_overdue(&campaign),

@@ -294,6 +294,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::campaign, campaigns::apply_campaign))
         .routes(routes!(campaigns::control_campaign))
         .routes(routes!(campaigns::campaign_attempts))
+        .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(lists::lists, lists::import_list))
         .layer(DefaultBodyLimit::max(body::JSON_MAX))
         .routes(routes!(lists::rejected_rows))

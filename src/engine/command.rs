@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::agent::{AgentState, AgentView};
 use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
+use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use crate::model::lead::{Callback, LeadNext};
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
@@ -155,6 +156,11 @@ pub enum Command {
         /// With its figures.
         change: GateChange,
     },
+    /// Why a campaign placed so many dials; at most one a second for each.
+    RecordDecision {
+        /// With its figures.
+        decision: Box<Decision>,
+    },
     /// An agent changed state.
     RecordAgentState {
         /// Who.
@@ -230,6 +236,7 @@ impl Command {
             Command::SettleLead { .. } => "settle_lead",
             Command::RecordInbound { .. } => "record_inbound",
             Command::RecordGate { .. } => "record_gate",
+            Command::RecordDecision { .. } => "record_decision",
             Command::RecordAgentState { .. } => "record_agent_state",
             Command::RecordCampaignState { .. } => "record_campaign_state",
             Command::RecordGroupControl { .. } => "record_group_control",
@@ -345,8 +352,25 @@ pub enum RequestRefusal {
     /// The store does not answer; the request can be repeated.
     #[error("the result could not be stored now; it was not lost: try again")]
     StoreDown,
+    /// The lead is not on this desk any more.
+    #[error("this lead is not on your desk any more")]
+    LeadGone,
+    /// As many leads were skipped one after the other as may be.
+    #[error("no more leads may be skipped one after the other; expected at most {skips_max}")]
+    SkipsUsedUp {
+        /// As many may be.
+        skips_max: u32,
+    },
+    /// The reason is not one of the campaign's.
+    #[error("`{reason}` is not a reason to skip; expected one of: {expected}")]
+    UnknownSkipReason {
+        /// What was given.
+        reason: String,
+        /// What is possible.
+        expected: String,
+    },
     /// A dial was refused; for requests that ask for one.
-    #[error("dialling is refused: {refusal:?}")]
+    #[error("the call is not started: {}", refusal.code())]
     Dial {
         /// Why.
         refusal: Refusal,

@@ -298,6 +298,18 @@ pub enum AgentAction {
     },
     /// Ends the customer's call.
     HangUp,
+    /// Calls the lead that the agent sees.
+    StartCall {
+        /// The lead.
+        lead: LeadId,
+    },
+    /// Passes over the lead that the agent sees.
+    SkipLead {
+        /// The lead.
+        lead: LeadId,
+        /// One of the campaign's reasons.
+        reason: String,
+    },
     /// Records the result of the call at hand or being wrapped up.
     Record {
         /// The call.

@@ -123,6 +123,8 @@ pub fn after_refusal(
         | Refusal::StoreDown
         | Refusal::ClockUnsure
         | Refusal::AbandonBudget
+        | Refusal::Skipped
+        | Refusal::NotDecided
         | Refusal::Draining => None,
     };
     LeadNext::Retry { at: again.unwrap_or(at).max(at + PUT_OFF_MIN) }

@@ -8,17 +8,20 @@ mod balance;
 pub mod learned;
 mod outlook;
 mod predictive;
+mod preview;
 mod progressive;
 mod ratio;
 mod yardstick;
 
 pub use adaptive::Level;
 pub use outlook::{Busy, Outlook, Phase};
-pub use predictive::{Forecast, Predictive};
+pub use predictive::Predictive;
+pub use preview::Preview;
 pub use progressive::Progressive;
 pub use ratio::Ratio;
 
 use crate::model::campaign::Pacing;
+use crate::model::decision::Forecast;
 use crate::model::time::{Instant, Now};
 
 /// What a pacer may know at a decision.
@@ -56,6 +59,9 @@ pub trait Pacer {
     /// time) when slots shrink.
     fn keep(&self, figures: &Figures) -> u32;
 
+    /// What keeps it from placing one more dial, where nothing but the pacing does.
+    fn limit(&self, figures: &Figures) -> Limit;
+
     /// The forecast behind its last decision, where it makes one.
     fn forecast(&self) -> Option<Forecast> {
         None
@@ -64,6 +70,40 @@ pub trait Pacer {
     /// When it is to be asked again even if nothing happens before.
     fn next_look(&self) -> Option<Instant> {
         None
+    }
+}
+
+/// What a pacer is held back by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// An idle agent is held for every dial, and each has one.
+    AgentsHeld,
+    /// The campaign's own limit on ringing attempts.
+    RingingMax,
+    /// One more is worth less than it is likely to cost in abandoned calls and waiting callers.
+    Price,
+    /// The ratio's lines per agent are on their way.
+    Lines,
+    /// The level's lines per agent are on their way, or its next round has not begun.
+    Level,
+    /// Fewer agents are idle, over all groups, than the campaign demands.
+    IdleTotal,
+    /// The leads that were asked for have not come.
+    Hopper,
+}
+
+impl Limit {
+    /// A stable code for records and translations, different from those of refusals.
+    pub fn code(self) -> &'static str {
+        match self {
+            Limit::AgentsHeld => "agents_held",
+            Limit::RingingMax => "ringing_max",
+            Limit::Price => "price",
+            Limit::Lines => "lines",
+            Limit::Level => "level",
+            Limit::IdleTotal => "idle_total",
+            Limit::Hopper => "hopper",
+        }
     }
 }
 
@@ -82,6 +122,7 @@ pub fn pacer(pacing: &Pacing) -> Box<dyn Pacer + Send> {
             })
         }
         Pacing::Predictive { ringing_max } => Box::new(Predictive::new(*ringing_max)),
+        Pacing::Preview(_) => Box::new(Preview),
         Pacing::Adaptive { rules, ringing_max, within_budget } => {
             Box::new(Level::new(rules.clone(), *ringing_max, *within_budget))
         }
@@ -94,7 +135,7 @@ const PREDICTIVE_LINES: f64 = 3.0;
 /// Lines that one agent may keep busy, for the size of the hopper.
 pub fn lines_per_agent(pacing: &Pacing) -> f64 {
     match pacing {
-        Pacing::Progressive { .. } => 1.0,
+        Pacing::Progressive { .. } | Pacing::Preview(_) => 1.0,
         Pacing::Ratio { lines_per_agent, .. } => lines_per_agent.max(1.0),
         Pacing::Adaptive { rules, .. } => rules.level_max.max(1.0),
         Pacing::Predictive { .. } => PREDICTIVE_LINES,
@@ -107,6 +148,11 @@ fn within(wish: u32, figures: &Figures, ringing_max: Option<u32>) -> u32 {
         Some(max) => wish.min(max.saturating_sub(figures.pending_own)),
         None => wish,
     }
+}
+
+/// The campaign's own limit on ringing attempts where it is reached, else what else holds it back.
+fn ringing_max_or(other: Limit, figures: &Figures, ringing_max: Option<u32>) -> Limit {
+    if ringing_max.is_some_and(|most| figures.pending_own >= most) { Limit::RingingMax } else { other }
 }
 
 /// Most attempts on their way that today's abandon budget could lose: those with an agent held for them, and as many

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::DayCounts;
-use crate::engine::pacing::Forecast;
 use crate::model::abandonment::AbandonWindow;
 use crate::model::agent::AgentView;
 use crate::model::campaign::CampaignState;
+use crate::model::decision::{Decision, Forecast};
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::settings::GateMode;
 use crate::model::time::Timestamp;
@@ -47,7 +47,7 @@ pub struct GroupView {
     pub staffed: u32,
     /// Handling, wrapping up or reserved for inbound.
     pub inbound_busy: u32,
-    /// Handling, wrapping up or reserved for outbound.
+    /// Handling, wrapping up or reserved for outbound, or looking at a lead.
     pub outbound_busy: u32,
     /// Callers waiting in its queues.
     pub waiting: u32,
@@ -119,6 +119,9 @@ pub struct CampaignView {
     pub group: GroupName,
     /// Whether it dials.
     pub state: CampaignState,
+    /// Agents who look at a lead of it and decide.
+    #[serde(default)]
+    pub previewing: u32,
     /// Attempts whose intent is being recorded or whose INVITE waits.
     pub dialling: u32,
     /// Attempts that are out and not answered.
@@ -149,6 +152,9 @@ pub struct CampaignView {
     /// Why so many dials and no more, with predictive pacing.
     #[serde(default)]
     pub forecast: Option<Forecast>,
+    /// What was told last of its dials, with every pacing.
+    #[serde(default)]
+    pub decision: Option<Decision>,
 }
 
 /// Abandoned calls in one window of time.

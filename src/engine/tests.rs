@@ -3,10 +3,12 @@
 mod abandonment;
 mod agents;
 mod campaigns;
+mod decisions;
 mod gate;
 mod inbound;
 mod invariants;
 mod outbound;
+mod preview;
 mod properties;
 mod results;
 pub(in crate::engine) mod rig;

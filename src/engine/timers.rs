@@ -64,6 +64,11 @@ pub enum Timer {
         /// Whose.
         user: UserId,
     },
+    /// An agent looks at a lead for too long.
+    Preview {
+        /// Who.
+        user: UserId,
+    },
     /// The desk has been gone for too long.
     Presence {
         /// Whose.
@@ -76,6 +81,11 @@ pub enum Timer {
     },
     /// A policy of dialling that goes by the clock wants to be asked.
     Pacing {
+        /// Of which campaign.
+        campaign: CampaignKey,
+    },
+    /// Why so many dials were placed may be told again.
+    Explain {
         /// Of which campaign.
         campaign: CampaignKey,
     },
@@ -155,6 +165,7 @@ impl Timers {
             | Timer::Books
             | Timer::Gate { .. }
             | Timer::Pacing { .. }
+            | Timer::Explain { .. }
             | Timer::LeadsDue { .. }
             | Timer::FetchOverdue { .. }
             | Timer::StoreRest { .. }
@@ -167,6 +178,7 @@ impl Timers {
             | Timer::CallLimit { .. }
             | Timer::WaitLimit { .. }
             | Timer::WrapUp { .. }
+            | Timer::Preview { .. }
             | Timer::Presence { .. }
             | Timer::RingAgent { .. } => false,
         };

@@ -142,6 +142,8 @@ impl Engine {
                 Stage::Connected { .. } => connected += 1,
             }
         }
+        let offers = self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref());
+        let previewing = offers.filter(|offer| offer.campaign.key == board.campaign.key).count();
         let profile = self.settings.profiles.get(&board.campaign.profile);
         let today = board.today.clone();
         let cap = board.abandon_rate_max(profile);
@@ -157,6 +159,7 @@ impl Engine {
             title: board.campaign.title.clone(),
             group: board.campaign.group.clone(),
             state: board.state,
+            previewing: count(previewing),
             dialling,
             ringing,
             answered_waiting: waiting,
@@ -171,6 +174,7 @@ impl Engine {
             not_dialling: board.holding.map(|refusal| refusal.code().to_owned()),
             refusals: board.refusals.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             forecast: board.pacer.forecast(),
+            decision: board.account.told().cloned(),
         }
     }
 

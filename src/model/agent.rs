@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::CallRef;
+use super::attempt::{CallRef, Refusal};
+use super::campaign::OnTimeOut;
+use super::disposition::Disposition;
 use super::id::{LeadId, UserId};
 use super::name::{CampaignKey, GroupName, QueueName};
 use super::phone::PhoneNumber;
@@ -36,6 +38,13 @@ pub enum AgentState {
     Connecting,
     /// Idle and willing.
     Ready,
+    /// Sees a lead and decides whether to call it.
+    Previewing {
+        /// The lead.
+        lead: LeadId,
+        /// When the decision is taken from the agent.
+        until: Timestamp,
+    },
     /// A customer has been given to this agent and is being connected.
     Reserved {
         /// The call.
@@ -69,6 +78,7 @@ impl AgentState {
         match self {
             AgentState::Connecting => "connecting",
             AgentState::Ready => "ready",
+            AgentState::Previewing { .. } => "previewing",
             AgentState::Reserved { .. } => "reserved",
             AgentState::Talking { .. } => "talking",
             AgentState::WrapUp { .. } => "wrap_up",
@@ -94,8 +104,59 @@ pub struct DeskCall {
     pub since: Timestamp,
     /// How long the caller waited, in ms.
     pub waited_ms: u64,
+    /// The customer is on the line; `false` while the call that the agent started is on its way.
+    pub answered: bool,
     /// A result has been recorded for it.
     pub recorded: bool,
+}
+
+/// A lead that an agent sees before it is called. Names and history are read from the store by lead and number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeskPreview {
+    /// The lead.
+    pub lead: LeadId,
+    /// Its campaign.
+    pub campaign: CampaignKey,
+    /// The customer's number; left out where it hangs on a wall.
+    pub number: Option<PhoneNumber>,
+    /// When the decision is taken from the agent.
+    pub until: Timestamp,
+    /// What happens then.
+    pub on_time_out: OnTimeOut,
+    /// Leads that may still be skipped one after the other, this one counted; `None`: as many as the agent likes.
+    pub skips_left: Option<u32>,
+}
+
+/// What became of a lead that an agent saw, where the agent did not decide it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeskNotice {
+    /// What.
+    #[serde(flatten)]
+    pub what: NoticeKind,
+    /// The customer's number; left out where it hangs on a wall.
+    pub number: Option<PhoneNumber>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The kinds of [`DeskNotice`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case", tag = "notice")]
+pub enum NoticeKind {
+    /// It must not be called, or not now.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It was called, and no agent was connected.
+    Unreached {
+        /// How the call ended.
+        disposition: Disposition,
+    },
+    /// The time limit was over, and it went back.
+    TimedOut,
+    /// A caller was put through instead; the lead went back unharmed.
+    CallerFirst,
 }
 
 /// One agent, as the desk and the wallboard show it.
@@ -116,6 +177,10 @@ pub struct AgentView {
     pub pause_next: Option<String>,
     /// The call at hand: reserved, talking or wrapping up.
     pub call: Option<DeskCall>,
+    /// The lead the agent sees and decides about.
+    pub preview: Option<DeskPreview>,
+    /// What became of the last lead on this desk, until the agent acts again.
+    pub notice: Option<DeskNotice>,
     /// The phone is connected (nailed up) or registered (per call).
     pub phone_up: bool,
     /// Raised at every change: a desk that saw a later one ignores an earlier one.

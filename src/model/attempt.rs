@@ -97,6 +97,10 @@ pub enum Refusal {
     ClockUnsure,
     /// The abandon budget is spent; only dials with an agent held for them.
     AbandonBudget,
+    /// An agent saw the lead and skipped it.
+    Skipped,
+    /// An agent saw the lead and decided nothing in time.
+    NotDecided,
     /// The program is shutting down and finishes the calls that are up.
     Draining,
 }
@@ -125,6 +129,8 @@ impl Refusal {
             Refusal::StoreDown => "store_down",
             Refusal::ClockUnsure => "clock_unsure",
             Refusal::AbandonBudget => "abandon_budget",
+            Refusal::Skipped => "skipped",
+            Refusal::NotDecided => "not_decided",
             Refusal::Draining => "draining",
         }
     }

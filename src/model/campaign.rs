@@ -175,6 +175,8 @@ pub enum Pacing {
         /// Never more ringing than this.
         ringing_max: Option<u32>,
     },
+    /// An idle agent with a slot sees a lead first and starts the call; the agent is held for it.
+    Preview(Preview),
     /// A level of lines per agent, steered by the balance of waiting agents and waiting customers.
     Adaptive {
         /// Its parameters.
@@ -191,6 +193,44 @@ pub enum Pacing {
 /// What JSON that was stored before a field existed means by its absence.
 fn yes() -> bool {
     true
+}
+
+/// The parameters of preview.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Preview {
+    /// How long an agent may look at a lead, in seconds.
+    pub time_limit_s: u32,
+    /// What happens then.
+    pub on_time_out: OnTimeOut,
+    /// Leads that an agent may skip one after the other; 0: none. `None`: as many as the agent likes.
+    pub skips_max: Option<u32>,
+    /// Why a lead may be skipped.
+    pub skip_reasons: Vec<String>,
+    /// A lead that was skipped is not offered again earlier than this, in seconds.
+    pub skipped_rest_s: u64,
+}
+
+impl Default for Preview {
+    fn default() -> Preview {
+        let reasons = ["wrong-time", "wrong-data", "spoken-lately", "other"];
+        Preview {
+            time_limit_s: 120,
+            on_time_out: OnTimeOut::Return,
+            skips_max: None,
+            skip_reasons: reasons.map(str::to_owned).to_vec(),
+            skipped_rest_s: 3600,
+        }
+    }
+}
+
+/// What happens to a lead whose agent has not decided in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTimeOut {
+    /// It is dialled, as if the agent had started the call.
+    Dial,
+    /// It goes back, and the agent gets the next one.
+    Return,
 }
 
 /// The parameters of adaptive pacing, after the field's best-known open controller.

@@ -394,6 +394,7 @@ impl Turn {
             Command::RecordResult { result } => records.record(Write::Result(Box::new(result))),
             Command::RecordInbound { end } => records.record(Write::Inbound(Box::new(end))),
             Command::RecordGate { change } => records.write(Record::Gate(change)),
+            Command::RecordDecision { decision } => records.decision(*decision),
             Command::RecordAgentState { user, state, at } => {
                 records.agent_state(AgentStateChange { user, at, state });
             }

@@ -12,15 +12,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 mod courier;
+mod decisions;
 mod running;
 
 use self::courier::Courier;
+use self::decisions::Decisions;
 use self::running::Running;
 use super::lines::Arrival;
 use crate::engine::event::{Event, GroupChange, Story};
 use crate::engine::guard;
 use crate::model::attempt::{GateChange, Intent};
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
 use crate::model::lead::{LeadNext, NumberFacts};
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
@@ -101,6 +104,7 @@ pub struct Records {
     writes: JoinSet<()>,
     courier: Courier,
     running: Running,
+    decisions: Decisions,
     health: watch::Receiver<Health>,
     up: bool,
     campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
@@ -126,6 +130,7 @@ impl Records {
             writes: JoinSet::new(),
             courier: Courier::default(),
             running: Running::default(),
+            decisions: Decisions::default(),
             up: true,
             campaigns: BTreeMap::new(),
             profiles: BTreeMap::new(),
@@ -300,6 +305,14 @@ impl Records {
     pub fn agent_state(&mut self, change: AgentStateChange) {
         let begins = self.running.agent(change);
         self.run(begins);
+    }
+
+    /// Remembers why a campaign dialled as much as it did.
+    pub fn decision(&mut self, decision: Decision) {
+        if self.decisions.take(decision) {
+            let work = self.decisions.clone().write(self.store.clone());
+            self.spawn(work);
+        }
     }
 
     fn run(&mut self, begins: bool) {

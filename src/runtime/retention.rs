@@ -1,4 +1,5 @@
-//! What is older than the operator wants to keep is removed: recordings and journals, by the days of `retention`.
+//! What is older than the operator wants to keep is removed: recordings, journals, and why campaigns dialled as much as
+//! they did, by the days of `retention`.
 //!
 //! Not attempts and results: those are the record of what happened. Age is the time of the last change, so that a file
 //! that is being written is never old. Read [`keep`] first.
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::time::Timestamp;
+use crate::store::Store;
 
 /// How often it is looked for what has grown old.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -32,10 +34,11 @@ pub struct Removed {
 }
 
 /// Removes what is old at the start, every hour, and whenever the configuration changes; says what it removed.
-pub async fn keep(mut config: watch::Receiver<Arc<Config>>, clock: Clock) {
+pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock: Clock) {
     loop {
         let current = Arc::clone(&config.borrow_and_update());
         let now = clock.now().timestamp;
+        forget_decisions(&store, now, current.retention.decisions_days).await;
         // Folders may be large and disks slow.
         if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {
             return;
@@ -44,6 +47,14 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, clock: Clock) {
             () = tokio::time::sleep(EVERY) => {}
             changed = config.changed() => if changed.is_err() { return },
         }
+    }
+}
+
+async fn forget_decisions(store: &Store, now: Timestamp, days: u32) {
+    match store.forget_decisions(now - DAY * days).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(kind = "decisions", rows, days, "removed what was kept for longer than its days"),
+        Err(error) => tracing::error!(kind = "decisions", %error, days, "not all that is too old could be removed"),
     }
 }
 

@@ -137,7 +137,7 @@ impl Service {
         let (stop, stopped) = mpsc::channel(4);
         let (told, current) = watch::channel(Arc::new(config.clone()));
         let (found, addresses) = mpsc::channel(1);
-        tokio::spawn(retention::keep(current.clone(), clock));
+        tokio::spawn(retention::keep(current.clone(), store.clone(), clock));
         tokio::spawn(refresh_addresses(current, targets.clone(), holds, found));
         let (ready_in, ready) = oneshot::channel();
         let (ended_in, ended) = oneshot::channel();

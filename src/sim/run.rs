@@ -11,7 +11,7 @@ use super::figures::{Day, Figures};
 use super::scenario::Scenario;
 use super::trace::Trace;
 use super::world::{Lived, Verdict, World};
-use crate::model::campaign::{Adaptive, Pacing, RatioOn};
+use crate::model::campaign::{Adaptive, Pacing, Preview, RatioOn};
 use crate::model::time::Now;
 
 /// Lines per agent of `ratio` where the scenario does not say how many.
@@ -28,15 +28,18 @@ pub enum Policy {
     Adaptive,
     /// `predictive`.
     Predictive,
+    /// An agent sees each lead first.
+    Preview,
 }
 
 impl Policy {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Policy); 4] = [
+    pub const ALL: [(&'static str, Policy); 5] = [
         ("progressive", Policy::Progressive),
         ("ratio", Policy::Ratio),
         ("adaptive", Policy::Adaptive),
         ("predictive", Policy::Predictive),
+        ("preview", Policy::Preview),
     ];
 
     /// Its name.
@@ -51,6 +54,7 @@ impl Policy {
             Pacing::Ratio { .. } => Policy::Ratio,
             Pacing::Adaptive { .. } => Policy::Adaptive,
             Pacing::Predictive { .. } => Policy::Predictive,
+            Pacing::Preview(_) => Policy::Preview,
         }
     }
 
@@ -69,6 +73,7 @@ impl Policy {
                 restarts: false,
             },
             Policy::Predictive => Pacing::Predictive { ringing_max },
+            Policy::Preview => Pacing::Preview(Preview::default()),
             Policy::Adaptive => Pacing::Adaptive { rules: Adaptive::default(), ringing_max, within_budget: false },
         };
         let mut scenario = scenario.clone();

@@ -129,6 +129,8 @@ pub struct Outbound {
     pub wrap_up_s: Distribution,
     /// How long a person who answered waits for an agent, in seconds.
     pub patience_s: Distribution,
+    /// With preview: how long an agent looks at a lead before the call is started, in seconds.
+    pub look_s: Distribution,
     /// Largest share of abandoned calls, 0 to 1.
     pub max_abandon_rate: f64,
     /// How many leads there are; `None`: more than can be dialled.

@@ -19,6 +19,8 @@ pub enum Kind {
     Dial,
     /// A lead of a campaign.
     Lead,
+    /// An agent's look at a lead.
+    Look,
     /// What goes wrong in a trial, and how late its facts come.
     Trial,
 }
@@ -49,6 +51,7 @@ impl Streams {
             Kind::Dial => 3,
             Kind::Lead => 4u64,
             Kind::Trial => 5,
+            Kind::Look => 6,
         };
         let mut key = [0u8; 32];
         let words = [self.seed, self.replication, kind, part as u64];

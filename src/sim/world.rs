@@ -26,7 +26,7 @@ use crate::engine::Engine;
 use crate::engine::event::{DayCounts, Event};
 use crate::model::attempt::CallRef;
 use crate::model::campaign::CampaignState;
-use crate::model::id::{AttemptId, InboundId, RequestId, UserId};
+use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use crate::model::time::{Instant, Now, Timestamp};
 
 /// A Monday at midnight in UTC: time 0 of every day, so that the engine's counts of today begin with it.
@@ -44,6 +44,8 @@ enum Happening {
     WrappedUp { seat: usize, call: CallRef },
     /// An agent says a result again: nobody acknowledged it.
     SaysAgain { seat: usize, call: CallRef },
+    /// An agent has looked at a lead for long enough.
+    Looked { seat: usize, lead: LeadId },
     /// A customer or caller has nothing more to say.
     TalkOver { call: CallRef },
     /// A caller comes.
@@ -83,7 +85,10 @@ enum Happening {
 fn rank(happening: &Happening) -> u8 {
     match happening {
         Happening::Staffing { .. } | Happening::Activity { .. } => 0,
-        Happening::WrappedUp { .. } | Happening::SaysAgain { .. } | Happening::TalkOver { .. } => 1,
+        Happening::WrappedUp { .. }
+        | Happening::SaysAgain { .. }
+        | Happening::Looked { .. }
+        | Happening::TalkOver { .. } => 1,
         Happening::Caller => 2,
         Happening::Outcome { .. } | Happening::Detected { .. } => 3,
         Happening::CallerLeaves { .. } | Happening::CustomerLeaves { .. } => 4,
@@ -144,7 +149,12 @@ struct Caller {
 enum Doing {
     Nothing,
     Idle,
-    Busy { call: CallRef, since: Instant },
+    /// Looks at a lead, and is then connecting it.
+    Looking,
+    Busy {
+        call: CallRef,
+        since: Instant,
+    },
 }
 
 /// A place for an agent.

@@ -18,6 +18,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (2, "attempts and calls", include_str!("../../migrations/0002_attempts_and_calls.sql")),
     (3, "ledgers", include_str!("../../migrations/0003_ledgers.sql")),
     (4, "people", include_str!("../../migrations/0004_people.sql")),
+    (5, "decisions", include_str!("../../migrations/0005_decisions.sql")),
 ];
 
 statements! {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod dialling;
+mod explaining;
 mod importing;
 mod outages;
 mod people;
@@ -202,6 +203,7 @@ async fn every_statement_is_accepted_by_the_database() {
         calls::STATEMENTS,
         campaigns::STATEMENTS,
         consents::STATEMENTS,
+        decisions::STATEMENTS,
         figures::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,

@@ -14,6 +14,7 @@ use super::problem::{ErrorItem, Kind, Problem};
 use crate::engine::event::DayCounts;
 use crate::engine::snapshot::CampaignView;
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::decision::Decision;
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::profile::Profile;
@@ -23,6 +24,10 @@ use crate::model::time::Timestamp;
 const PAGE_DEFAULT: u32 = 50;
 /// Most attempts of a page.
 const PAGE_MAX: u32 = 500;
+/// Decisions of a page when no number is asked for: some minutes.
+const DECISIONS_DEFAULT: u32 = 200;
+/// Most decisions of a page: as many points as a chart shows.
+const DECISIONS_MAX: u32 = 1000;
 
 /// Leads by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -193,6 +198,30 @@ pub struct AttemptPage {
     pub next_cursor: Option<String>,
 }
 
+/// Which decisions.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionQuery {
+    /// Taken at this time or later, in ms since 1970; as far back as they are kept without it.
+    pub from: Option<i64>,
+    /// Taken before this time, in ms since 1970; until now without it.
+    pub to: Option<i64>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// At most this many; 200 without it, 1,000 at most.
+    pub limit: Option<u32>,
+}
+
+/// One page of decisions, latest first.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct DecisionPage {
+    /// The decisions.
+    pub items: Vec<Decision>,
+    /// Give it as `cursor` for the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
 /// All campaigns.
 #[utoipa::path(get, path = "/campaigns", tag = "campaigns",
     security(("session" = ["manager", "marketing", "operator"])), responses((status = 200, body = Vec<CampaignSummary>)))]
@@ -304,6 +333,32 @@ pub async fn campaign_attempts(
         page.items.iter_mut().for_each(AttemptView::mask);
     }
     Ok(Json(page))
+}
+
+/// Why a campaign dialled as much as it did, latest first: at most one decision a second, kept for the days of
+/// `retention.decisions_days`.
+#[utoipa::path(get, path = "/campaigns/{key}/decisions", tag = "campaigns",
+    params(("key" = String, Path), DecisionQuery), security(("session" = ["manager", "marketing", "operator"])),
+    responses((status = 200, body = DecisionPage)))]
+pub async fn campaign_decisions(
+    State(state): State<WebState>,
+    _user: Can<Watchers>,
+    Named(key): Named<CampaignKey>,
+    Asked(query): Asked<DecisionQuery>,
+) -> Result<Json<DecisionPage>, Problem> {
+    let limit = query.limit.unwrap_or(DECISIONS_DEFAULT);
+    if !(1..=DECISIONS_MAX).contains(&limit) {
+        return Err(Problem::new(Kind::BadQuery, format!("limit is {limit}; expected 1 to {DECISIONS_MAX}")));
+    }
+    let (from, to) = (query.from.unwrap_or(i64::MIN), query.to.unwrap_or(i64::MAX));
+    if from >= to {
+        return Err(Problem::new(Kind::BadQuery, format!("from is {from} and to is {to}; expected from before to")));
+    }
+    if !state.records.campaign_exists(&key).await? {
+        return Err(no_campaign(&key));
+    }
+    let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
+    state.records.decisions(&key, from, to, query.cursor.as_deref(), limit).await.map(Json)
 }
 
 /// No campaign has this name.

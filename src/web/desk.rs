@@ -14,12 +14,13 @@ use super::customers::{Customer, LeadDetail};
 use super::problem::{Kind, Problem};
 use super::suppressions::check_note;
 use crate::engine::event::{AgentAction, RecordedOutcome};
-use crate::model::agent::{AgentView, DeskCall};
+use crate::model::agent::{AgentView, DeskCall, DeskPreview};
 use crate::model::attempt::CallRef;
 use crate::model::campaign::Campaign;
-use crate::model::id::SessionId;
+use crate::model::id::{LeadId, SessionId};
 use crate::model::lead::Callback;
-use crate::model::name::GroupName;
+use crate::model::name::{CampaignKey, GroupName};
+use crate::model::phone::PhoneNumber;
 
 /// Most answers in one result: more questions than a campaign may ask.
 const ANSWERS_MAX: usize = 200;
@@ -46,11 +47,11 @@ pub struct SignInAnswer {
 pub struct Desk {
     /// The agent; `null` while not signed in.
     pub view: Option<AgentView>,
-    /// The lead of the call at hand.
+    /// The lead of the call at hand, or the one that the agent sees before a call.
     pub lead: Option<LeadDetail>,
     /// Its campaign, with script, questionnaire and results.
     pub campaign: Option<Campaign>,
-    /// The history of the number of the call at hand.
+    /// The history of its number.
     pub customer: Option<Customer>,
 }
 
@@ -77,6 +78,18 @@ pub enum DeskAction {
     },
     /// End the customer's call.
     HangUp {},
+    /// Call the lead that is on the desk.
+    StartCall {
+        /// The lead, from the desk's `preview`.
+        lead: LeadId,
+    },
+    /// Pass over the lead that is on the desk; the next one comes.
+    SkipLead {
+        /// The lead, from the desk's `preview`.
+        lead: LeadId,
+        /// One of the `skip_reasons` of the campaign's pacing.
+        reason: String,
+    },
     /// Record the result of the call at hand or being wrapped up.
     Record {
         /// The call.
@@ -154,7 +167,14 @@ pub async fn desk_act(
     Sent(request): Sent<ActRequest>,
 ) -> Result<StatusCode, Problem> {
     let action = engine_action(request.action, &user.login, &state)?;
+    let skipped = match &action {
+        AgentAction::SkipLead { lead, reason } => Some((lead.to_string(), reason.clone())),
+        _ => None,
+    };
     state.handle.act(state.now().timestamp, user.id, request.session, action).await?;
+    if let Some((lead, reason)) = skipped {
+        state.audit(&user, "lead_skipped", &lead, &reason).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -175,30 +195,58 @@ pub async fn pause_reasons(State(state): State<WebState>, _user: Can<Agents>) ->
 /// The desk of a user, with what the store knows about the call at hand.
 pub(super) async fn on_screen(state: &WebState, user: crate::model::id::UserId) -> Result<Desk, Problem> {
     let view = state.handle.desk(user).borrow().clone();
-    let call = view.as_ref().and_then(|view| view.call.clone());
-    let mut desk = match call {
-        Some(call) => about_call(state, &call).await?,
+    let mut desk = match view.as_deref().and_then(About::of) {
+        Some(about) => about.read(state).await?,
         None => Desk::default(),
     };
     desk.view = view.map(Arc::unwrap_or_clone);
     Ok(desk)
 }
 
-/// Lead, campaign and history of a call; the view is left empty.
-pub(super) async fn about_call(state: &WebState, call: &DeskCall) -> Result<Desk, Problem> {
-    let lead = match call.lead {
-        Some(lead) => state.records.lead(lead).await?,
-        None => None,
-    };
-    let campaign = match &call.campaign {
-        Some(key) => state.records.campaign_definition(key).await?,
-        None => None,
-    };
-    let customer = match &call.number {
-        Some(number) => Some(state.records.customer(number).await?),
-        None => None,
-    };
-    Ok(Desk { view: None, lead, campaign, customer })
+/// Whom a desk is about: the customer of the call at hand, or of the lead that the agent sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct About {
+    /// The call, and whether its result is recorded: what is read may be another then.
+    call: Option<(CallRef, bool)>,
+    lead: Option<LeadId>,
+    campaign: Option<CampaignKey>,
+    number: Option<PhoneNumber>,
+}
+
+impl About {
+    /// Nobody without a call or a lead.
+    pub(super) fn of(view: &AgentView) -> Option<About> {
+        let of_call = |call: &DeskCall| About {
+            call: Some((call.call, call.recorded)),
+            lead: call.lead,
+            campaign: call.campaign.clone(),
+            number: call.number.clone(),
+        };
+        let of_preview = |preview: &DeskPreview| About {
+            call: None,
+            lead: Some(preview.lead),
+            campaign: Some(preview.campaign.clone()),
+            number: preview.number.clone(),
+        };
+        view.call.as_ref().map(of_call).or_else(|| view.preview.as_ref().map(of_preview))
+    }
+
+    /// Lead, campaign and history; the view is left empty.
+    pub(super) async fn read(&self, state: &WebState) -> Result<Desk, Problem> {
+        let lead = match self.lead {
+            Some(lead) => state.records.lead(lead).await?,
+            None => None,
+        };
+        let campaign = match &self.campaign {
+            Some(key) => state.records.campaign_definition(key).await?,
+            None => None,
+        };
+        let customer = match &self.number {
+            Some(number) => Some(state.records.customer(number).await?),
+            None => None,
+        };
+        Ok(Desk { view: None, lead, campaign, customer })
+    }
 }
 
 fn engine_action(action: DeskAction, login: &str, state: &WebState) -> Result<AgentAction, Problem> {
@@ -214,6 +262,8 @@ fn engine_action(action: DeskAction, login: &str, state: &WebState) -> Result<Ag
             AgentAction::NotReady { reason }
         }
         DeskAction::HangUp {} => AgentAction::HangUp,
+        DeskAction::StartCall { lead } => AgentAction::StartCall { lead },
+        DeskAction::SkipLead { lead, reason } => AgentAction::SkipLead { lead, reason },
         DeskAction::Record { call, outcome } => {
             AgentAction::Record { call, outcome: recorded_outcome(outcome, login)? }
         }

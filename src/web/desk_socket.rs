@@ -15,12 +15,11 @@ use super::WebState;
 use super::access::{Agents, Can, SignedIn};
 use super::body::Asked;
 use super::customers::{Customer, LeadDetail};
-use super::desk::about_call;
+use super::desk::About;
 use super::desks::Connected;
 use super::live::raised;
 use super::problem::{Kind, Problem};
 use crate::model::agent::AgentView;
-use crate::model::attempt::CallRef;
 use crate::model::campaign::Campaign;
 use crate::model::id::SessionId;
 
@@ -232,10 +231,10 @@ pub(super) async fn still_signed_in(state: &WebState, signed_in: &SignedIn) -> b
     valid.unwrap_or(true)
 }
 
-/// What was last read about the call at hand: read once for each call and each recorded result, not at each change.
+/// What was last read about the customer: read once for each call, lead and recorded result, not at each change.
 #[derive(Default)]
 struct Shown {
-    about: Option<(CallRef, bool)>,
+    about: Option<About>,
     lead: Option<LeadDetail>,
     campaign: Option<Campaign>,
     customer: Option<Customer>,
@@ -243,18 +242,19 @@ struct Shown {
 
 impl Shown {
     async fn message(&mut self, state: &WebState, view: Option<Arc<AgentView>>) -> DeskMessage {
-        let call = view.as_ref().and_then(|view| view.call.as_ref());
-        let about = call.map(|call| (call.call, call.recorded));
+        let about = view.as_deref().and_then(About::of);
         if about != self.about {
             *self = Shown::default();
-            if let Some(call) = call {
-                match about_call(state, call).await {
+            if let Some(about) = about {
+                match about.read(state).await {
                     Ok(desk) => {
-                        self.about = about;
+                        self.about = Some(about);
                         (self.lead, self.campaign, self.customer) = (desk.lead, desk.campaign, desk.customer);
                     }
                     // The call goes on with what the engine knows; the next change tries again.
-                    Err(problem) => tracing::error!(kind = problem.kind().code(), "a desk's call could not be read"),
+                    Err(problem) => {
+                        tracing::error!(kind = problem.kind().code(), "a desk's customer could not be read")
+                    }
                 }
             }
         }

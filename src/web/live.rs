@@ -149,5 +149,9 @@ pub(super) fn for_the_wall(picture: &Snapshot) -> Snapshot {
     for call in picture.agents.iter_mut().filter_map(|agent| agent.call.as_mut()) {
         call.number = None;
     }
+    for agent in &mut picture.agents {
+        agent.preview.iter_mut().for_each(|preview| preview.number = None);
+        agent.notice.iter_mut().for_each(|notice| notice.number = None);
+    }
     picture
 }

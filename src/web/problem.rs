@@ -303,6 +303,17 @@ fn refused(refusal: &RequestRefusal) -> Problem {
         RequestRefusal::CallbackRequired | RequestRefusal::NoLead { .. } => {
             (Kind::Refused, vec![ErrorItem::at("/action/outcome/callback", code, detail.clone())])
         }
+        RequestRefusal::UnknownSkipReason { reason, expected } => {
+            let mut item = ErrorItem::at("/action/reason", code, detail.clone());
+            item.value = Some(reason.clone());
+            item.expected = Some(expected.clone());
+            (Kind::Refused, vec![item])
+        }
+        RequestRefusal::Dial { refusal } => {
+            let mut item = ErrorItem::at("/action/lead", code, detail.clone());
+            item.value = Some(refusal.code().to_owned());
+            (Kind::Refused, vec![item])
+        }
         RequestRefusal::StoreDown => (Kind::Unavailable, Vec::new()),
         RequestRefusal::CampaignEnded
         | RequestRefusal::NotSignedIn
@@ -310,7 +321,8 @@ fn refused(refusal: &RequestRefusal) -> Problem {
         | RequestRefusal::WrongState { .. }
         | RequestRefusal::NotYourCall
         | RequestRefusal::AlreadyExtended
-        | RequestRefusal::Dial { .. } => (Kind::Refused, Vec::new()),
+        | RequestRefusal::LeadGone
+        | RequestRefusal::SkipsUsedUp { .. } => (Kind::Refused, Vec::new()),
     };
     let mut problem = Problem::new(kind, detail).with_errors(errors);
     problem.code = Some(code.to_owned());
@@ -336,6 +348,9 @@ fn refusal_code(refusal: &RequestRefusal) -> &'static str {
         RequestRefusal::AlreadyExtended => "already_extended",
         RequestRefusal::StoreDown => "store_down",
         RequestRefusal::Dial { .. } => "dial",
+        RequestRefusal::LeadGone => "lead_gone",
+        RequestRefusal::SkipsUsedUp { .. } => "skips_used_up",
+        RequestRefusal::UnknownSkipReason { .. } => "unknown_skip_reason",
         RequestRefusal::NoLead { .. } => "no_lead",
     }
 }
@@ -351,6 +366,9 @@ mod tests {
             RequestRefusal::WrongState { state: "talking".into() },
             RequestRefusal::BadAnswer { question: "age".into(), problem: "missing".into() },
             RequestRefusal::CallbackOutsideWindow { next: None },
+            RequestRefusal::LeadGone,
+            RequestRefusal::SkipsUsedUp { skips_max: 1 },
+            RequestRefusal::UnknownSkipReason { reason: "because".into(), expected: "other".into() },
             RequestRefusal::StoreDown,
         ];
         for refusal in refusals {

@@ -180,6 +180,24 @@ fn recordings_and_journals_that_are_old_enough_are_removed_and_the_log_says_so()
 }
 
 #[test]
+fn why_campaigns_dialled_is_forgotten_after_its_days_and_the_log_says_so() {
+    let mut centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    centre.write("lull.toml", &(centre.read("lull.toml") + "[retention]\ndecisions_days = 3\n"));
+    for (id, days) in [(1, 4), (2, 2)] {
+        let at = format!("cast(strftime('%s', 'now', '-{days} days') as integer) * 1000");
+        centre.change(&format!(
+            "insert into decisions (id, campaign, at, placed, binding, idle, idle_with_slot, slots, pending, abandons_left) \
+             values ({id}, 'spring', {at}, 1, 'price', 1, 1, 1, 1, 1)"
+        ));
+    }
+    centre.serve();
+    centre.service().until_says("kind=\"decisions\" rows=1", SOON);
+    let page = centre.boss().get("/api/v1/campaigns/spring/decisions").good();
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(1), "{page}");
+    assert_eq!(page["items"][0]["at"], centre.value("select at from decisions where id = 2"), "{page}");
+}
+
+#[test]
 fn the_service_ends_when_its_input_is_closed_and_says_goodbye_to_browsers() {
     let mut centre = Centre::running(Plan { agents: 0, ..Plan::default() });
     assert_eq!(centre.boss().get("/api/v1/board").status, 200);

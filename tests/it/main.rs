@@ -10,6 +10,7 @@ mod fences;
 mod gate;
 mod inbound;
 mod phones;
+mod preview;
 mod replay;
 mod rig;
 mod torture;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use lull::model::agent::{AgentState, AgentView};
 use lull::model::attempt::CallRef;
 use lull::model::campaign::Campaign;
+use lull::model::id::LeadId;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -29,6 +30,8 @@ const DELIVER_AGAIN: Duration = Duration::from_secs(1);
 const DELIVERIES_MAX: u32 = 30;
 /// Whoever was connected this long must have been heard.
 const AUDIO_DUE: Duration = Duration::from_secs(6);
+/// How long a lead is looked at before it is called, on average, in seconds.
+const LOOK_S: f64 = 8.0;
 
 /// An agent at work.
 pub struct Desk {
@@ -59,6 +62,7 @@ struct AtHand {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plan {
+    Call(LeadId),
     HangUp,
     Record,
     Ready,
@@ -182,6 +186,15 @@ impl Desk {
                 self.plan = None;
                 self.on_break = false;
             }
+            AgentState::Previewing { lead, .. } => {
+                self.hang_on();
+                self.on_break = false;
+                let known = self.plan.is_some_and(|(_, plan)| plan == Plan::Call(*lead));
+                if !known {
+                    let look = self.chance.lognormal(LOOK_S, 0.5).clamp(1.0, 60.0);
+                    self.plan = Some((Instant::now() + Duration::from_secs_f64(look), Plan::Call(*lead)));
+                }
+            }
             AgentState::NotReady { .. } => {
                 self.hang_on();
                 let away = if self.on_break { self.chance.exponential(self.setup.break_s) } else { 0.3 };
@@ -277,6 +290,7 @@ impl Desk {
     async fn carry_out(&mut self) -> Result<(), HttpError> {
         let Some((_, plan)) = self.plan.take() else { return Ok(()) };
         match plan {
+            Plan::Call(lead) => self.act(json!({ "action": "start_call", "lead": lead })).await,
             Plan::HangUp => self.act(json!({ "action": "hang_up" })).await,
             Plan::Record => {
                 self.record().await?;

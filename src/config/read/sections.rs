@@ -44,7 +44,13 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let attempts_days = table.required_within("attempts_days", 31..=DAYS_MAX);
     let recordings_days = table.required_within("recordings_days", 1..=DAYS_MAX);
     let journal_days = table.required_within("journal_days", 1..=DAYS_MAX);
-    Some(Retention { attempts_days: attempts_days?, recordings_days: recordings_days?, journal_days: journal_days? })
+    let decisions_days = table.required_within("decisions_days", 1..=DAYS_MAX);
+    Some(Retention {
+        attempts_days: attempts_days?,
+        recordings_days: recordings_days?,
+        journal_days: journal_days?,
+        decisions_days: decisions_days?,
+    })
 }
 
 pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {

@@ -8,6 +8,8 @@
 //!              NotReady ─────────────┘◀────────────────────────────────────┘
 //! ```
 //!
+//! With preview, Ready ──▶ Previewing: the agent sees a lead. Starting the call leads to Reserved, anything else back.
+//!
 //! A phone rung per call needs no `Connecting`. Every change of state goes through [`Engine::set_state`], which keeps
 //! the counters of the agent's groups.
 
@@ -17,8 +19,9 @@ use std::time::Duration;
 use super::group::Engagement;
 use crate::engine::Engine;
 use crate::engine::command::{Answer, Command, RequestRefusal};
+use crate::engine::dialer::preview::Offer;
 use crate::engine::timers::Timer;
-use crate::model::agent::{AgentState, AgentView, DeskCall, Device, DeviceLeg};
+use crate::model::agent::{AgentState, AgentView, DeskCall, DeskNotice, Device, DeviceLeg};
 use crate::model::attempt::CallRef;
 use crate::model::disposition::Disposition;
 use crate::model::id::{RequestId, SessionId, UserId};
@@ -133,6 +136,14 @@ pub struct Agent {
     pub desk: Option<Desk>,
     /// The call before, whose result may still be corrected.
     pub previous: Option<Desk>,
+    /// The lead the agent sees and decides about.
+    pub offer: Option<Box<Offer>>,
+    /// What became of the last lead, until the agent acts again.
+    pub notice: Option<DeskNotice>,
+    /// Leads skipped one after the other.
+    pub skips: u32,
+    /// Leads one after the other that went back because nothing was decided.
+    pub undecided: u32,
     /// Raised at every change.
     pub revision: u64,
 }
@@ -148,6 +159,8 @@ impl Agent {
             since: self.since.timestamp,
             pause_next: self.pause_next.clone(),
             call: self.desk.as_ref().map(|desk| desk.call.clone()),
+            preview: self.offer.as_ref().map(|offer| offer.view(self.skips)),
+            notice: self.notice.clone(),
             phone_up: self.phone_usable(),
             revision: self.revision,
         }
@@ -164,9 +177,11 @@ impl Agent {
     pub fn holds(&self, call: CallRef) -> bool {
         match &self.state {
             AgentState::Reserved { call: own } | AgentState::Talking { call: own } => *own == call,
-            AgentState::Connecting | AgentState::Ready | AgentState::WrapUp { .. } | AgentState::NotReady { .. } => {
-                false
-            }
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Previewing { .. }
+            | AgentState::WrapUp { .. }
+            | AgentState::NotReady { .. } => false,
         }
     }
 
@@ -174,9 +189,11 @@ impl Agent {
     pub fn in_call(&self) -> bool {
         match &self.state {
             AgentState::Reserved { .. } | AgentState::Talking { .. } => true,
-            AgentState::Connecting | AgentState::Ready | AgentState::WrapUp { .. } | AgentState::NotReady { .. } => {
-                false
-            }
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Previewing { .. }
+            | AgentState::WrapUp { .. }
+            | AgentState::NotReady { .. } => false,
         }
     }
 }
@@ -244,6 +261,10 @@ impl Engine {
             presence: Presence::Here,
             desk: None,
             previous: None,
+            offer: None,
+            notice: None,
+            skips: 0,
+            undecided: 0,
             revision: 0,
         };
         self.in_many_groups += u32::from(agent.groups.len() > 1);
@@ -304,6 +325,7 @@ impl Engine {
 
     /// The agent leaves for good. Refused by the caller during a call.
     pub(in crate::engine) fn sign_out(&mut self, now: Now, user: UserId) {
+        self.leave_offer(now, user, None);
         self.close_desk(now, user);
         let Some(agent) = self.agents.remove(&user) else { return };
         self.in_many_groups -= u32::from(agent.groups.len() > 1);
@@ -348,6 +370,15 @@ impl Engine {
         }
         self.record_state(now, user, &state);
         self.touch(user);
+        match state {
+            AgentState::Previewing { .. } => {}
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Reserved { .. }
+            | AgentState::Talking { .. }
+            | AgentState::WrapUp { .. }
+            | AgentState::NotReady { .. } => self.leave_offer(now, user, Some(&state)),
+        }
     }
 
     fn record_state(&mut self, now: Now, user: UserId, state: &AgentState) {
@@ -426,7 +457,7 @@ impl Engine {
                 self.desk_lost_call(now, user);
                 self.agent_lost(now, call, user);
             }
-            AgentState::Ready => match phone {
+            AgentState::Ready | AgentState::Previewing { .. } => match phone {
                 Phone::PerCall => {}
                 Phone::Ringing { .. } | Phone::Up | Phone::Down => {
                     agent.ready_next = true;
@@ -489,7 +520,9 @@ impl Engine {
         agent.presence = Presence::Away;
         let reason = DESK_LOST.to_owned();
         match agent.state {
-            AgentState::Ready => self.set_state(now, user, AgentState::NotReady { reason }),
+            AgentState::Ready | AgentState::Previewing { .. } => {
+                self.set_state(now, user, AgentState::NotReady { reason });
+            }
             AgentState::Connecting => {
                 agent.ready_next = false;
                 agent.pause_next = Some(reason);

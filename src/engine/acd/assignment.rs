@@ -100,21 +100,51 @@ impl Engine {
         best.map(|((_, _, _, call), below_target)| (call, below_target))
     }
 
-    /// The idle agent for a caller: of an inbound-only group before a blended one, the longest idle in each who is not
-    /// kept for an answer.
+    /// Gives waiting callers the agents who only look at a lead: inbound first, and the lead can wait.
+    pub(in crate::engine) fn serve_previewing(&mut self, now: Now) {
+        let users: Vec<UserId> = self.offered.values().copied().collect();
+        for user in users {
+            let Some(agent) = self.agents.get(&user) else { continue };
+            if let Some((call, _)) = self.caller_for(&agent.groups) {
+                self.leave_queue(call);
+                self.connect_caller(now, call, user);
+            }
+        }
+    }
+
+    /// The agent for a caller: of an inbound-only group before a blended one, the longest idle in each who is not kept
+    /// for an answer; with nobody idle, who looks at a lead since the shortest time.
     pub(in crate::engine) fn agent_for_queue(&self, queue: &QueueName) -> Option<UserId> {
         let serving = self.groups.values().filter(|group| group.settings.queues.contains(queue));
         let first = |group: &Group| group.idle.iter().find(|(_, user)| !self.is_kept(*user)).copied();
         let best: Option<(bool, (Instant, UserId))> =
             serving.filter_map(|group| first(group).map(|first| (group.settings.outbound, first))).min();
-        best.map(|(_, (_, user))| user)
+        let looking = || {
+            let serving = self.groups.values().filter(|group| group.settings.queues.contains(queue));
+            serving.filter_map(|group| group.previewing.last().copied()).max()
+        };
+        best.map(|(_, first)| first).or_else(looking).map(|(_, user)| user)
     }
 
-    /// The idle agent for a customer who answered: whoever promised the callback, else by the campaign's setting.
+    /// The agent for a customer who answered: who started the call, else an idle one.
     pub(in crate::engine) fn agent_for_customer(&mut self, attempt: AttemptId) -> Option<UserId> {
         let attempt = self.attempts.get(&attempt)?;
-        let group = self.groups.get(&attempt.group)?;
-        let promised = attempt.lead.callback.as_ref().and_then(|callback| callback.agent.as_deref());
+        if attempt.own_agent.is_some() {
+            return attempt.own_agent;
+        }
+        let promised = attempt.lead.callback.as_ref().and_then(|callback| callback.agent.clone());
+        let (group, assignment) = (attempt.group.clone(), attempt.campaign.assignment);
+        self.idle_agent(&group, promised.as_deref(), assignment)
+    }
+
+    /// An idle agent of the group: whoever promised the callback, else by the campaign's setting.
+    pub(in crate::engine) fn idle_agent(
+        &mut self,
+        group: &GroupName,
+        promised: Option<&str>,
+        assignment: Assignment,
+    ) -> Option<UserId> {
+        let group = self.groups.get(group)?;
         if let Some(name) = promised {
             let own = group.idle.iter().find(|(_, user)| self.agents.get(user).is_some_and(|a| a.name == name));
             if let Some((_, user)) = own {
@@ -124,7 +154,7 @@ impl Engine {
         if group.idle.is_empty() {
             return None;
         }
-        let place = match attempt.campaign.assignment {
+        let place = match assignment {
             Assignment::LongestIdle => 0,
             Assignment::Random => self.chance.below(group.idle.len()),
         };
@@ -147,10 +177,12 @@ impl Engine {
             number: caller.number.clone(),
             since: now.timestamp,
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            answered: true,
             recorded: false,
         };
         let wrap_up_s = wrap_up_s.unwrap_or_else(|| self.wrap_up_of(user, desk_call.queue.as_ref()));
-        let consent = self.reserve(now, user, desk_call, Vec::new(), BTreeMap::new(), wrap_up_s, campaign.as_deref());
+        self.reserve(now, user, desk_call, Vec::new(), BTreeMap::new(), wrap_up_s);
+        let consent = campaign.as_deref().is_some_and(asks_consent);
         let Some(caller) = self.callers.get_mut(&call) else { return };
         if consent && !consent_heard {
             caller.stage = CallerStage::Consent { user };
@@ -175,18 +207,27 @@ impl Engine {
             number: Some(attempt.lead.number.clone()),
             since: answered.timestamp,
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            answered: true,
             recorded: false,
         };
-        let (zones, attempts) = (attempt.lead.zones.clone(), attempt.lead.attempts.clone());
-        let consent = self.reserve(now, user, desk_call, zones, attempts, campaign.wrap_up_s, Some(&campaign));
-        let asks = consent && !consent_heard;
+        if attempt.own_agent == Some(user) {
+            // The agent has been held for the call since it was started.
+            if let Some(desk) = self.agents.get_mut(&user).and_then(|agent| agent.desk.as_mut()) {
+                desk.call = desk_call;
+            }
+            self.touch(user);
+        } else {
+            let (zones, attempts) = (attempt.lead.zones.clone(), attempt.lead.attempts.clone());
+            self.reserve(now, user, desk_call, zones, attempts, campaign.wrap_up_s);
+        }
+        let asks = asks_consent(&campaign) && !consent_heard;
         let stage = if asks { Stage::Consent { user } } else { Stage::Connecting { user, since: now.instant } };
         self.set_stage(id, stage);
         self.begin_talk(now, CallRef::Outbound(id), user, asks, Some(&campaign));
     }
 
-    /// Puts the call on the agent's desk. Says whether the customer is to be told about a recording.
-    fn reserve(
+    /// Puts the call on the agent's desk.
+    pub(in crate::engine) fn reserve(
         &mut self,
         now: Now,
         user: UserId,
@@ -194,10 +235,9 @@ impl Engine {
         zones: Vec<String>,
         attempts: BTreeMap<crate::model::disposition::Disposition, u32>,
         wrap_up_s: u32,
-        campaign: Option<&Campaign>,
-    ) -> bool {
+    ) {
         let reference = call.call;
-        let Some(agent) = self.agents.get_mut(&user) else { return false };
+        let Some(agent) = self.agents.get_mut(&user) else { return };
         assert!(agent.desk.is_none(), "an agent was given a second call");
         agent.desk = Some(Desk {
             call,
@@ -211,7 +251,6 @@ impl Engine {
             attempts,
         });
         self.set_state(now, user, AgentState::Reserved { call: reference });
-        campaign.is_some_and(|campaign| campaign.recording.on && campaign.recording.consent_prompt.is_some())
     }
 
     fn begin_talk(&mut self, now: Now, call: CallRef, user: UserId, asks: bool, campaign: Option<&Campaign>) {
@@ -323,4 +362,9 @@ impl Engine {
         }
         self.rest(now, user);
     }
+}
+
+/// Whether the customer is to be told about a recording.
+fn asks_consent(campaign: &Campaign) -> bool {
+    campaign.recording.on && campaign.recording.consent_prompt.is_some()
 }

@@ -22,17 +22,22 @@ impl Engine {
         session: SessionId,
         action: AgentAction,
     ) {
-        let Some(agent) = self.agents.get(&user) else {
+        let Some(agent) = self.agents.get_mut(&user) else {
             return self.refuse(request, RequestRefusal::NotSignedIn);
         };
         if agent.session != session {
             return self.refuse(request, RequestRefusal::Replaced);
+        }
+        if agent.notice.take().is_some() {
+            self.changed_agents.insert(user);
         }
         let done = match action {
             AgentAction::Ready => self.press_ready(now, user),
             AgentAction::NotReady { reason } => self.press_not_ready(now, user, reason),
             AgentAction::HangUp => self.press_hang_up(now, user),
             AgentAction::ExtendWrapUp => self.extend_wrap_up(now, user),
+            AgentAction::StartCall { lead } => self.start_call(now, user, lead),
+            AgentAction::SkipLead { lead, reason } => self.skip_lead(now, user, lead, &reason),
             AgentAction::SignOut if agent.in_call() => Err(wrong_state(&agent.state)),
             AgentAction::SignOut => {
                 self.sign_out(now, user);
@@ -53,7 +58,7 @@ impl Engine {
         let Some(agent) = self.agents.get_mut(&user) else { return Err(RequestRefusal::NotSignedIn) };
         agent.pause_next = None;
         match &agent.state {
-            AgentState::Ready => {}
+            AgentState::Ready | AgentState::Previewing { .. } => {}
             AgentState::Connecting => agent.ready_next = true,
             // During a call it takes back a pause that was asked for.
             AgentState::Reserved { .. } | AgentState::Talking { .. } => {}
@@ -79,7 +84,7 @@ impl Engine {
     fn press_not_ready(&mut self, now: Now, user: UserId, reason: String) -> Result<(), RequestRefusal> {
         let Some(agent) = self.agents.get_mut(&user) else { return Err(RequestRefusal::NotSignedIn) };
         match &agent.state {
-            AgentState::Ready | AgentState::NotReady { .. } => {
+            AgentState::Ready | AgentState::Previewing { .. } | AgentState::NotReady { .. } => {
                 agent.pause_next = None;
                 self.set_state(now, user, AgentState::NotReady { reason });
             }
@@ -106,6 +111,7 @@ impl Engine {
             }
             AgentState::Connecting
             | AgentState::Ready
+            | AgentState::Previewing { .. }
             | AgentState::Reserved { .. }
             | AgentState::WrapUp { .. }
             | AgentState::NotReady { .. } => Err(wrong_state(&agent.state)),

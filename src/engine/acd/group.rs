@@ -27,6 +27,8 @@ pub enum Engagement {
     Away,
     /// Staffed and idle.
     Idle,
+    /// Staffed, and looks at a lead in a slot of outbound.
+    Preview,
     /// Handling, wrapping up or reserved for inbound.
     Inbound,
     /// Handling, wrapping up or reserved for outbound.
@@ -39,6 +41,7 @@ impl Engagement {
         match state {
             AgentState::Connecting | AgentState::NotReady { .. } => Engagement::Away,
             AgentState::Ready => Engagement::Idle,
+            AgentState::Previewing { .. } => Engagement::Preview,
             AgentState::Reserved { call } | AgentState::Talking { call } | AgentState::WrapUp { call, .. } => {
                 match call {
                     CallRef::Outbound(_) => Engagement::Outbound,
@@ -64,6 +67,8 @@ pub struct Group {
     pub inbound_busy: u32,
     /// Of these, engaged by outbound.
     pub outbound_busy: u32,
+    /// Of these, looking at a lead, since when.
+    pub previewing: BTreeSet<(Instant, UserId)>,
     /// Who is at work, with what and since when.
     pub busy: BTreeMap<UserId, Busy>,
     /// What was learned of its agents and callers.
@@ -99,6 +104,7 @@ impl Group {
             staffed: 0,
             inbound_busy: 0,
             outbound_busy: 0,
+            previewing: BTreeSet::new(),
             busy: BTreeMap::new(),
             shifts: Shifts::default(),
             waiting: 0,
@@ -174,7 +180,7 @@ impl Group {
                 add(&mut self.staffed);
                 add(&mut self.inbound_busy);
             }
-            Engagement::Outbound => {
+            Engagement::Preview | Engagement::Outbound => {
                 add(&mut self.staffed);
                 add(&mut self.outbound_busy);
             }
@@ -185,8 +191,10 @@ impl Group {
     pub fn enter(&mut self, user: UserId, engagement: Engagement, since: Instant) {
         self.members.insert(user);
         self.count(engagement, 1);
-        if engagement == Engagement::Idle {
-            self.idle.insert((since, user));
+        match engagement {
+            Engagement::Idle => drop(self.idle.insert((since, user))),
+            Engagement::Preview => drop(self.previewing.insert((since, user))),
+            Engagement::Away | Engagement::Inbound | Engagement::Outbound => {}
         }
     }
 
@@ -195,7 +203,10 @@ impl Group {
         let phase = match state {
             AgentState::Reserved { .. } | AgentState::Talking { .. } => Phase::Talking,
             AgentState::WrapUp { .. } => Phase::WrappingUp,
-            AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } => return,
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Previewing { .. }
+            | AgentState::NotReady { .. } => return,
         };
         self.busy.insert(user, Busy { user, engagement: Engagement::of(state), phase, since });
     }
@@ -211,7 +222,11 @@ impl Group {
             (AgentState::WrapUp { .. }, true) => shifts.outbound_wrap_up.observe(now, lasted_s),
             (AgentState::WrapUp { .. }, false) => shifts.inbound_wrap_up.observe(now, lasted_s),
             (
-                AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } | AgentState::Reserved { .. },
+                AgentState::Connecting
+                | AgentState::Ready
+                | AgentState::Previewing { .. }
+                | AgentState::NotReady { .. }
+                | AgentState::Reserved { .. },
                 _,
             ) => {}
         }
@@ -222,8 +237,12 @@ impl Group {
         self.members.remove(&user);
         self.busy.remove(&user);
         self.count(engagement, -1);
-        if engagement == Engagement::Idle {
-            assert!(self.idle.remove(&(since, user)), "an idle agent was not among the idle");
+        match engagement {
+            Engagement::Idle => assert!(self.idle.remove(&(since, user)), "an idle agent was not among the idle"),
+            Engagement::Preview => {
+                assert!(self.previewing.remove(&(since, user)), "an agent who looks was not among those who do");
+            }
+            Engagement::Away | Engagement::Inbound | Engagement::Outbound => {}
         }
     }
 }

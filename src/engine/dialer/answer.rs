@@ -149,6 +149,7 @@ impl Engine {
             Phone::Up | Phone::Ringing { .. } | Phone::Down => return,
         }
         self.commands.push_back(Command::ReleaseAgent { user });
+        self.let_go(id);
         self.inform(now, id);
         if now.instant.since(since) >= PHONE_PATIENCE {
             if let Some(agent) = self.agents.get_mut(&user) {
@@ -219,6 +220,9 @@ impl Engine {
 
     /// The customer's agent is gone: the next one, within the deadline that is left; a new one if they were talking.
     pub(in crate::engine) fn customer_lost_agent(&mut self, now: Now, id: AttemptId, user: UserId) {
+        if self.attempts.get(&id).is_some_and(|attempt| attempt.own_agent == Some(user)) {
+            self.let_go(id);
+        }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         match attempt.stage {
             Stage::Consent { user: own } | Stage::Connecting { user: own, .. } if own == user => {}

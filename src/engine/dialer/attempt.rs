@@ -21,6 +21,7 @@ use crate::engine::event::OpenAttempt;
 use crate::engine::guard;
 use crate::engine::pacing::learned::Fate;
 use crate::engine::timers::Timer;
+use crate::model::agent::NoticeKind;
 use crate::model::attempt::{AnsweredBy, AttemptEnd, CallFailure, CallRef, FailureKind, Refusal};
 use crate::model::campaign::Campaign;
 use crate::model::disposition::Disposition;
@@ -124,6 +125,8 @@ pub struct Attempt {
     pub connected: Option<Now>,
     /// When the customer must hear something.
     pub deadline: Instant,
+    /// Who started it from a preview and is held for it: counted apart from what other agents must take.
+    pub own_agent: Option<UserId>,
     /// The agent connected last.
     pub agent: Option<UserId>,
     /// What detection said.
@@ -160,14 +163,15 @@ impl Engine {
         let count = |count: &mut u32| {
             *count = count.checked_add_signed(step).unwrap_or_else(|| panic!("an attempt was counted out twice"));
         };
+        let held = attempt.own_agent.is_some();
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
-            count(&mut board.pending);
-            if before != after {
+            count(if held { &mut board.held } else { &mut board.pending });
+            if before != after && !held {
                 board.note_stage(id, attempt, before, -1);
                 board.note_stage(id, attempt, after, 1);
             }
         }
-        if let Some(group) = self.groups.get_mut(&attempt.group) {
+        if let Some(group) = self.groups.get_mut(&attempt.group).filter(|_| !held) {
             count(&mut group.pending);
             if before == Some(Stage::Waiting) {
                 group.answered.remove(&(deadline, id));
@@ -439,17 +443,26 @@ impl Engine {
         if disposition == Disposition::Unwanted {
             self.number_suppressed(now, &number, None, SuppressionReason::Unwanted);
         }
-        match attempt.stage {
-            Stage::Connected { user } => self.begin_wrap_up(now, user, call),
-            Stage::Consent { user } | Stage::Connecting { user, .. } => self.release_reserved(now, user),
+        let reserved = match attempt.stage {
+            Stage::Connected { user } => return self.begin_wrap_up(now, user, call),
+            Stage::Consent { user } | Stage::Connecting { user, .. } => Some(user),
             Stage::Recording
             | Stage::Sending
             | Stage::Out
             | Stage::Cancelling { .. }
             | Stage::Classifying
             | Stage::Waiting
-            | Stage::Informing => {}
+            | Stage::Informing => attempt.own_agent,
+        };
+        let Some(user) = reserved else { return };
+        if attempt.own_agent.is_none() {
+            return self.release_reserved(now, user);
         }
+        let what = match attempt.suppressed {
+            Some(by) => NoticeKind::Refused { refusal: Refusal::Suppressed { by } },
+            None => NoticeKind::Unreached { disposition },
+        };
+        self.release_caller(now, user, what, number);
     }
 
     /// What became of a dial that nobody answered. A failure of the trunk says nothing about customers.
@@ -547,7 +560,7 @@ impl Engine {
         if !taken_back {
             self.rest_trunk(now, &trunk, super::trunk::DEFERRED_REST);
         }
-        self.end_attempt(now, id, Disposition::NotDialled, None);
+        self.end_refused(now, id, refusal);
     }
 }
 

@@ -1,8 +1,9 @@
 //! One campaign as the engine runs it: its leads in hand, its attempts, its counts of today, and why it does not dial.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::decision::Account;
 use super::hopper::Hopper;
 use crate::engine::Engine;
 use crate::engine::acd::gate::Gate;
@@ -18,7 +19,7 @@ use crate::model::abandonment::{AbandonScope, AbandonTally, AbandonWindow};
 use crate::model::attempt::{CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
-use crate::model::id::{AttemptId, ListId, RequestId};
+use crate::model::id::{AttemptId, LeadId, ListId, RequestId};
 use crate::model::name::CampaignKey;
 use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
@@ -43,6 +44,8 @@ pub struct Board {
     /// How often each reason held a dial back today: once for each lead that was refused, and once each time another
     /// reason became the binding one.
     pub refusals: BTreeMap<&'static str, u64>,
+    /// What is to be told of it, and was told last.
+    pub account: Account,
     /// Why it places no further dial at this moment.
     pub holding: Option<Refusal>,
     /// Its leads in hand.
@@ -51,7 +54,11 @@ pub struct Board {
     pub live: BTreeSet<AttemptId>,
     /// Of these, on their way to an agent.
     pub pending: u32,
-    /// Of these, ringing: since when, and with which list their leads came.
+    /// Its attempts on their way to the agents who started them.
+    pub held: u32,
+    /// Leads that agents have laid aside lately, and when.
+    pub aside: VecDeque<(Instant, LeadId)>,
+    /// Of `pending`, ringing: since when, and with which list their leads came.
     pub ringing: BTreeMap<(Instant, AttemptId), ListId>,
     /// Of these, answered by who knows whom.
     pub answering: u32,
@@ -86,10 +93,13 @@ impl Board {
             today,
             legal: None,
             refusals: BTreeMap::new(),
+            account: Account::default(),
             holding: None,
             hopper: Hopper::default(),
             live: BTreeSet::new(),
             pending: 0,
+            held: 0,
+            aside: VecDeque::new(),
             ringing: BTreeMap::new(),
             answering: 0,
             waiting: 0,
@@ -167,9 +177,10 @@ impl Board {
         (people + GUESS) / (people + machines + GUESS)
     }
 
-    /// Counts a refusal.
+    /// Counts the refusal of a lead.
     pub fn count(&mut self, refusal: Refusal) {
         *self.refusals.entry(refusal.code()).or_default() += 1;
+        self.account.note_refusal(refusal);
     }
 
     /// The binding reason from now on; counted when it changes.
@@ -177,7 +188,7 @@ impl Board {
         let changed = refusal.map(Refusal::code) != self.holding.map(Refusal::code);
         self.holding = refusal;
         if let Some(refusal) = refusal.filter(|_| changed) {
-            self.count(refusal);
+            *self.refusals.entry(refusal.code()).or_default() += 1;
         }
     }
 }

@@ -16,12 +16,13 @@ use crate::engine::command::Command;
 use crate::engine::guard;
 use crate::engine::pacing::{Figures, Outlook, Progressive};
 use crate::engine::timers::Timer;
+use crate::model::agent::NoticeKind;
 use crate::model::attempt::{Intent, Refusal};
-use crate::model::campaign::CampaignState;
+use crate::model::campaign::{CampaignState, Pacing};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, UserId};
 use crate::model::lead::{Lead, LeadNext};
-use crate::model::name::{CampaignKey, GroupName};
+use crate::model::name::{CampaignKey, GroupName, TrunkName};
 use crate::model::time::{Instant, Now};
 
 /// After the store failed to record an intent, the campaign tries no other for this long.
@@ -50,6 +51,7 @@ impl Engine {
             if let Some(board) = self.campaigns.get_mut(key) {
                 board.hold(reason);
             }
+            self.explain(now, key);
         }
         for group in self.groups.values_mut() {
             group.agent_freed = false;
@@ -115,14 +117,19 @@ impl Engine {
                 Ok(trunk) => trunk,
                 Err(reason) => return Some(reason),
             };
+            let previews = matches!(board.campaign.pacing, Pacing::Preview(_));
             let Some(lead) = self.next_lead(now, key) else { return Some(Refusal::NoLeadDue) };
-            self.begin_attempt(now, key, lead, trunk);
+            if previews {
+                self.offer(now, key, lead);
+            } else {
+                self.begin_attempt(now, key, lead, trunk, None);
+            }
         }
         Some(Refusal::Pacing)
     }
 
     /// What holds back every dial of the campaign, whatever the pacing says. The gravest first.
-    fn standing_reason(&self, now: Now, board: &Board) -> Option<Refusal> {
+    pub(super) fn standing_reason(&self, now: Now, board: &Board) -> Option<Refusal> {
         let state = board.state;
         if state != CampaignState::Running || !self.settings.profiles.contains_key(&board.campaign.profile) {
             return Some(Refusal::CampaignState { state });
@@ -200,26 +207,38 @@ impl Engine {
         loop {
             let board = self.campaigns.get_mut(key)?;
             let lead = board.hopper.leads.pop_front()?;
-            let profile = self.settings.profiles.get(&board.campaign.profile)?;
-            let used_up = counted_attempts(&lead) >= board.campaign.attempts_max;
-            let verdict = if self.numbers.contains_key(&lead.number) {
-                Err(Refusal::NumberBusy)
-            } else if used_up {
-                Err(Refusal::AttemptCap)
-            } else {
-                guard::check(now.timestamp, &board.campaign, board.state, profile, &lead.zones, &lead.facts)
-            };
-            let Err(refusal) = verdict else { return Some(lead) };
-            let next = if used_up {
-                LeadNext::GivenUp
-            } else {
-                guard::after_refusal(now.timestamp, &board.campaign, profile, &lead.zones, &lead.facts, refusal)
-            };
+            let Err((refusal, next)) = self.judge(now, key, &lead) else { return Some(lead) };
             self.put_off(now, key, &lead, next, refusal);
         }
     }
 
-    fn put_off(&mut self, now: Now, key: &CampaignKey, lead: &Lead, next: LeadNext, refusal: Refusal) {
+    /// Whether a lead may be dialled, by what was known when it was fetched. If not, why, and what becomes of it.
+    pub(super) fn judge(&self, now: Now, key: &CampaignKey, lead: &Lead) -> Result<(), (Refusal, LeadNext)> {
+        let rules = self.campaigns.get(key).and_then(|board| {
+            let profile = self.settings.profiles.get(&board.campaign.profile)?;
+            Some((board, profile))
+        });
+        let Some((board, profile)) = rules else {
+            let state = CampaignState::Paused;
+            return Err((
+                Refusal::CampaignState { state },
+                LeadNext::Retry { at: now.timestamp + guard::PUT_OFF_HOLD },
+            ));
+        };
+        let (campaign, facts) = (&board.campaign, &lead.facts);
+        if self.numbers.contains_key(&lead.number) || self.offered.contains_key(&lead.number) {
+            let refusal = Refusal::NumberBusy;
+            return Err((refusal, guard::after_refusal(now.timestamp, campaign, profile, &lead.zones, facts, refusal)));
+        }
+        if counted_attempts(lead) >= campaign.attempts_max {
+            return Err((Refusal::AttemptCap, LeadNext::GivenUp));
+        }
+        guard::check(now.timestamp, campaign, board.state, profile, &lead.zones, facts).map_err(|refusal| {
+            (refusal, guard::after_refusal(now.timestamp, campaign, profile, &lead.zones, facts, refusal))
+        })
+    }
+
+    pub(super) fn put_off(&mut self, now: Now, key: &CampaignKey, lead: &Lead, next: LeadNext, refusal: Refusal) {
         let Some(board) = self.campaigns.get_mut(key) else { return };
         board.count(refusal);
         if let LeadNext::Retry { at } = &next {
@@ -228,11 +247,20 @@ impl Engine {
         self.commands.push_back(Command::PutOffLead { campaign: key.clone(), lead: lead.id, next, refusal });
     }
 
-    fn begin_attempt(&mut self, now: Now, key: &CampaignKey, lead: Lead, trunk: crate::model::name::TrunkName) {
+    /// An attempt begins, for any agent or for the one who starts it.
+    pub(super) fn begin_attempt(
+        &mut self,
+        now: Now,
+        key: &CampaignKey,
+        lead: Lead,
+        trunk: TrunkName,
+        own_agent: Option<UserId>,
+    ) -> Option<AttemptId> {
         let id = AttemptId(self.mint.next(now.timestamp));
         self.dials += 1;
-        let Some(board) = self.campaigns.get_mut(key) else { return };
+        let board = self.campaigns.get_mut(key)?;
         board.last_dial = self.dials;
+        board.account.note_dial();
         board.live.insert(id);
         let campaign = board.campaign.clone();
         let profile = self.settings.profiles.get(&campaign.profile);
@@ -266,6 +294,7 @@ impl Engine {
             answered: None,
             connected: None,
             deadline: Instant::ZERO,
+            own_agent,
             agent: None,
             classified: None,
             result: None,
@@ -276,6 +305,7 @@ impl Engine {
         self.attempts.insert(id, attempt);
         self.count_stage(id, None, Some(Stage::Recording), Instant::ZERO);
         self.commands.push_back(Command::RecordIntent { intent });
+        Some(id)
     }
 
     /// The intent is durable. The last look: has anything changed since it was decided?
@@ -292,7 +322,7 @@ impl Engine {
             if let Some(board) = self.campaigns.get_mut(&key) {
                 board.count(refusal);
             }
-            return self.end_attempt(now, id, Disposition::NotDialled, None);
+            return self.end_refused(now, id, refusal);
         }
         let Some(attempt) = self.attempts.get(&id) else { return };
         let (number, caller_id) = (attempt.lead.number.clone(), campaign.caller_id.clone());
@@ -311,7 +341,18 @@ impl Engine {
             let open = guard::is_open(now.timestamp, &attempt.campaign, profile, &attempt.lead.zones);
             (!open).then_some(Refusal::OutsideWindow)
         });
-        standing.or_else(|| (self.excess(key).0 > 0).then_some(Refusal::NoSlot))
+        // One that its agent has started needs no other.
+        let needs_agent = attempt.own_agent.is_none();
+        standing.or_else(|| (needs_agent && self.excess(key).0 > 0).then_some(Refusal::NoSlot))
+    }
+
+    /// Ends an attempt that was not dialled after all; who started it is told why.
+    pub(super) fn end_refused(&mut self, now: Now, id: AttemptId, refusal: Refusal) {
+        let held = self.attempts.get(&id).and_then(|attempt| Some((attempt.own_agent?, attempt.lead.number.clone())));
+        self.end_attempt(now, id, Disposition::NotDialled, None);
+        if let Some((user, number)) = held {
+            self.notify(now, user, NoticeKind::Refused { refusal }, number);
+        }
     }
 
     /// The store's last look at the number said no: there is no attempt.
@@ -326,8 +367,12 @@ impl Engine {
             }
             None => LeadNext::Retry { at: now.timestamp + guard::PUT_OFF_HOLD },
         };
+        let own_agent = attempt.own_agent;
         self.forget_attempt(id);
         self.put_off(now, &key, &lead, next, refusal);
+        if let Some(user) = own_agent {
+            self.release_caller(now, user, NoticeKind::Refused { refusal }, lead.number);
+        }
     }
 
     /// The intent could not be recorded, or nobody knows whether it was: nothing is dialled, and its end is written in
@@ -343,7 +388,11 @@ impl Engine {
             self.timers.set(Timer::StoreRest { campaign }, board.rests_until);
         }
         let next = LeadNext::Retry { at: now.timestamp + retry::REQUEUE };
+        let held = self.attempts.get(&id).and_then(|attempt| Some((attempt.own_agent?, attempt.lead.number.clone())));
         self.end_attempt_with(now, id, Disposition::NotDialled, None, Some(next));
+        if let Some((user, number)) = held {
+            self.notify(now, user, NoticeKind::Refused { refusal: Refusal::StoreDown }, number);
+        }
     }
 
     /// Takes an attempt out of the tables that never existed for the store.

@@ -3,7 +3,7 @@
 //! One fetch is on its way at a time. When the store has no more, it is asked again when the next lead is due, when
 //! leads changed, or after a while.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::engine::Engine;
@@ -88,6 +88,10 @@ impl Engine {
     /// Asks for leads where the hopper runs low.
     pub(in crate::engine) fn refill(&mut self, now: Now) {
         let draining = self.draining || !self.store_up;
+        let mut at_desks: BTreeMap<CampaignKey, Vec<LeadId>> = BTreeMap::new();
+        for offer in self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref()) {
+            at_desks.entry(offer.campaign.key.clone()).or_default().push(offer.lead.id);
+        }
         for (key, board) in &mut self.campaigns {
             if board.state != CampaignState::Running || draining {
                 continue;
@@ -112,6 +116,8 @@ impl Engine {
             let limit = size - in_hand;
             let mut held: Vec<LeadId> = board.hopper.leads.iter().map(|lead| lead.id).collect();
             held.extend(board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id));
+            held.extend(at_desks.remove(key).unwrap_or_default());
+            held.extend(board.settling(now.instant));
             board.hopper.source = Source::Asked { limit };
             self.timers.set(Timer::FetchOverdue { campaign: key.clone() }, now.instant + FETCH_LIMIT);
             self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held });
@@ -130,6 +136,8 @@ impl Engine {
         self.timers.cancel(&Timer::FetchOverdue { campaign: key.clone() });
         let Some(board) = self.campaigns.get_mut(key) else { return self.stale() };
         let Source::Asked { limit } = board.hopper.source else { return self.stale() };
+        let offers = self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref());
+        let at_desks: Vec<LeadId> = offers.map(|offer| offer.lead.id).collect();
         board.hopper.open_total = open_total;
         board.hopper.next_due = next_due;
         let full = leads.len() >= limit as usize;
@@ -143,6 +151,7 @@ impl Engine {
             let mut promised = 0usize;
             let live = board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id);
             let mut known: BTreeSet<LeadId> = live.chain(board.hopper.leads.iter().map(|lead| lead.id)).collect();
+            known.extend(at_desks);
             for lead in leads.into_iter().filter(|lead| lead.campaign == *key) {
                 if !known.insert(lead.id) {
                     continue;

@@ -20,7 +20,7 @@ impl Engine {
     /// Gives up what rings in excess; campaigns of low priority first, and in each what has rung longest.
     pub(in crate::engine) fn yield_ringing(&mut self, now: Now) {
         let mut order: Vec<(u8, CampaignKey)> = Vec::new();
-        for (key, board) in self.campaigns.iter().filter(|(_, board)| board.pending > 0) {
+        for (key, board) in self.campaigns.iter().filter(|(_, board)| board.pending + board.held > 0) {
             order.push((board.campaign.priority, key.clone()));
         }
         order.sort();
@@ -36,7 +36,7 @@ impl Engine {
     pub(in crate::engine) fn excess(&self, key: &CampaignKey) -> (u32, CancelReason) {
         let Some(board) = self.campaigns.get(key) else { return (0, CancelReason::Stopped) };
         if self.draining || board.state != CampaignState::Running {
-            return (board.pending, CancelReason::Stopped);
+            return (board.pending + board.held, CancelReason::Stopped);
         }
         let figures = self.figures(board);
         let keep = board.pacer.keep(&figures);
@@ -50,6 +50,9 @@ impl Engine {
         let mut out: Vec<(Instant, AttemptId)> = Vec::new();
         for id in &board.live {
             let Some(attempt) = self.attempts.get(id) else { continue };
+            if attempt.own_agent.is_some() && why != CancelReason::Stopped {
+                continue; // it has its agent
+            }
             match attempt.stage {
                 // Its intent is looked at again when it is durable, and ended there.
                 Stage::Recording => left = left.saturating_sub(1),
@@ -117,6 +120,7 @@ impl Engine {
                 self.commands.push_back(Command::PutOffLead { campaign, lead, next, refusal });
             }
         }
+        self.suppress_offer(now, number, refusal, applies);
         let Some(id) = self.numbers.get(number).copied() else { return };
         let Some(attempt) = self.attempts.get_mut(&id).filter(|attempt| applies(&attempt.campaign.key)) else { return };
         match attempt.stage {

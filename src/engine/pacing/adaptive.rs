@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Figures, Outlook, Pacer, Phase, affordable, within};
+use super::{Figures, Limit, Outlook, Pacer, Phase, affordable, ringing_max_or, within};
 use crate::engine::acd::group::Engagement;
 use crate::model::campaign::{Adaptive, DropRule};
 use crate::model::time::{Instant, Now};
@@ -156,7 +156,7 @@ impl Level {
             match busy.engagement {
                 Engagement::Outbound => with_customers += 1,
                 Engagement::Inbound => with_callers += 1,
-                Engagement::Idle | Engagement::Away => {}
+                Engagement::Idle | Engagement::Preview | Engagement::Away => {}
             }
         }
         let ready = figures.idle_with_slot;
@@ -211,6 +211,10 @@ impl Pacer for Level {
     fn keep(&self, figures: &Figures) -> u32 {
         // It hangs up nothing by itself; without a slot the gate has closed.
         if figures.slots == 0 { 0 } else { u32::MAX }
+    }
+
+    fn limit(&self, figures: &Figures) -> Limit {
+        ringing_max_or(Limit::Level, figures, self.ringing_max)
     }
 
     fn next_look(&self) -> Option<Instant> {

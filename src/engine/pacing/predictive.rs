@@ -11,14 +11,13 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::balance::{Balance, Chances};
 use super::learned::{Lasting, STEP_S, STEPS, Shifts};
 use super::outlook::Phase;
 use super::yardstick::Service;
-use super::{Figures, Outlook, Pacer, within};
+use super::{Figures, Limit, Outlook, Pacer, ringing_max_or, within};
 use crate::engine::acd::group::Engagement;
+use crate::model::decision::Forecast;
 use crate::model::time::{Instant, Now};
 
 /// Price of an abandoned call, in connected ones, at a cap of 3 % and an even account. Rather too high than too low: what
@@ -88,25 +87,6 @@ struct Callers {
     give_ups: f64,
     /// What they would get now under progressive dialling, for how many agents, and since when.
     yardstick: Option<(Service, u32, Instant)>,
-}
-
-/// Why a decision was taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Forecast {
-    /// Agents expected to be free when a dial placed now is answered, customers and callers before it already served.
-    pub agents_free: f64,
-    /// Answers expected of the lines on their way, within half a minute.
-    pub answers_expected: f64,
-    /// Chance that a dial is answered by a person, 0 to 1.
-    pub answer_share: f64,
-    /// Chance that a dial placed now, if answered, finds no agent, 0 to 1.
-    pub abandon_chance: f64,
-    /// Price of an abandoned call, in connected ones; `None` at a cap of 0, where none may be risked.
-    pub abandon_price: Option<f64>,
-    /// Price of taking the last idle agent from callers, in connected calls.
-    pub caller_price: f64,
-    /// Dials wanted beyond those on their way.
-    pub more: u32,
 }
 
 /// What is paid, in connected calls.
@@ -223,6 +203,11 @@ impl Pacer for Predictive {
             (_, true) => figures.idle_with_slot,
             (_, false) => u32::MAX,
         }
+    }
+
+    fn limit(&self, figures: &Figures) -> Limit {
+        let held = self.held_only || figures.abandons_left == 0;
+        ringing_max_or(if held { Limit::AgentsHeld } else { Limit::Price }, figures, self.ringing_max)
     }
 
     fn forecast(&self) -> Option<Forecast> {

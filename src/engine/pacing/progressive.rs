@@ -1,6 +1,6 @@
 //! Progressive: an idle agent with a slot is held for every attempt.
 
-use super::{Figures, Pacer, within};
+use super::{Figures, Limit, Pacer, ringing_max_or, within};
 
 /// Ringing attempts never exceed the idle agents with a slot, so that whoever answers finds one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,10 @@ impl Pacer for Progressive {
 
     fn keep(&self, figures: &Figures) -> u32 {
         figures.idle_with_slot
+    }
+
+    fn limit(&self, figures: &Figures) -> Limit {
+        ringing_max_or(Limit::AgentsHeld, figures, self.ringing_max)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Ratio: a fixed number of lines for each idle agent with a slot.
 
-use super::{Figures, Pacer, affordable, within};
+use super::{Figures, Limit, Pacer, affordable, ringing_max_or, within};
 use crate::model::campaign::RatioOn;
 
 /// Places `max(0, ⌊lines_per_agent × idle agents with a slot⌋ − pending)` if at least `min_idle_total` agents are idle.
@@ -44,6 +44,11 @@ impl Pacer for Ratio {
             RatioOn::EveryEvent => self.lines(figures.slots),
             RatioOn::AgentFreed => u32::MAX,
         }
+    }
+
+    fn limit(&self, figures: &Figures) -> Limit {
+        let too_few = figures.idle_total < self.min_idle_total;
+        ringing_max_or(if too_few { Limit::IdleTotal } else { Limit::Lines }, figures, self.ringing_max)
     }
 }
 

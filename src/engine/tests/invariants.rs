@@ -44,7 +44,7 @@ fn one_call_per_agent_and_one_agent_per_call(engine: &Engine) {
             Stage::Consent { user } | Stage::Connecting { user, .. } | Stage::Connected { user } => {
                 note(user, CallRef::Outbound(*id));
             }
-            _ => {}
+            _ => attempt.own_agent.into_iter().for_each(|user| note(user, CallRef::Outbound(*id))),
         }
     }
     for (id, caller) in &engine.callers {
@@ -59,8 +59,14 @@ fn one_call_per_agent_and_one_agent_per_call(engine: &Engine) {
         let (call, has_desk) = match &agent.state {
             AgentState::Reserved { call } | AgentState::Talking { call } => (Some(*call), true),
             AgentState::WrapUp { .. } => (None, true),
-            AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } => (None, false),
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Previewing { .. }
+            | AgentState::NotReady { .. } => (None, false),
         };
+        let looks = matches!(&agent.state, AgentState::Previewing { lead, .. }
+            if agent.offer.as_ref().is_some_and(|offer| offer.lead.id == *lead));
+        assert_eq!(agent.offer.is_some(), looks, "{user} in {:?}", agent.state);
         assert_eq!(with.get(user).copied(), call, "{user} in {:?}", agent.state);
         assert_eq!(agent.desk.is_some(), has_desk, "{user} in {:?}", agent.state);
     }
@@ -75,9 +81,11 @@ fn counters_are_what_they_count(engine: &Engine) {
         assert_eq!(group.members.len(), members.len());
         assert_eq!(group.idle.len(), engaged(Engagement::Idle));
         assert_eq!(group.inbound_busy as usize, engaged(Engagement::Inbound));
-        assert_eq!(group.outbound_busy as usize, engaged(Engagement::Outbound));
+        assert_eq!(group.previewing.len(), engaged(Engagement::Preview));
+        assert_eq!(group.outbound_busy as usize, engaged(Engagement::Outbound) + engaged(Engagement::Preview));
         assert_eq!(group.staffed as usize, members.len() - engaged(Engagement::Away));
-        let pending = engine.attempts.values().filter(|a| a.group == *name && a.stage.is_pending()).count();
+        let free = engine.attempts.values().filter(|a| a.group == *name && a.own_agent.is_none());
+        let pending = free.filter(|a| a.stage.is_pending()).count();
         assert_eq!(group.pending as usize, pending);
         let answered = engine.attempts.values().filter(|a| a.group == *name && a.stage == Stage::Waiting).count();
         assert_eq!(group.answered.len(), answered);
@@ -87,7 +95,8 @@ fn counters_are_what_they_count(engine: &Engine) {
     for (key, board) in &engine.campaigns {
         let own: Vec<_> = engine.attempts.iter().filter(|(_, a)| a.campaign.key == *key).collect();
         assert_eq!(board.live.len(), own.len());
-        assert_eq!(board.pending as usize, own.iter().filter(|(_, a)| a.stage.is_pending()).count());
+        let pending = |held| own.iter().filter(|(_, a)| a.stage.is_pending() && a.own_agent.is_some() == held).count();
+        assert_eq!((board.held as usize, board.pending as usize), (pending(true), pending(false)));
     }
 }
 
@@ -95,6 +104,13 @@ fn one_live_attempt_per_number(engine: &Engine) {
     assert_eq!(engine.numbers.len(), engine.attempts.len());
     for (id, attempt) in &engine.attempts {
         assert_eq!(engine.numbers.get(&attempt.lead.number), Some(id));
+    }
+    let offers = engine.agents.values().filter_map(|agent| Some((agent.user, agent.offer.as_ref()?)));
+    let offers: Vec<_> = offers.map(|(user, offer)| (offer.lead.number.clone(), user)).collect();
+    assert_eq!(engine.offered.len(), offers.len(), "one lead on one desk");
+    for (number, user) in offers {
+        assert_eq!(engine.offered.get(&number), Some(&user));
+        assert!(!engine.numbers.contains_key(&number), "a number that is dialled is on a desk");
     }
 }
 
@@ -142,5 +158,9 @@ fn nobody_waits_beside_an_idle_agent(engine: &Engine) {
             let kept = group.idle.iter().all(|(_, user)| engine.is_kept(*user));
             assert!(queue.waiting.is_empty() || kept, "a caller waits beside an idle agent");
         }
+    }
+    for group in engine.groups.values().filter(|group| !group.previewing.is_empty()) {
+        let mut queues = group.settings.queues.iter().filter_map(|name| engine.queues.get(name));
+        assert!(queues.all(|queue| queue.waiting.is_empty()), "a caller waits beside an agent who looks at a lead");
     }
 }

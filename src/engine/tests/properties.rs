@@ -12,7 +12,7 @@ use crate::engine::command::Command;
 use crate::engine::event::{AgentAction, Event, GroupChange, OpenAttempt, RecordedOutcome};
 use crate::model::agent::{Device, DeviceLeg};
 use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, FailureKind, Refusal};
-use crate::model::campaign::{Assignment, Campaign, CampaignState, Pacing, RatioOn, Recording};
+use crate::model::campaign::{Assignment, Campaign, CampaignState, OnTimeOut, Pacing, Preview, RatioOn, Recording};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::id::{AttemptId, InboundId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, SuppressionReason};
@@ -49,6 +49,10 @@ fn campaign(variant: u8) -> Campaign {
             within_budget: true,
             restarts: true,
         };
+    }
+    if variant & 24 == 16 {
+        let on_time_out = if variant & 4 > 0 { OnTimeOut::Dial } else { OnTimeOut::Return };
+        campaign.pacing = Pacing::Preview(Preview { time_limit_s: 20, on_time_out, ..Preview::default() });
     }
     if variant & 32 > 0 {
         campaign.recording = Recording { on: true, consent_prompt: Some("recorded".parse().unwrap()) };
@@ -185,7 +189,11 @@ impl World {
                 let groups = vec![rig::group()];
                 return self.tell(Event::AgentSignedIn { request, user, session, name: "a".into(), groups, device });
             }
-            1..=4 => AgentAction::Ready,
+            1..=4 => match self.engine.agents.get(&user).and_then(|agent| agent.offer.as_ref()) {
+                Some(offer) if how & 128 > 0 => AgentAction::SkipLead { lead: offer.lead.id, reason: "other".into() },
+                Some(offer) if how & 8 > 0 => AgentAction::StartCall { lead: offer.lead.id },
+                Some(_) | None => AgentAction::Ready,
+            },
             5 => AgentAction::NotReady { reason: "tea".into() },
             6 if how & 32 > 0 => AgentAction::ExtendWrapUp,
             6 => AgentAction::HangUp,

@@ -2,8 +2,8 @@
 
 use super::parts::kind_of;
 use super::sound;
-use crate::model::campaign::{Adaptive, DropRule, Pacing, RatioOn};
-use crate::model::document::Table;
+use crate::model::campaign::{Adaptive, DropRule, OnTimeOut, Pacing, Preview, RatioOn};
+use crate::model::document::{ComplaintCode, Table};
 
 /// Most lines for one idle agent. More would abandon nearly everybody.
 const LINES_PER_AGENT_MAX: f64 = 10.0;
@@ -13,6 +13,14 @@ const LEVEL_MAX: f64 = 10.0;
 const STEP_S_MAX: f64 = 3600.0;
 /// A round more often than this is polling.
 const STEP_S_MIN: f64 = 0.1;
+/// Shortest and longest look at a lead, in seconds: nobody reads a name in less, and whoever takes longer is not there.
+const PREVIEW_S: std::ops::RangeInclusive<u32> = 5..=3600;
+/// Longest rest of a lead that was skipped, in seconds: 90 days.
+const SKIPPED_REST_S_MAX: u64 = 90 * 86_400;
+/// Most reasons for a skip, so that they fit on one screen.
+const SKIP_REASONS_MAX: usize = 20;
+/// Longest of them, in characters: a line.
+const SKIP_REASON_LENGTH_MAX: usize = 80;
 
 /// What the tables of two kinds of files mean by what is left out.
 #[derive(Clone, Copy, Debug)]
@@ -30,24 +38,59 @@ pub fn pacing(table: &Table<'_>, defaults: PacingDefaults) -> Option<Pacing> {
         Ratio,
         Adaptive,
         Predictive,
+        Preview,
     }
     const MODES: &[(&str, Mode)] = &[
         ("progressive", Mode::Progressive),
         ("ratio", Mode::Ratio),
         ("adaptive", Mode::Adaptive),
         ("predictive", Mode::Predictive),
+        ("preview", Mode::Preview),
     ];
-    let ringing_max = sound(table, "ringing_max", |key| table.optional_within(key, 1..=100_000));
+    let ringing_max = || sound(table, "ringing_max", |key| table.optional_within(key, 1..=100_000));
     match kind_of(table, "mode", MODES)? {
-        Mode::Progressive => Some(Pacing::Progressive { ringing_max: ringing_max? }),
-        Mode::Predictive => Some(Pacing::Predictive { ringing_max: ringing_max? }),
-        Mode::Ratio => ratio(table, ringing_max, defaults),
+        // An agent has one line at a time: there is nothing to limit.
+        Mode::Preview => preview(table).map(Pacing::Preview),
+        Mode::Progressive => Some(Pacing::Progressive { ringing_max: ringing_max()? }),
+        Mode::Predictive => Some(Pacing::Predictive { ringing_max: ringing_max()? }),
+        Mode::Ratio => ratio(table, ringing_max(), defaults),
         Mode::Adaptive => {
+            let ringing_max = ringing_max();
             let within_budget = table.or("within_budget", defaults.safeguards);
             let rules = adaptive(table);
             Some(Pacing::Adaptive { rules: rules?, ringing_max: ringing_max?, within_budget: within_budget? })
         }
     }
+}
+
+fn preview(table: &Table<'_>) -> Option<Preview> {
+    const OUTCOMES: &[(&str, OnTimeOut)] = &[("dial", OnTimeOut::Dial), ("return", OnTimeOut::Return)];
+    let usual = Preview::default();
+    let time_limit_s = table.within("time_limit_s", PREVIEW_S, usual.time_limit_s);
+    let on_time_out = table.word("on_time_out", OUTCOMES, usual.on_time_out);
+    let skips_max = sound(table, "skips_max", |key| table.optional_within(key, 0..=1000));
+    let skip_reasons = skip_reasons(table, usual.skip_reasons);
+    let skipped_rest_s = table.within("skipped_rest_s", 60..=SKIPPED_REST_S_MAX, usual.skipped_rest_s);
+    Some(Preview {
+        time_limit_s: time_limit_s?,
+        on_time_out: on_time_out?,
+        skips_max: skips_max?,
+        skip_reasons: skip_reasons?,
+        skipped_rest_s: skipped_rest_s?,
+    })
+}
+
+fn skip_reasons(table: &Table<'_>, usual: Vec<String>) -> Option<Vec<String>> {
+    let reasons: Vec<String> = table.or("skip_reasons", usual)?;
+    let Some(spot) = table.spot("skip_reasons") else { return Some(reasons) };
+    let lines = |reason: &String| !reason.trim().is_empty() && reason.chars().count() <= SKIP_REASON_LENGTH_MAX;
+    if reasons.is_empty() || reasons.len() > SKIP_REASONS_MAX || !reasons.iter().all(lines) {
+        let expected = format!(
+            "write 1 to {SKIP_REASONS_MAX} of 1 to {SKIP_REASON_LENGTH_MAX} characters; to allow no skip, `skips_max = 0`"
+        );
+        return spot.wrong(ComplaintCode::WrongValue, "these are not reasons that an agent can choose from", expected);
+    }
+    Some(reasons)
 }
 
 fn ratio(table: &Table<'_>, ringing_max: Option<Option<u32>>, defaults: PacingDefaults) -> Option<Pacing> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::campaign::{OnTimeOut, Pacing, Preview};
 use crate::model::disposition::Disposition;
 use crate::model::profile_file;
 
@@ -80,6 +81,14 @@ fn each_mistake_is_told_with_value_and_expectation() {
             "mode = \"progressive\"\nlines_per_agent = 2",
             "`lines_per_agent` is not a known key",
         ),
+        ("mode = \"progressive\"", "mode = \"preview\"\nringing_max = 2", "`ringing_max` is not a known key"),
+        ("mode = \"progressive\"", "mode = \"preview\"\ntime_limit_s = 2", "`2` is out of range; expected 5 to 3600"),
+        ("mode = \"progressive\"", "mode = \"preview\"\non_time_out = \"skip\"", "expected one of `dial`, `return`"),
+        (
+            "mode = \"progressive\"",
+            "mode = \"preview\"\nskip_reasons = []",
+            "write 1 to 20 of 1 to 80 characters; to allow no skip, `skips_max = 0`",
+        ),
         ("[retry.busy]", "[retry.bussy]", "`bussy` is not a disposition; did you mean `busy`?"),
         ("[retry.busy]", "[retry.do_not_call]", "a number is not called again after `do_not_call`"),
         ("[retry.busy]", "[retry.not_dialled]", "made up for by itself; remove the rule"),
@@ -137,10 +146,12 @@ fn what_is_left_out_has_the_defaults_of_the_reference() {
 #[test]
 fn the_reference_names_every_key_the_parser_knows_and_no_other() {
     let mut read_keys = BTreeSet::new();
-    // No shipped file paces adaptively: one that does, so that all keys are asked for.
-    let adaptive = SHIPPED[0].1.replace("mode = \"progressive\"", "mode = \"adaptive\"");
-    assert_ne!(adaptive, SHIPPED[0].1);
-    for (file, text) in SHIPPED.into_iter().chain([("adaptive.toml", adaptive.as_str())]) {
+    // No shipped file paces like this: some that do, so that all keys are asked for.
+    let paced = |mode: &str| FAMILY_PLAN.replace("mode = \"progressive\"", &format!("mode = \"{mode}\""));
+    let (adaptive, preview) = (paced("adaptive"), paced("preview"));
+    assert!(adaptive != FAMILY_PLAN && preview != FAMILY_PLAN);
+    let others = [("adaptive.toml", adaptive.as_str()), ("preview.toml", preview.as_str())];
+    for (file, text) in SHIPPED.into_iter().chain(others) {
         let document = Document::parse(SourceKind::File, file, text);
         let reader = Reader::new(&document);
         assert!(campaign(&reader.root(), Some(&known())).is_some());
@@ -180,4 +191,23 @@ fn a_spoilt_line_is_read_or_complained_about_with_its_place() {
         }
     }
     assert!(refused > 1000, "only {refused} were refused");
+}
+
+#[test]
+fn preview_has_its_defaults_and_each_of_its_settings() {
+    let with = |pacing: &str| {
+        let text = FAMILY_PLAN.replace("mode = \"progressive\"", pacing);
+        read("f.toml", &text, Some(&known())).unwrap().pacing
+    };
+    assert_eq!(with("mode = \"preview\""), Pacing::Preview(Preview::default()));
+    let all = "mode = \"preview\"\ntime_limit_s = 45\non_time_out = \"dial\"\nskips_max = 0\n\
+               skip_reasons = [\"已联系\"]\nskipped_rest_s = 600";
+    let expected = Preview {
+        time_limit_s: 45,
+        on_time_out: OnTimeOut::Dial,
+        skips_max: Some(0),
+        skip_reasons: vec!["已联系".to_owned()],
+        skipped_rest_s: 600,
+    };
+    assert_eq!(with(all), Pacing::Preview(expected));
 }

@@ -52,9 +52,13 @@ impl Checker {
         (desk.holds, desk.works_at) = match state {
             AgentState::Reserved { call } | AgentState::Talking { call } => (Some(*call), Some(*call)),
             AgentState::WrapUp { call, .. } => (None, Some(*call)),
-            AgentState::Connecting | AgentState::Ready | AgentState::NotReady { .. } => (None, None),
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Previewing { .. }
+            | AgentState::NotReady { .. } => (None, None),
         };
-        desk.staffed = desk.idle || desk.works_at.is_some();
+        let previews = matches!(state, AgentState::Previewing { .. });
+        desk.staffed = desk.idle || previews || desk.works_at.is_some();
         // Paused, without a phone, or with a caller.
         let taken = matches!(desk.works_at, Some(CallRef::Inbound(_))) || !desk.staffed;
         if idle_before && taken {

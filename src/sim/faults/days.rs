@@ -196,6 +196,7 @@ fn campaign(dice: &mut Dice, place: usize, gate: GateSettings) -> Outbound {
         talk_s: uniform(3.0, 90.0),
         wrap_up_s: uniform(1.0, 20.0),
         patience_s: Distribution::Constant { value: 2.0 },
+        look_s: uniform(0.0, 20.0),
         max_abandon_rate: dice.pick(&[0.0, 0.01, 0.03, 0.05]),
         leads: Some(dice.pick(&[100, 400])),
         pacing: pacing(dice),

@@ -24,6 +24,8 @@ pub type Files<'f> = &'f dyn Fn(&str) -> io::Result<String>;
 pub(super) const SECONDS_MAX: f64 = 366.0 * 86_400.0;
 /// Most agents of one group.
 const AGENTS_MAX: f64 = 100_000.0;
+/// How long an agent looks at a lead, where the scenario does not say, in seconds.
+const LOOK_S: f64 = 15.0;
 /// Most days.
 const REPLICATIONS_MAX: u32 = 100_000;
 /// A bare rule is what a scenario asks about: no safeguards unless it says so.
@@ -170,6 +172,8 @@ fn campaign(table: &Table<'_>, files: Files<'_>) -> Option<Outbound> {
     let usual = Distribution::Constant { value: 2.0 };
     let patience_s = optional(table, "patience_s", files).map(|patience| patience.unwrap_or(usual));
     let max_abandon_rate = table.within("max_abandon_rate", 0.0..=1.0, 0.03);
+    let usual = Distribution::Constant { value: LOOK_S };
+    let look_s = optional(table, "look_s", files).map(|look| look.unwrap_or(usual));
     let leads = leads(table);
     let pacing = campaign_pacing(table);
     let gate = gate(table);
@@ -187,6 +191,7 @@ fn campaign(table: &Table<'_>, files: Files<'_>) -> Option<Outbound> {
         talk_s: talk_s?,
         wrap_up_s: wrap_up_s?,
         patience_s: patience_s?,
+        look_s: look_s?,
         max_abandon_rate: max_abandon_rate?,
         leads: leads?,
         pacing: pacing?,

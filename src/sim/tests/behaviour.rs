@@ -71,6 +71,24 @@ fn the_same_callers_come_and_the_same_customers_are_dialled_whatever_the_policy(
 }
 
 #[test]
+fn agents_who_see_each_lead_first_abandon_nobody_and_dial_less_the_longer_they_look() {
+    let looking = |look_s: u32| {
+        let look = format!("look_s = {{ distribution = \"constant\", value = {look_s} }}\npacing = ");
+        let text = SMALL.replace("pacing = ", &look).replace("mode = \"progressive\"", "mode = \"preview\"");
+        day(&read(&text))
+    };
+    let (briefly, long) = (looking(5), looking(60));
+    assert_eq!((briefly.abandoned, long.abandoned), (0, 0));
+    assert!(briefly.connected > 0 && long.connected > 0, "{briefly:?} {long:?}");
+    assert!(long.dials * 3 < briefly.dials * 2, "{} and {} dials", briefly.dials, long.dials);
+    // Beyond the time limit the lead goes back, and nobody is called.
+    assert_eq!(looking(121).dials, 0);
+    let first = day(&Policy::Preview.applied(&read(SMALL)));
+    let progressive = day(&Policy::Progressive.applied(&read(SMALL)));
+    assert!(first.dials < progressive.dials, "{} and {} dials", first.dials, progressive.dials);
+}
+
+#[test]
 fn progressive_never_rings_more_than_agents_are_idle() {
     let scenario = read(SMALL);
     let mut world = World::new(&scenario, 0);

@@ -14,6 +14,7 @@ use crate::model::id::{AttemptId, LeadId, ListId, UserId};
 use crate::model::lead::{Lead, NumberFacts};
 use crate::model::name::CampaignKey;
 use crate::sim::scenario::wiring::{campaign_key, lead_number};
+use crate::sim::streams::Kind;
 
 /// Leads of one campaign are numbered apart from those of the next.
 const LEADS_PER_CAMPAIGN_BITS: u32 = 40;
@@ -77,6 +78,7 @@ impl World<'_> {
             | Command::RecordResult { result: CallResult { request: None, .. } }
             | Command::SettleLead { .. }
             | Command::RecordGate { .. }
+            | Command::RecordDecision { .. }
             | Command::RecordCampaignState { request: None, .. }
             | Command::Reply { .. }
             | Command::AgentChanged { .. }
@@ -182,6 +184,11 @@ impl World<'_> {
         let now = self.now.instant;
         match state {
             Some(AgentState::Ready) => self.becomes(place, Doing::Idle),
+            Some(AgentState::Previewing { lead, .. }) => {
+                self.becomes(place, Doing::Looking);
+                let look = self.look(lead);
+                self.plan_in(look, Happening::Looked { seat: place, lead });
+            }
             Some(AgentState::Talking { call }) => self.becomes(place, Doing::Busy { call, since: now }),
             Some(AgentState::WrapUp { call, .. }) => {
                 let wrap_up = match call {
@@ -203,6 +210,14 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    /// How long a lead is looked at before it is called.
+    fn look(&self, lead: LeadId) -> std::time::Duration {
+        let (campaign, place) = place_of(lead);
+        let Some(outbound) = self.scenario.outbound.get(campaign) else { return std::time::Duration::ZERO };
+        let mut chance = self.streams.stream(Kind::Look, campaign, place);
+        seconds(outbound.look_s.draw(&mut chance))
     }
 
     fn becomes(&mut self, place: usize, doing: Doing) {

@@ -471,7 +471,7 @@ fn is_within_budget(pacing: &Pacing, abandon_rate_max: f64) -> bool {
     match pacing {
         // Predictive pacing keeps it by its price: over a day. Where nothing may be lost, every line has its agent.
         Pacing::Predictive { .. } => abandon_rate_max <= 0.0,
-        Pacing::Progressive { .. } => true,
+        Pacing::Progressive { .. } | Pacing::Preview(_) => true,
         Pacing::Ratio { within_budget, .. } | Pacing::Adaptive { within_budget, .. } => *within_budget,
     }
 }

@@ -27,6 +27,7 @@ impl World<'_> {
             Happening::Activity { campaign } => self.activity(campaign),
             Happening::WrappedUp { seat, call } => self.wrapped_up(seat, call),
             Happening::SaysAgain { seat, call } => self.says(seat, call),
+            Happening::Looked { seat, lead } => self.act(user(seat), AgentAction::StartCall { lead }),
             Happening::TalkOver { call } => self.talk_over(call),
             Happening::Caller => self.caller_comes(),
             Happening::Outcome { attempt } => self.outcome(attempt),
@@ -393,7 +394,7 @@ impl World<'_> {
             match seat.doing {
                 Doing::Busy { call: CallRef::Outbound(_), .. } => outbound += 1,
                 Doing::Busy { call: CallRef::Inbound(_), .. } => inbound += 1,
-                Doing::Nothing | Doing::Idle => {}
+                Doing::Nothing | Doing::Idle | Doing::Looking => {}
             }
         }
         trace.sample(at_s, [outbound, inbound, self.idle()], self.ringing, &self.day, &snapshot);

@@ -67,6 +67,11 @@ function desk() {
   if (onShift === "ready" || onShift === "not_ready" || onShift === "connecting") {
     return { view: { ...shown.view, call: null, state: onShift, reason: onShift === "not_ready" ? "lunch" : undefined, phone_up: onShift !== "connecting" }, lead: null, campaign: null, customer: null };
   }
+  if (onShift === "previewing") {
+    const preview = { lead: shown.lead.id, campaign: shown.campaign.key, number: shown.lead.number, until: started + 90_000, on_time_out: "return", skips_left: 2 };
+    shown.campaign.pacing = { mode: "preview", time_limit_s: 90, on_time_out: "return", skips_max: 2, skip_reasons: ["wrong-time", "wrong-data", "spoken-lately", "other"], skipped_rest_s: 3600 };
+    return { ...shown, view: { ...shown.view, state: "previewing", call: null, preview, until: preview.until } };
+  }
   if (onShift === "wrap_up") Object.assign(shown.view, { state: "wrap_up", until: started + 40_000 });
   shown.view.call.recorded = recorded;
   return shown;
@@ -98,6 +103,11 @@ function answer(method, path, query, body) {
   }
   if (path === "/campaigns/check") return { body: { ok: false, campaign: null, errors: [{ code: "unknown_key", detail: "unknown key `ring_timout_s`; did you mean `ring_timeout_s`?", line: 6, column: 1, value: "ring_timout_s", expected: "ring_timeout_s" }, { code: "range", detail: "the share is above 1", line: 7, column: 20, value: "3", expected: "0 to 1" }] } };
   if (/^\/campaigns\/[^/]+\/attempts$/.test(path)) return { body: { items: fresh(deskFixture.customer.attempts), next_cursor: null } };
+  if (/^\/campaigns\/[^/]+\/decisions$/.test(path)) {
+    const limits = ["agents_held", "price", "gate_closed"];
+    const row = (n) => ({ campaign: "spring-offer", at: base.at - n * 1000, placed: n % 4, limit: limits[Math.floor(n / 20) % 3], idle: 5, idle_with_slot: n % 5, slots: 6, pending: 4 + (n % 7), abandons_left: 3, refusals: {}, forecast: null });
+    return { body: { items: empty ? [] : fresh(Array.from({ length: 90 }, (_, n) => row(n))), next_cursor: null } };
+  }
   if (/^\/campaigns\/[^/]+\/lists$/.test(path)) {
     if (method === "GET") return { body: fresh([{ id: "list_1", name: "march-replies", import: "imp_1", state: "done", created_by: "maria", created_at: base.at, rows: 2100, accepted: 2000, duplicate: 60, suppressed: 25, invalid: 15, rejected_file: "x" }]) };
     return { body: { id: "imp_1", list: "list_2", dry_run: query.get("dry_run") === "true", rows: 100, accepted: 91, duplicate: 4, suppressed: 2, invalid: 3, rejected_file: "/api/v1/imports/imp_1/rejected.csv", without_zone: 2, rejected: { invalid_number: 3 } } };
@@ -126,6 +136,8 @@ function answer(method, path, query, body) {
       if (!action.outcome.answers.monthly_fee) return problem(422, "bad_answer", "question `monthly_fee`: an answer is required", [{ pointer: "/action/outcome/answers/monthly_fee", code: "bad_answer", detail: "an answer is required" }]);
       recorded = true;
     }
+    if (action.action === "start_call") onShift = "talking";
+    if (action.action === "skip_lead") onShift = "previewing";
     if (action.action === "hang_up") onShift = "wrap_up";
     if (action.action === "ready") onShift = "ready";
     if (action.action === "not_ready") onShift = "not_ready";

@@ -8,7 +8,9 @@ use super::rig::{Answered, FAMILY_PLAN, Rig, request};
 use crate::engine::command::RequestRefusal;
 use crate::engine::event::Event;
 use crate::model::campaign::CampaignState;
+use crate::model::decision::{Decision, Forecast};
 use crate::model::id::LeadId;
+use crate::model::time::Timestamp;
 use crate::web::access::Role;
 
 /// Sends a CSV file to the family plan.
@@ -173,4 +175,47 @@ async fn a_file_that_cannot_be_a_list_is_refused_as_a_whole() {
     assert_eq!(rig.answer(other).await.code(), "media_type");
     let left = std::fs::read_dir(rig.directory.path().join("uploads")).unwrap().count();
     assert_eq!(left, 0, "a received file was left behind");
+}
+
+#[tokio::test]
+async fn why_a_campaign_dialled_is_read_by_pages_and_times() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Marketing).await;
+    let manager = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&manager).await;
+    let empty = rig.get("/campaigns/family-plan/decisions", &token).await.json();
+    assert_eq!(empty, json!({"items": [], "next_cursor": null}));
+    let decision = |second: i64| Decision {
+        campaign: "family-plan".parse().unwrap(),
+        at: Timestamp::from_millis(second * 1000),
+        placed: 2,
+        limit: "price".into(),
+        idle: 3,
+        idle_with_slot: 2,
+        slots: 4,
+        pending: 5,
+        abandons_left: 1,
+        refusals: [("outside_window".to_owned(), 1)].into(),
+        forecast: Some(Forecast { agents_free: 1.5, abandon_price: None, ..Forecast::default() }),
+    };
+    rig.store.record_decisions((1..=5).map(decision).collect()).await.unwrap();
+    let first = rig.get("/campaigns/family-plan/decisions?limit=3&from=1000&to=5000", &token).await.json();
+    let times = |page: &serde_json::Value| -> Vec<i64> {
+        page["items"].as_array().unwrap().iter().map(|item| item["at"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(times(&first), [4000, 3000, 2000]);
+    assert_eq!(
+        (&first["items"][0]["limit"], &first["items"][0]["refusals"]["outside_window"]),
+        (&json!("price"), &json!(1))
+    );
+    assert_eq!(first["items"][0]["forecast"]["agents_free"], 1.5);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = rig.get(&format!("/campaigns/family-plan/decisions?from=1000&to=5000&cursor={cursor}"), &token).await;
+    assert_eq!((times(&rest.json()), rest.json()["next_cursor"].is_null()), (vec![1000], true));
+    for bad in ["limit=0", "limit=1001", "from=5&to=5", "cursor=x"] {
+        let answered = rig.get(&format!("/campaigns/family-plan/decisions?{bad}"), &token).await;
+        assert_eq!(answered.status, StatusCode::BAD_REQUEST, "{bad}: {answered:?}");
+    }
+    let none = rig.get("/campaigns/nothing/decisions", &token).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
 }

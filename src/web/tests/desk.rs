@@ -6,8 +6,8 @@ use serde_json::json;
 use super::rig::{Rig, talking};
 use crate::engine::command::RequestRefusal;
 use crate::engine::event::{AgentAction, Event};
-use crate::model::attempt::CallRef;
-use crate::model::id::AttemptId;
+use crate::model::attempt::{CallRef, Refusal};
+use crate::model::id::{AttemptId, LeadId};
 use crate::web::access::Role;
 
 /// An agent who is logged in and signed in: user, token, and the desk's session.
@@ -36,6 +36,11 @@ async fn an_agent_signs_in_and_acts_and_the_engine_hears_each_act() {
         (json!({"action": "not_ready", "reason": "break"}), AgentAction::NotReady { reason: "break".into() }),
         (json!({"action": "hang_up"}), AgentAction::HangUp),
         (json!({"action": "extend_wrap_up"}), AgentAction::ExtendWrapUp),
+        (json!({"action": "start_call", "lead": LeadId(9).to_string()}), AgentAction::StartCall { lead: LeadId(9) }),
+        (
+            json!({"action": "skip_lead", "lead": LeadId(9).to_string(), "reason": "wrong-data"}),
+            AgentAction::SkipLead { lead: LeadId(9), reason: "wrong-data".into() },
+        ),
         (json!({"action": "sign_out"}), AgentAction::SignOut),
     ];
     for (action, expected) in acts {
@@ -77,6 +82,14 @@ async fn a_refusal_of_the_engine_has_its_own_code_and_its_place() {
         (RequestRefusal::Replaced, StatusCode::CONFLICT, "replaced", ""),
         (RequestRefusal::WrongState { state: "talking".into() }, StatusCode::CONFLICT, "wrong_state", ""),
         (RequestRefusal::NoteRequired, StatusCode::CONFLICT, "note_required", "/action/outcome/note"),
+        (RequestRefusal::LeadGone, StatusCode::CONFLICT, "lead_gone", ""),
+        (RequestRefusal::Dial { refusal: Refusal::OutsideWindow }, StatusCode::CONFLICT, "dial", "/action/lead"),
+        (
+            RequestRefusal::UnknownSkipReason { reason: "because".into(), expected: "other".into() },
+            StatusCode::CONFLICT,
+            "unknown_skip_reason",
+            "/action/reason",
+        ),
         (
             RequestRefusal::BadAnswer { question: "age/x".into(), problem: "expected a number".into() },
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -218,8 +218,11 @@ pub(super) fn talking(user: UserId, to: &str, lead: Option<LeadId>) -> AgentView
             number: Some(number(to)),
             since: START,
             waited_ms: 0,
+            answered: true,
             recorded: false,
         }),
+        preview: None,
+        notice: None,
         phone_up: true,
         revision: 1,
     }

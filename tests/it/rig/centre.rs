@@ -367,8 +367,14 @@ impl Centre {
     /// must not run.
     #[track_caller]
     pub fn forget_dialogs(&self) {
+        self.change("delete from dialogs");
+    }
+
+    /// Changes the database behind the program's back. The service must not run.
+    #[track_caller]
+    pub fn change(&self, sql: &str) {
         let database = self.path("data/lull.db");
-        let done = Command::new("sqlite3").arg(&database).arg("delete from dialogs").status();
+        let done = Command::new("sqlite3").arg(&database).arg(sql).status();
         assert!(done.is_ok_and(|status| status.success()), "sqlite3 could not write to {}", database.display());
     }
 

@@ -94,6 +94,12 @@ export const attempts = (key: string, cursor: string | null, disposition: string
       },
     }),
   );
+export const decisions = (key: string, from: number, cursor: string | null) =>
+  told(
+    api.GET("/api/v1/campaigns/{key}/decisions", {
+      params: { path: { key }, query: { from, limit: 1000, ...(cursor ? { cursor } : {}) } },
+    }),
+  );
 export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
 /** Sends a file of leads and tells how far it has come, 0 to 1. */

@@ -145,6 +145,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a campaign dialled as much as it did, latest first: at most one decision a second, kept for the days of
+         *     `retention.decisions_days`.
+         */
+        get: operations["campaign_decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/lists": {
         parameters: {
             query?: never;
@@ -738,6 +758,13 @@ export interface components {
             /** @enum {string} */
             state: "ready";
         } | {
+            /** @description The lead. */
+            lead: components["schemas"]["LeadId"];
+            /** @enum {string} */
+            state: "previewing";
+            /** @description When the decision is taken from the agent. */
+            until: components["schemas"]["Timestamp"];
+        } | {
             /** @description The call. */
             call_ref: components["schemas"]["CallRef"];
             /** @enum {string} */
@@ -767,10 +794,12 @@ export interface components {
             groups: components["schemas"]["GroupName"][];
             /** @description What people read. */
             name: string;
+            notice?: components["schemas"]["DeskNotice"] | null;
             /** @description The agent asked to be paused after this call, with this reason. */
             pause_next?: string | null;
             /** @description The phone is connected (nailed up) or registered (per call). */
             phone_up: boolean;
+            preview?: components["schemas"]["DeskPreview"] | null;
             /**
              * Format: int64
              * @description Raised at every change: a desk that saw a later one ignores an earlier one.
@@ -1091,6 +1120,7 @@ export interface components {
              * @description Connected to an agent.
              */
             connected: number;
+            decision?: components["schemas"]["Decision"] | null;
             /**
              * Format: int32
              * @description Attempts whose intent is being recorded or whose INVITE waits.
@@ -1112,6 +1142,11 @@ export interface components {
             next_due?: components["schemas"]["Timestamp"] | null;
             /** @description Why it places no further dial at this moment, by code: the binding reason. */
             not_dialling?: string | null;
+            /**
+             * Format: int32
+             * @description Agents who look at a lead of it and decide.
+             */
+            previewing?: number;
             /** @description How often each reason held a dial back today, by code. */
             refusals: {
                 [key: string]: number;
@@ -1248,6 +1283,60 @@ export interface components {
             /** @description First minute that is closed again; after `from`. */
             to: components["schemas"]["MinuteOfDay"];
         };
+        /** @description Why a campaign placed so many dials within a moment, and no more. */
+        Decision: {
+            /**
+             * Format: int32
+             * @description How many more calls of today may be abandoned by the cap.
+             */
+            abandons_left: number;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whose. */
+            campaign: components["schemas"]["CampaignKey"];
+            forecast?: components["schemas"]["Forecast"] | null;
+            /**
+             * Format: int32
+             * @description Idle agents of its group.
+             */
+            idle: number;
+            /**
+             * Format: int32
+             * @description Of these, with an outbound slot.
+             */
+            idle_with_slot: number;
+            /**
+             * @description What kept it from placing one more, by code: a refusal's, or `agents_held`, `ringing_max`, `price`, `lines`,
+             *     `level`, `idle_total`, `hopper`.
+             */
+            limit: string;
+            /**
+             * Format: int32
+             * @description Attempts of the group on their way to an agent.
+             */
+            pending: number;
+            /**
+             * Format: int32
+             * @description Dials placed since the decision before.
+             */
+            placed: number;
+            /** @description Leads that were refused since the decision before, by reason. */
+            refusals: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int32
+             * @description Outbound slots of the group's open gate.
+             */
+            slots: number;
+        };
+        /** @description One page of decisions, latest first. */
+        DecisionPage: {
+            /** @description The decisions. */
+            items: components["schemas"]["Decision"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
         /** @description What is on an agent's screen. */
         Desk: {
             campaign?: components["schemas"]["Campaign"] | null;
@@ -1269,6 +1358,18 @@ export interface components {
             action: "hang_up";
         } | {
             /** @enum {string} */
+            action: "start_call";
+            /** @description The lead, from the desk's `preview`. */
+            lead: components["schemas"]["LeadId"];
+        } | {
+            /** @enum {string} */
+            action: "skip_lead";
+            /** @description The lead, from the desk's `preview`. */
+            lead: components["schemas"]["LeadId"];
+            /** @description One of the `skip_reasons` of the campaign's pacing. */
+            reason: string;
+        } | {
+            /** @enum {string} */
             action: "record";
             /** @description The call. */
             call: components["schemas"]["CallRef"];
@@ -1283,6 +1384,8 @@ export interface components {
         };
         /** @description A call as the agent's desk shows it. Names and history are read from the store by lead and number. */
         DeskCall: {
+            /** @description The customer is on the line; `false` while the call that the agent started is on its way. */
+            answered: boolean;
             /** @description The call. */
             call: components["schemas"]["CallRef"];
             campaign?: components["schemas"]["CampaignKey"] | null;
@@ -1313,6 +1416,29 @@ export interface components {
         } | {
             /** @enum {string} */
             type: "logged_out";
+        };
+        /** @description What became of a lead that an agent saw, where the agent did not decide it. */
+        DeskNotice: components["schemas"]["NoticeKind"] & {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            number?: components["schemas"]["PhoneNumber"] | null;
+        };
+        /** @description A lead that an agent sees before it is called. Names and history are read from the store by lead and number. */
+        DeskPreview: {
+            /** @description Its campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description The lead. */
+            lead: components["schemas"]["LeadId"];
+            number?: components["schemas"]["PhoneNumber"] | null;
+            /** @description What happens then. */
+            on_time_out: components["schemas"]["OnTimeOut"];
+            /**
+             * Format: int32
+             * @description Leads that may still be skipped one after the other, this one counted; `None`: as many as the agent likes.
+             */
+            skips_left?: number | null;
+            /** @description When the decision is taken from the agent. */
+            until: components["schemas"]["Timestamp"];
         };
         /** @description How an agent hears and speaks. */
         Device: {
@@ -1366,7 +1492,7 @@ export interface components {
             /** @description What was found. */
             value?: string | null;
         };
-        /** @description Why a decision was taken. */
+        /** @description What predictive pacing expects. */
         Forecast: {
             /**
              * Format: double
@@ -1611,7 +1737,7 @@ export interface components {
             inbound_busy: number;
             /**
              * Format: int32
-             * @description Handling, wrapping up or reserved for outbound.
+             * @description Handling, wrapping up or reserved for outbound, or looking at a lead.
              */
             outbound_busy: number;
             /**
@@ -1923,6 +2049,24 @@ export interface components {
             /** @description What the user is here to do. */
             role: components["schemas"]["Role"];
         };
+        /** @description The kinds of [`DeskNotice`]. */
+        NoticeKind: {
+            /** @enum {string} */
+            notice: "refused";
+            /** @description Why. */
+            refusal: components["schemas"]["Refusal"];
+        } | {
+            /** @description How the call ended. */
+            disposition: components["schemas"]["Disposition"];
+            /** @enum {string} */
+            notice: "unreached";
+        } | {
+            /** @enum {string} */
+            notice: "timed_out";
+        } | {
+            /** @enum {string} */
+            notice: "caller_first";
+        };
         /** @description What is recommended to the customer. */
         Offer: {
             /** @description Its name. */
@@ -1932,6 +2076,11 @@ export interface components {
             /** @description How it is processed once accepted, step by step. */
             steps: string[];
         };
+        /**
+         * @description What happens to a lead whose agent has not decided in time.
+         * @enum {string}
+         */
+        OnTimeOut: "dial" | "return";
         /** @description What an agent records. */
         Outcome: {
             /** @description Answers by question key, as text. */
@@ -1985,7 +2134,10 @@ export interface components {
              * @description Never more ringing than this.
              */
             ringing_max?: number | null;
-        } | (components["schemas"]["Adaptive"] & {
+        } | (components["schemas"]["Preview"] & {
+            /** @enum {string} */
+            mode: "preview";
+        }) | (components["schemas"]["Adaptive"] & {
             /**
              * Format: int32
              * @description Never more ringing than this.
@@ -2016,6 +2168,28 @@ export interface components {
             /** @description Its name in the configuration. */
             phone: string;
             registered_until?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description The parameters of preview. */
+        Preview: {
+            /** @description What happens then. */
+            on_time_out: components["schemas"]["OnTimeOut"];
+            /** @description Why a lead may be skipped. */
+            skip_reasons: string[];
+            /**
+             * Format: int64
+             * @description A lead that was skipped is not offered again earlier than this, in seconds.
+             */
+            skipped_rest_s: number;
+            /**
+             * Format: int32
+             * @description Leads that an agent may skip one after the other; 0: none. `None`: as many as the agent likes.
+             */
+            skips_max?: number | null;
+            /**
+             * Format: int32
+             * @description How long an agent may look at a lead, in seconds.
+             */
+            time_limit_s: number;
         };
         /** @description The body of every answer that is not a success. */
         Problem: {
@@ -2177,6 +2351,81 @@ export interface components {
             consent_prompt?: components["schemas"]["PromptName"] | null;
             /** @description Record connected calls. */
             on: boolean;
+        };
+        /** @description Why a dial was refused or put off. Each is counted per campaign and shown. */
+        Refusal: {
+            /** @enum {string} */
+            reason: "campaign_state";
+            /** @description What it is instead. */
+            state: components["schemas"]["CampaignState"];
+        } | {
+            /** @enum {string} */
+            reason: "gate_closed";
+        } | {
+            /** @enum {string} */
+            reason: "idleness_below_campaign";
+        } | {
+            /** @enum {string} */
+            reason: "no_slot";
+        } | {
+            /** @enum {string} */
+            reason: "no_agent";
+        } | {
+            /** @enum {string} */
+            reason: "pacing";
+        } | {
+            /** @enum {string} */
+            reason: "no_lead_due";
+        } | {
+            /** @enum {string} */
+            reason: "outside_window";
+        } | {
+            /** @enum {string} */
+            reason: "zone_unknown";
+        } | {
+            /** @enum {string} */
+            reason: "attempt_cap";
+        } | {
+            /** @enum {string} */
+            reason: "cool_off";
+        } | {
+            /** @description Why. */
+            by: components["schemas"]["SuppressionReason"];
+            /** @enum {string} */
+            reason: "suppressed";
+        } | {
+            /** @enum {string} */
+            reason: "no_consent";
+        } | {
+            /** @enum {string} */
+            reason: "number_busy";
+        } | {
+            /** @enum {string} */
+            reason: "trunk_channels";
+        } | {
+            /** @enum {string} */
+            reason: "trunk_rate";
+        } | {
+            /** @enum {string} */
+            reason: "trunk_down";
+        } | {
+            /** @enum {string} */
+            reason: "store_down";
+        } | {
+            /** @enum {string} */
+            reason: "clock_unsure";
+        } | {
+            /** @enum {string} */
+            reason: "abandon_budget";
+        } | {
+            /** @enum {string} */
+            reason: "skipped";
+        } | {
+            /** @enum {string} */
+            reason: "not_decided";
+        } | {
+            /** @enum {string} */
+            reason: "draining";
         };
         /** @description What a reload changed. */
         Reloaded: {
@@ -2709,6 +2958,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttemptPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    campaign_decisions: {
+        parameters: {
+            query?: {
+                /** @description Taken at this time or later, in ms since 1970; as far back as they are kept without it. */
+                from?: number;
+                /** @description Taken before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description Where the page before ended. */
+                cursor?: string;
+                /** @description At most this many; 200 without it, 1,000 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionPage"];
                 };
             };
             /** @description what is wrong */

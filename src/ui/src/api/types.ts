@@ -26,12 +26,25 @@ export type BoardSample = Told<Schemas["BoardSample"]>;
 export type GroupChange = Schemas["GroupChange"];
 export type Snapshot = Omit<Told<Schemas["Snapshot"]>, "agents"> & { agents: AgentView[] };
 
-export const AGENT_STATES = ["ready", "reserved", "talking", "wrap_up", "not_ready", "connecting"] as const satisfies readonly Schemas["AgentState"]["state"][];
+export const AGENT_STATES = ["ready", "previewing", "reserved", "talking", "wrap_up", "not_ready", "connecting"] as const satisfies readonly Schemas["AgentState"]["state"][];
 export type AgentStateCode = Schemas["AgentState"]["state"];
 export type Disposition = Schemas["Disposition"];
 export type SuppressionReason = Schemas["SuppressionReason"];
 export type CallRef = Told<Schemas["CallRef"]>;
 export type DeskCall = Told<Schemas["DeskCall"]>;
+
+export type DeskPreview = Told<Schemas["DeskPreview"]>;
+
+/** The notice's own fields lie flat beside the others. */
+export interface DeskNotice {
+  notice: Schemas["NoticeKind"]["notice"];
+  /** In `refused`: why. */
+  refusal?: { reason: string };
+  /** In `unreached`: how the call ended. */
+  disposition?: string;
+  number: string | null;
+  at: number;
+}
 
 /** The state's own fields lie flat beside the others, so that only some states have some of them. */
 export interface AgentView {
@@ -39,13 +52,17 @@ export interface AgentView {
   name: string;
   groups: string[];
   state: AgentStateCode;
-  /** In `wrap_up`: when it ends by itself. */
+  /** In `wrap_up` and `previewing`: when it ends by itself. */
   until?: number;
   /** In `not_ready`: why. */
   reason?: string;
   since: number;
   pause_next: string | null;
   call: DeskCall | null;
+  /** The lead the agent sees and decides about. */
+  preview: DeskPreview | null;
+  /** What became of the last lead, where the agent did not decide it. */
+  notice: DeskNotice | null;
   phone_up: boolean;
   revision: number;
 }
@@ -58,6 +75,7 @@ export type Profile = Told<Schemas["Profile"]>;
 export type CampaignSummary = Told<Schemas["CampaignSummary"]>;
 export type CampaignDetail = Told<Schemas["CampaignDetail"]>;
 export type CampaignApplied = Told<Schemas["CampaignApplied"]>;
+export type Decision = Told<Schemas["Decision"]>;
 export type AttemptView = Told<Schemas["AttemptView"]>;
 export type ListView = Told<Schemas["ListView"]>;
 export type ImportReport = Told<Schemas["ImportReport"]>;

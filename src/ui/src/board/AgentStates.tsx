@@ -8,6 +8,7 @@ import { useNow } from "../useNow";
 
 const COLOURS: Record<AgentStateCode, string> = {
   ready: "teal",
+  previewing: "lime",
   reserved: "yellow",
   talking: "cyan",
   wrap_up: "violet",

@@ -9,6 +9,7 @@ import { Icon } from "../icons";
 import { Empty } from "../shell/Empty";
 import { Figure } from "./Figure";
 import { ReasonTable, WhyNot } from "./WhyNot";
+import { WhySoMany } from "./WhySoMany";
 
 interface Props {
   view: CampaignView;
@@ -38,6 +39,7 @@ export function CampaignCard({ view, mayControl, linked }: Props) {
         <TodayFigures view={view} />
         <AbandonRate view={view} />
         <WhyNot view={view} />
+        <WhySoMany decision={view.decision} />
         <Forecast view={view} />
         {view.leads_open === 0 && view.state !== "ended" && (
           <Empty title={t("campaigns.noLeads")} next={t("campaigns.noLeadsNext")} />
@@ -82,6 +84,7 @@ export function LiveFigures({ view }: { view: CampaignView }) {
       <Figure label={t("campaign.ringing")} value={view.ringing + view.dialling} testId="ringing" />
       <Figure label={t("campaign.answeredWaiting")} value={view.answered_waiting} testId="answered-waiting" />
       <Figure label={t("campaign.connectedNow")} value={view.connected} testId="connected" />
+      {view.previewing > 0 && <Figure label={t("campaign.previewing")} value={view.previewing} testId="previewing" />}
     </SimpleGrid>
   );
 }

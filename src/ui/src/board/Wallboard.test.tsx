@@ -54,3 +54,11 @@ test("an empty centre is told what to do next", () => {
   expect(told.some((text) => text.includes("No agent is signed in."))).toBe(true);
   expect(told.some((text) => text.includes("No trunk is configured."))).toBe(true);
 });
+
+test("each campaign says why so many dials, in words", () => {
+  show(<Wallboard me={someone("manager")} />);
+  const why = screen.getAllByTestId("why-so-many");
+  expect(why).toHaveLength(1);
+  expect(why[0]?.textContent).toContain("placed 2; 2 of 3 idle agents have a slot of 5, 2 attempts on their way.");
+  expect(why[0]?.textContent).toContain("An agent is held for every dial");
+});

@@ -8,6 +8,7 @@ import type { CampaignDetail, CampaignView, Me } from "../api/types";
 import { AbandonRate, LiveFigures, TodayFigures } from "../board/CampaignCard";
 import { Panel } from "../board/Panel";
 import { ReasonTable, WhyNot } from "../board/WhyNot";
+import { WhySoMany } from "../board/WhySoMany";
 import { count, moment } from "../format";
 import { Icon } from "../icons";
 import { useLiveBoard } from "../shell/BoardContext";
@@ -16,13 +17,14 @@ import { ProblemAlert } from "../shell/ProblemAlert";
 import { Waiting } from "../shell/Waiting";
 import { SuppressForm } from "../suppressions/SuppressForm";
 import { Attempts } from "./Attempts";
+import { Decisions } from "./Decisions";
 import { Definition } from "./Definition";
 import { Lists } from "./Lists";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
 import { TextForm } from "./TextForm";
 
-const TABS = ["today", "attempts", "definition", "lists", "text"] as const;
+const TABS = ["today", "decisions", "attempts", "definition", "lists", "text"] as const;
 
 /** One campaign: how it stands, what it is, and its lists. */
 export function CampaignPage({ me }: { me: Me }) {
@@ -72,6 +74,9 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
         <Tabs.Panel value="today">
           <Today detail={detail} view={view} manager={manager} />
         </Tabs.Panel>
+        <Tabs.Panel value="decisions">
+          <Decisions campaign={detail.campaign.key} />
+        </Tabs.Panel>
         <Tabs.Panel value="attempts">
           <Attempts campaign={detail.campaign} />
         </Tabs.Panel>
@@ -107,6 +112,7 @@ function Today({ detail, view, manager }: { detail: CampaignDetail; view: Campai
           <Stack>
             <LiveFigures view={view} />
             <WhyNot view={view} />
+            <WhySoMany decision={view.decision} />
             <AbandonRate view={view} />
           </Stack>
         ) : (

@@ -104,6 +104,8 @@ function Dialling({ campaign }: { campaign: Campaign }) {
         return t("pacing.adaptive", { most: pacing.level_max });
       case "predictive":
         return t("pacing.predictive");
+      case "preview":
+        return t("pacing.preview", { limit: pacing.time_limit_s, then: t(`pacing.then.${pacing.on_time_out}`) });
     }
   };
   const yes = (value: boolean) => t(value ? "general.yes" : "general.no");
@@ -111,7 +113,9 @@ function Dialling({ campaign }: { campaign: Campaign }) {
     <Rows
       rows={[
         [t("definition.pacing"), pace()],
-        [t("definition.ringingMax"), pacing.ringing_max ?? t("general.none")],
+        ...(pacing.mode === "preview"
+          ? ([[t("definition.skipsMax"), pacing.skips_max ?? t("general.none")]] satisfies [string, ReactNode][])
+          : ([[t("definition.ringingMax"), pacing.ringing_max ?? t("general.none")]] satisfies [string, ReactNode][])),
         [t("definition.group"), campaign.group],
         [t("definition.idleMin"), campaign.idle_threshold_min === null ? t("definition.groupThreshold") : percent(campaign.idle_threshold_min)],
         [t("definition.assignment"), t(`assignment.${campaign.assignment}`)],

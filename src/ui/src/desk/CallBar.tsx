@@ -35,7 +35,7 @@ export function CallBar({ view, act }: Props) {
         <Group gap="sm">
           <Icon name={call ? call.call.direction : "phone"} size={20} />
           <Text fw={600} data-testid="call-direction">
-            {call ? t(`direction.${call.call.direction}Call`) : t("desk.noCall")}
+            {call ? (call.answered ? t(`direction.${call.call.direction}Call`) : t("preview.calling")) : t("desk.noCall")}
           </Text>
           {call && talking && (
             <Text role="timer" aria-live="off" className="figures" fz="lg" fw={600} data-testid="call-timer">

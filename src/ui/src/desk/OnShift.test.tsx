@@ -123,3 +123,93 @@ test("a phone that is not connected is said in words", () => {
   showDesk(desk({ phone_up: false, state: "connecting", call: null }));
   expect(screen.getByTestId("phone-missing").textContent).toContain("not connected");
 });
+
+const PREVIEW = {
+  lead: DESK.lead!.id,
+  campaign: "spring-offer",
+  number: "+8613800138000",
+  until: Date.now() + 90_000,
+  on_time_out: "return" as const,
+  skips_left: 2,
+};
+
+function previewing(over: Partial<typeof PREVIEW> = {}): Desk {
+  const preview = { ...PREVIEW, ...over };
+  const pacing = { mode: "preview" as const, time_limit_s: 90, on_time_out: "return" as const, skips_max: 2, skip_reasons: ["wrong-data", "already a customer"], skipped_rest_s: 3600 };
+  const shown = desk({ state: "previewing", call: null, preview, until: preview.until });
+  return { ...shown, campaign: { ...DESK.campaign!, pacing } };
+}
+
+test("a lead is shown before it is called, with its script and its history, and the agent starts the call", async () => {
+  const { acted } = showDesk(previewing());
+  expect(screen.getByTestId("customer-name").textContent).toBe("Ms Sun 孙女士");
+  expect(screen.getByTestId("direction-label").textContent).toBe("Not called yet");
+  expect(screen.getByTestId("history")).toBeTruthy();
+  expect(screen.getByTestId("script").textContent).toContain("Hello Ms Sun");
+  expect(screen.queryByTestId("result-form")).toBeNull();
+  fireEvent.click(screen.getByTestId("start-call"));
+  await waitFor(() => expect(acted).toHaveBeenCalledWith({ action: "start_call", lead: PREVIEW.lead }));
+});
+
+test("the time that is left is counted down, and its end is announced once", () => {
+  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+  showDesk(previewing({ until: Date.now() + 30_000 }));
+  expect(screen.getByTestId("preview-left").textContent).toBe("0:30 left to decide");
+  expect(screen.getByTestId("preview").textContent).not.toContain("Less than 20 seconds");
+  act(() => void vi.advanceTimersByTime(11_000));
+  expect(screen.getByTestId("preview").textContent).toContain("Less than 20 seconds left to decide.");
+  vi.useRealTimers();
+});
+
+test("a lead is skipped with one of the campaign's reasons, known ones in the agent's language", async () => {
+  const { acted } = showDesk(previewing());
+  fireEvent.click(screen.getByTestId("skip-lead"));
+  await waitFor(() => screen.getByTestId("skip-wrong-data"));
+  expect(screen.getByTestId("skip-wrong-data").textContent).toBe("Data is wrong");
+  fireEvent.click(screen.getByTestId("skip-already a customer"));
+  await waitFor(() =>
+    expect(acted).toHaveBeenCalledWith({ action: "skip_lead", lead: PREVIEW.lead, reason: "already a customer" }),
+  );
+});
+
+test("with no skips left the agent is told so, and what happens at the end of the time", () => {
+  showDesk(previewing({ skips_left: 0, on_time_out: "dial" as "return" }));
+  expect((screen.getByTestId("skip-lead") as HTMLButtonElement).disabled).toBe(true);
+  expect(screen.getByTestId("skips-left").textContent).toContain("call this one");
+  expect(screen.getByTestId("preview").textContent).toContain("called by itself");
+});
+
+const typed = (field: string) => (screen.getByTestId(field) as HTMLTextAreaElement).value;
+
+test("a note about a lead that went back is there when the lead comes again", () => {
+  const first = showDesk(previewing());
+  fireEvent.change(screen.getByTestId("preview-note"), { target: { value: "ask about the tariff" } });
+  first.unmount();
+  showDesk(previewing());
+  expect(typed("preview-note")).toBe("ask about the tariff");
+});
+
+test("a note about a lead goes on into its call, and into no other", () => {
+  sessionStorage.setItem(`lull.draft.before.${PREVIEW.lead}`, JSON.stringify({ note: "ask about the tariff" }));
+  const inbound = showDesk(desk({ call: { ...CALL, call: { direction: "inbound", id: "inb_1" }, lead: null } }));
+  expect(typed("note")).toBe("");
+  inbound.unmount();
+  showDesk(DESK);
+  expect(typed("note")).toBe("ask about the tariff");
+});
+
+test("a call that was started and not answered yet says so", () => {
+  showDesk(desk({ state: "reserved", call: { ...CALL, answered: false } }));
+  expect(screen.getByTestId("call-direction").textContent).toBe("Calling…");
+});
+
+test.each([
+  [{ notice: "refused" as const, refusal: { reason: "suppressed" } }, "was not called: The number is suppressed."],
+  [{ notice: "unreached" as const, disposition: "no_answer" }, "No answer"],
+  [{ notice: "timed_out" as const }, "The time to decide"],
+  [{ notice: "caller_first" as const }, "A caller came first"],
+])("what became of a lead is said in words: %o", (what, words) => {
+  showDesk(desk({ state: "ready", call: null, notice: { ...what, number: "+8613800138000", at: 1795318461000 } }));
+  expect(screen.getByTestId("desk-notice").textContent).toContain(words);
+  expect(screen.getByTestId("desk-notice").textContent).toContain("+86 138 0013 8000");
+});

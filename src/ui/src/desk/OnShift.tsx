@@ -9,6 +9,8 @@ import { CallBar } from "./CallBar";
 import { dropDraft, isEmpty, keptDraft } from "./draft";
 import { LostDraft } from "./LostDraft";
 import { NoCall } from "./NoCall";
+import { Notice } from "./Notice";
+import { PreviewForm, asCall } from "./PreviewForm";
 import { ResultForm } from "./ResultForm";
 import { ScreenPop } from "./ScreenPop";
 import { Script } from "./Script";
@@ -44,6 +46,7 @@ export function OnShift({ me, desk, lostSince, act }: Props) {
           {t("desk.phoneDown")}
         </Alert>
       )}
+      {view.notice && <Notice notice={view.notice} />}
       {unrecorded && <LostDraft draft={unrecorded} onForget={forget} />}
       {call ? (
         <Grid gap="sm" key={call.call.id}>
@@ -61,6 +64,18 @@ export function OnShift({ me, desk, lostSince, act }: Props) {
               act={act}
               onRecorded={(title) => noteRecorded(call.call.id, title)}
             />
+          </Grid.Col>
+        </Grid>
+      ) : view.preview ? (
+        <Grid gap="sm" key={view.preview.lead}>
+          <Grid.Col span={{ base: 12, md: 6, lg: 3 }}>
+            <ScreenPop call={asCall(view.preview, view.since)} about={customer} campaign={campaign} before />
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: 6, lg: 5 }}>
+            <Script campaign={campaign} about={customer} agent={me.name} direction="outbound" />
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: 12, lg: 4 }}>
+            <PreviewForm preview={view.preview} campaign={campaign} act={act} />
           </Grid.Col>
         </Grid>
       ) : (

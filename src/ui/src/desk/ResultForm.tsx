@@ -9,7 +9,7 @@ import { ProblemAlert } from "../shell/ProblemAlert";
 import { fromZoned } from "../zoneTime";
 import type { About } from "./about";
 import { CallbackPicker, zoneOf } from "./CallbackPicker";
-import { changed, keepDraft, keptDraft } from "./draft";
+import { changed, draftOf, dropDraft, keepDraft, leadKey } from "./draft";
 import { resultOfKey, resultsFor } from "./outcomes";
 import { Questionnaire } from "./Questionnaire";
 
@@ -28,7 +28,7 @@ const SHOWN_IN_PLACE = new Set(["callback_outside_window", "callback_required", 
 export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
   const { t } = useTranslation();
   const id = call.call.id;
-  const [draft, change] = useReducer(changed, id, keptDraft);
+  const [draft, change] = useReducer(changed, call, draftOf);
   useEffect(() => keepDraft(id, draft), [id, draft]);
 
   const results = useMemo(
@@ -53,7 +53,10 @@ export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
         },
       });
     },
-    onSuccess: (_, result) => onRecorded(result.title),
+    onSuccess: (_, result) => {
+      if (call.lead !== null) dropDraft(leadKey(call.lead));
+      onRecorded(result.title);
+    },
   });
 
   const problem = record.error ? asProblem(record.error) : null;

@@ -11,10 +11,12 @@ interface Props {
   call: DeskCall;
   about: About;
   campaign: Campaign | null;
+  /** Nobody is called yet. */
+  before?: boolean;
 }
 
 /** Who is on the line, and why. Announced without taking the focus from what is being typed. */
-export function ScreenPop({ call, about, campaign }: Props) {
+export function ScreenPop({ call, about, campaign, before = false }: Props) {
   const { t } = useTranslation();
   const id = useId();
   const inbound = call.call.direction === "inbound";
@@ -31,7 +33,7 @@ export function ScreenPop({ call, about, campaign }: Props) {
       data-direction={call.call.direction}
     >
       <div className="only-read" aria-live="assertive">
-        {t(inbound ? "desk.announceInbound" : "desk.announceOutbound", { name, campaign: campaign?.title ?? "" })}
+        {t(before ? "preview.announce" : inbound ? "desk.announceInbound" : "desk.announceOutbound", { name, campaign: campaign?.title ?? "" })}
       </div>
       <Stack gap="sm">
         <Badge
@@ -40,10 +42,10 @@ export function ScreenPop({ call, about, campaign }: Props) {
           tt="none"
           variant="filled"
           color={inbound ? "orange.9" : "cyan"}
-          leftSection={<Icon name={call.call.direction} />}
+          leftSection={<Icon name={before ? "previewing" : call.call.direction} />}
           data-testid="direction-label"
         >
-          {t(`direction.${call.call.direction}Call`)}
+          {before ? t("preview.before") : t(`direction.${call.call.direction}Call`)}
         </Badge>
         <div>
           <Title order={2} fz="h3" id={id} data-testid="customer-name">

@@ -55,7 +55,7 @@ export function StateBar({ view, act }: Props) {
             leftSection={<Icon name="ready" />}
             color="teal"
             variant={view.state === "ready" ? "default" : "filled"}
-            disabled={view.state === "ready" || view.state === "connecting" || (busy && !view.pause_next)}
+            disabled={view.state === "ready" || view.state === "previewing" || view.state === "connecting" || (busy && !view.pause_next)}
             loading={change.isPending && change.variables.action === "ready"}
             onClick={() => change.mutate({ action: "ready" })}
             data-testid="go-ready"

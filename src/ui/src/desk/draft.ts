@@ -1,6 +1,8 @@
 // What an agent has typed about a call and not yet recorded. Kept in this tab until the result is durable, so that
 // a reload, a lost connection or a refused result loses nothing.
 
+import type { DeskCall } from "../api/types";
+
 export interface Draft {
   answers: Record<string, string>;
   note: string;
@@ -54,6 +56,17 @@ export function keptDraft(call: string): Draft {
   } catch {
     return EMPTY;
   }
+}
+
+/** Where what is typed about a lead before it is called is kept. */
+export function leadKey(lead: string): string {
+  return `before.${lead}`;
+}
+
+/** What was typed about a call, or about its lead before it was called. */
+export function draftOf(call: DeskCall): Draft {
+  const own = keptDraft(call.call.id);
+  return isEmpty(own) && call.lead !== null ? keptDraft(leadKey(call.lead)) : own;
 }
 
 export function keepDraft(call: string, draft: Draft): void {

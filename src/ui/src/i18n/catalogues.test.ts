@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import description from "../../openapi.json";
 // Some codes are not part of the API's description: the program's own sources have them.
 import agentSource from "../../../engine/acd/agent.rs?raw";
+import previewSource from "../../../engine/dialer/preview.rs?raw";
+import pacingSource from "../../../engine/pacing.rs?raw";
 import attemptSource from "../../../model/attempt.rs?raw";
 import dialableSource from "../../../model/dialable.rs?raw";
 import problemSource from "../../../web/problem.rs?raw";
@@ -81,7 +83,8 @@ describe("the catalogues", () => {
     ["refusal of the engine", problemSource, /RequestRefusal::\w+(?: \{ \.\. \})? => "(\w+)"/g, "problem"],
     ["kind of problem", problemSource, /^ {4}\w+ = "(\w+)", [A-Z_]+,/gm, "problem"],
     ["unusable number", dialableSource, /NotDialable::\w+ => "(\w+)"/g, "rowProblem"],
-    ["pause that the engine begins", agentSource, /pub const \w+: &str = "([\w-]+)"/g, "reason"],
+    ["limit of the pacing", pacingSource, /Limit::\w+ => "(\w+)"/g, "limit"],
+    ["pause that the engine begins", agentSource + previewSource, /pub const \w+: &str = "([\w-]+)"/g, "reason"],
   ])("have a text for every %s", (_, source, pattern, prefix) => {
     const codes = [...source.matchAll(pattern)].map((match) => match[1]);
     expect(codes.length).toBeGreaterThan(2);
