@@ -14,3 +14,4 @@ mod replay;
 mod rig;
 mod torture;
 mod trunks;
+mod whatif;
