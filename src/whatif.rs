@@ -59,6 +59,7 @@ pub struct Ask {
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifProgress)]
 #[serde(rename_all = "snake_case", tag = "stage")]
 pub enum Progress {
     /// Journals are read and run again.
@@ -79,6 +80,7 @@ pub enum Progress {
 
 /// One value that is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifChange)]
 pub struct Changed {
     /// Its key.
     pub key: String,
@@ -90,6 +92,7 @@ pub struct Changed {
 
 /// What should be known before the figures are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifNote)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
     /// Journals of an older version have no checksums: that the engine says what it said then is not proved.
@@ -119,6 +122,7 @@ impl Note {
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifAnswer)]
 pub struct Told {
     /// Whose traffic.
     #[schema(value_type = String)]

@@ -54,6 +54,7 @@ pub struct Day {
 
 /// A figure over several days.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifFigure)]
 pub struct Figure {
     /// A rate pooled over the days, or the mean of a count per day; `None` where nothing was counted.
     pub mean: Option<f64>,

@@ -1,11 +1,11 @@
 //! What if: a campaign's recorded traffic under another setting, as a job.
 //!
-//! One at a time, on a thread of its own at the lowest priority: calls come first. The last one's outcome is kept until the
+//! One at a time, on a thread of its own at a low priority: calls come first. The last one's outcome is kept until the
 //! next begins or it is thrown away. Read [`Rehearsals`] first; what is computed is `crate::whatif`'s.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -276,9 +276,9 @@ fn asked(state: &WebState, campaign: CampaignKey, question: WhatifQuestion) -> R
 }
 
 /// The work of the job's thread.
-fn run(state: &WebState, folder: &PathBuf, ask: &Ask, stop: &Arc<AtomicBool>) {
+fn run(state: &WebState, folder: &Path, ask: &Ask, stop: &Arc<AtomicBool>) {
     // Of this thread alone, on Linux: whatever the dialer has to do comes first.
-    if let Err(error) = rustix::process::nice(PRIORITY_LOWEST) {
+    if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::warn!(%error, "a rehearsal runs at the usual priority");
     }
     let progress = |progress| state.rehearsals.change(stop, |job| job.progress = Some(progress));
@@ -298,8 +298,8 @@ fn run(state: &WebState, folder: &PathBuf, ask: &Ask, stop: &Arc<AtomicBool>) {
     });
 }
 
-/// The largest step down that there is.
-const PRIORITY_LOWEST: i32 = 19;
+/// How far a rehearsal steps back behind the dialer: it gets a tenth of a processor that is busy, and all of one that is not.
+const NICENESS: i32 = 10;
 
 fn problem(error: &WhatifError) -> WhatifProblem {
     let mut errors = Vec::new();

@@ -55,6 +55,7 @@ pub struct Question {
 
 /// How a value is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifUnit)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Of 1.
@@ -67,6 +68,7 @@ pub enum Unit {
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifRow)]
 pub struct Row {
     /// Its name.
     pub key: &'static str,
@@ -86,6 +88,7 @@ pub struct Row {
 
 /// Figures of one hour under one setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifHourFigures)]
 pub struct HourFigures {
     /// Customers connected to an agent.
     pub connected: f64,
@@ -99,6 +102,7 @@ pub struct HourFigures {
 
 /// One hour.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifHour)]
 pub struct HourPoint {
     /// When it begins.
     pub at: Timestamp,
@@ -112,6 +116,7 @@ pub struct HourPoint {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifComparison)]
 pub struct Comparison {
     /// Replications of each setting.
     pub replications: u32,

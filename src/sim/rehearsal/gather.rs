@@ -389,11 +389,14 @@ impl Run {
             }
             Command::RecordAttempt { end } => {
                 self.intents.remove(&end.attempt);
+                self.playing.remove(&CallRef::Outbound(end.attempt));
                 self.dial_ended(now, end.attempt, end.disposition);
             }
             Command::RecordInbound { end } => {
                 let Some(caller) = self.callers.remove(&end.call) else { return };
                 let (outcome, queue) = (end.outcome, end.queue.clone());
+                self.bridging.remove(&CallRef::Inbound(end.call));
+                self.playing.remove(&CallRef::Inbound(end.call));
                 let Some(kept) = self.caller(caller.kept) else { return };
                 kept.queue = queue;
                 match caller.connected {

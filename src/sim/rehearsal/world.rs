@@ -74,6 +74,8 @@ struct Agent {
     session: SessionId,
     state: AgentState,
     leaving: bool,
+    /// Became willing again while wrapping up: no pause follows.
+    resumes: bool,
 }
 
 /// The list of a campaign, as a store would hand it out.
@@ -449,12 +451,20 @@ impl<'t> World<'t> {
         match deed {
             Deed::SignsIn(event) => self.signs_in(event),
             Deed::Willing(user) => {
-                if let Some(agent) = self.agents.get_mut(user) {
-                    agent.leaving = false;
+                let Some(agent) = self.agents.get_mut(user) else { return };
+                agent.leaving = false;
+                // To press Ready while wrapping up would end it.
+                agent.resumes = matches!(agent.state, AgentState::WrapUp { .. });
+                if !agent.resumes {
                     self.act(*user, AgentAction::Ready);
                 }
             }
-            Deed::Rests(user, reason) => self.act(*user, AgentAction::NotReady { reason: reason.clone() }),
+            Deed::Rests(user, reason) => {
+                if let Some(agent) = self.agents.get_mut(user) {
+                    agent.resumes = false;
+                }
+                self.act(*user, AgentAction::NotReady { reason: reason.clone() });
+            }
             Deed::Leaves(user) => self.leaves(*user),
             Deed::Caller(place) => self.caller_comes(*place),
         }
@@ -468,7 +478,7 @@ impl<'t> World<'t> {
             *request = own;
         }
         let state = AgentState::NotReady { reason: String::new() };
-        let known = self.agents.entry(user).or_insert(Agent { session, state, leaving: false });
+        let known = self.agents.entry(user).or_insert(Agent { session, state, leaving: false, resumes: false });
         (known.session, known.leaving) = (session, false);
         self.tell(event);
     }
@@ -603,6 +613,10 @@ impl<'t> World<'t> {
         let state = self.agents.get(&user).map(|agent| &agent.state);
         if !matches!(state, Some(AgentState::WrapUp { call: own, .. }) if *own == call) {
             return;
+        }
+        let resumes = self.agents.get_mut(&user).is_some_and(|agent| std::mem::take(&mut agent.resumes));
+        if resumes {
+            return self.act(user, AgentAction::Ready);
         }
         let result = match call {
             CallRef::Inbound(_) => Disposition::Handled.as_str().to_owned(),

@@ -1147,32 +1147,6 @@ export interface components {
             /** @description Counts of today. */
             today: components["schemas"]["DayCounts"];
         };
-        /** @description One value that is changed. */
-        Changed: {
-            /** @description As the definition last in force had it. */
-            from: string;
-            /** @description Its key. */
-            key: string;
-            /** @description As it would be. */
-            to: string;
-        };
-        /** @description What came of it. */
-        Comparison: {
-            /** @description Hour by hour; hours without agents are left out. */
-            hours: components["schemas"]["HourPoint"][];
-            /**
-             * @description The rehearsal as it was comes close to what was recorded in all figures that are judged: the difference can be
-             *     believed.
-             */
-            matches: boolean;
-            /**
-             * Format: int32
-             * @description Replications of each setting.
-             */
-            replications: number;
-            /** @description The figures, in the order in which they are shown. */
-            rows: components["schemas"]["Row"][];
-        };
         /** @description One entry of the consent ledger. */
         ConsentId: string;
         /**
@@ -1410,19 +1384,6 @@ export interface components {
             pointer?: string | null;
             /** @description What was found. */
             value?: string | null;
-        };
-        /** @description A figure over several days. */
-        Figure: {
-            /**
-             * Format: double
-             * @description Half-width of its 95 % interval, over the days; `None` for fewer than two.
-             */
-            ci95?: number | null;
-            /**
-             * Format: double
-             * @description A rate pooled over the days, or the mean of a count per day; `None` where nothing was counted.
-             */
-            mean?: number | null;
         };
         /** @description Why a decision was taken. */
         Forecast: {
@@ -1714,40 +1675,6 @@ export interface components {
             /** @description What it is about, for people. */
             detail: string;
         };
-        /** @description Figures of one hour under one setting. */
-        HourFigures: {
-            /**
-             * Format: double
-             * @description Abandoned among abandoned and connected.
-             */
-            abandon_rate?: number | null;
-            /**
-             * Format: double
-             * @description Customers connected to an agent.
-             */
-            connected: number;
-            /**
-             * Format: double
-             * @description Share of callers answered in time.
-             */
-            service_level?: number | null;
-            /**
-             * Format: double
-             * @description Share of their time that agents talk or wrap up.
-             */
-            utilisation?: number | null;
-        };
-        /** @description One hour. */
-        HourPoint: {
-            /** @description Rehearsed as it was. */
-            as_it_was: components["schemas"]["HourFigures"];
-            /** @description When it begins. */
-            at: components["schemas"]["Timestamp"];
-            /** @description Rehearsed with the change. */
-            changed: components["schemas"]["HourFigures"];
-            /** @description As it was recorded. */
-            recorded: components["schemas"]["HourFigures"];
-        };
         /** @description How an [`IdleThreshold`] is written: a number from 0 to 1, `"auto"` or `"off"`. */
         IdleThresholdText: number | string;
         /** @description One run of an import. */
@@ -2015,11 +1942,6 @@ export interface components {
             /** @description What the user is here to do. */
             role: components["schemas"]["Role"];
         };
-        /**
-         * @description What should be known before the figures are believed.
-         * @enum {string}
-         */
-        Note: "not_proved" | "list_ran_dry" | "restarted" | "part_gone" | "patience_unknown";
         /** @description What is recommended to the customer. */
         Offer: {
             /** @description Its name. */
@@ -2175,34 +2097,6 @@ export interface components {
         };
         /** @description A compliance profile: the law or code a campaign is held to. */
         ProfileName: string;
-        /** @description How far it is. */
-        Progress: {
-            /**
-             * Format: int64
-             * @description Bytes read.
-             */
-            done: number;
-            /**
-             * Format: int64
-             * @description Bytes there are.
-             */
-            of: number;
-            /** @enum {string} */
-            stage: "reading";
-        } | {
-            /**
-             * Format: int64
-             * @description Stretches lived through.
-             */
-            done: number;
-            /**
-             * Format: int64
-             * @description Stretches there are, over all replications and both settings.
-             */
-            of: number;
-            /** @enum {string} */
-            stage: "rehearsing";
-        };
         /** @description A later call that was agreed. */
         PromisedCall: {
             /**
@@ -2367,26 +2261,6 @@ export interface components {
          * @enum {string}
          */
         Role: "manager" | "agent" | "marketing" | "operator";
-        /** @description One figure. */
-        Row: {
-            /** @description Rehearsed with the settings that were in force. */
-            as_it_was: components["schemas"]["Figure"];
-            /** @description Rehearsed with the change. */
-            changed: components["schemas"]["Figure"];
-            /** @description Whether the rehearsal comes close to what was recorded; `null` where that is not judged. */
-            close?: boolean | null;
-            /** @description Changed less as it was, replication by replication. */
-            difference: components["schemas"]["Figure"];
-            /** @description Its name. */
-            key: string;
-            /**
-             * Format: double
-             * @description As it was recorded; `null` where nothing was counted.
-             */
-            recorded?: number | null;
-            /** @description How it is read. */
-            unit: components["schemas"]["Unit"];
-        };
         /** @description A part of the script; `{name}` and the list's extra columns are filled in. */
         ScriptSection: {
             /** @description What is said. */
@@ -2491,23 +2365,6 @@ export interface components {
          * @description milliseconds since 1970-01-01T00:00:00Z
          */
         Timestamp: number;
-        /** @description The answer. */
-        Told: components["schemas"]["Comparison"] & {
-            /** @description Whose traffic. */
-            campaign: string;
-            /** @description What is changed; empty: nothing, and only the rehearsal is tried. */
-            changes: components["schemas"]["Changed"][];
-            /** @description From when. */
-            from: components["schemas"]["Timestamp"];
-            /** @description The agents that work it: inbound figures are those of their queues. */
-            group: string;
-            /** @description What should be known before the figures are believed. */
-            notes: components["schemas"]["Note"][];
-            /** @description What people read. */
-            title: string;
-            /** @description Until when. */
-            to: components["schemas"]["Timestamp"];
-        };
         /** @description A carrier or PBX that calls go through. */
         TrunkName: string;
         /** @description One trunk. */
@@ -2527,11 +2384,6 @@ export interface components {
             /** @description Answers its keep-alive. */
             up: boolean;
         };
-        /**
-         * @description How a value is to be read.
-         * @enum {string}
-         */
-        Unit: "share" | "number" | "seconds";
         /** @description A change of a user. What is absent stays; `"device": null` takes the phone away. */
         UserChange: {
             /** @default null */
@@ -2599,11 +2451,101 @@ export interface components {
             /** @description Worked in spite of weekend or holiday, with the hours of Monday (make-up workdays, 调休). */
             workdays: string[];
         };
+        /** @description The answer. */
+        WhatifAnswer: components["schemas"]["WhatifComparison"] & {
+            /** @description Whose traffic. */
+            campaign: string;
+            /** @description What is changed; empty: nothing, and only the rehearsal is tried. */
+            changes: components["schemas"]["WhatifChange"][];
+            /** @description From when. */
+            from: components["schemas"]["Timestamp"];
+            /** @description The agents that work it: inbound figures are those of their queues. */
+            group: string;
+            /** @description What should be known before the figures are believed. */
+            notes: components["schemas"]["WhatifNote"][];
+            /** @description What people read. */
+            title: string;
+            /** @description Until when. */
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description One value that is changed. */
+        WhatifChange: {
+            /** @description As the definition last in force had it. */
+            from: string;
+            /** @description Its key. */
+            key: string;
+            /** @description As it would be. */
+            to: string;
+        };
         /**
          * @description The kinds of reasons.
          * @enum {string}
          */
         WhatifCode: "no_traffic" | "not_replayable" | "bad_change" | "too_large" | "journal" | "internal";
+        /** @description What came of it. */
+        WhatifComparison: {
+            /** @description Hour by hour; hours without agents are left out. */
+            hours: components["schemas"]["WhatifHour"][];
+            /**
+             * @description The rehearsal as it was comes close to what was recorded in all figures that are judged: the difference can be
+             *     believed.
+             */
+            matches: boolean;
+            /**
+             * Format: int32
+             * @description Replications of each setting.
+             */
+            replications: number;
+            /** @description The figures, in the order in which they are shown. */
+            rows: components["schemas"]["WhatifRow"][];
+        };
+        /** @description A figure over several days. */
+        WhatifFigure: {
+            /**
+             * Format: double
+             * @description Half-width of its 95 % interval, over the days; `None` for fewer than two.
+             */
+            ci95?: number | null;
+            /**
+             * Format: double
+             * @description A rate pooled over the days, or the mean of a count per day; `None` where nothing was counted.
+             */
+            mean?: number | null;
+        };
+        /** @description One hour. */
+        WhatifHour: {
+            /** @description Rehearsed as it was. */
+            as_it_was: components["schemas"]["WhatifHourFigures"];
+            /** @description When it begins. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Rehearsed with the change. */
+            changed: components["schemas"]["WhatifHourFigures"];
+            /** @description As it was recorded. */
+            recorded: components["schemas"]["WhatifHourFigures"];
+        };
+        /** @description Figures of one hour under one setting. */
+        WhatifHourFigures: {
+            /**
+             * Format: double
+             * @description Abandoned among abandoned and connected.
+             */
+            abandon_rate?: number | null;
+            /**
+             * Format: double
+             * @description Customers connected to an agent.
+             */
+            connected: number;
+            /**
+             * Format: double
+             * @description Share of callers answered in time.
+             */
+            service_level?: number | null;
+            /**
+             * Format: double
+             * @description Share of their time that agents talk or wrap up.
+             */
+            utilisation?: number | null;
+        };
         /** @description A job. */
         WhatifJob: {
             /** @description Who asked. */
@@ -2613,7 +2555,7 @@ export interface components {
             /** @description From when. */
             from: components["schemas"]["Timestamp"];
             problem?: components["schemas"]["WhatifProblem"] | null;
-            progress?: components["schemas"]["Progress"] | null;
+            progress?: components["schemas"]["WhatifProgress"] | null;
             /** @description What was asked. */
             set: {
                 [key: string]: string;
@@ -2622,8 +2564,13 @@ export interface components {
             state: components["schemas"]["WhatifState"];
             /** @description Until when. */
             to: components["schemas"]["Timestamp"];
-            told?: components["schemas"]["Told"] | null;
+            told?: components["schemas"]["WhatifAnswer"] | null;
         };
+        /**
+         * @description What should be known before the figures are believed.
+         * @enum {string}
+         */
+        WhatifNote: "not_proved" | "list_ran_dry" | "restarted" | "part_gone" | "patience_unknown";
         /** @description Why there is no answer. */
         WhatifProblem: {
             /** @description A stable code. */
@@ -2632,6 +2579,34 @@ export interface components {
             detail: string;
             /** @description What is wrong with the change, by key. */
             errors: components["schemas"]["ErrorItem"][];
+        };
+        /** @description How far it is. */
+        WhatifProgress: {
+            /**
+             * Format: int64
+             * @description Bytes read.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Bytes there are.
+             */
+            of: number;
+            /** @enum {string} */
+            stage: "reading";
+        } | {
+            /**
+             * Format: int64
+             * @description Stretches lived through.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Stretches there are, over all replications and both settings.
+             */
+            of: number;
+            /** @enum {string} */
+            stage: "rehearsing";
         };
         /** @description A question. */
         WhatifQuestion: {
@@ -2650,11 +2625,36 @@ export interface components {
             };
             to?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description One figure. */
+        WhatifRow: {
+            /** @description Rehearsed with the settings that were in force. */
+            as_it_was: components["schemas"]["WhatifFigure"];
+            /** @description Rehearsed with the change. */
+            changed: components["schemas"]["WhatifFigure"];
+            /** @description Whether the rehearsal comes close to what was recorded; `null` where that is not judged. */
+            close?: boolean | null;
+            /** @description Changed less as it was, replication by replication. */
+            difference: components["schemas"]["WhatifFigure"];
+            /** @description Its name. */
+            key: string;
+            /**
+             * Format: double
+             * @description As it was recorded; `null` where nothing was counted.
+             */
+            recorded?: number | null;
+            /** @description How it is read. */
+            unit: components["schemas"]["WhatifUnit"];
+        };
         /**
          * @description How a job stands.
          * @enum {string}
          */
         WhatifState: "running" | "done" | "failed" | "cancelled";
+        /**
+         * @description How a value is to be read.
+         * @enum {string}
+         */
+        WhatifUnit: "share" | "number" | "seconds";
         /** @description What there is of a campaign. */
         WhatifView: {
             /** @description The campaign that is being rehearsed now, this one or another; `null` when none is. */

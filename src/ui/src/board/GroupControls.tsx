@@ -12,7 +12,7 @@ import { ProblemAlert } from "../shell/ProblemAlert";
 import { changesOf, type ControlField } from "./controls";
 
 /** Opens the live controls of a group's gate. */
-export function GroupControls({ group }: { group: GroupView }) {
+export function GroupControls({ group, linked }: { group: GroupView; linked: boolean }) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState(false);
   return (
@@ -32,13 +32,13 @@ export function GroupControls({ group }: { group: GroupView }) {
         title={t("controls.title", { group: group.title })}
         closeButtonProps={{ "aria-label": t("general.close") }}
       >
-        {opened && <ControlForm group={group} onDone={() => setOpened(false)} />}
+        {opened && <ControlForm group={group} linked={linked} onDone={() => setOpened(false)} />}
       </Modal>
     </>
   );
 }
 
-function ControlForm({ group, onDone }: { group: GroupView; onDone: () => void }) {
+function ControlForm({ group, linked, onDone }: { group: GroupView; linked: boolean; onDone: () => void }) {
   const { t } = useTranslation();
   // What was in force when the form was opened: figures that change meanwhile must not move under the hand.
   const [before] = useState(group);
@@ -89,7 +89,7 @@ function ControlForm({ group, onDone }: { group: GroupView; onDone: () => void }
             ))}
           </List>
         </div>
-        <WhatItWouldHaveDone group={before.group} change={change} />
+        {linked && <WhatItWouldHaveDone group={before.group} change={change} />}
         {apply.error && <ProblemAlert error={apply.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onDone}>

@@ -65,7 +65,7 @@ describe("the catalogues", () => {
     ["Role", "role"],
     ["InboundOutcome", "disposition"],
     ["Assignment", "assignment"],
-    ["Note", "whatif.note"],
+    ["WhatifNote", "whatif.note"],
   ])("have a text for every value of %s", (schema, prefix) => {
     const values = schemas[schema]?.enum ?? [];
     expect(values.length).toBeGreaterThan(1);
