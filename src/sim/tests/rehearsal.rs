@@ -13,7 +13,6 @@ use crate::model::zone::Zone;
 use crate::sim::Day;
 use crate::sim::rehearsal::compare::{Question, Row};
 use crate::sim::rehearsal::tally::Hour;
-use crate::sim::rehearsal::traffic::{DialSeen, Fate};
 use crate::sim::rehearsal::{Comparison, Gatherer, Traffic, Variant, compare};
 use crate::sim::scenario::wiring::campaign_key;
 use crate::sim::streams::{Kind, Streams};
@@ -122,27 +121,6 @@ fn what_a_journal_comes_to_is_what_the_day_counted() {
     ] {
         assert!((counted - day).abs() < 0.005 * day + 1.0, "{counted} of {day}");
     }
-}
-
-#[test]
-fn what_was_seen_in_part_is_kept_as_such_to_the_last_call() {
-    let (traffic, day) = recorded(&DAY.replacen("warm_up_s = 1800", "warm_up_s = 0", 1));
-    let stretch = &traffic.stretches[0];
-    let dials: Vec<&DialSeen> = stretch.dials.values().flatten().collect();
-    let count = |of: &dyn Fn(&DialSeen) -> bool| dials.iter().filter(|dial| of(dial)).count() as u64;
-    assert_eq!(dials.len() as u64, day.dials);
-    assert!(day.cancelled > 0 && day.no_answers > 0, "{day:?}");
-    assert_eq!(count(&|dial| !dial.rings.whole), day.cancelled + day.no_answers + day.still_ringing);
-    assert_eq!(count(&|dial| dial.fate == Fate::Open), day.cancelled + day.no_answers + day.still_ringing);
-    assert_eq!(count(&|dial| matches!(dial.fate, Fate::Failed(_))), day.failures);
-    assert_eq!(count(&|dial| matches!(dial.fate, Fate::Answered(_))), day.answered + day.machines);
-    // Customers were connected or abandoned by the dialer: nobody's patience was seen to its end.
-    assert_eq!(count(&|dial| dial.patience.is_some_and(|patience| patience.whole)), 0);
-    assert_eq!(count(&|dial| dial.talk.is_some()), day.connected);
-    let gave_up = stretch.callers.iter().filter(|caller| caller.patience.whole).count() as u64;
-    assert_eq!((stretch.callers.len() as u64, gave_up), (day.inbound_offered, day.inbound_abandoned));
-    let answered = stretch.callers.iter().filter(|caller| caller.talk.is_some()).count() as u64;
-    assert_eq!(answered, day.inbound_answered);
 }
 
 #[test]
