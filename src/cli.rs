@@ -23,6 +23,7 @@ mod place;
 mod replay;
 mod serve;
 mod simulate;
+mod whatif;
 
 /// Outbound campaigns and predictive dialling in the lulls of inbound traffic.
 #[derive(Debug, Parser)]
@@ -73,6 +74,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Runs journals of the service again, and proves that the engine gives the same commands.
     Replay(replay::Replay),
+    /// Tells what a setting would have done on recorded traffic of a campaign.
+    Whatif(whatif::Whatif),
     /// Shows the configuration in force with its origins, and looks for what is wrong.
     Doctor(doctor::DoctorArgs),
     /// Makes the running service read its configuration again, without dropping a call.
@@ -141,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Replay(replay) => replay.run(&cli.place),
+        Command::Whatif(whatif) => whatif.run(&cli.place),
         Command::Doctor(args) => place::doctor(&args, &cli.place),
         Command::Reload => place::reload(&cli.place),
     };

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use explain::{Difference, Setting};
 pub use load::{Sources, load};
 pub use network::Network;
+pub use read::group_changed;
 pub use secret::Secret;
 
 use crate::model::campaign_file::Known;

@@ -15,3 +15,4 @@ pub mod sim;
 pub mod sip;
 pub mod store;
 pub mod web;
+pub mod whatif;

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod figures;
 pub mod page;
 pub mod profile;
+pub mod rehearsal;
 pub mod report;
 pub mod run;
 pub mod scenario;
@@ -28,4 +29,4 @@ pub use run::{Policy, Progress, run};
 pub use scenario::Scenario;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,6 +27,7 @@ mod suppressions;
 mod throttle;
 mod upload;
 mod users;
+mod whatif;
 
 #[cfg(test)]
 mod tests;
@@ -146,6 +147,7 @@ pub struct Site {
     mint: Mutex<Mint>,
     throttle: throttle::Throttle,
     desks: desks::Desks,
+    rehearsals: whatif::Rehearsals,
     uploads: Semaphore,
     logins: Semaphore,
     streams: Arc<Semaphore>,
@@ -177,6 +179,7 @@ impl WebState {
             throttle,
             logins: Semaphore::new(LOGINS_MAX),
             desks: desks::Desks::default(),
+            rehearsals: whatif::Rehearsals::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             last_event: live::LastEvent::default(),
@@ -185,9 +188,10 @@ impl WebState {
         }))
     }
 
-    /// Ends boards and desks that are connected, so that the listener can close.
+    /// Ends boards and desks that are connected, so that the listener can close, and what is being rehearsed.
     pub fn close_streams(&self) {
         self.closing.send_replace(true);
+        self.rehearsals.stop();
     }
 }
 
@@ -295,6 +299,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::control_campaign))
         .routes(routes!(campaigns::campaign_attempts))
         .routes(routes!(campaigns::campaign_decisions))
+        .routes(routes!(whatif::whatif, whatif::ask_whatif, whatif::cancel_whatif))
         .routes(routes!(lists::lists, lists::import_list))
         .layer(DefaultBodyLimit::max(body::JSON_MAX))
         .routes(routes!(lists::rejected_rows))

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Certificate, Codec, Config, Secret};
-use crate::model::document::{At, Complaint, ComplaintCode, Spot, Table, did_you_mean};
+use crate::model::document::{
+    At, Complaint, ComplaintCode, Complaints, Document, Reader, SourceKind, Spot, Table, did_you_mean,
+};
 use crate::model::name::ProfileName;
 use crate::model::profile::Profile;
 use crate::model::profile_file;
+use crate::model::settings::GroupSettings;
 
 /// Longest password file, in bytes.
 const SECRET_BYTES_MAX: usize = 4096;
@@ -56,6 +59,24 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
         profiles: profiles?,
         settings_in_force: Vec::new(),
     })
+}
+
+/// An agent group with some keys of its gate changed, read as its section is. What is not changed is not judged again.
+///
+/// # Errors
+/// What is wrong with the group as it would be, by key and value.
+pub fn group_changed(group: &GroupSettings, changes: &[(String, String)]) -> Result<GroupSettings, Complaints> {
+    let mut table = toml::Table::try_from(group).unwrap_or_default();
+    table.retain(|key, _| key != "wrap_up_s" && key != "queues");
+    let text = toml::to_string(&table).unwrap_or_default();
+    let mut document = Document::parse(SourceKind::File, "the agent group", &text);
+    for (key, value) in changes {
+        document.set(SourceKind::Flag, key, std::slice::from_ref(key), value);
+    }
+    let reader = Reader::new(&document);
+    let read = centre::group(&reader.root(), None);
+    let changed = reader.finish(read)?;
+    Ok(GroupSettings { wrap_up_s: group.wrap_up_s, queues: group.queues.clone(), ..changed })
 }
 
 fn section<'r>(root: &Table<'r>, key: &'static str) -> Option<Table<'r>> {

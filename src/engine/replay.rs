@@ -170,6 +170,14 @@ impl Replay {
     /// # Errors
     /// The engine's commands are not those of the journal. What follows can be run, and proves nothing.
     pub fn run(&mut self, entry: Entry) -> Result<(), Difference> {
+        self.run_seen(entry, &mut |_| {})
+    }
+
+    /// Runs the next input, and shows every command of it to whoever wants to know what the engine did then.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub fn run_seen(&mut self, entry: Entry, seen: &mut dyn FnMut(&Command)) -> Result<(), Difference> {
         let now = Now { instant: entry.instant, timestamp: entry.timestamp };
         self.count(now, entry.event.as_ref());
         match entry.event {
@@ -178,6 +186,7 @@ impl Replay {
         }
         while let Some(command) = self.engine.poll_command() {
             self.checksum.see(&command);
+            seen(&command);
             *self.tally.commands.entry(command.kind()).or_default() += 1;
         }
         let replayed = self.checksum.sum();

@@ -60,6 +60,28 @@ pub fn write(campaign: &Campaign) -> Result<String, toml::ser::Error> {
     toml::to_string_pretty(&table)
 }
 
+/// A campaign with some keys changed, read as [`read`] reads a file: each change is the path of a key, such as `pacing`,
+/// `mode`, and its value as a person writes it. The time for wrapping up is not judged again.
+///
+/// # Errors
+/// What is wrong with the campaign as it would be, by key and value.
+pub fn changed(
+    campaign: &Campaign,
+    changes: &[(Vec<String>, String)],
+    known: Option<&Known>,
+) -> Result<Campaign, Complaints> {
+    let usual = Campaign { wrap_up_s: 0, ..campaign.clone() };
+    let text = write(&usual).unwrap_or_default();
+    let mut document = Document::parse(SourceKind::File, "the campaign", &text);
+    for (path, value) in changes {
+        document.set(SourceKind::Flag, &path.join("."), path, value);
+    }
+    let reader = Reader::new(&document);
+    let read = self::campaign(&reader.root(), known);
+    let changed = reader.finish(read)?;
+    Ok(Campaign { wrap_up_s: campaign.wrap_up_s, ..changed })
+}
+
 fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let key = root.required("key");
     let title = required_text(root, "title");

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::student::half_width;
 
 /// Answers below which a day's abandon rate says little.
-const ANSWERS_FEW: u64 = 100;
+pub(super) const ANSWERS_FEW: u64 = 100;
 
 /// What the world counted in one day, from time 0 to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,7 +53,8 @@ pub struct Day {
 }
 
 /// A figure over several days.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatifFigure)]
 pub struct Figure {
     /// A rate pooled over the days, or the mean of a count per day; `None` where nothing was counted.
     pub mean: Option<f64>,

@@ -26,21 +26,16 @@ table{border-collapse:collapse;margin:10px 0}td,th{padding:3px 14px 3px 0;text-a
 td:first-child,th:first-child{text-align:left;white-space:pre}.wide{overflow-x:auto}";
 
 /// A line of a chart.
-struct Line<'l> {
-    name: &'l str,
-    colour: &'l str,
-    values: Vec<Option<f64>>,
-    filled: bool,
+pub(super) struct Line<'l> {
+    pub(super) name: &'l str,
+    pub(super) colour: &'l str,
+    pub(super) values: Vec<Option<f64>>,
+    pub(super) filled: bool,
 }
 
 /// The page of these policies: the figures, then the charts of each one's first day, side by side.
 pub fn page(title: &str, told: &[Told], traces: &[Option<Trace>]) -> String {
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n\
-         <style>{STYLE}</style>\n<h1>{title}</h1>\n",
-        title = escaped(title)
-    );
+    let mut html = head(title);
     figures(&mut html, told);
     html.push_str("<h2>The first day</h2>\n<div class=\"side\">\n");
     for (told, trace) in told.iter().zip(traces) {
@@ -51,6 +46,16 @@ pub fn page(title: &str, told: &[Told], traces: &[Option<Trace>]) -> String {
     }
     html.push_str("</div>\n</html>\n");
     html
+}
+
+/// How every page begins.
+pub(super) fn head(title: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n\
+         <style>{STYLE}</style>\n<h1>{title}</h1>\n",
+        title = escaped(title)
+    )
 }
 
 fn figures(html: &mut String, told: &[Told]) {
@@ -70,6 +75,7 @@ fn figures(html: &mut String, told: &[Told]) {
 }
 
 fn charts(html: &mut String, trace: &Trace) {
+    let times: Vec<f64> = trace.points.iter().map(|point| point.at_s).collect();
     let values = |of: &dyn Fn(&Point) -> f64| trace.points.iter().map(|point| Some(of(point))).collect::<Vec<_>>();
     let line = |name, colour, values| Line { name, colour, values, filled: false };
     let area = |name, colour, values| Line { name, colour, values, filled: true };
@@ -79,35 +85,35 @@ fn charts(html: &mut String, trace: &Trace) {
         area("on inbound", "var(--b)", values(&|p| f64::from(p.outbound + p.inbound))),
         area("on outbound", "var(--a)", values(&|p| f64::from(p.outbound))),
     ];
-    chart(html, "Agents", &trace.points, &agents, None);
+    chart(html, "Agents", &times, &agents, None);
     let idleness = [
         area("gate open", "var(--c)", values(&|p| f64::from(u8::from(p.gate_open)))),
         line("idleness", "var(--a)", values(&|p| p.idleness)),
         line("threshold", "var(--e)", values(&|p| p.idle_threshold)),
     ];
-    chart(html, "Idleness and gate", &trace.points, &idleness, Some(1.0));
+    chart(html, "Idleness and gate", &times, &idleness, Some(1.0));
     let ringing = [
         line("slots", "var(--b)", values(&|p| f64::from(p.slots))),
         line("ringing", "var(--a)", values(&|p| f64::from(p.ringing))),
         line("callers waiting", "var(--e)", values(&|p| f64::from(p.waiting))),
         line("reserve", "var(--d)", values(&|p| p.reserve)),
     ];
-    chart(html, "Ringing and slots", &trace.points, &ringing, None);
+    chart(html, "Ringing and slots", &times, &ringing, None);
     let abandoned = trace.points.iter().map(|point| point.abandon_rate.map(|rate| rate * 100.0)).collect();
     let cap = trace.abandon_cap.unwrap_or_default() * 100.0;
     let rates = [line("abandoned so far, %", "var(--a)", abandoned), line("cap, %", "var(--e)", values(&|_| cap))];
-    chart(html, "Abandon rate against the cap", &trace.points, &rates, Some((cap * 2.0).max(1.0)));
+    chart(html, "Abandon rate against the cap", &times, &rates, Some((cap * 2.0).max(1.0)));
 }
 
-/// One chart. Without a fixed top it ends a little above its largest value.
-fn chart(html: &mut String, title: &str, points: &[Point], lines: &[Line<'_>], top: Option<f64>) {
+/// One chart over times in seconds. Without a fixed top it ends at its largest value.
+pub(super) fn chart(html: &mut String, title: &str, times: &[f64], lines: &[Line<'_>], top: Option<f64>) {
     let _ = write!(html, "<h3>{title}</h3><div class=\"key\">");
     for line in lines {
         let _ = write!(html, "<b style=\"color:{}\">■</b> {} &nbsp; ", line.colour, escaped(line.name));
     }
     let largest = lines.iter().flat_map(|line| line.values.iter().flatten()).copied().fold(0.0, f64::max);
     let top = top.unwrap_or(largest.max(1.0)).max(1e-9);
-    let end_s = points.last().map_or(1.0, |point| point.at_s).max(1e-9);
+    let end_s = times.last().copied().unwrap_or(1.0).max(1e-9);
     let x = |at_s: f64| LEFT + (WIDTH - LEFT - MARGIN) * at_s / end_s;
     let y = |value: f64| HEIGHT - BELOW - (HEIGHT - BELOW - MARGIN) * (value / top).clamp(0.0, 1.0);
     let _ = writeln!(html, "</div><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">");
@@ -134,17 +140,17 @@ fn chart(html: &mut String, title: &str, points: &[Point], lines: &[Line<'_>], t
         );
     }
     for line in lines {
-        path(html, points, line, &x, &y);
+        path(html, times, line, &x, &y);
     }
     html.push_str("</svg>\n");
 }
 
-fn path(html: &mut String, points: &[Point], line: &Line<'_>, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) {
+fn path(html: &mut String, times: &[f64], line: &Line<'_>, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) {
     let mut drawn = String::new();
     let (mut first, mut last) = (None, LEFT);
-    for (point, value) in points.iter().zip(&line.values) {
+    for (at_s, value) in times.iter().zip(&line.values) {
         let Some(value) = value else { continue };
-        let (across, up) = (x(point.at_s), y(*value));
+        let (across, up) = (x(*at_s), y(*value));
         // Steps, because a count holds until it changes.
         let _ = match first {
             None => write!(drawn, "M{across:.1} {up:.1}"),
@@ -162,6 +168,6 @@ fn path(html: &mut String, points: &[Point], line: &Line<'_>, x: &dyn Fn(f64) ->
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

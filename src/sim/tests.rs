@@ -5,6 +5,7 @@ mod closed_form;
 mod predictive;
 mod queueing;
 mod reading;
+pub(crate) mod rehearsal;
 mod threshold;
 mod trials;
 

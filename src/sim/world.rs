@@ -30,7 +30,7 @@ use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use crate::model::time::{Instant, Now, Timestamp};
 
 /// A Monday at midnight in UTC: time 0 of every day, so that the engine's counts of today begin with it.
-pub(super) const MIDNIGHT: Timestamp = Timestamp::from_millis(1_795_392_000_000);
+pub(crate) const MIDNIGHT: Timestamp = Timestamp::from_millis(1_795_392_000_000);
 
 /// What happens by itself. At one instant things happen in the order of [`rank`]: agents become free before customers
 /// look for one, and whoever's patience ends at that instant has waited that long.

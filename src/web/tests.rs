@@ -11,3 +11,4 @@ mod pages;
 mod people;
 mod rig;
 mod serving;
+mod whatif;

@@ -19,7 +19,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("sms", &["model"]),
     ("runtime", &["model", "engine", "sip", "media", "store", "certificate", "clock", "config", "sms"]),
-    ("web", &["model", "engine", "store", "runtime", "certificate", "clock"]),
+    ("web", &["model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
+    // Between the journals of the driver and the simulator: it reads the one and asks the other.
+    ("whatif", &["model", "engine", "sim", "runtime", "config"]),
 ];
 
 /// Finer doors: what a room may see only a part of.
@@ -27,6 +29,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
     // Pages ask through the handle and read pictures; they never touch the engine or the driver's insides.
     ("web", "runtime", &["handle"]),
     ("web", "engine", &["command", "event", "snapshot"]),
+    ("whatif", "runtime", &["journal"]),
     // The driver and its parts use the codec's types, not its insides.
 ];
 

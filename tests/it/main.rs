@@ -15,3 +15,4 @@ mod replay;
 mod rig;
 mod torture;
 mod trunks;
+mod whatif;

@@ -137,7 +137,7 @@ pub(super) fn groups(root: &Table<'_>, queues: Option<&Queues>) -> Option<BTreeM
     sound.then_some(groups)
 }
 
-fn group(table: &Table<'_>, queues: Option<&Queues>) -> Option<GroupSettings> {
+pub(super) fn group(table: &Table<'_>, queues: Option<&Queues>) -> Option<GroupSettings> {
     const SERVE: &[(&str, ServeFirst)] =
         &[("answered", ServeFirst::Answered), ("inbound", ServeFirst::Inbound), ("auto", ServeFirst::Auto)];
     let title = table.required("title");

@@ -11,6 +11,7 @@ import type {
   ImportReport,
   SuppressionRequest,
   Told,
+  WhatifQuestion,
 } from "./types";
 
 const BASE = "/api/v1";
@@ -100,6 +101,12 @@ export const decisions = (key: string, from: number, cursor: string | null) =>
       params: { path: { key }, query: { from, limit: 1000, ...(cursor ? { cursor } : {}) } },
     }),
   );
+export const whatif = (key: string) =>
+  told(api.GET("/api/v1/campaigns/{key}/whatif", { params: { path: { key } } }));
+export const askWhatif = (key: string, question: WhatifQuestion) =>
+  told(api.POST("/api/v1/campaigns/{key}/whatif", { params: { path: { key } }, body: question }));
+export const cancelWhatif = (key: string) =>
+  told(api.DELETE("/api/v1/campaigns/{key}/whatif", { params: { path: { key } } }));
 export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
 /** Sends a file of leads and tells how far it has come, 0 to 1. */

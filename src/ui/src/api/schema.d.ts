@@ -200,6 +200,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/whatif": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a rehearsal of a campaign's traffic stands, and its answer. */
+        get: operations["whatif"];
+        put?: never;
+        /** Rehearse recorded traffic under another setting. One at a time; nothing of the campaign is changed. */
+        post: operations["ask_whatif"];
+        /** Stop a rehearsal, or throw its answer away. */
+        delete: operations["cancel_whatif"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/consents": {
         parameters: {
             query?: never;
@@ -2681,6 +2700,216 @@ export interface components {
             /** @description Worked in spite of weekend or holiday, with the hours of Monday (make-up workdays, 调休). */
             workdays: string[];
         };
+        /** @description The answer. */
+        WhatifAnswer: components["schemas"]["WhatifComparison"] & {
+            /** @description Whose traffic. */
+            campaign: string;
+            /** @description What is changed; empty: nothing, and only the rehearsal is tried. */
+            changes: components["schemas"]["WhatifChange"][];
+            /** @description From when. */
+            from: components["schemas"]["Timestamp"];
+            /** @description The agents that work it: inbound figures are those of their queues. */
+            group: string;
+            /** @description What should be known before the figures are believed. */
+            notes: components["schemas"]["WhatifNote"][];
+            /** @description What people read. */
+            title: string;
+            /** @description Until when. */
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description One value that is changed. */
+        WhatifChange: {
+            /** @description As the definition last in force had it. */
+            from: string;
+            /** @description Its key. */
+            key: string;
+            /** @description As it would be. */
+            to: string;
+        };
+        /**
+         * @description The kinds of reasons.
+         * @enum {string}
+         */
+        WhatifCode: "no_traffic" | "not_replayable" | "bad_change" | "too_large" | "journal" | "internal";
+        /** @description What came of it. */
+        WhatifComparison: {
+            /** @description Hour by hour; hours without agents are left out. */
+            hours: components["schemas"]["WhatifHour"][];
+            /**
+             * @description The rehearsal as it was comes close to what was recorded in all figures that are judged: the difference can be
+             *     believed.
+             */
+            matches: boolean;
+            /**
+             * Format: int32
+             * @description Replications of each setting.
+             */
+            replications: number;
+            /** @description The figures, in the order in which they are shown. */
+            rows: components["schemas"]["WhatifRow"][];
+        };
+        /** @description A figure over several days. */
+        WhatifFigure: {
+            /**
+             * Format: double
+             * @description Half-width of its 95 % interval, over the days; `None` for fewer than two.
+             */
+            ci95?: number | null;
+            /**
+             * Format: double
+             * @description A rate pooled over the days, or the mean of a count per day; `None` where nothing was counted.
+             */
+            mean?: number | null;
+        };
+        /** @description One hour. */
+        WhatifHour: {
+            /** @description Rehearsed as it was. */
+            as_it_was: components["schemas"]["WhatifHourFigures"];
+            /** @description When it begins. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Rehearsed with the change. */
+            changed: components["schemas"]["WhatifHourFigures"];
+            /** @description As it was recorded. */
+            recorded: components["schemas"]["WhatifHourFigures"];
+        };
+        /** @description Figures of one hour under one setting. */
+        WhatifHourFigures: {
+            /**
+             * Format: double
+             * @description Abandoned among abandoned and connected.
+             */
+            abandon_rate?: number | null;
+            /**
+             * Format: double
+             * @description Customers connected to an agent.
+             */
+            connected: number;
+            /**
+             * Format: double
+             * @description Share of callers answered in time.
+             */
+            service_level?: number | null;
+            /**
+             * Format: double
+             * @description Share of their time that agents talk or wrap up.
+             */
+            utilisation?: number | null;
+        };
+        /** @description A job. */
+        WhatifJob: {
+            /** @description Who asked. */
+            by: string;
+            /** @description Whose traffic. */
+            campaign: string;
+            /** @description From when. */
+            from: components["schemas"]["Timestamp"];
+            problem?: components["schemas"]["WhatifProblem"] | null;
+            progress?: components["schemas"]["WhatifProgress"] | null;
+            /** @description What was asked. */
+            set: {
+                [key: string]: string;
+            };
+            /** @description How it stands. */
+            state: components["schemas"]["WhatifState"];
+            /** @description Until when. */
+            to: components["schemas"]["Timestamp"];
+            told?: components["schemas"]["WhatifAnswer"] | null;
+        };
+        /**
+         * @description What should be known before the figures are believed.
+         * @enum {string}
+         */
+        WhatifNote: "not_proved" | "list_ran_dry" | "restarted" | "part_gone" | "patience_unknown";
+        /** @description Why there is no answer. */
+        WhatifProblem: {
+            /** @description A stable code. */
+            code: components["schemas"]["WhatifCode"];
+            /** @description For people. */
+            detail: string;
+            /** @description What is wrong with the change, by key. */
+            errors: components["schemas"]["ErrorItem"][];
+        };
+        /** @description How far it is. */
+        WhatifProgress: {
+            /**
+             * Format: int64
+             * @description Bytes read.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Bytes there are.
+             */
+            of: number;
+            /** @enum {string} */
+            stage: "reading";
+        } | {
+            /**
+             * Format: int64
+             * @description Stretches lived through.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Stretches there are, over all replications and both settings.
+             */
+            of: number;
+            /** @enum {string} */
+            stage: "rehearsing";
+        };
+        /** @description A question. */
+        WhatifQuestion: {
+            from?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int32
+             * @description How often each setting is lived through, 2 to 1000; 10 without it.
+             */
+            replications?: number | null;
+            /**
+             * @description Values by key, as a person writes them: `{"idle_threshold": "0.2", "pacing": "ratio"}`. Empty: nothing is changed,
+             *     and only the rehearsal is tried.
+             */
+            set?: {
+                [key: string]: string;
+            };
+            to?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description One figure. */
+        WhatifRow: {
+            /** @description Rehearsed with the settings that were in force. */
+            as_it_was: components["schemas"]["WhatifFigure"];
+            /** @description Rehearsed with the change. */
+            changed: components["schemas"]["WhatifFigure"];
+            /** @description Whether the rehearsal comes close to what was recorded; `null` where that is not judged. */
+            close?: boolean | null;
+            /** @description Changed less as it was, replication by replication. */
+            difference: components["schemas"]["WhatifFigure"];
+            /** @description Its name. */
+            key: string;
+            /**
+             * Format: double
+             * @description As it was recorded; `null` where nothing was counted.
+             */
+            recorded?: number | null;
+            /** @description How it is read. */
+            unit: components["schemas"]["WhatifUnit"];
+        };
+        /**
+         * @description How a job stands.
+         * @enum {string}
+         */
+        WhatifState: "running" | "done" | "failed" | "cancelled";
+        /**
+         * @description How a value is to be read.
+         * @enum {string}
+         */
+        WhatifUnit: "share" | "number" | "seconds";
+        /** @description What there is of a campaign. */
+        WhatifView: {
+            /** @description The campaign that is being rehearsed now, this one or another; `null` when none is. */
+            busy?: string | null;
+            job?: components["schemas"]["WhatifJob"] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -3095,6 +3324,98 @@ export interface operations {
                 "application/json": components["schemas"]["StateChange"];
             };
         };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whatif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatifView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_whatif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatifQuestion"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatifView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_whatif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             204: {
                 headers: {

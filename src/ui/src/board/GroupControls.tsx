@@ -1,15 +1,18 @@
-import { Button, Group, List, Modal, NumberInput, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Group, List, Modal, NumberInput, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import { changeGroup } from "../api/client";
 import type { GroupChange, GroupView } from "../api/types";
+import { linkOf } from "../campaigns/whatifQuestion";
 import { Icon } from "../icons";
+import { useLiveBoard } from "../shell/BoardContext";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import { changesOf, type ControlField } from "./controls";
 
 /** Opens the live controls of a group's gate. */
-export function GroupControls({ group }: { group: GroupView }) {
+export function GroupControls({ group, linked }: { group: GroupView; linked: boolean }) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState(false);
   return (
@@ -29,13 +32,13 @@ export function GroupControls({ group }: { group: GroupView }) {
         title={t("controls.title", { group: group.title })}
         closeButtonProps={{ "aria-label": t("general.close") }}
       >
-        {opened && <ControlForm group={group} onDone={() => setOpened(false)} />}
+        {opened && <ControlForm group={group} linked={linked} onDone={() => setOpened(false)} />}
       </Modal>
     </>
   );
 }
 
-function ControlForm({ group, onDone }: { group: GroupView; onDone: () => void }) {
+function ControlForm({ group, linked, onDone }: { group: GroupView; linked: boolean; onDone: () => void }) {
   const { t } = useTranslation();
   // What was in force when the form was opened: figures that change meanwhile must not move under the hand.
   const [before] = useState(group);
@@ -86,6 +89,7 @@ function ControlForm({ group, onDone }: { group: GroupView; onDone: () => void }
             ))}
           </List>
         </div>
+        {linked && <WhatItWouldHaveDone group={before.group} change={change} />}
         {apply.error && <ProblemAlert error={apply.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onDone}>
@@ -102,6 +106,25 @@ function ControlForm({ group, onDone }: { group: GroupView; onDone: () => void }
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** Links to the campaigns of the group, with the change filled in. */
+function WhatItWouldHaveDone({ group, change }: { group: string; change: GroupChange }) {
+  const { t } = useTranslation();
+  const { snapshot } = useLiveBoard();
+  const campaigns = snapshot?.campaigns.filter((one) => one.group === group) ?? [];
+  const set = Object.entries(change).filter(([, value]) => value !== null && value !== undefined);
+  if (campaigns.length === 0 || set.length === 0) return null;
+  const link = linkOf(Object.fromEntries(set.map(([key, value]) => [key, String(value)])));
+  return (
+    <Stack gap={2}>
+      {campaigns.map((one) => (
+        <Anchor key={one.campaign} component={Link} to={`/campaigns/${one.campaign}${link}`} size="sm" data-testid={`control-whatif-${one.campaign}`}>
+          {t("whatif.beforeFor", { campaign: one.title })}
+        </Anchor>
+      ))}
+    </Stack>
   );
 }
 

@@ -16,10 +16,12 @@ interface Props {
   snapshot: Snapshot;
   history: BoardSample[];
   mayControl: boolean;
+  /** Whoever reads may open campaigns and rehearse their traffic. */
+  linked: boolean;
 }
 
 /** One agent group: its idleness over time, its gate, its slots and its agents. */
-export function GroupPanel({ group, snapshot, history, mayControl }: Props) {
+export function GroupPanel({ group, snapshot, history, mayControl, linked }: Props) {
   const { t } = useTranslation();
   const [minutes, setMinutes] = useState("15");
   const agents = snapshot.agents.filter((agent) => agent.groups.includes(group.group));
@@ -36,7 +38,7 @@ export function GroupPanel({ group, snapshot, history, mayControl }: Props) {
             aria-label={t("board.span")}
             data={["5", "15", "60", "120"].map((value) => ({ value, label: t("board.minutes", { count: Number(value) }) }))}
           />
-          {mayControl && <GroupControls group={group} />}
+          {mayControl && <GroupControls group={group} linked={linked} />}
         </Group>
       }
     >

@@ -35,7 +35,7 @@ export function Wallboard({ me }: { me: Me }) {
         </Panel>
       )}
       {snapshot.groups.map((group) => (
-        <GroupPanel key={group.group} group={group} snapshot={snapshot} history={history} mayControl={mayControl} />
+        <GroupPanel key={group.group} group={group} snapshot={snapshot} history={history} mayControl={mayControl} linked={me.role === "manager"} />
       ))}
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
         <div className="tv-wide">

@@ -23,8 +23,12 @@ import { Lists } from "./Lists";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
 import { TextForm } from "./TextForm";
+import { WhatIf } from "./WhatIf";
+import { linkOf } from "./whatifQuestion";
 
-const TABS = ["today", "decisions", "attempts", "definition", "lists", "text"] as const;
+const TABS = ["today", "decisions", "attempts", "definition", "lists", "text", "whatif"] as const;
+/** What only a manager may see. */
+const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["lists", "text", "whatif"] as const);
 
 /** One campaign: how it stands, what it is, and its lists. */
 export function CampaignPage({ me }: { me: Me }) {
@@ -40,7 +44,7 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
   const [params, setParams] = useSearchParams();
   const view = useView(detail.campaign.key);
   const manager = me.role === "manager";
-  const tabs = TABS.filter((tab) => manager || (tab !== "lists" && tab !== "text"));
+  const tabs = TABS.filter((tab) => manager || !MANAGERS.has(tab));
   const tab = tabs.find((one) => one === params.get("tab")) ?? "today";
   return (
     <Stack data-testid="campaign-page">
@@ -88,6 +92,9 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
         </Tabs.Panel>
         <Tabs.Panel value="text">
           <TextTab detail={detail} />
+        </Tabs.Panel>
+        <Tabs.Panel value="whatif">
+          <WhatIf campaign={detail.campaign.key} />
         </Tabs.Panel>
       </Tabs>
     </Stack>
@@ -185,6 +192,9 @@ function TextTab({ detail }: { detail: CampaignDetail }) {
   const [applied, setApplied] = useState<{ revision: number; changed: boolean } | null>(null);
   return (
     <Stack>
+      <Anchor component={Link} to={linkOf({})} size="sm" data-testid="text-whatif">
+        {t("whatif.before")}
+      </Anchor>
       {applied && (
         <Alert color="teal" role="status" icon={<Icon name="ready" />} data-testid="text-applied">
           {t(applied.changed ? "text.applied" : "text.unchanged", { revision: applied.revision })}

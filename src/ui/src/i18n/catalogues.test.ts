@@ -67,6 +67,7 @@ describe("the catalogues", () => {
     ["Role", "role"],
     ["InboundOutcome", "disposition"],
     ["Assignment", "assignment"],
+    ["WhatifNote", "whatif.note"],
   ])("have a text for every value of %s", (schema, prefix) => {
     const values = schemas[schema]?.enum ?? [];
     expect(values.length).toBeGreaterThan(1);
