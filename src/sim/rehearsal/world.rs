@@ -3,7 +3,8 @@
 //! Callers come and agents sign in, rest and leave when they did. What becomes of the i-th dial of a campaign is drawn from
 //! the recorded dials of that hour, by a stream that belongs to the dial and not to the setting: so two settings are
 //! compared on the same customers. What was seen only in part is completed by `survival`. As in the simulator, the world
-//! answers commands and takes no decision of the engine's. Read [`World::run`] first.
+//! answers commands and takes no decision of the engine's. Read [`World::run`] first. The file is long because it is one
+//! machine: every command is answered, and everything that happens by itself happens, to the same calls and agents.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
