@@ -663,6 +663,78 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What abandoned calls are a share of.
+         * @enum {string}
+         */
+        AbandonDenominator: "answered" | "abandoned_or_connected";
+        /** @description How a law measures abandoned calls. */
+        AbandonMeasure: {
+            /**
+             * @description As a share of what.
+             * @default answered
+             */
+            denominator: components["schemas"]["AbandonDenominator"];
+            /**
+             * Format: int64
+             * @description A number taken for a machine is left alone for this time, in seconds.
+             * @default 0
+             */
+            machine_cool_off_s: number;
+            /**
+             * Format: double
+             * @description Share of calls taken for machines that are presumed to have been people, 0 to 1: they were hung up on, and count
+             *     as abandoned. No agent hears them, so it cannot be learned from results: it is the operator's reasoned estimate,
+             *     from listening to a sample.
+             * @default 0
+             */
+            machine_error_share: number;
+            /**
+             * @description Whose calls.
+             * @default campaign
+             */
+            scope: components["schemas"]["AbandonScope"];
+            /**
+             * @description Over which time.
+             * @default day
+             */
+            window: components["schemas"]["AbandonWindow"];
+        };
+        /**
+         * @description Whose calls are counted together.
+         * @enum {string}
+         */
+        AbandonScope: "campaign" | "centre";
+        /**
+         * @description Over which time abandoned calls are counted. The calendar day always counts as well.
+         * @enum {string}
+         */
+        AbandonWindow: "day" | "rolling_24_hours" | "rolling_30_days" | "calendar_month";
+        /** @description Abandoned calls in one window of time. */
+        AbandonWindowView: {
+            /**
+             * Format: double
+             * @description Abandoned calls, with those taken for machines that are presumed to have been people.
+             */
+            abandoned: number;
+            /**
+             * Format: int32
+             * @description How many more may be abandoned.
+             */
+            left: number;
+            /**
+             * Format: double
+             * @description The share, 0 to 1; `None` before the first call.
+             */
+            rate?: number | null;
+            /**
+             * Format: double
+             * @description What they are a share of.
+             */
+            whole: number;
+            /** @description Which window. */
+            window: components["schemas"]["AbandonWindow"];
+        };
         /** @description What an agent does. */
         ActRequest: {
             /** @description What. */
@@ -1127,6 +1199,8 @@ export interface components {
              * @description The cap that applies.
              */
             abandon_rate_max: number;
+            /** @description How the abandoned calls stand in each window that counts: today, and the law's where it is another one. */
+            abandon_windows?: components["schemas"]["AbandonWindowView"][];
             /**
              * Format: int32
              * @description Answered and not yet with an agent.
@@ -2232,6 +2306,8 @@ export interface components {
         };
         /** @description What a law or code asks. */
         Profile: {
+            /** @description How that share is measured. */
+            abandon?: components["schemas"]["AbandonMeasure"];
             /**
              * Format: int64
              * @description A number that was abandoned is called again only after this time, in seconds, unless an agent is held for it.
