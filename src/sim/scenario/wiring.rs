@@ -26,7 +26,7 @@ pub const SERVICE_NUMBER: &str = "+10000000000";
 /// The result that every agent records for a customer.
 pub const RESULT: &str = "talked";
 /// The result for a customer of a trial who wants no more calls.
-pub const RESULT_NO_MORE: &str = "no-more";
+pub const RESULT_NO_MORE: &str = "no_more";
 /// Longer than any day: the agent ends wrap-up, not the clock.
 const NEVER_S: u32 = 400 * 86_400;
 /// A customer whose patience is a matter of chance hangs up by themselves; the engine's own deadline is out of sight.

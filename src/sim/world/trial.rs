@@ -228,7 +228,7 @@ impl World<'_> {
                 self.plan_in(MESSAGE, Happening::PromptOver { call });
             }
             Command::Reply { request, answer } => {
-                let Some((seat, call)) = trial.results.remove(&request) else { return None };
+                let (seat, call) = trial.results.remove(&request)?;
                 match answer {
                     Answer::Refused { .. } => self.plan_in(AGAIN, Happening::WrappedUp { seat, call }),
                     // The acknowledgement got lost on its way to the desk.
