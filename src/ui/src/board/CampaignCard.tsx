@@ -112,8 +112,14 @@ export function TodayFigures({ view }: { view: Pick<CampaignView, "today" | "lea
 }
 
 /** Abandoned among answered, against what is allowed. */
-export function AbandonRate({ view }: { view: Pick<CampaignView, "abandon_rate" | "abandon_rate_max" | "today"> }) {
+export function AbandonRate({
+  view,
+}: {
+  view: Pick<CampaignView, "abandon_rate" | "abandon_rate_max" | "abandon_windows" | "today">;
+}) {
   const { t } = useTranslation();
+  // Today is what the bar shows; the law may look at another window as well.
+  const others = (view.abandon_windows ?? []).filter(({ window }) => window !== "day");
   const rate = view.abandon_rate;
   const used = rate === null || view.abandon_rate_max <= 0 ? 0 : rate / view.abandon_rate_max;
   const word = rate === null ? "none" : used > 1 ? "over" : used > 0.8 ? "near" : "under";
@@ -135,6 +141,11 @@ export function AbandonRate({ view }: { view: Pick<CampaignView, "abandon_rate" 
       <Text size="xs" c="dimmed">
         {t(`abandon.${word}`, { count: view.today.abandoned })}
       </Text>
+      {others.map(({ window, rate, left }) => (
+        <Text key={window} size="xs" c={left === 0 ? "var(--mantine-color-red-text)" : "dimmed"}>
+          {t("abandon.inWindow", { window: t(`abandon.window.${window}`), rate: percent(rate, 1), left })}
+        </Text>
+      ))}
     </div>
   );
 }

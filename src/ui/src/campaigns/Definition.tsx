@@ -211,6 +211,7 @@ function ProfileText({ profile }: { profile: Profile }) {
       <Rows
         rows={[
           [t("definition.abandonMax"), percent(profile.abandon_rate_max, 1)],
+          [t("definition.abandonWindow"), t(`abandon.window.${profile.abandon?.window ?? "day"}`)],
           [t("definition.ringMin"), t("general.seconds", { count: profile.ring_min_s })],
           [t("definition.connectDeadline"), t("general.seconds", { count: profile.connect_deadline_s })],
           [t("definition.consent"), t(profile.consent_required ? "general.yes" : "general.no")],
