@@ -346,6 +346,8 @@ impl World<'_> {
         let (machine, detection) = (dial.fate == Fate::Machine, dial.detection);
         if machine {
             self.dials.remove(&attempt);
+            // Told too late, it is with an agent already, and says nothing after its greeting.
+            self.falls_silent(CallRef::Outbound(attempt));
             self.answer(Lane::Carrier, classified(attempt, AnsweredBy::Machine, 0));
         } else if detection.is_zero() {
             if let Some(verdict) = self.verdict(attempt) {
