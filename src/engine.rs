@@ -169,8 +169,8 @@ impl Engine {
         self.advance_idleness(now);
         if now.timestamp >= self.day_ends {
             self.begin_day(now);
-        } else if self.day_ends.since(now.timestamp) > DAY_MAX {
-            self.set_midnight(now); // the calendar was set back
+        } else if self.day_ends.since(now.timestamp) > DAY_MAX + SET_BACK_MAX {
+            self.set_midnight(now); // the calendar was far ahead
         }
     }
 
@@ -259,7 +259,8 @@ impl Engine {
 
     fn fire(&mut self, now: Now, timer: Timer) {
         match timer {
-            Timer::Midnight => self.begin_day(now),
+            // A day that has come began with the input; here the calendar was set back meanwhile.
+            Timer::Midnight => self.wait_for_midnight(now),
             Timer::Books => {} // they are read after every input in a new hour
             // Looked at after every input: the timer only makes sure that there is one.
             Timer::Gate { .. }
@@ -375,6 +376,10 @@ impl Engine {
 
     fn set_midnight(&mut self, now: Now) {
         self.day_ends = self.next_midnight(now.timestamp);
+        self.wait_for_midnight(now);
+    }
+
+    fn wait_for_midnight(&mut self, now: Now) {
         self.timers.set(Timer::Midnight, now.instant + self.day_ends.since(now.timestamp));
     }
 
@@ -418,6 +423,9 @@ fn check_change(change: &GroupChange) -> Result<(), RequestRefusal> {
 
 /// No civil day is longer (a clock put back adds an hour, rarely two).
 const DAY_MAX: std::time::Duration = std::time::Duration::from_secs(26 * 3600);
+/// A calendar that is set back by no more than this does not begin its day again: what was abandoned before the step would
+/// be forgotten at a second midnight, and as much could be abandoned once more.
+const SET_BACK_MAX: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
 /// Longest dwell: a gate that takes longer than an hour to open is closed.
 const DWELL_MAX_S: f64 = 3600.0;
 /// Largest reserve: more than any group has agents.

@@ -40,11 +40,12 @@ impl Engine {
             self.look_ahead(now, key);
         }
         // First a fair share of what there is, then what others left.
-        for place in 0..order.len() {
-            let (priority, _, key) = &order[place];
-            let sharers = order[place..].iter().take_while(|(other, _, _)| other == priority);
-            let sharers = sharers.filter(|(_, _, other)| self.competes(key, other)).count();
-            self.place(now, key, sharers.max(1));
+        for (priority, _, key) in &order {
+            let equals = order.iter().filter(|(other, _, _)| other == priority);
+            let sharers = equals.filter(|(_, _, other)| self.competes(key, other)).count();
+            if sharers > 1 {
+                self.place(now, key, sharers as u32);
+            }
         }
         for (_, _, key) in &order {
             let reason = self.place(now, key, 1);
@@ -98,8 +99,8 @@ impl Engine {
         }
     }
 
-    /// Places the campaign's dials, at most its share of one in `sharers`. Gives what holds the next one back.
-    fn place(&mut self, now: Now, key: &CampaignKey, sharers: usize) -> Option<Refusal> {
+    /// Places the campaign's dials, up to its share of one in `sharers` of its lines. Gives what holds the next one back.
+    fn place(&mut self, now: Now, key: &CampaignKey, sharers: u32) -> Option<Refusal> {
         let board = self.campaigns.get(key)?;
         if let Some(reason) = self.standing_reason(now, board) {
             return Some(reason);
@@ -110,8 +111,10 @@ impl Engine {
             let unbound = board.pacer.place(&Figures { abandons_left: u32::MAX, ..figures });
             return Some(if unbound > 0 { Refusal::AbandonBudget } else { Refusal::Pacing });
         }
-        let share = (wanted as usize).div_ceil(sharers);
-        for _ in 0..share {
+        // Rounded up: whoever dialled longest ago has the one agent, and gets the turn after next.
+        let share = board.pacer.lines(&figures).div_ceil(sharers).saturating_sub(figures.pending_own);
+        let wanted = if sharers > 1 { wanted.min(share) } else { wanted };
+        for _ in 0..wanted {
             let board = self.campaigns.get(key)?;
             let trunk = match self.trunk_for(now, &board.campaign) {
                 Ok(trunk) => trunk,
@@ -167,18 +170,42 @@ impl Engine {
             ..Figures::default()
         };
         let Some(group) = self.groups.get(&board.campaign.group) else {
-            return Figures { pending: board.pending, ..base };
+            return Figures { pending: board.pending, pending_alike: board.pending, ..base };
         };
         let open = own_gate_open(board) && group.settings.outbound;
         let idle = u32::try_from(group.idle.len()).unwrap_or(u32::MAX);
         let idle = idle.min(self.idle_left_by_others(&board.campaign.group, group));
-        Figures {
+        let figures = Figures {
             slots: if open { group.slots() } else { 0 },
             idle_with_slot: if open { idle.min(group.slots_free()) } else { 0 },
             pending: group.pending,
+            pending_alike: group.pending,
             agent_freed: group.agent_freed,
             ..base
+        };
+        if group.pending == board.pending {
+            return figures;
         }
+        Figures { pending_alike: board.pending + self.room_taken_by_others(board, &figures), ..figures }
+    }
+
+    /// Lines of the campaign's own kind for which other campaigns of its group leave no room.
+    fn room_taken_by_others(&self, own: &Board, figures: &Figures) -> u32 {
+        let lines = f64::from(own.pacer.lines(figures));
+        let group = &own.campaign.group;
+        let others = self.campaigns.values().filter(|other| other.pending > 0 && other.campaign.group == *group);
+        let others = others.filter(|other| other.campaign.key != own.campaign.key);
+        let taken: f64 = others
+            .map(|other| {
+                let profile = self.settings.profiles.get(&other.campaign.profile);
+                let theirs =
+                    Figures { pending_own: other.pending, abandons_left: other.abandons_left(profile), ..*figures };
+                let theirs = f64::from(other.pacer.lines(&theirs));
+                f64::from(other.pending) * if theirs > lines { lines / theirs } else { 1.0 }
+            })
+            .sum();
+        // Rounded down: of a part of an agent a line may still be had.
+        (taken + 1e-9).floor() as u32
     }
 
     /// Where agents are in several outbound groups, one idle agent must not be held for two attempts: all idle agents of

@@ -40,7 +40,7 @@ impl Engine {
         }
         let figures = self.figures(board);
         let keep = board.pacer.keep(&figures);
-        (figures.pending.saturating_sub(keep).min(board.pending), CancelReason::InboundNeedsAgents)
+        (figures.pending_alike.saturating_sub(keep).min(board.pending), CancelReason::InboundNeedsAgents)
     }
 
     fn give_up(&mut self, now: Now, key: &CampaignKey, excess: u32, why: CancelReason) {

@@ -38,6 +38,8 @@ pub struct Level {
     drops: Drops,
     clocks: Option<Clocks>,
     round: Option<Round>,
+    /// Attempts on their way that the last round was for.
+    lines: u32,
 }
 
 /// When each of its loops turns next.
@@ -78,7 +80,7 @@ impl Level {
     pub fn new(rules: Adaptive, ringing_max: Option<u32>, within_budget: bool) -> Level {
         let level = rules.level_start;
         let (samples, drops) = (VecDeque::new(), Drops::default());
-        Level { rules, ringing_max, within_budget, level, samples, drops, clocks: None, round: None }
+        Level { rules, ringing_max, within_budget, level, samples, drops, clocks: None, round: None, lines: 0 }
     }
 
     /// Lines per agent at this moment.
@@ -196,15 +198,21 @@ impl Pacer for Level {
             self.step(outlook.wall_clock(now), outlook.signed_in());
         }
         if rounds {
-            self.round = Some(self.begin_round(figures, outlook));
+            let round = self.begin_round(figures, outlook);
+            self.lines = round.goal.saturating_sub(round.existing);
+            self.round = Some(round);
         }
         self.clocks = Some(clocks);
     }
 
+    fn lines(&self, _figures: &Figures) -> u32 {
+        self.lines
+    }
+
     fn place(&self, figures: &Figures) -> u32 {
         let Some(round) = self.round else { return 0 };
-        let wanted = round.goal.saturating_sub(round.existing.saturating_add(figures.pending));
-        let afforded = affordable(figures).saturating_sub(figures.pending);
+        let wanted = round.goal.saturating_sub(round.existing.saturating_add(figures.pending_alike));
+        let afforded = affordable(figures).saturating_sub(figures.pending_alike);
         within(if self.within_budget { wanted.min(afforded) } else { wanted }, figures, self.ringing_max)
     }
 

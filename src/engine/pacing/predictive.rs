@@ -190,9 +190,14 @@ impl Pacer for Predictive {
         self.rests_until
     }
 
-    fn place(&self, figures: &Figures) -> u32 {
+    fn lines(&self, figures: &Figures) -> u32 {
         let affordable = if figures.abandons_left == 0 { figures.idle_with_slot } else { u32::MAX };
-        let wanted = self.target.min(affordable).saturating_sub(figures.pending);
+        self.target.min(affordable)
+    }
+
+    fn place(&self, figures: &Figures) -> u32 {
+        // Lines of other campaigns are in its forecast for what they are.
+        let wanted = self.lines(figures).saturating_sub(figures.pending);
         within(if figures.slots == 0 { 0 } else { wanted }, figures, self.ringing_max)
     }
 

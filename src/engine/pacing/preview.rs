@@ -10,8 +10,12 @@ use super::{Figures, Limit, Pacer};
 pub struct Preview;
 
 impl Pacer for Preview {
+    fn lines(&self, figures: &Figures) -> u32 {
+        figures.idle_with_slot
+    }
+
     fn place(&self, figures: &Figures) -> u32 {
-        figures.idle_with_slot.saturating_sub(figures.pending)
+        figures.idle_with_slot.saturating_sub(figures.pending_alike)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {
@@ -30,9 +34,9 @@ mod tests {
 
     #[test]
     fn a_lead_is_shown_to_each_idle_agent_with_a_slot_whom_no_line_needs() {
-        let figures = Figures { slots: 5, idle_with_slot: 3, pending: 1, ..Figures::default() };
+        let figures = Figures { slots: 5, idle_with_slot: 3, pending_alike: 1, ..Figures::default() };
         assert_eq!(Preview.place(&figures), 2);
-        assert_eq!(Preview.place(&Figures { pending: 4, ..figures }), 0);
+        assert_eq!(Preview.place(&Figures { pending_alike: 4, ..figures }), 0);
         assert_eq!(Preview.keep(&figures), 3);
     }
 }

@@ -10,8 +10,12 @@ pub struct Progressive {
 }
 
 impl Pacer for Progressive {
+    fn lines(&self, figures: &Figures) -> u32 {
+        figures.idle_with_slot
+    }
+
     fn place(&self, figures: &Figures) -> u32 {
-        within(figures.idle_with_slot.saturating_sub(figures.pending), figures, self.ringing_max)
+        within(figures.idle_with_slot.saturating_sub(figures.pending_alike), figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {
@@ -29,9 +33,9 @@ mod tests {
 
     #[test]
     fn no_more_rings_than_agents_are_idle_with_a_slot() {
-        let figures = Figures { slots: 5, idle_with_slot: 3, pending: 1, ..Figures::default() };
+        let figures = Figures { slots: 5, idle_with_slot: 3, pending_alike: 1, ..Figures::default() };
         assert_eq!(Progressive::default().place(&figures), 2);
         assert_eq!(Progressive { ringing_max: Some(1) }.place(&Figures { pending_own: 1, ..figures }), 0);
-        assert_eq!(Progressive::default().place(&Figures { pending: 4, ..figures }), 0);
+        assert_eq!(Progressive::default().place(&Figures { pending_alike: 4, ..figures }), 0);
     }
 }

@@ -25,6 +25,11 @@ pub struct Ratio {
 }
 
 impl Pacer for Ratio {
+    fn lines(&self, figures: &Figures) -> u32 {
+        let lines = self.lines_for(figures.idle_with_slot);
+        if self.within_budget { lines.min(affordable(figures)) } else { lines }
+    }
+
     fn place(&self, figures: &Figures) -> u32 {
         // With nothing on its way no agent will ever be freed by it: deciding only on freed agents would stall.
         let decides = match self.on {
@@ -34,14 +39,12 @@ impl Pacer for Ratio {
         if !decides || figures.idle_total < self.min_idle_total {
             return 0;
         }
-        let lines = self.lines(figures.idle_with_slot);
-        let wanted = if self.within_budget { lines.min(affordable(figures)) } else { lines };
-        within(wanted.saturating_sub(figures.pending), figures, self.ringing_max)
+        within(self.lines(figures).saturating_sub(figures.pending_alike), figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {
         match self.on {
-            RatioOn::EveryEvent => self.lines(figures.slots),
+            RatioOn::EveryEvent => self.lines_for(figures.slots),
             RatioOn::AgentFreed => u32::MAX,
         }
     }
@@ -53,7 +56,7 @@ impl Pacer for Ratio {
 }
 
 impl Ratio {
-    fn lines(&self, agents: u32) -> u32 {
+    fn lines_for(&self, agents: u32) -> u32 {
         // 1e-9: 1.2 × 5 agents are 6 lines, whatever binary fractions say.
         (self.lines_per_agent * f64::from(agents) + 1e-9).floor().clamp(0.0, f64::from(u32::MAX)) as u32
     }
@@ -74,6 +77,7 @@ mod tests {
             idle_total: idle,
             pending,
             pending_own: pending,
+            pending_alike: pending,
             abandons_left: 100,
             ..Figures::default()
         }

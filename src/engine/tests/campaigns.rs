@@ -9,6 +9,7 @@ use crate::model::agent::DeviceLeg;
 use crate::model::calling_hours::WeeklyHours;
 use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn};
 use crate::model::disposition::Disposition;
+use crate::model::id::AttemptId;
 use crate::model::lead::LeadNext;
 use crate::model::settings::TrunkLimits;
 
@@ -42,6 +43,41 @@ fn campaigns_of_equal_priority_share_the_slots_and_a_higher_one_goes_first() {
     assert_eq!((ringing_of(&rig, "offer"), ringing_of(&rig, "other")), (2, 2));
     let rig = with_two(4, 60);
     assert_eq!((ringing_of(&rig, "offer"), ringing_of(&rig, "other")), (0, 4));
+}
+
+#[test]
+fn a_careful_campaign_has_its_share_of_the_agents_beside_one_that_dials_more_lines() {
+    let mut eager = other(50);
+    eager.pacing = Pacing::Ratio {
+        lines_per_agent: 1.5,
+        min_idle_total: 0,
+        on: RatioOn::EveryEvent,
+        ringing_max: None,
+        within_budget: false,
+        restarts: true,
+    };
+    let mut rig = Rig::bare(settings());
+    for n in 201..=300 {
+        let mut lead = lead(n);
+        lead.campaign = "other".parse().unwrap();
+        rig.supply.push_back(lead);
+    }
+    rig.run_campaign(eager);
+    rig.begin(4, campaign());
+    rig.wait(6.0);
+    let shares = |rig: &Rig| (ringing_of(rig, "offer"), ringing_of(rig, "other"));
+    assert_eq!(shares(&rig), (2, 4), "half of the agents, and the lines of one and a half each for the rest");
+    for round in 0..6 {
+        // Whichever line ends, the place it leaves goes to the campaign that had it.
+        let whose = if round % 2 == 0 { "offer" } else { "other" };
+        let of = |id: &&AttemptId| rig.engine.attempts[*id].campaign.key.as_str() == whose;
+        let ended = *rig.ringing().iter().find(of).unwrap();
+        rig.fail(ended, 486);
+        rig.wait(1.0);
+        assert_eq!(shares(&rig), (2, 4), "after round {round}, in which a line of {whose} ended");
+    }
+    let given_up = |c: &Command| matches!(c, Command::WithdrawDial { .. } | Command::CancelAttempt { .. });
+    assert_eq!(rig.count(given_up), 0, "none was dialled only to be given up");
 }
 
 #[test]
@@ -300,6 +336,21 @@ fn a_calendar_that_jumped_ahead_and_back_still_finds_the_next_midnight() {
     assert_eq!(rig.queue().offered, 1);
     rig.wait(14.1 * 3600.0);
     assert_eq!(rig.queue().offered, 0);
+}
+
+#[test]
+fn a_clock_that_is_set_back_over_midnight_does_not_begin_the_day_twice() {
+    let mut rig = Rig::bare(settings());
+    rig.wait(14.0 * 3600.0 + 60.0);
+    let call = rig.caller();
+    rig.tell(Event::InboundHungUp { call });
+    rig.now.timestamp = crate::model::time::Timestamp::from_millis(rig.now.timestamp.as_millis() - 3_600_000);
+    rig.tell(Event::ClockHealth { sure: false });
+    rig.wait(3600.0);
+    rig.caller();
+    assert_eq!(rig.queue().offered, 2, "the hour before midnight, lived through again, belongs to the day that began");
+    rig.wait(24.0 * 3600.0);
+    assert_eq!(rig.queue().offered, 0, "and its end comes once");
 }
 
 #[test]

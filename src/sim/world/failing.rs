@@ -393,6 +393,10 @@ impl World<'_> {
             self.tell(Event::StoreHealth { up: false });
         }
         self.staff_all();
+        // It was down when all else was put in order.
+        if self.trial.as_ref().is_some_and(|trial| trial.quiet <= now.instant) {
+            self.calm_down();
+        }
     }
 
     // ---- the verdict ----
