@@ -19,7 +19,7 @@ const CAUTION: f64 = 0.9;
 /// Binary fractions: 3 % of 100 are 3.
 const ROUNDING: f64 = 1e-9;
 /// See [`Checker::day_ends`].
-const SHORT_DAY: f64 = 3.0;
+const SHORT_DAY: f64 = 1.0;
 /// Answers from which the cap is a share; with fewer, one call may be abandoned (I-30).
 const FEW: u64 = 100;
 
@@ -172,45 +172,55 @@ impl Checker {
         }
     }
 
-    /// With the budget spent, every line has an agent of its own.
+    /// With the budget spent, every line has an agent of its own. Campaigns of one group share its agents: theirs are counted
+    /// together, against the largest of their budgets.
     fn within_budget(&mut self, now: Now, id: AttemptId) {
         let Some(campaign) = self.calls.get(&id).map(|call| call.campaign.clone()) else { return };
         let Some(rules) = self.rules.get(&campaign).filter(|rules| rules.within_budget) else { return };
-        let answers = self.answers.get(&campaign).copied().unwrap_or_default();
-        let budget = budget(rules.abandon_rate_max, answers.answered);
         let group = rules.group.clone();
-        let in_group = |call: &&Call| self.rules.get(&call.campaign).is_some_and(|rules| rules.group == group);
-        let pending = self.calls.values().filter(|call| call.is_pending()).filter(in_group).count() as i64;
+        let theirs =
+            |key: &CampaignKey| self.rules.get(key).is_some_and(|rules| rules.within_budget && rules.group == group);
+        let pending = self.calls.values().filter(|call| call.is_pending() && theirs(&call.campaign)).count() as i64;
         let idle = self.agents.values().filter(|desk| desk.idle && desk.groups.contains(&group)).count() as i64;
         let idle = idle.min(self.slots_free(&group).unwrap_or(i64::MAX)).max(0);
-        let spent = answers.abandoned as f64 >= CAUTION * budget;
-        let left = if spent { 0 } else { (budget + ROUNDING - answers.abandoned as f64).floor() as i64 };
+        let left = self.rules.keys().filter(|key| theirs(key)).map(|key| self.abandons_left(key)).max();
+        let left = left.unwrap_or_default();
         if pending > idle + left {
+            let answers = self.answers.get(&campaign).copied().unwrap_or_default();
             let what = format!(
-                "{campaign} has {} of {} answers abandoned, and {pending} lines for {idle} idle agents with a slot",
+                "{campaign} has {} of {} answers abandoned, and its group {pending} lines for {idle} idle agents with a slot",
                 answers.abandoned, answers.answered
             );
-            self.violated(now, if spent { "I-31" } else { "I-30" }, what);
+            self.violated(now, if left == 0 { "I-31" } else { "I-30" }, what);
         }
+    }
+
+    /// How many calls of a campaign may still be abandoned.
+    fn abandons_left(&self, campaign: &CampaignKey) -> i64 {
+        let answers = self.answers.get(campaign).copied().unwrap_or_default();
+        let budget = budget(self.rules.get(campaign).map_or(0.0, |rules| rules.abandon_rate_max), answers.answered);
+        let spent = answers.abandoned as f64 >= CAUTION * budget;
+        if spent { 0 } else { (budget + ROUNDING - answers.abandoned as f64).floor() as i64 }
     }
 
     /// At the end of a day no more was abandoned than the cap allows, but for what the pacing could not foresee: agents
     /// who went while the line rang, and phones that were too slow.
     pub(in crate::sim) fn day_ends(&mut self, now: Now) {
-        for (campaign, rules) in self.rules.clone() {
-            if self.rules.values().filter(|other| other.group == rules.group).count() > 1 {
-                continue; // one campaign's line may be answered with the agent of another's
-            }
-            let answers = self.answers.get(&campaign).copied().unwrap_or_default();
-            let budget = budget(rules.abandon_rate_max, answers.answered);
-            let excused = self.excused.get(&campaign).copied().unwrap_or_default();
-            let over = answers.abandoned.saturating_sub(excused) as f64;
-            // What steers by prices keeps the cap over a day; this one is short.
-            let allowed = if rules.within_budget { budget } else { SHORT_DAY * budget };
-            if over > allowed + ROUNDING {
+        // One campaign's line may be answered with the agent of another's: those of a group answer for each other.
+        for group in self.groups.keys().cloned().collect::<Vec<_>>() {
+            let (mut over, mut allowed, mut told) = (0.0, 0.0, Vec::new());
+            for (campaign, rules) in self.rules.iter().filter(|(_, rules)| rules.group == group) {
+                let answers = self.answers.get(campaign).copied().unwrap_or_default();
+                let excused = self.excused.get(campaign).copied().unwrap_or_default();
+                over += answers.abandoned.saturating_sub(excused) as f64;
+                let budget = budget(rules.abandon_rate_max, answers.answered);
+                // What steers by prices keeps the cap over a day; this one is short.
+                allowed += if rules.within_budget { budget } else { SHORT_DAY * budget };
                 let (all, of) = (answers.abandoned, answers.answered);
-                let what = format!("{campaign}: {all} of {of} answers abandoned, {excused} of them for other reasons");
-                self.violated(now, "I-30", what);
+                told.push(format!("{campaign}: {all} of {of} answers abandoned, {excused} of them for other reasons"));
+            }
+            if over > allowed + ROUNDING {
+                self.violated(now, "I-30", told.join("; "));
             }
         }
     }
