@@ -332,9 +332,7 @@ impl Engine {
 
     fn recorded(&mut self, now: Now, request: RequestId, ok: bool) {
         match self.requests.take(request) {
-            Some(Pending::Result { user, call, disposition, campaign }) => {
-                self.result_recorded(now, request, user, call, disposition, campaign.as_ref(), ok);
-            }
+            Some(Pending::Result(result)) => self.result_recorded(now, request, &result, ok),
             Some(Pending::CampaignState { campaign, state }) => {
                 self.campaign_state_recorded(request, &campaign, state, ok);
             }

@@ -19,6 +19,7 @@ pub mod rehearsal;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod spans;
 pub mod streams;
 pub mod student;
 pub mod trace;

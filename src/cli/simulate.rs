@@ -4,6 +4,7 @@ mod trials;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::model::document::Complaints;
 use crate::sim::checker::Violation;
 use crate::sim::report::{self, Told};
+use crate::sim::spans::{Spans, Watch};
 use crate::sim::trace::Trace;
 use crate::sim::{Policy, Scenario, page, run, scenario};
 
@@ -108,26 +110,32 @@ impl Simulate {
         };
         let bar = bar(u64::from(scenario.replications) * runs.len() as u64, quiet);
         let clock = Clock::start();
-        let (mut told, mut traces, mut found, mut inputs) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let (mut told, mut traces, mut found) = (Vec::new(), Vec::new(), Vec::new());
+        let mut spans = Spans::default();
+        let passed = || clock.now().instant.since(crate::model::time::Instant::ZERO);
         for (pacing, scenario) in runs {
-            let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1));
-            inputs += outcome.inputs;
+            let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1), Watch(&passed));
+            spans.add(&outcome.spans);
             told.push(Told { pacing, figures: outcome.figures });
             let verdicts = outcome.verdicts.into_iter();
             found.extend(verdicts.filter_map(|(day, verdict)| Some((day, verdict.found?))));
             traces.push(outcome.trace);
         }
         bar.finish_and_clear();
-        let took = clock.now().instant.since(crate::model::time::Instant::ZERO);
+        let took = passed();
         let hours: f64 = told.iter().map(|told| told.figures.simulated_hours).sum();
         let speed = hours * 3600.0 / took.as_secs_f64().max(1e-6);
         let used = threads.min(scenario.replications as usize).max(1);
+        let micros = |span: Duration| span.as_secs_f64() * 1e6;
         eprintln!(
-            "{hours} hours in {:.2} s: {speed:.0} times real time, {:.0} on each of {used} threads; {inputs} inputs of the engine, \
-             each decided and lived through in {:.1} µs",
+            "{hours} hours in {:.2} s: {speed:.0} times real time, {:.0} on each of {used} threads; {} inputs of the engine, each \
+             decided in {:.1} µs on average, 99 of 100 within {:.0} µs, the longest in {:.0} µs",
             took.as_secs_f64(),
             speed / used as f64,
-            took.as_secs_f64() * 1e6 * used as f64 / (inputs as f64).max(1.0)
+            spans.count(),
+            micros(spans.mean()),
+            micros(spans.within(0.99)),
+            micros(spans.longest())
         );
         (told, traces, found)
     }

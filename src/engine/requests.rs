@@ -15,16 +15,7 @@ pub const REQUESTS_MAX: usize = 10_000;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pending {
     /// A result of an agent.
-    Result {
-        /// Whose.
-        user: UserId,
-        /// Of which call.
-        call: CallRef,
-        /// What it means.
-        disposition: Disposition,
-        /// For which campaign, if any.
-        campaign: Option<CampaignKey>,
-    },
+    Result(PendingResult),
     /// A campaign's live state. It dials only once that is durable; it stops at once.
     CampaignState {
         /// Which campaign.
@@ -34,6 +25,21 @@ pub enum Pending {
     },
     /// A group's live controls.
     GroupControl,
+}
+
+/// A result that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PendingResult {
+    /// Whose.
+    pub user: UserId,
+    /// Of which call.
+    pub call: CallRef,
+    /// What it means.
+    pub disposition: Disposition,
+    /// What was recorded of the call before. The desk may be gone by the time that the store answers.
+    pub replaces: Option<Disposition>,
+    /// For which campaign, if any.
+    pub campaign: Option<CampaignKey>,
 }
 
 /// The requests that wait.
@@ -56,6 +62,16 @@ impl Requests {
     /// The store has answered.
     pub fn take(&mut self, request: RequestId) -> Option<Pending> {
         self.waiting.remove(&request)
+    }
+
+    /// A result of this call is durable: those that still wait replace it.
+    pub fn now_replace(&mut self, recorded: CallRef, disposition: Disposition) {
+        for pending in self.waiting.values_mut() {
+            match pending {
+                Pending::Result(result) if result.call == recorded => result.replaces = Some(disposition),
+                Pending::Result(_) | Pending::CampaignState { .. } | Pending::GroupControl => {}
+            }
+        }
     }
 
     /// How many wait.

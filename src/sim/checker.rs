@@ -367,6 +367,7 @@ impl Checker {
         self.running.clear();
         self.store_up = true;
         self.stepped = None; // a program that begins knows of no other time
+        self.day = desks::day_of(now); // nor of another day
         // What was never recorded never left.
         self.calls.retain(|_, call| call.durable);
         for (key, answers) in &mut self.answers {

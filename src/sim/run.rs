@@ -9,6 +9,7 @@ use super::checker::Violation;
 use super::faults;
 use super::figures::{Day, Figures};
 use super::scenario::Scenario;
+use super::spans::{Spans, Watch};
 use super::trace::Trace;
 use super::world::{Lived, Verdict, World};
 use crate::model::campaign::{Adaptive, Pacing, Preview, RatioOn};
@@ -98,12 +99,12 @@ pub struct Outcome {
     pub trace: Option<Trace>,
     /// What the checker found on each day of a trial.
     pub verdicts: Vec<(u32, Verdict)>,
-    /// What the engine was told in all.
-    pub inputs: u64,
+    /// How long the engine took over each input, by the watch that was given.
+    pub spans: Spans,
 }
 
 /// Runs all days of a scenario on so many threads.
-pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress<'_>) -> Outcome {
+pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress<'_>, watch: Watch<'_>) -> Outcome {
     let next = AtomicU32::new(0);
     let lived: Mutex<Vec<(u32, Lived)>> = Mutex::default();
     let work = || {
@@ -112,7 +113,7 @@ pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress
             if replication >= scenario.replications {
                 break;
             }
-            let world = World::new(scenario, replication);
+            let world = World::new(scenario, replication).watched(watch);
             let world = if charts && replication == 0 { world.traced() } else { world };
             let it = world.run();
             if let Ok(mut lived) = lived.lock() {
@@ -131,10 +132,11 @@ pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress
     let trace = lived.first_mut().and_then(|(_, lived)| lived.trace.take());
     let verdicts =
         lived.iter().filter_map(|(replication, lived)| Some((*replication, lived.verdict.clone()?))).collect();
-    let inputs = lived.iter().map(|(_, lived)| lived.inputs).sum();
+    let mut spans = Spans::default();
+    lived.iter().for_each(|(_, lived)| spans.add(&lived.spans));
     let days: Vec<Day> = lived.into_iter().map(|(_, lived)| lived.day).collect();
     let hours_each = (scenario.warm_up_s + scenario.duration_s) / 3600.0;
-    Outcome { figures: Figures::of(&days, hours_each), days, trace, verdicts, inputs }
+    Outcome { figures: Figures::of(&days, hours_each), days, trace, verdicts, spans }
 }
 
 /// What came of one seed.

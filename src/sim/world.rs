@@ -20,6 +20,7 @@ use trial::Trial;
 use super::figures::Day;
 use super::scenario::wiring::{self, Wiring};
 use super::scenario::{Arrivals, Scenario};
+use super::spans::{Spans, Watch};
 use super::streams::{Kind, Streams};
 use super::trace::Trace;
 use crate::engine::Engine;
@@ -187,8 +188,8 @@ pub struct Lived {
     pub trace: Option<Trace>,
     /// What the checker found, if it was a trial.
     pub verdict: Option<Verdict>,
-    /// What the engine was told: events, and times that had come.
-    pub inputs: u64,
+    /// How long the engine took over each input, if it was watched.
+    pub spans: Spans,
 }
 
 /// One day with everything in it.
@@ -215,7 +216,8 @@ pub struct World<'s> {
     busyness: f64,
     last_arrival_s: f64,
     requests: i64,
-    inputs: u64,
+    spans: Spans,
+    watch: Option<Watch<'s>>,
     pub(super) day: Day,
     trace: Option<Trace>,
     midnight: Timestamp,
@@ -264,7 +266,8 @@ impl<'s> World<'s> {
             busyness,
             last_arrival_s: -scenario.warm_up_s,
             requests: 0,
-            inputs: 0,
+            spans: Spans::default(),
+            watch: None,
             day: Day::default(),
             trace: None,
             midnight: MIDNIGHT,
@@ -289,6 +292,12 @@ impl<'s> World<'s> {
         self
     }
 
+    /// Notes how long the engine takes over each input.
+    pub fn watched(mut self, watch: Watch<'s>) -> World<'s> {
+        self.watch = Some(watch);
+        self
+    }
+
     /// Tells what happens: every input and, marked with an arrow, every command, as JSON after the second it came at.
     pub fn told(mut self, story: fn(&str)) -> World<'s> {
         self.story = Some(story);
@@ -299,7 +308,7 @@ impl<'s> World<'s> {
     pub fn run(mut self) -> Lived {
         self.live_through();
         let verdict = self.came_of_it();
-        Lived { day: self.day, trace: self.trace, verdict, inputs: self.inputs }
+        Lived { day: self.day, trace: self.trace, verdict, spans: self.spans }
     }
 
     pub(super) fn live_through(&mut self) {
@@ -409,10 +418,13 @@ impl<'s> World<'s> {
         self.tell_story("", &event);
         #[cfg(test)]
         self.note_input(event.as_ref());
-        self.inputs += 1;
+        let began = self.watch.map(|Watch(passed)| passed());
         match event {
             Some(event) => self.engine.handle(self.now, event),
             None => self.engine.handle_timeout(self.now),
+        }
+        if let (Some(Watch(passed)), Some(began)) = (self.watch, began) {
+            self.spans.note(passed().saturating_sub(began));
         }
         while let Some(command) = self.engine.poll_command() {
             if self.killed(&command) {

@@ -24,7 +24,7 @@ const STATEMENTS_CACHED: usize = 512;
 /// each index over and over; readers find the rest in the system's own cache.
 const WRITER_CACHE_KIB: &str = "-2048";
 /// See [`WRITER_CACHE_KIB`].
-const READER_CACHE_KIB: &str = "-1024";
+const READER_CACHE_KIB: &str = "-512";
 
 /// A SQL text with a name for errors. Made only by [`statements!`], so that a test can prepare every one.
 #[derive(Clone, Copy, Debug)]

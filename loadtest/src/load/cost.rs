@@ -221,7 +221,7 @@ impl Left {
         let dialled = service.total("/today/dialled").await?;
         let mut tables = Vec::new();
         flatten("", &service.tables().await?["tables"], &mut tables);
-        Ok(Left { dialled, bytes: procfs::resident_bytes(service.pid)?, tables })
+        Ok(Left { dialled, bytes: service.settled_bytes().await?, tables })
     }
 }
 

@@ -23,10 +23,6 @@ const ARRIVED_MIN: f64 = 0.99;
 const UP_WITHIN: Duration = Duration::from_secs(60);
 /// The calls are left alone for this long before they are measured.
 const SETTLE: Duration = Duration::from_secs(3);
-/// Memory is at rest when it has moved by no more than this for this many seconds, and comes to rest within this time.
-const STILL_BYTES: u64 = 300_000;
-const STILL_S: usize = 15;
-const STILL_WITHIN: Duration = Duration::from_secs(120);
 /// Most memory for a call that is up, in kB.
 const HELD_MAX_KB: f64 = 20.0;
 
@@ -155,9 +151,9 @@ pub async fn held(bench: &mut Bench) -> Result<(), LoadError> {
     let go = Arc::new(Notify::new());
     // A few at first: what is made once (pools, prompts, connections) is no call's.
     let first = hold(&callers, &mouths, &go, 0, 10).await?;
-    let before = settled_bytes(service.pid).await?;
+    let before = service.settled_bytes().await?;
     let others = hold(&callers, &mouths, &go, 10, calls).await?;
-    let after = settled_bytes(service.pid).await?;
+    let after = service.settled_bytes().await?;
     go.notify_waiters();
     drop((first, others));
     let kb = (after as f64 - before as f64) / 1e3 / calls as f64;
@@ -175,28 +171,6 @@ pub async fn held(bench: &mut Bench) -> Result<(), LoadError> {
     ));
     bench.unwatch(watch);
     service.end_at_once().await
-}
-
-/// Memory once the allocator has given back what the start (hashing of passwords above all) left behind: a figure taken
-/// before that would make calls seem to need less than nothing.
-async fn settled_bytes(pid: u32) -> Result<u64, LoadError> {
-    let end = Instant::now() + STILL_WITHIN;
-    let mut seen = std::collections::VecDeque::new();
-    loop {
-        let bytes = procfs::resident_bytes(pid)?;
-        seen.push_back(bytes);
-        if seen.len() > STILL_S {
-            seen.pop_front();
-            let (least, most) = seen.iter().fold((u64::MAX, 0), |(least, most), &now| (now.min(least), now.max(most)));
-            if most - least <= STILL_BYTES {
-                return Ok(bytes);
-            }
-        }
-        if Instant::now() > end {
-            return Err(LoadError::Other(format!("the memory of the service does not come to rest: {seen:?} bytes")));
-        }
-        sleep(Duration::from_secs(1)).await;
-    }
 }
 
 /// Lets callers come at 50 a second and waits until all are connected.

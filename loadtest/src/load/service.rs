@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::LoadError;
 use super::mouths::Mouths;
 use super::phones::{Phone, Speech};
+use super::procfs;
 use super::sipp::free_address;
 use crate::http::Client;
 use crate::numbers;
@@ -31,6 +32,10 @@ const START_WITHIN: Duration = Duration::from_secs(20);
 const STAFF_WITHIN: Duration = Duration::from_secs(120);
 /// It must end by then when asked to.
 const END_WITHIN: Duration = Duration::from_secs(20);
+/// Memory is at rest when it has moved by no more than this for this many seconds, and comes to rest within this time.
+const STILL_BYTES: u64 = 300_000;
+const STILL_S: usize = 15;
+const STILL_WITHIN: Duration = Duration::from_secs(120);
 /// Lists of different campaigns begin this far apart: two that are dialled at the same time have no number in common.
 const APART: usize = 5_000;
 /// Agents who log in at once: each login costs a hash made to be slow.
@@ -180,6 +185,34 @@ impl Service {
     /// The service does not answer.
     pub async fn board(&mut self) -> Result<Value, LoadError> {
         Ok(self.manager.get("/api/v1/board").await?)
+    }
+
+    /// Memory once the allocator has given back what the start (hashing of passwords above all) left behind: a figure taken
+    /// before that would make calls seem to need less than nothing.
+    ///
+    /// # Errors
+    /// The service is gone, or its memory keeps moving.
+    pub async fn settled_bytes(&self) -> Result<u64, LoadError> {
+        let end = Instant::now() + STILL_WITHIN;
+        let mut seen = std::collections::VecDeque::new();
+        loop {
+            let bytes = procfs::resident_bytes(self.pid)?;
+            seen.push_back(bytes);
+            if seen.len() > STILL_S {
+                seen.pop_front();
+                let (least, most) =
+                    seen.iter().fold((u64::MAX, 0), |(least, most), &now| (now.min(least), now.max(most)));
+                if most - least <= STILL_BYTES {
+                    return Ok(bytes);
+                }
+            }
+            if Instant::now() > end {
+                return Err(LoadError::Other(format!(
+                    "the memory of the service does not come to rest: {seen:?} bytes"
+                )));
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// A sum over all campaigns of a figure of the wallboard.

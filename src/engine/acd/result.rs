@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::dialer::retry;
 use crate::engine::event::RecordedOutcome;
-use crate::engine::requests::Pending;
+use crate::engine::requests::{Pending, PendingResult};
 use crate::engine::timers::Timer;
 use crate::model::agent::AgentState;
 use crate::model::attempt::{CallRef, CallResult};
@@ -20,7 +20,6 @@ use crate::model::campaign::{self, Campaign};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::id::{RequestId, UserId};
 use crate::model::lead::{Callback, LeadNext, SuppressionReason};
-use crate::model::name::CampaignKey;
 use crate::model::time::{Now, Timestamp};
 
 /// Longest note, in characters: a page.
@@ -78,8 +77,9 @@ impl Engine {
             next,
             suppress: suppression(disposition),
         };
-        let pending = Pending::Result { user, call, disposition, campaign: desk.call.campaign.clone() };
-        self.requests.insert(request, pending);
+        let pending =
+            PendingResult { user, call, disposition, replaces: desk.result, campaign: desk.call.campaign.clone() };
+        self.requests.insert(request, Pending::Result(pending));
         self.desk_mut(user, call, |desk| {
             let again = match desk.recorded {
                 Recorded::No => false,
@@ -100,15 +100,11 @@ impl Engine {
         &mut self,
         now: Now,
         request: RequestId,
-        user: UserId,
-        call: CallRef,
-        disposition: Disposition,
-        campaign: Option<&CampaignKey>,
+        result: &PendingResult,
         ok: bool,
     ) {
-        let mut before = None;
+        let PendingResult { user, call, disposition, replaces, .. } = *result;
         self.desk_mut(user, call, |desk| {
-            before = desk.result;
             let Recorded::Pending { request: latest, again } = desk.recorded else { return };
             if ok {
                 desk.result = Some(disposition);
@@ -122,7 +118,8 @@ impl Engine {
             };
         });
         if ok {
-            self.note_result(call, campaign, before, disposition);
+            self.requests.now_replace(call, disposition);
+            self.note_result(call, result.campaign.as_ref(), replaces, disposition);
         }
         self.touch_if_here(user);
         let answer = if ok { Answer::Done } else { Answer::Refused { why: RequestRefusal::StoreDown } };

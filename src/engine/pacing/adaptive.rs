@@ -205,8 +205,8 @@ impl Pacer for Level {
         self.clocks = Some(clocks);
     }
 
-    fn lines(&self, _figures: &Figures) -> u32 {
-        self.lines
+    fn lines(&self, figures: &Figures) -> u32 {
+        if self.within_budget { self.lines.min(affordable(figures)) } else { self.lines }
     }
 
     fn place(&self, figures: &Figures) -> u32 {

@@ -100,6 +100,28 @@ fn a_correction_replaces_what_was_recorded() {
 }
 
 #[test]
+fn what_is_said_again_while_the_store_stalls_counts_once_even_when_the_desk_has_moved_on() {
+    let (mut rig, call, attempt) = talking(campaign());
+    rig.hang_up(attempt);
+    rig.record(1, call, "took-it").unwrap();
+    assert_eq!((rig.state(1), rig.board().today.accepted), (AgentState::Ready, 1));
+    // The acknowledgement got lost on its way: the desk asks again, and the store is slow.
+    rig.manners.records = None;
+    rig.record(1, call, "took-it").unwrap();
+    let again = crate::model::id::RequestId(rig.next_id);
+    rig.manners.records = Some(true);
+    for _ in 0..2 {
+        let attempt = rig.ringing()[0];
+        rig.answer(attempt);
+        rig.wait(10.0);
+        rig.hang_up(attempt);
+        rig.record(1, CallRef::Outbound(attempt), "no").unwrap();
+    }
+    rig.tell(crate::engine::event::Event::Recorded { request: again, ok: true });
+    assert_eq!(rig.board().today.accepted, 1);
+}
+
+#[test]
 fn results_are_checked_against_the_campaign() {
     let (mut rig, call, _) = talking(campaign());
     let refused = rig.record(1, call, "maybe");

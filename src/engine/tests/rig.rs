@@ -54,7 +54,7 @@ pub struct Rig {
     pub supply: VecDeque<Lead>,
     /// Every command so far, with its moment.
     pub log: Vec<(Now, Command)>,
-    next_id: i64,
+    pub next_id: i64,
 }
 
 pub fn group() -> crate::model::name::GroupName {

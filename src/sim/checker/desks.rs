@@ -180,8 +180,7 @@ impl Checker {
 
     /// A new day begins with the calls whose outcome is open.
     pub(super) fn look_at_time(&mut self, now: Now) {
-        const DAY_MS: i64 = 86_400_000;
-        let day = now.timestamp.as_millis().div_euclid(DAY_MS);
+        let day = day_of(now);
         if day <= self.day {
             return;
         }
@@ -192,6 +191,12 @@ impl Checker {
             self.answers.entry(call.campaign.clone()).or_default().answered += 1;
         }
     }
+}
+
+/// The day by the installation's calendar.
+pub(super) fn day_of(now: Now) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    now.timestamp.as_millis().div_euclid(DAY_MS)
 }
 
 fn is_inbound(call: CallRef) -> bool {

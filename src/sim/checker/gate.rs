@@ -18,10 +18,10 @@ const UNKNOWN_REST: Duration = Duration::from_secs(600);
 const CAUTION: f64 = 0.9;
 /// Binary fractions: 3 % of 100 are 3.
 const ROUNDING: f64 = 1e-9;
-/// See [`Checker::day_ends`].
-const SHORT_DAY: f64 = 1.0;
 /// Answers from which the cap is a share; with fewer, one call may be abandoned (I-30).
 const FEW: u64 = 100;
+/// Calls that steered pacing may lose of fewer answers than that.
+const STEERED_FEW: f64 = 4.0;
 
 impl Checker {
     pub(super) fn intent(&mut self, now: Now, intent: &Intent) {
@@ -214,8 +214,9 @@ impl Checker {
                 let excused = self.excused.get(campaign).copied().unwrap_or_default();
                 over += answers.abandoned.saturating_sub(excused) as f64;
                 let budget = budget(rules.abandon_rate_max, answers.answered);
-                // What steers by prices keeps the cap over a day; this one is short.
-                allowed += if rules.within_budget { budget } else { SHORT_DAY * budget };
+                // What steers by prices keeps the cap where there are answers enough to speak of a share.
+                let few = !rules.within_budget && answers.answered < FEW && rules.abandon_rate_max > 0.0;
+                allowed += if few { budget.max(STEERED_FEW) } else { budget };
                 let (all, of) = (answers.abandoned, answers.answered);
                 told.push(format!("{campaign}: {all} of {of} answers abandoned, {excused} of them for other reasons"));
             }

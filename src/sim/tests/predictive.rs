@@ -45,7 +45,7 @@ serve_first = "answered"
 }
 
 fn figures(text: &str, policy: Policy) -> Figures {
-    run(&policy.applied(&read(text)), 2, false, &|| {}).figures
+    run(&policy.applied(&read(text)), 2, false, &|| {}, crate::sim::spans::Watch(&|| std::time::Duration::ZERO)).figures
 }
 
 fn connects(figures: &Figures) -> f64 {
@@ -61,6 +61,14 @@ fn it_connects_far_more_than_progressive_under_the_cap_and_above_the_service_lev
     assert!(gain > 1.08, "{gain}");
     assert!(predictive.worst_day_abandon_rate.unwrap() <= 0.03, "{predictive:?}");
     assert!(predictive.service_level.mean.unwrap() >= 0.8);
+}
+
+#[test]
+fn customers_without_patience_are_connected_where_an_agent_is_held_for_each() {
+    let text = centre(0.3, 0.03, "20").replace(r#""constant", value = 2 }"#, r#""constant", value = 0 }"#);
+    let figures = figures(&text.replace("arrivals_per_hour = 120", "arrivals_per_hour = 0"), Policy::Progressive);
+    assert_eq!(figures.abandoned.mean, Some(0.0), "{figures:?}");
+    assert!(figures.outbound_connected.mean.unwrap() > 100.0, "{figures:?}");
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl World<'_> {
             Command::Play { call: call @ CallRef::Inbound(_), repeat: false, .. } => {
                 self.answers.push_back(Event::PromptEnded { call });
             }
+            Command::RingAgent { user } => self.answers.push_back(Event::AgentLegUp { user }),
             Command::Bridge { call, user, .. } => {
                 self.bridge(call, user);
                 self.answers.push_back(Event::Bridged { call, user });
@@ -73,7 +74,6 @@ impl World<'_> {
             | Command::AnswerInbound { .. }
             | Command::RejectInbound { .. }
             | Command::HangUp { .. }
-            | Command::RingAgent { .. }
             | Command::ReleaseAgent { .. }
             | Command::RecordResult { result: CallResult { request: None, .. } }
             | Command::SettleLead { .. }
