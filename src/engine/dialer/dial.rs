@@ -186,21 +186,28 @@ impl Engine {
         if group.pending == board.pending {
             return figures;
         }
+        // A line too many may cost the customer of any campaign that has lines: the smallest budget counts.
+        let budgets =
+            self.beside(board).map(|other| other.abandons_left(self.settings.profiles.get(&other.campaign.profile)));
+        let abandons_left = budgets.fold(figures.abandons_left, u32::min);
+        let figures = Figures { abandons_left, ..figures };
         Figures { pending_alike: board.pending + self.room_taken_by_others(board, &figures), ..figures }
+    }
+
+    /// Other campaigns of the group that have lines on their way.
+    fn beside<'e>(&'e self, own: &'e Board) -> impl Iterator<Item = &'e Board> {
+        let (key, group) = (&own.campaign.key, &own.campaign.group);
+        let others = self.campaigns.values().filter(move |other| other.campaign.key != *key);
+        others.filter(move |other| other.pending > 0 && other.campaign.group == *group)
     }
 
     /// Lines of the campaign's own kind for which other campaigns of its group leave no room.
     fn room_taken_by_others(&self, own: &Board, figures: &Figures) -> u32 {
         let lines = f64::from(own.pacer.lines(figures));
-        let group = &own.campaign.group;
-        let others = self.campaigns.values().filter(|other| other.pending > 0 && other.campaign.group == *group);
-        let others = others.filter(|other| other.campaign.key != own.campaign.key);
-        let taken: f64 = others
+        let taken: f64 = self
+            .beside(own)
             .map(|other| {
-                let profile = self.settings.profiles.get(&other.campaign.profile);
-                let theirs =
-                    Figures { pending_own: other.pending, abandons_left: other.abandons_left(profile), ..*figures };
-                let theirs = f64::from(other.pacer.lines(&theirs));
+                let theirs = f64::from(other.pacer.lines(&Figures { pending_own: other.pending, ..*figures }));
                 f64::from(other.pending) * if theirs > lines { lines / theirs } else { 1.0 }
             })
             .sum();

@@ -368,7 +368,7 @@ pub struct Rate {
 /// morning's rise.
 const RATE_MEMORY_S: f64 = 900.0;
 /// Of one from which sums are drawn that grow faster than the rate does, so that its chance deviation must be small.
-const RATE_STEADY_S: f64 = 3600.0;
+const RATE_STEADY_S: f64 = 7200.0;
 
 impl Rate {
     /// Not seen yet; forgotten with this time constant.

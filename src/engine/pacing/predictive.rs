@@ -28,7 +28,7 @@ const ABANDON_PRICE_CAP: f64 = 0.03;
 /// So many abandoned calls of credit or debt change the price by a factor e.
 const ABANDON_CREDIT: f64 = 4.0;
 /// Kept back from the budget, times the square root of the calls it allows: chance deviates by about as much.
-const BUDGET_MARGIN: f64 = 0.8;
+const BUDGET_MARGIN: f64 = 0.5;
 /// A line that rings counts as so many: whoever takes an agent may leave one who answers later without.
 const OTHERS_WEIGHT: f64 = 1.15;
 /// Limits of the price.
@@ -38,8 +38,8 @@ const CALLER_PRICE: f64 = 0.003;
 /// Callers who were to be answered in time and were not, or who gave up, beyond those of progressive dialling: where they
 /// are so large a share of today's callers, and a few more, the price is this many powers of e higher, and what is worth
 /// taking an agent from callers is worth nothing.
-const CALLER_SHARE: f64 = 0.01;
-const CALLER_FEW: f64 = 6.0;
+const CALLER_SHARE: f64 = 0.005;
+const CALLER_FEW: f64 = 3.0;
 const CALLER_POWERS: f64 = 5.8;
 /// For how long what callers would get under progressive dialling is taken to hold.
 const YARDSTICK_KEPT: Duration = Duration::from_secs(30);

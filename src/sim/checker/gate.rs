@@ -1,5 +1,6 @@
 //! What must be true of every dial.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Call, Checker};
@@ -173,7 +174,7 @@ impl Checker {
     }
 
     /// With the budget spent, every line has an agent of its own. Campaigns of one group share its agents: theirs are counted
-    /// together, against the largest of their budgets.
+    /// together, against the smallest of their budgets.
     fn within_budget(&mut self, now: Now, id: AttemptId) {
         let Some(campaign) = self.calls.get(&id).map(|call| call.campaign.clone()) else { return };
         let Some(rules) = self.rules.get(&campaign).filter(|rules| rules.within_budget) else { return };
@@ -183,7 +184,10 @@ impl Checker {
         let pending = self.calls.values().filter(|call| call.is_pending() && theirs(&call.campaign)).count() as i64;
         let idle = self.agents.values().filter(|desk| desk.idle && desk.groups.contains(&group)).count() as i64;
         let idle = idle.min(self.slots_free(&group).unwrap_or(i64::MAX)).max(0);
-        let left = self.rules.keys().filter(|key| theirs(key)).map(|key| self.abandons_left(key)).max();
+        // A line too many may cost the customer of any campaign that has lines: the smallest budget counts.
+        let have_lines: BTreeSet<&CampaignKey> =
+            self.calls.values().filter(|call| call.is_pending()).map(|call| &call.campaign).collect();
+        let left = have_lines.into_iter().filter(|key| theirs(key)).map(|key| self.abandons_left(key)).min();
         let left = left.unwrap_or_default();
         if pending > idle + left {
             let answers = self.answers.get(&campaign).copied().unwrap_or_default();
