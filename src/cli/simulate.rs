@@ -114,7 +114,7 @@ impl Simulate {
         let mut spans = Spans::default();
         let passed = || clock.now().instant.since(crate::model::time::Instant::ZERO);
         for (pacing, scenario) in runs {
-            let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1), Watch(&passed));
+            let outcome = run(&scenario, threads, self.html.is_some(), &|| bar.inc(1), Some(Watch(&passed)));
             spans.add(&outcome.spans);
             told.push(Told { pacing, figures: outcome.figures });
             let verdicts = outcome.verdicts.into_iter();

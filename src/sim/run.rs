@@ -104,7 +104,13 @@ pub struct Outcome {
 }
 
 /// Runs all days of a scenario on so many threads.
-pub fn run(scenario: &Scenario, threads: usize, charts: bool, progress: Progress<'_>, watch: Watch<'_>) -> Outcome {
+pub fn run(
+    scenario: &Scenario,
+    threads: usize,
+    charts: bool,
+    progress: Progress<'_>,
+    watch: Option<Watch<'_>>,
+) -> Outcome {
     let next = AtomicU32::new(0);
     let lived: Mutex<Vec<(u32, Lived)>> = Mutex::default();
     let work = || {

@@ -292,9 +292,9 @@ impl<'s> World<'s> {
         self
     }
 
-    /// Notes how long the engine takes over each input.
-    pub fn watched(mut self, watch: Watch<'s>) -> World<'s> {
-        self.watch = Some(watch);
+    /// Notes how long the engine takes over each input, if there is something to see it by.
+    pub fn watched(mut self, watch: Option<Watch<'s>>) -> World<'s> {
+        self.watch = watch;
         self
     }
 

@@ -34,7 +34,7 @@ fn every_dial_ends_in_one_way_under_every_policy() {
 fn equal_seeds_print_equal_bytes_on_any_number_of_threads() {
     let scenario = read(SMALL);
     let print = |scenario: &Scenario, threads| {
-        let outcome = run(scenario, threads, true, &|| {});
+        let outcome = run(scenario, threads, true, &|| {}, None);
         let told = [Told { pacing: "progressive".into(), figures: outcome.figures }];
         let object = report::object(&told, false).to_string();
         object + &report::table(&told) + &page::page("small", &told, &[outcome.trace])

@@ -45,7 +45,7 @@ serve_first = "answered"
 }
 
 fn figures(text: &str, policy: Policy) -> Figures {
-    run(&policy.applied(&read(text)), 2, false, &|| {}, crate::sim::spans::Watch(&|| std::time::Duration::ZERO)).figures
+    run(&policy.applied(&read(text)), 2, false, &|| {}, None).figures
 }
 
 fn connects(figures: &Figures) -> f64 {
