@@ -35,11 +35,16 @@ const OTHERS_WEIGHT: f64 = 1.15;
 const ABANDON_PRICES: std::ops::RangeInclusive<f64> = 1.0..=5_000.0;
 /// Price of taking the last idle agent from callers, at an even account.
 const CALLER_PRICE: f64 = 0.003;
-/// Callers who were to be answered in time and were not, or who gave up, beyond those of progressive dialling: where they
-/// are so large a share of today's callers, and a few more, the price is this many powers of e higher, and what is worth
-/// taking an agent from callers is worth nothing.
-const CALLER_SHARE: f64 = 0.005;
-const CALLER_FEW: f64 = 3.0;
+/// Callers who gave up beyond those of progressive dialling: where they are so large a share of today's callers, and a few
+/// more, the price is [`CALLER_POWERS`] powers of e higher, and what is worth taking an agent from callers is worth nothing.
+const GIVEN_UP_SHARE: f64 = 0.01;
+const GIVEN_UP_FEW: f64 = 6.0;
+/// The same for those who were to be answered in time and were not: a service level is a promise.
+const LATE_SHARE: f64 = 0.003;
+const LATE_FEW: f64 = 3.0;
+/// Where progressive dialling misses it too it cannot be kept to the last caller: of the share by which it is missed, so
+/// much more may be answered late.
+const LATE_UNREACHED: f64 = 0.1;
 const CALLER_POWERS: f64 = 5.8;
 /// For how long what callers would get under progressive dialling is taken to hold.
 const YARDSTICK_KEPT: Duration = Duration::from_secs(30);
@@ -257,9 +262,11 @@ impl Callers {
         // Over the day, not at each moment: the quiet hours make up for the busy ones under progressive dialling too.
         let late = self.in_time.min(target * over as f64) - day.answered_in_time as f64;
         let given_up = day.abandoned as f64 - self.give_ups;
-        let borne = CALLER_SHARE * over as f64 + CALLER_FEW;
-        let dearer = |callers: f64| (CALLER_POWERS * callers / borne).exp();
-        (CALLER_PRICE * (dearer(late) + dearer(given_up))).min(CALLER_PRICE_MAX)
+        let unreached = (target * over as f64 - self.in_time).max(0.0);
+        let dearer = |callers: f64, borne: f64| (CALLER_POWERS * callers / borne).exp();
+        let given_up = dearer(given_up, GIVEN_UP_SHARE * over as f64 + GIVEN_UP_FEW);
+        let late = dearer(late, LATE_SHARE * over as f64 + LATE_FEW + LATE_UNREACHED * unreached);
+        (CALLER_PRICE * (late + given_up)).min(CALLER_PRICE_MAX)
     }
 }
 
