@@ -21,6 +21,7 @@ export async function open(base, shots) {
   const chrome = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
   const complaints = [];
   const pages = [];
+  const leaving = new Set();
 
   return {
     /** A page of somebody's own, without anybody's cookies. */
@@ -31,7 +32,7 @@ export async function open(base, shots) {
       pages.push([who, page]);
       page.on("pageerror", (error) => complaints.push(`${who}: ${error.message}`));
       page.on("console", (message) => {
-        if (message.type() === "error" && !isExpected(message)) complaints.push(`${who}: ${message.text()}`);
+        if (message.type() === "error" && !isExpected(message, leaving.has(who))) complaints.push(`${who}: ${message.text()} ${message.location().url}`);
       });
       await page.exposeFunction("policyViolated", (what) => complaints.push(`${who}: policy violated: ${what}`));
       await page.addInitScript(() => {
@@ -40,6 +41,10 @@ export async function open(base, shots) {
         });
       });
       return page;
+    },
+    /** Somebody is about to sign out: what a page was asking at that moment is answered with 401, as it must be. */
+    leaves(who) {
+      leaving.add(who);
     },
     assertQuiet() {
       if (complaints.length > 0) throw new Error(`the browser complained:\n${complaints.join("\n")}`);
@@ -53,9 +58,9 @@ export async function open(base, shots) {
 }
 
 /** Chromium reports every 401 as an error: asking who one is before logging in, and a wrong password, are none. */
-function isExpected(message) {
+function isExpected(message, leaving) {
   const asked = message.location().url;
-  return message.text().includes("401") && (asked.endsWith("/api/v1/me") || asked.endsWith("/api/v1/login"));
+  return message.text().includes("401") && (leaving || asked.endsWith("/api/v1/me") || asked.endsWith("/api/v1/login"));
 }
 
 export const byId = (page, id) => page.getByTestId(id);

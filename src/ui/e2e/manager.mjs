@@ -48,6 +48,7 @@ export async function run(browser, { login, password, list }) {
   same("the document says so", await page.locator("html").getAttribute("lang"), "zh-CN");
 
   await byId(page, "user-menu").click();
+  browser.leaves("manager");
   await byId(page, "sign-out").click();
   await byId(page, "login-name").waitFor();
 }

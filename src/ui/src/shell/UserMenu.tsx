@@ -12,6 +12,7 @@ export function UserMenu({ me }: { me: Me }) {
   const queries = useQueryClient();
   const signOut = useMutation({
     mutationFn: logout,
+    onMutate: () => queries.cancelQueries(),
     // Whatever the service says, this browser shows nothing more.
     onSettled: () => {
       sessionStorage.clear();
