@@ -111,8 +111,12 @@ impl Engine {
             let unbound = board.pacer.place(&Figures { abandons_left: u32::MAX, ..figures });
             return Some(if unbound > 0 { Refusal::AbandonBudget } else { Refusal::Pacing });
         }
-        // Rounded up: whoever dialled longest ago has the one agent, and gets the turn after next.
-        let share = board.pacer.lines(&figures).div_ceil(sharers).saturating_sub(figures.pending_own);
+        // Rounded up: whoever dialled longest ago has the one agent, and gets the turn after next. A forecast has the lines
+        // of others in it already: what it still has room for is shared, so that each has a like part of the answers.
+        let share = match board.pacer.forecast() {
+            Some(_) => wanted.div_ceil(sharers),
+            None => board.pacer.lines(&figures).div_ceil(sharers).saturating_sub(figures.pending_own),
+        };
         let wanted = if sharers > 1 { wanted.min(share) } else { wanted };
         for _ in 0..wanted {
             let board = self.campaigns.get(key)?;
