@@ -13,4 +13,5 @@ pub mod hopper;
 pub mod preview;
 pub mod retry;
 pub mod trunk;
+pub mod turns;
 pub mod yielding;

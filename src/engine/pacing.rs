@@ -37,8 +37,9 @@ pub struct Figures {
     pub pending: u32,
     /// Of these, the campaign's own.
     pub pending_own: u32,
-    /// The same, where lines of other campaigns count as the agents that they stand for (see [`Pacer::lines`]). Where two
-    /// lines ring for each agent in one campaign and one in another, one of the first leaves room for half of the second.
+    /// The same, where each line of another campaign counts as the lines of this one that the same agents would do for
+    /// (see [`Pacer::agents_per_line`]). Where two lines ring for each agent in one campaign and one in another, one of
+    /// the first takes the room of half of the second, and one of the second that of two of the first.
     pub pending_alike: u32,
     /// An agent of the group has just become idle (or the gate opened, or the campaign started).
     pub agent_freed: bool,
@@ -55,8 +56,8 @@ pub trait Pacer {
     /// Takes in what there is, before dials are placed. A policy without a memory needs nothing of it.
     fn look(&mut self, _now: Now, _figures: &Figures, _outlook: &Outlook<'_>) {}
 
-    /// Attempts on their way that it counts on for the agents there are, if it alone dialled for the group and decided now.
-    fn lines(&self, figures: &Figures) -> u32;
+    /// The part of an agent that it counts on for each attempt on its way: above 0, and 1 where an agent is held for each.
+    fn agents_per_line(&self, budget_spent: bool) -> f64;
 
     /// How many more attempts are started now.
     fn place(&self, figures: &Figures) -> u32;

@@ -25,7 +25,7 @@ use crate::model::agent::{AgentState, AgentView, DeskCall, DeskNotice, Device, D
 use crate::model::attempt::CallRef;
 use crate::model::disposition::Disposition;
 use crate::model::id::{RequestId, SessionId, UserId};
-use crate::model::name::GroupName;
+use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::{Instant, Now};
 
 /// The reason of the pause after sign-in, until the agent presses Ready.
@@ -144,6 +144,8 @@ pub struct Agent {
     pub skips: u32,
     /// Leads one after the other that went back because nothing was decided.
     pub undecided: u32,
+    /// The campaign whose customer the agent is at work with.
+    pub customer_of: Option<CampaignKey>,
     /// Raised at every change.
     pub revision: u64,
 }
@@ -265,6 +267,7 @@ impl Engine {
             notice: None,
             skips: 0,
             undecided: 0,
+            customer_of: None,
             revision: 0,
         };
         self.in_many_groups += u32::from(agent.groups.len() > 1);
@@ -309,7 +312,7 @@ impl Engine {
         let Some(agent) = self.agents.get_mut(&user) else { return };
         let (engagement, since) = (Engagement::of(&agent.state), agent.since.instant);
         let old = std::mem::replace(&mut agent.groups, groups.clone());
-        let state = agent.state.clone();
+        let (state, customer_of) = (agent.state.clone(), agent.customer_of.clone());
         self.in_many_groups -= u32::from(old.len() > 1);
         self.in_many_groups += u32::from(groups.len() > 1);
         for name in &old {
@@ -319,7 +322,7 @@ impl Engine {
         for name in &groups {
             let Some(group) = self.groups.get_mut(name) else { continue };
             group.enter(user, engagement, since);
-            group.note_work(user, &state, since);
+            group.note_work(user, &state, since, customer_of.as_ref());
         }
     }
 
@@ -334,6 +337,7 @@ impl Engine {
             group.leave(user, Engagement::of(&agent.state), agent.since.instant);
         }
         self.count_idle(Engagement::of(&agent.state), Engagement::Away);
+        self.count_with_agents(agent.customer_of.as_ref(), None);
         for timer in [Timer::WrapUp { user }, Timer::Presence { user }, Timer::RingAgent { user }] {
             self.timers.cancel(&timer);
         }
@@ -356,14 +360,26 @@ impl Engine {
         }
         let was = std::mem::replace(&mut agent.state, state.clone());
         agent.since = now;
+        let customer_of = match (after, before) {
+            (Engagement::Outbound, Engagement::Outbound) => agent.customer_of.clone(),
+            (Engagement::Outbound, _) => agent.desk.as_ref().and_then(|desk| desk.call.campaign.clone()),
+            (Engagement::Away | Engagement::Idle | Engagement::Preview | Engagement::Inbound, _) => None,
+        };
+        let was_with = std::mem::replace(&mut agent.customer_of, customer_of.clone());
         let groups = agent.groups.clone();
         for name in &groups {
             let Some(group) = self.groups.get_mut(name) else { continue };
             group.leave(user, before, since);
-            group.learn(now.instant, &was, since);
+            if before == Engagement::Inbound {
+                group.shifts.inbound.learn(now.instant, &was, since);
+            }
             group.enter(user, after, now.instant);
-            group.note_work(user, &state, now.instant);
+            group.note_work(user, &state, now.instant, customer_of.as_ref());
         }
+        if let Some(board) = was_with.as_ref().and_then(|key| self.campaigns.get_mut(key)) {
+            board.handling.learn(now.instant, &was, since);
+        }
+        self.count_with_agents(was_with.as_ref(), customer_of.as_ref());
         self.count_idle(before, after);
         if after == Engagement::Idle {
             self.freed.insert(user);
@@ -378,6 +394,18 @@ impl Engine {
             | AgentState::Talking { .. }
             | AgentState::WrapUp { .. }
             | AgentState::NotReady { .. } => self.leave_offer(now, user, Some(&state)),
+        }
+    }
+
+    /// An agent went from one campaign's customer to another's.
+    fn count_with_agents(&mut self, before: Option<&CampaignKey>, after: Option<&CampaignKey>) {
+        if before == after {
+            return;
+        }
+        for (key, step) in [(before, -1), (after, 1)] {
+            let Some(board) = key.and_then(|key| self.campaigns.get_mut(key)) else { continue };
+            let count = board.with_agents.checked_add_signed(step);
+            board.with_agents = count.unwrap_or_else(|| panic!("an agent was counted out twice"));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::engine::timers::Timer;
 use crate::model::agent::AgentState;
 use crate::model::attempt::{CallRef, GateChange};
 use crate::model::id::{AttemptId, UserId};
-use crate::model::name::{GroupName, QueueName};
+use crate::model::name::{CampaignKey, GroupName, QueueName};
 use crate::model::settings::{GroupSettings, IdleThreshold, Settings};
 use crate::model::time::{Instant, Now, Timestamp};
 
@@ -199,7 +199,7 @@ impl Group {
     }
 
     /// What an agent who has just entered is at, if at work.
-    pub fn note_work(&mut self, user: UserId, state: &AgentState, since: Instant) {
+    pub fn note_work(&mut self, user: UserId, state: &AgentState, since: Instant, customer_of: Option<&CampaignKey>) {
         let phase = match state {
             AgentState::Reserved { .. } | AgentState::Talking { .. } => Phase::Talking,
             AgentState::WrapUp { .. } => Phase::WrappingUp,
@@ -208,28 +208,8 @@ impl Group {
             | AgentState::Previewing { .. }
             | AgentState::NotReady { .. } => return,
         };
-        self.busy.insert(user, Busy { user, engagement: Engagement::of(state), phase, since });
-    }
-
-    /// Learns from what an agent was at until now.
-    pub fn learn(&mut self, now: Instant, was: &AgentState, since: Instant) {
-        let lasted_s = now.since(since).as_secs_f64();
-        let outbound = Engagement::of(was) == Engagement::Outbound;
-        let shifts = &mut self.shifts;
-        match (was, outbound) {
-            (AgentState::Talking { .. }, true) => shifts.outbound_talk.observe(now, lasted_s),
-            (AgentState::Talking { .. }, false) => shifts.inbound_talk.observe(now, lasted_s),
-            (AgentState::WrapUp { .. }, true) => shifts.outbound_wrap_up.observe(now, lasted_s),
-            (AgentState::WrapUp { .. }, false) => shifts.inbound_wrap_up.observe(now, lasted_s),
-            (
-                AgentState::Connecting
-                | AgentState::Ready
-                | AgentState::Previewing { .. }
-                | AgentState::NotReady { .. }
-                | AgentState::Reserved { .. },
-                _,
-            ) => {}
-        }
+        let busy = Busy { user, engagement: Engagement::of(state), phase, since, customer_of: customer_of.cloned() };
+        self.busy.insert(user, busy);
     }
 
     /// An agent of this engagement is no member any more.

@@ -10,7 +10,7 @@ use crate::engine::acd::gate::Gate;
 use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::event::DayCounts;
 use crate::engine::ledger::{self, Ledger};
-use crate::engine::pacing::learned::Fates;
+use crate::engine::pacing::learned::{Fates, Handling};
 use crate::engine::pacing::{Pacer, pacer};
 use crate::engine::requests::Pending;
 use crate::engine::stats;
@@ -64,8 +64,12 @@ pub struct Board {
     pub answering: u32,
     /// Of these, waiting for an agent.
     pub waiting: u32,
+    /// Agents with its customers: reserved for them, talking, or wrapping up after them.
+    pub with_agents: u32,
     /// What was learned of its dials.
     pub fates: Fates,
+    /// What was learned of how long agents are at work with its customers.
+    pub handling: Handling,
     /// When it last placed a dial, counted in dials of the engine: whoever waited longest goes first among equals.
     pub last_dial: u64,
     /// The store failed to record an intent: nothing is tried before this.
@@ -103,7 +107,9 @@ impl Board {
             ringing: BTreeMap::new(),
             answering: 0,
             waiting: 0,
+            with_agents: 0,
             fates: Fates::default(),
+            handling: Handling::default(),
             last_dial: 0,
             rests_until: Instant::ZERO,
         }

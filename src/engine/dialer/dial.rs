@@ -1,9 +1,8 @@
 //! Placing dials: as many as the pacing wants, with leads that pass the guard, on trunks that have room.
 //!
 //! A dial is decided here, made durable by the store, and looked at once more before the INVITE leaves. Each thing that
-//! holds it back has a reason, counted and shown. Read [`Engine::pace`] and [`Engine::intent_recorded`] first.
+//! holds it back has a reason, counted and shown. Read [`Engine::place`] and [`Engine::intent_recorded`] first.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::engine::Engine;
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::command::Command;
 use crate::engine::guard;
-use crate::engine::pacing::{Figures, Outlook, Progressive};
+use crate::engine::pacing::Figures;
 use crate::engine::timers::Timer;
 use crate::model::agent::NoticeKind;
 use crate::model::attempt::{Intent, Refusal};
@@ -29,78 +28,8 @@ use crate::model::time::{Instant, Now};
 pub const INTENT_FAILED_REST: Duration = Duration::from_secs(1);
 
 impl Engine {
-    /// Places dials for all campaigns: higher priority first, and among equals whoever dialled longest ago.
-    pub(in crate::engine) fn pace(&mut self, now: Now) {
-        let mut order: Vec<(Reverse<u8>, u64, CampaignKey)> = Vec::with_capacity(self.campaigns.len());
-        for (key, board) in &self.campaigns {
-            order.push((Reverse(board.campaign.priority), board.last_dial, key.clone()));
-        }
-        order.sort();
-        for (_, _, key) in &order {
-            self.look_ahead(now, key);
-        }
-        // First a fair share of what there is, then what others left.
-        for (priority, _, key) in &order {
-            let equals = order.iter().filter(|(other, _, _)| other == priority);
-            let sharers = equals.filter(|(_, _, other)| self.competes(key, other)).count();
-            if sharers > 1 {
-                self.place(now, key, sharers as u32);
-            }
-        }
-        for (_, _, key) in &order {
-            let reason = self.place(now, key, 1);
-            if let Some(board) = self.campaigns.get_mut(key) {
-                board.hold(reason);
-            }
-            self.explain(now, key);
-        }
-        for group in self.groups.values_mut() {
-            group.agent_freed = false;
-        }
-    }
-
-    /// Shows the campaign's pacer what there is, and sets the timer of its next look.
-    fn look_ahead(&mut self, now: Now, key: &CampaignKey) {
-        let Some(board) = self.campaigns.get(key) else { return };
-        let figures = self.figures(board);
-        let timer = Timer::Pacing { campaign: key.clone() };
-        if board.state != CampaignState::Running {
-            if board.pacer.next_look().is_some() {
-                self.timers.cancel(&timer);
-            }
-            return;
-        }
-        let Some(board) = self.campaigns.get_mut(key) else { return };
-        // Out of the board while it looks at all boards.
-        let mut pacer = std::mem::replace(&mut board.pacer, Box::new(Progressive::default()));
-        if let (Some(own), Some(group)) = (self.campaigns.get(key), self.group_of(key)) {
-            let (name, profile) = (&own.campaign.group, self.settings.profiles.get(&own.campaign.profile));
-            let (queues, boards, zone) = (&self.queues, &self.campaigns, self.zone.as_ref());
-            let outlook = Outlook { name, group, queues, boards, own, profile, zone };
-            pacer.look(now, &figures, &outlook);
-        }
-        if let Some(at) = pacer.next_look() {
-            self.timers.set(timer, at);
-        }
-        if let Some(board) = self.campaigns.get_mut(key) {
-            board.pacer = pacer;
-        }
-    }
-
-    fn group_of(&self, key: &CampaignKey) -> Option<&Group> {
-        self.groups.get(&self.campaigns.get(key)?.campaign.group)
-    }
-
-    fn competes(&self, one: &CampaignKey, other: &CampaignKey) -> bool {
-        let running = |key| self.campaigns.get(key).filter(|board| board.state == CampaignState::Running);
-        match (running(one), running(other)) {
-            (Some(one), Some(other)) => one.campaign.group == other.campaign.group && !other.hopper.leads.is_empty(),
-            (_, _) => false,
-        }
-    }
-
-    /// Places the campaign's dials, up to its share of one in `sharers` of its lines. Gives what holds the next one back.
-    fn place(&mut self, now: Now, key: &CampaignKey, sharers: u32) -> Option<Refusal> {
+    /// Places the campaign's dials, one in `sharers` of what it has room for. Gives what holds the next one back.
+    pub(super) fn place(&mut self, now: Now, key: &CampaignKey, sharers: u32) -> Option<Refusal> {
         let board = self.campaigns.get(key)?;
         if let Some(reason) = self.standing_reason(now, board) {
             return Some(reason);
@@ -111,14 +40,8 @@ impl Engine {
             let unbound = board.pacer.place(&Figures { abandons_left: u32::MAX, ..figures });
             return Some(if unbound > 0 { Refusal::AbandonBudget } else { Refusal::Pacing });
         }
-        // Rounded up: whoever dialled longest ago has the one agent, and gets the turn after next. A forecast has the lines
-        // of others in it already: what it still has room for is shared, so that each has a like part of the answers.
-        let share = match board.pacer.forecast() {
-            Some(_) => wanted.div_ceil(sharers),
-            None => board.pacer.lines(&figures).div_ceil(sharers).saturating_sub(figures.pending_own),
-        };
-        let wanted = if sharers > 1 { wanted.min(share) } else { wanted };
-        for _ in 0..wanted {
+        // Rounded up: whoever has fewest agents in use has the one that is left.
+        for _ in 0..wanted.div_ceil(sharers) {
             let board = self.campaigns.get(key)?;
             let trunk = match self.trunk_for(now, &board.campaign) {
                 Ok(trunk) => trunk,
@@ -207,16 +130,11 @@ impl Engine {
 
     /// Lines of the campaign's own kind for which other campaigns of its group leave no room.
     fn room_taken_by_others(&self, own: &Board, figures: &Figures) -> u32 {
-        let lines = f64::from(own.pacer.lines(figures));
-        let taken: f64 = self
-            .beside(own)
-            .map(|other| {
-                let theirs = f64::from(other.pacer.lines(&Figures { pending_own: other.pending, ..*figures }));
-                f64::from(other.pending) * if theirs > lines { lines / theirs } else { 1.0 }
-            })
-            .sum();
+        let spent = figures.abandons_left == 0;
+        let agents = self.beside(own).map(|other| f64::from(other.pending) * other.pacer.agents_per_line(spent));
+        let lines = agents.sum::<f64>() / own.pacer.agents_per_line(spent);
         // Rounded down: of a part of an agent a line may still be had.
-        (taken + 1e-9).floor() as u32
+        (lines + 1e-9).floor() as u32
     }
 
     /// Where agents are in several outbound groups, one idle agent must not be held for two attempts: all idle agents of

@@ -38,8 +38,6 @@ pub struct Level {
     drops: Drops,
     clocks: Option<Clocks>,
     round: Option<Round>,
-    /// Attempts on their way that the last round was for.
-    lines: u32,
 }
 
 /// When each of its loops turns next.
@@ -80,7 +78,7 @@ impl Level {
     pub fn new(rules: Adaptive, ringing_max: Option<u32>, within_budget: bool) -> Level {
         let level = rules.level_start;
         let (samples, drops) = (VecDeque::new(), Drops::default());
-        Level { rules, ringing_max, within_budget, level, samples, drops, clocks: None, round: None, lines: 0 }
+        Level { rules, ringing_max, within_budget, level, samples, drops, clocks: None, round: None }
     }
 
     /// Lines per agent at this moment.
@@ -198,15 +196,13 @@ impl Pacer for Level {
             self.step(outlook.wall_clock(now), outlook.signed_in());
         }
         if rounds {
-            let round = self.begin_round(figures, outlook);
-            self.lines = round.goal.saturating_sub(round.existing);
-            self.round = Some(round);
+            self.round = Some(self.begin_round(figures, outlook));
         }
         self.clocks = Some(clocks);
     }
 
-    fn lines(&self, figures: &Figures) -> u32 {
-        if self.within_budget { self.lines.min(affordable(figures)) } else { self.lines }
+    fn agents_per_line(&self, budget_spent: bool) -> f64 {
+        if self.within_budget && budget_spent { 1.0 } else { 1.0 / self.level.max(1.0) }
     }
 
     fn place(&self, figures: &Figures) -> u32 {

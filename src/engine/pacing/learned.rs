@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::agent::AgentState;
 use crate::model::id::ListId;
 use crate::model::time::Instant;
 
@@ -422,17 +423,47 @@ impl Patience {
     }
 }
 
-/// What was learned of a group's agents and callers.
+/// How long agents are at work with a call: with customers of one campaign, or with callers of one group.
+#[derive(Clone, Debug)]
+pub struct Handling {
+    /// Talk.
+    pub talk: Lasting,
+    /// Wrap-up after it.
+    pub wrap_up: Lasting,
+}
+
+impl Default for Handling {
+    fn default() -> Handling {
+        Handling { talk: Lasting::guessed(TALK_GUESS_S), wrap_up: Lasting::guessed(WRAP_UP_GUESS_S) }
+    }
+}
+
+impl Handling {
+    /// An agent was in this state until now.
+    pub fn learn(&mut self, now: Instant, was: &AgentState, since: Instant) {
+        let lasted_s = now.since(since).as_secs_f64();
+        match was {
+            AgentState::Talking { .. } => self.talk.observe(now, lasted_s),
+            AgentState::WrapUp { .. } => self.wrap_up.observe(now, lasted_s),
+            AgentState::Connecting
+            | AgentState::Ready
+            | AgentState::Previewing { .. }
+            | AgentState::NotReady { .. }
+            | AgentState::Reserved { .. } => {}
+        }
+    }
+
+    /// Talk and wrap-up on average, in seconds.
+    pub fn mean_s(&self) -> f64 {
+        self.talk.mean_s() + self.wrap_up.mean_s()
+    }
+}
+
+/// What was learned of a group's callers, and of its agents with them.
 #[derive(Clone, Debug)]
 pub struct Shifts {
-    /// Talk with customers of campaigns.
-    pub outbound_talk: Lasting,
-    /// Wrap-up after it.
-    pub outbound_wrap_up: Lasting,
-    /// Talk with callers.
-    pub inbound_talk: Lasting,
-    /// Wrap-up after it.
-    pub inbound_wrap_up: Lasting,
+    /// Agents with callers.
+    pub inbound: Handling,
     /// Callers, as they come now.
     pub callers: Rate,
     /// Callers, as they come over an hour.
@@ -444,10 +475,7 @@ pub struct Shifts {
 impl Default for Shifts {
     fn default() -> Shifts {
         Shifts {
-            outbound_talk: Lasting::guessed(TALK_GUESS_S),
-            outbound_wrap_up: Lasting::guessed(WRAP_UP_GUESS_S),
-            inbound_talk: Lasting::guessed(TALK_GUESS_S),
-            inbound_wrap_up: Lasting::guessed(WRAP_UP_GUESS_S),
+            inbound: Handling::default(),
             callers: Rate::new(RATE_MEMORY_S),
             callers_steady: Rate::new(RATE_STEADY_S),
             patience: Patience::default(),

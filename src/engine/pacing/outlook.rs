@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Figures;
-use super::learned::{Fates, Shifts};
+use super::learned::{Fates, Handling, Shifts};
 use super::yardstick::{Load, Service};
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::acd::queue::Queue;
 use crate::engine::dialer::board::Board;
 use crate::engine::event::DayCounts;
 use crate::engine::stats::QueueDay;
-use crate::model::abandonment::AbandonWindow;
 use crate::model::id::UserId;
-use crate::model::name::{CampaignKey, GroupName, QueueName};
+use crate::model::name::{CampaignKey, GroupName, ProfileName, QueueName};
 use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
 use crate::model::zone::Zone;
@@ -29,7 +28,8 @@ pub struct Outlook<'e> {
     pub(in crate::engine) queues: &'e BTreeMap<QueueName, Queue>,
     pub(in crate::engine) boards: &'e BTreeMap<CampaignKey, Board>,
     pub(in crate::engine) own: &'e Board,
-    pub(in crate::engine) profile: Option<&'e Profile>,
+    pub(in crate::engine) lacking: f64,
+    pub(in crate::engine) profiles: &'e BTreeMap<ProfileName, Profile>,
     pub(in crate::engine) zone: Option<&'e Zone>,
 }
 
@@ -43,7 +43,7 @@ pub enum Phase {
 }
 
 /// An agent of the group who is not idle and not paused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Busy {
     /// Who.
     pub user: UserId,
@@ -53,12 +53,22 @@ pub struct Busy {
     pub phase: Phase,
     /// Since when.
     pub since: Instant,
+    /// The campaign whose customer it is.
+    pub customer_of: Option<CampaignKey>,
 }
 
 impl<'e> Outlook<'e> {
     /// Agents of the group who are at work.
-    pub fn busy(&self) -> impl Iterator<Item = Busy> + 'e {
-        self.group.busy.values().copied()
+    pub fn busy(&self) -> impl Iterator<Item = &'e Busy> + 'e {
+        self.group.busy.values()
+    }
+
+    /// How long an agent may be at what it is at: with customers that differs from campaign to campaign.
+    pub fn handling(&self, busy: &Busy) -> &'e Handling {
+        match &busy.customer_of {
+            Some(key) => self.boards.get(key).map_or(&self.own.handling, |board| &board.handling),
+            None => &self.group.shifts.inbound,
+        }
     }
 
     /// Agents of the group who are signed in and not paused.
@@ -92,12 +102,23 @@ impl<'e> Outlook<'e> {
 
     /// The cap that applies to the campaign.
     pub fn abandon_rate_max(&self) -> f64 {
-        self.own.abandon_rate_max(self.profile)
+        self.own.abandon_rate_max(self.profile(self.own))
     }
 
-    /// Abandoned calls, and what they are a share of: of today, and of the law's window where it looks at another one.
-    pub fn accounts(&self) -> impl Iterator<Item = (AbandonWindow, f64, f64)> {
-        self.own.accounts(self.profile)
+    /// The part of its fair share of the group's agents that the campaign lacks, 0 to 1.
+    pub fn lacking(&self) -> f64 {
+        self.lacking
+    }
+
+    /// The campaign and those beside it whose customers a line of it may leave without an agent.
+    pub fn at_stake(&self) -> impl Iterator<Item = &'e Board> + '_ {
+        let own = &self.own.campaign.key;
+        self.boards().filter(move |board| board.pending > 0 || board.campaign.key == *own)
+    }
+
+    /// The rules that hold for a campaign.
+    pub fn profile(&self, board: &Board) -> Option<&'e Profile> {
+        self.profiles.get(&board.campaign.profile)
     }
 
     /// Whether the campaign's ringing lines may be given up.
@@ -107,7 +128,7 @@ impl<'e> Outlook<'e> {
 
     /// How long a customer who answered may wait, in seconds.
     pub fn connect_deadline_s(&self) -> f64 {
-        self.profile.map_or(0.0, |profile| profile.connect_deadline_s)
+        self.profile(self.own).map_or(0.0, |profile| profile.connect_deadline_s)
     }
 
     /// Today's callers of the queues that the group serves: counts, and the share to be answered in time.
@@ -135,8 +156,8 @@ impl<'e> Outlook<'e> {
             agents: self.group.staffed,
             reserve: self.group.reserve(),
             callers_per_s: shifts.callers_steady.per_s(now.instant),
-            inbound_s: shifts.inbound_talk.mean_s() + shifts.inbound_wrap_up.mean_s(),
-            outbound_s: shifts.outbound_talk.mean_s() + shifts.outbound_wrap_up.mean_s(),
+            inbound_s: shifts.inbound.mean_s(),
+            outbound_s: self.own.handling.mean_s(),
             connects_per_s: fates.connects_per_s(),
             give_ups_per_s: shifts.patience.give_ups_per_s(),
             within_s: if within_s.is_finite() { within_s } else { 0.0 },

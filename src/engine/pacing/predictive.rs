@@ -12,11 +12,10 @@
 use std::time::Duration;
 
 use super::balance::{Balance, Chances};
-use super::learned::{Lasting, STEP_S, STEPS, Shifts};
+use super::learned::{Handling, Lasting, STEP_S, STEPS};
 use super::outlook::Phase;
 use super::yardstick::Service;
 use super::{Figures, Limit, Outlook, Pacer, ringing_max_or, within};
-use crate::engine::acd::group::Engagement;
 use crate::model::decision::Forecast;
 use crate::model::time::{Instant, Now};
 
@@ -27,6 +26,9 @@ const ABANDON_PRICE: f64 = 50.0;
 const ABANDON_PRICE_CAP: f64 = 0.03;
 /// So many abandoned calls of credit or debt change the price by a factor e.
 const ABANDON_CREDIT: f64 = 4.0;
+/// A campaign with no agent, where others of its group have some, pays prices so many powers of e lower: the account makes
+/// up for it, and the agents are shared.
+const SHARE_POWERS: f64 = 1.0;
 /// Kept back from the budget, times the square root of the calls it allows: chance deviates by about as much.
 const BUDGET_MARGIN: f64 = 0.5;
 /// A line that rings counts as so many: whoever takes an agent may leave one who answers later without.
@@ -63,6 +65,8 @@ const SMALL_TEAM: u32 = 10;
 /// changes little, and there are many.
 const LARGE: usize = 200;
 const REST_S_EACH: f64 = 0.0002;
+/// However seldom customers answer, a line is taken to need so much of an agent when campaigns share them.
+const ANSWER_SHARE_MIN: f64 = 0.01;
 /// A busy agent is never counted on more than this.
 const SURE_MAX: f64 = 0.98;
 /// Most dials considered in one decision for each agent who may be free.
@@ -72,7 +76,7 @@ const DIALS_PER_AGENT_MAX: f64 = 20.0;
 #[derive(Clone, Debug)]
 pub struct Predictive {
     ringing_max: Option<u32>,
-    /// Attempts of the group on their way that are wanted.
+    /// Attempts on their way that are wanted, counted as [`Figures::pending_alike`] does.
     target: u32,
     forecast: Forecast,
     /// Lines beyond idle agents are given up: the cap is 0, or a small team's agent went to a caller.
@@ -131,7 +135,10 @@ impl Predictive {
     }
 
     fn decide(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
-        let prices = Prices { abandon: abandon_price(outlook), caller: self.callers.price(now, outlook) };
+        // Room opens little by little: whoever dials at a hair's breadth more of it takes it all, turn or no turn.
+        let bonus = (-SHARE_POWERS * outlook.lacking()).exp();
+        let prices =
+            Prices { abandon: abandon_price(outlook) * bonus, caller: self.callers.price(now, outlook) * bonus };
         let fates = outlook.fates();
         self.forecast = Forecast {
             abandon_price: prices.abandon.is_finite().then_some(prices.abandon),
@@ -144,7 +151,7 @@ impl Predictive {
         self.held_only = prices.abandon.is_infinite();
         if self.held_only || fates.is_failing() {
             self.target = held;
-            self.forecast.more = held.saturating_sub(figures.pending);
+            self.forecast.more = held.saturating_sub(figures.pending_alike);
             return;
         }
         let mut future = Future::of(now, figures, outlook);
@@ -171,7 +178,7 @@ impl Predictive {
         self.forecast.abandon_chance = chance;
         self.forecast.answers_expected = Lines::of(now, outlook).expected();
         self.forecast.more = more;
-        self.target = figures.pending + more;
+        self.target = figures.pending_alike + more;
         if small {
             self.target = self.target.max(held);
         }
@@ -182,7 +189,7 @@ impl Pacer for Predictive {
     fn look(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
         if self.rests_until.is_some_and(|until| now.instant < until) {
             // A line that ended meanwhile is not followed by another: an agent may have gone with it.
-            self.target = self.target.min(figures.pending);
+            self.target = self.target.min(figures.pending_alike);
             return;
         }
         let parts = (outlook.staffed() + figures.pending) as usize;
@@ -195,14 +202,13 @@ impl Pacer for Predictive {
         self.rests_until
     }
 
-    fn lines(&self, figures: &Figures) -> u32 {
-        let affordable = if figures.abandons_left == 0 { figures.idle_with_slot } else { u32::MAX };
-        self.target.min(affordable)
+    fn agents_per_line(&self, budget_spent: bool) -> f64 {
+        if self.held_only || budget_spent { 1.0 } else { self.forecast.answer_share.clamp(ANSWER_SHARE_MIN, 1.0) }
     }
 
     fn place(&self, figures: &Figures) -> u32 {
-        // Lines of other campaigns are in its forecast for what they are.
-        let wanted = self.lines(figures).saturating_sub(figures.pending);
+        let affordable = if figures.abandons_left == 0 { figures.idle_with_slot } else { u32::MAX };
+        let wanted = self.target.min(affordable).saturating_sub(figures.pending_alike);
         within(if figures.slots == 0 { 0 } else { wanted }, figures, self.ringing_max)
     }
 
@@ -225,12 +231,29 @@ impl Pacer for Predictive {
     }
 }
 
+/// The price of an abandoned call. Who has none left of the agents that a line takes may be a customer of any campaign of
+/// the group: each of their prices has the weight of its customers, and the price is the same for all.
 fn abandon_price(outlook: &Outlook<'_>) -> f64 {
-    let cap = outlook.abandon_rate_max();
-    if cap <= 0.0 {
+    if outlook.abandon_rate_max() <= 0.0 {
         return f64::INFINITY;
     }
-    let credits = outlook.accounts().map(|(_, abandoned, whole)| {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for board in outlook.at_stake() {
+        let profile = outlook.profile(board);
+        // A cap of 0 is no price: while such a campaign has lines, an agent is held for every line beside them (see the figures).
+        let cap = board.abandon_rate_max(profile);
+        if cap > 0.0 {
+            let weight = board.today.answered as f64 + 1.0;
+            sum += weight * price_of_one(cap, board.accounts(profile).map(|(_, abandoned, whole)| (abandoned, whole)));
+            weights += weight;
+        }
+    }
+    sum / weights
+}
+
+/// The price by the accounts of one campaign: what was abandoned, and of how many.
+fn price_of_one(cap: f64, accounts: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let credits = accounts.map(|(abandoned, whole)| {
         let allowed = cap * whole;
         allowed - BUDGET_MARGIN * allowed.sqrt() - abandoned
     });
@@ -342,25 +365,33 @@ impl Future {
 }
 
 /// Agents at work, by what is known of when they will be free.
+#[derive(Default)]
 struct AtWork<'l> {
-    shifts: &'l Shifts,
-    /// Hazards of the talks with customers and with callers, per second.
-    talks: [Chances; 2],
+    /// Hazards of the talks, per second: with callers and with the customers of each campaign.
+    talks: Vec<(&'l Handling, Chances)>,
     /// Who wraps up after what, and for how long so far, in seconds.
     wrapping: Vec<(&'l Lasting, f64)>,
 }
 
 impl<'l> AtWork<'l> {
     fn of(now: Now, outlook: &Outlook<'l>) -> AtWork<'l> {
-        let shifts = outlook.shifts();
-        let mut at_work = AtWork { shifts, talks: Default::default(), wrapping: Vec::new() };
+        let mut at_work = AtWork::default();
         for busy in outlook.busy() {
             let age_s = now.instant.since(busy.since).as_secs_f64();
-            let outbound = busy.engagement == Engagement::Outbound;
-            let (talk, wrap_up) = shifts.after(outbound);
+            let handling = outlook.handling(busy);
             match busy.phase {
-                Phase::Talking => at_work.talks[usize::from(!outbound)].push(talk.hazard(age_s)),
-                Phase::WrappingUp => at_work.wrapping.push((wrap_up, age_s)),
+                Phase::Talking => {
+                    let hazard = handling.talk.hazard(age_s);
+                    match at_work.talks.iter_mut().find(|(other, _)| std::ptr::eq(*other, handling)) {
+                        Some((_, chances)) => chances.push(hazard),
+                        None => {
+                            let mut chances = Chances::default();
+                            chances.push(hazard);
+                            at_work.talks.push((handling, chances));
+                        }
+                    }
+                }
+                Phase::WrappingUp => at_work.wrapping.push((&handling.wrap_up, age_s)),
             }
         }
         at_work
@@ -368,8 +399,8 @@ impl<'l> AtWork<'l> {
 
     /// Those who may be free within a time.
     fn release(&self, balance: &mut Balance, within_s: f64) {
-        for (talks, outbound) in self.talks.iter().zip([true, false]) {
-            let wrapped_s = wrapped_up(self.shifts.after(outbound).1, within_s);
+        for (handling, talks) in &self.talks {
+            let wrapped_s = wrapped_up(&handling.wrap_up, within_s);
             balance.gain_each(talks, wrapped_s, SURE_MAX);
         }
         for (wrap_up, age_s) in &self.wrapping {
@@ -436,26 +467,15 @@ impl<'l> Lines<'l> {
     }
 }
 
-impl Shifts {
-    /// Talk and wrap-up with customers of campaigns, or with callers.
-    fn after(&self, outbound: bool) -> (&Lasting, &Lasting) {
-        if outbound {
-            (&self.outbound_talk, &self.outbound_wrap_up)
-        } else {
-            (&self.inbound_talk, &self.inbound_wrap_up)
-        }
-    }
-}
-
 /// ρ: how likely the next to come is a caller rather than an agent who becomes free.
 fn caller_rather_than_agent(now: Now, outlook: &Outlook<'_>) -> f64 {
     let shifts = outlook.shifts();
     let releases = outlook.busy().map(|busy| {
         let age_s = now.instant.since(busy.since).as_secs_f64();
-        let (talk, wrap_up) = shifts.after(busy.engagement == Engagement::Outbound);
+        let handling = outlook.handling(busy);
         match busy.phase {
-            Phase::Talking => talk.hazard(age_s),
-            Phase::WrappingUp => wrap_up.hazard(age_s),
+            Phase::Talking => handling.talk.hazard(age_s),
+            Phase::WrappingUp => handling.wrap_up.hazard(age_s),
         }
     });
     let callers = shifts.callers.per_s(now.instant);

@@ -10,8 +10,8 @@ use super::{Figures, Limit, Pacer};
 pub struct Preview;
 
 impl Pacer for Preview {
-    fn lines(&self, figures: &Figures) -> u32 {
-        figures.idle_with_slot
+    fn agents_per_line(&self, _budget_spent: bool) -> f64 {
+        1.0
     }
 
     fn place(&self, figures: &Figures) -> u32 {

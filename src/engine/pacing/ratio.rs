@@ -25,9 +25,8 @@ pub struct Ratio {
 }
 
 impl Pacer for Ratio {
-    fn lines(&self, figures: &Figures) -> u32 {
-        let lines = self.lines_for(figures.idle_with_slot);
-        if self.within_budget { lines.min(affordable(figures)) } else { lines }
+    fn agents_per_line(&self, budget_spent: bool) -> f64 {
+        if self.within_budget && budget_spent { 1.0 } else { 1.0 / self.lines_per_agent.max(1.0) }
     }
 
     fn place(&self, figures: &Figures) -> u32 {
@@ -39,7 +38,9 @@ impl Pacer for Ratio {
         if !decides || figures.idle_total < self.min_idle_total {
             return 0;
         }
-        within(self.lines(figures).saturating_sub(figures.pending_alike), figures, self.ringing_max)
+        let lines = self.lines_for(figures.idle_with_slot);
+        let lines = if self.within_budget { lines.min(affordable(figures)) } else { lines };
+        within(lines.saturating_sub(figures.pending_alike), figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {

@@ -81,6 +81,32 @@ fn a_careful_campaign_has_its_share_of_the_agents_beside_one_that_dials_more_lin
 }
 
 #[test]
+fn an_agent_goes_to_the_campaign_that_has_fewer() {
+    let mut rig = with_two(4, 50);
+    let shares = |rig: &Rig| (ringing_of(rig, "offer"), ringing_of(rig, "other"));
+    let of = |rig: &Rig, key: &str| {
+        let ringing = rig.ringing();
+        *ringing.iter().find(|id| rig.engine.attempts[*id].campaign.key.as_str() == key).unwrap()
+    };
+    let talking = of(&rig, "other");
+    rig.answer(talking);
+    rig.answer(of(&rig, "other"));
+    rig.wait(1.0);
+    assert_eq!(shares(&rig), (2, 0), "two agents talk with customers of one, two are held for lines of the other");
+    for round in 0..4 {
+        rig.fail(of(&rig, "offer"), 486);
+        rig.wait(1.0);
+        assert_eq!(shares(&rig), (2, 0), "in round {round}");
+    }
+    rig.hang_up(talking);
+    rig.wait(1.0);
+    assert_eq!(shares(&rig), (2, 0), "who wraps up is still at work for the campaign");
+    rig.wait(120.0);
+    assert_eq!(rig.ringing().len(), 3);
+    assert_eq!(ringing_of(&rig, "other"), 1, "its agent is free for its next customer");
+}
+
+#[test]
 fn an_agent_in_two_groups_is_held_for_one_attempt_only() {
     let mut settings = settings();
     let twin = settings.groups[&group()].clone();
