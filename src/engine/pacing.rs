@@ -41,6 +41,9 @@ pub struct Figures {
     /// (see [`Pacer::agents_per_line`]). Where two lines ring for each agent in one campaign and one in another, one of
     /// the first takes the room of half of the second, and one of the second that of two of the first.
     pub pending_alike: u32,
+    /// The same for the abandon budget: whole lines, each of which may be answered at once; only lines that a forecast
+    /// stands behind count as the agents that they count on.
+    pub pending_risked: u32,
     /// An agent of the group has just become idle (or the gate opened, or the campaign started).
     pub agent_freed: bool,
     /// How many more calls may be abandoned by the cap. Attempts beyond those that an agent is held for never exceed it,
@@ -162,8 +165,8 @@ fn ringing_max_or(other: Limit, figures: &Figures, ringing_max: Option<u32>) -> 
     if ringing_max.is_some_and(|most| figures.pending_own >= most) { Limit::RingingMax } else { other }
 }
 
-/// Most attempts on their way that today's abandon budget could lose: those with an agent held for them, and as many
-/// more as may still be abandoned.
+/// How many more attempts today's abandon budget allows beside those on their way: those with an agent held for them, and
+/// as many more as may still be abandoned.
 fn affordable(figures: &Figures) -> u32 {
-    figures.idle_with_slot.saturating_add(figures.abandons_left)
+    figures.idle_with_slot.saturating_add(figures.abandons_left).saturating_sub(figures.pending_risked)
 }

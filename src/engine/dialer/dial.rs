@@ -97,7 +97,8 @@ impl Engine {
             ..Figures::default()
         };
         let Some(group) = self.groups.get(&board.campaign.group) else {
-            return Figures { pending: board.pending, pending_alike: board.pending, ..base };
+            let pending = board.pending;
+            return Figures { pending, pending_alike: pending, pending_risked: pending, ..base };
         };
         let open = own_gate_open(board) && group.settings.outbound;
         let idle = u32::try_from(group.idle.len()).unwrap_or(u32::MAX);
@@ -107,6 +108,7 @@ impl Engine {
             idle_with_slot: if open { idle.min(group.slots_free()) } else { 0 },
             pending: group.pending,
             pending_alike: group.pending,
+            pending_risked: group.pending,
             agent_freed: group.agent_freed,
             ..base
         };
@@ -117,8 +119,20 @@ impl Engine {
         let budgets =
             self.beside(board).map(|other| other.abandons_left(self.settings.profiles.get(&other.campaign.profile)));
         let abandons_left = budgets.fold(figures.abandons_left, u32::min);
-        let figures = Figures { abandons_left, ..figures };
-        Figures { pending_alike: board.pending + self.room_taken_by_others(board, &figures), ..figures }
+        let (mut agents, mut risked) = (0.0, 0.0);
+        for other in self.beside(board) {
+            let (lines, counted_on) = (f64::from(other.pending), other.pacer.agents_per_line(abandons_left == 0));
+            agents += lines * counted_on;
+            risked += if other.pacer.forecast().is_some() { lines * counted_on } else { lines };
+        }
+        // Rounded down: of a part of an agent a line may still be had.
+        let down = |lines: f64| (lines + 1e-9).floor() as u32;
+        Figures {
+            abandons_left,
+            pending_alike: board.pending + down(agents / board.pacer.agents_per_line(abandons_left == 0)),
+            pending_risked: board.pending + down(risked),
+            ..figures
+        }
     }
 
     /// Other campaigns of the group that have lines on their way.
@@ -126,15 +140,6 @@ impl Engine {
         let (key, group) = (&own.campaign.key, &own.campaign.group);
         let others = self.campaigns.values().filter(move |other| other.campaign.key != *key);
         others.filter(move |other| other.pending > 0 && other.campaign.group == *group)
-    }
-
-    /// Lines of the campaign's own kind for which other campaigns of its group leave no room.
-    fn room_taken_by_others(&self, own: &Board, figures: &Figures) -> u32 {
-        let spent = figures.abandons_left == 0;
-        let agents = self.beside(own).map(|other| f64::from(other.pending) * other.pacer.agents_per_line(spent));
-        let lines = agents.sum::<f64>() / own.pacer.agents_per_line(spent);
-        // Rounded down: of a part of an agent a line may still be had.
-        (lines + 1e-9).floor() as u32
     }
 
     /// Where agents are in several outbound groups, one idle agent must not be held for two attempts: all idle agents of

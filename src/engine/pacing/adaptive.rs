@@ -208,8 +208,7 @@ impl Pacer for Level {
     fn place(&self, figures: &Figures) -> u32 {
         let Some(round) = self.round else { return 0 };
         let wanted = round.goal.saturating_sub(round.existing.saturating_add(figures.pending_alike));
-        let afforded = affordable(figures).saturating_sub(figures.pending_alike);
-        within(if self.within_budget { wanted.min(afforded) } else { wanted }, figures, self.ringing_max)
+        within(if self.within_budget { wanted.min(affordable(figures)) } else { wanted }, figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {

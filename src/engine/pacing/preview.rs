@@ -3,7 +3,7 @@
 //! What is placed are offers; how a lead is shown, started and skipped is `dialer::preview`. An attempt that its agent
 //! has started is not counted here: it has its agent.
 
-use super::{Figures, Limit, Pacer};
+use super::{Figures, Limit, Pacer, affordable};
 
 /// As many leads are shown as agents are idle with a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl Pacer for Preview {
     }
 
     fn place(&self, figures: &Figures) -> u32 {
-        figures.idle_with_slot.saturating_sub(figures.pending_alike)
+        figures.idle_with_slot.saturating_sub(figures.pending_alike).min(affordable(figures))
     }
 
     fn keep(&self, figures: &Figures) -> u32 {

@@ -1,6 +1,6 @@
 //! Progressive: an idle agent with a slot is held for every attempt.
 
-use super::{Figures, Limit, Pacer, ringing_max_or, within};
+use super::{Figures, Limit, Pacer, affordable, ringing_max_or, within};
 
 /// Ringing attempts never exceed the idle agents with a slot, so that whoever answers finds one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,8 @@ impl Pacer for Progressive {
     }
 
     fn place(&self, figures: &Figures) -> u32 {
-        within(figures.idle_with_slot.saturating_sub(figures.pending_alike), figures, self.ringing_max)
+        let wanted = figures.idle_with_slot.saturating_sub(figures.pending_alike);
+        within(wanted.min(affordable(figures)), figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {

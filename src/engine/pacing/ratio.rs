@@ -38,9 +38,8 @@ impl Pacer for Ratio {
         if !decides || figures.idle_total < self.min_idle_total {
             return 0;
         }
-        let lines = self.lines_for(figures.idle_with_slot);
-        let lines = if self.within_budget { lines.min(affordable(figures)) } else { lines };
-        within(lines.saturating_sub(figures.pending_alike), figures, self.ringing_max)
+        let wanted = self.lines_for(figures.idle_with_slot).saturating_sub(figures.pending_alike);
+        within(if self.within_budget { wanted.min(affordable(figures)) } else { wanted }, figures, self.ringing_max)
     }
 
     fn keep(&self, figures: &Figures) -> u32 {
@@ -79,6 +78,7 @@ mod tests {
             pending,
             pending_own: pending,
             pending_alike: pending,
+            pending_risked: pending,
             abandons_left: 100,
             ..Figures::default()
         }
