@@ -42,8 +42,8 @@ pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{
-    Dialable, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults,
-    LedgerKind, LedgerPlan, Progress, ReadNumber, Rejection,
+    Delimiter, Dialable, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow,
+    ImportStage, LedgerDefaults, LedgerKind, LedgerPlan, Progress, ReadNumber, Rejection, TextEncoding,
 };
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};

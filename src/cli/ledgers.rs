@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::lists;
+use super::lists::{self, Reading};
 use super::people::BY;
 use super::place::Installation;
 use super::{Failure, Outcome, Place, show};
@@ -53,11 +53,10 @@ pub(crate) struct ImportSuppressions {
 /// A file to be imported into a ledger.
 #[derive(Debug, Args)]
 pub(crate) struct LedgerFile {
-    /// The file: CSV in UTF-8 with a header; what it has no column for is taken from the other options.
+    /// The file: CSV or XLSX with a header; what it has no column for is taken from the other options.
     file: PathBuf,
-    /// Country of numbers in national form; without it, the region of the configuration.
-    #[arg(long)]
-    region: Option<Region>,
+    #[command(flatten)]
+    reading: Reading,
     /// Checks the whole file and changes nothing.
     #[arg(long)]
     dry_run: bool,
@@ -236,7 +235,7 @@ impl LedgerFile {
         kind: LedgerKind,
         defaults: LedgerDefaults,
     ) -> Result<Outcome, Failure> {
-        let region = self.region.unwrap_or(installation.config.installation.region);
+        let region = self.reading.region(installation);
         let mut rejected = self.file.clone().into_os_string();
         rejected.push(".rejected.csv");
         let plan = LedgerPlan {
@@ -244,7 +243,8 @@ impl LedgerFile {
             kind,
             defaults,
             zone: installation.config.installation.zone.name().to_owned(),
-            number_column: None,
+            format: self.reading.format(region),
+            number_column: self.reading.number_column,
             mode: if self.dry_run { ImportMode::DryRun } else { ImportMode::Run },
             error_file: Some(rejected.into()),
             by: BY.to_owned(),

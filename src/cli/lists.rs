@@ -14,19 +14,56 @@ use crate::model::dialable::{self, Region};
 use crate::model::name::CampaignKey;
 use crate::runtime::control::Say;
 use crate::store::{
-    Dialable, ImportMode, ImportOutcome, ImportPlan, ImportStage, Progress, ReadNumber, Rejection, Store, StoreError,
+    Delimiter, Dialable, FileFormat, ImportMode, ImportOutcome, ImportPlan, ImportStage, Progress, ReadNumber,
+    Rejection, Store, StoreError, TextEncoding,
 };
 
 /// Imports lists of customers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lists {
-    /// Brings the customers of a CSV file (UTF-8, with header) onto a campaign's list.
+    /// Brings the customers of a file (CSV or XLSX, with header) onto a campaign's list.
     Import(Import),
     /// Takes an import back: its leads that were not dialled yet.
     Undo(Undo),
 }
 
-/// Brings the customers of a CSV file onto a campaign's list.
+/// How a file is to be read; what is left out is found out.
+#[derive(Debug, Args)]
+pub(super) struct Reading {
+    /// Country of numbers in national form; without it, the region of the configuration.
+    #[arg(long)]
+    region: Option<Region>,
+    /// Encoding of a text file (utf-8, gb18030, utf-16le, big5, windows-1252 ...); without it, what it looks like.
+    #[arg(long)]
+    encoding: Option<TextEncoding>,
+    /// What stands between cells: comma, semicolon, tab, pipe, or the sign; without it, the likeliest in the header.
+    #[arg(long)]
+    delimiter: Option<Delimiter>,
+    /// Sheet of a workbook, where several have cells.
+    #[arg(long)]
+    sheet: Option<String>,
+    /// Heading of the number's column, where several could be meant.
+    #[arg(long, value_name = "HEADING")]
+    pub(super) number_column: Option<String>,
+}
+
+impl Reading {
+    pub(super) fn region(&self, installation: &Installation) -> Region {
+        self.region.unwrap_or(installation.config.installation.region)
+    }
+
+    pub(super) fn format(&self, region: Region) -> FileFormat {
+        FileFormat {
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            sheet: self.sheet.clone(),
+            country: Some(region.to_string().to_ascii_lowercase()),
+        }
+    }
+}
+
+/// Brings the customers of a file onto a campaign's list: CSV or XLSX, with a header. Killed on its way, it goes on where it
+/// was when the same file is imported again.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The campaign.
@@ -36,12 +73,8 @@ pub(crate) struct Import {
     /// Name of the list; without it, the name of the file.
     #[arg(long)]
     name: Option<String>,
-    /// Country of numbers in national form; without it, the region of the configuration.
-    #[arg(long)]
-    region: Option<Region>,
-    /// Heading of the number's column, where several could be meant.
-    #[arg(long, value_name = "HEADING")]
-    number_column: Option<String>,
+    #[command(flatten)]
+    reading: Reading,
     /// Checks the whole file and changes nothing.
     #[arg(long)]
     dry_run: bool,
@@ -70,7 +103,7 @@ impl Lists {
 impl Import {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         installation.must_know(&self.campaign)?;
-        let region = self.region.unwrap_or(installation.config.installation.region);
+        let region = self.reading.region(installation);
         let mut rejected = self.file.clone().into_os_string();
         rejected.push(".rejected.csv");
         let list = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -78,7 +111,8 @@ impl Import {
             path: self.file,
             campaign: self.campaign.clone(),
             list: self.name.unwrap_or(list),
-            number_column: self.number_column,
+            format: self.reading.format(region),
+            number_column: self.reading.number_column,
             mode: if self.dry_run { ImportMode::DryRun } else { ImportMode::Run },
             error_file: Some(self.rejected.unwrap_or_else(|| rejected.into())),
             by: BY.to_owned(),
@@ -160,6 +194,9 @@ pub(super) fn text(outcome: &ImportOutcome) -> String {
     );
     for (code, count) in &outcome.rejected {
         text += &format!("  {count:>8} {code}\n");
+    }
+    if outcome.resumed {
+        text += "an earlier run was broken off; this one has gone on where it was, and the counts are those of both\n";
     }
     if counts.without_zone > 0 {
         text += &format!("{} of the accepted have no known time zone and will not be dialled\n", counts.without_zone);

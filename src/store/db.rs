@@ -25,8 +25,6 @@ const STATEMENTS_CACHED: usize = 512;
 const WRITER_CACHE_KIB: &str = "-2048";
 /// See [`WRITER_CACHE_KIB`].
 const READER_CACHE_KIB: &str = "-512";
-/// A reader that nobody has asked for so long is closed, and what it kept in memory with it.
-const READER_IDLE: Duration = Duration::from_secs(20);
 
 /// A SQL text with a name for errors. Made only by [`statements!`], so that a test can prepare every one.
 #[derive(Clone, Copy, Debug)]
@@ -341,7 +339,6 @@ impl Db {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(BUSY_TIMEOUT)
-            .idle_timeout(READER_IDLE)
             .connect_lazy_with(options);
         Db::Sqlite { path: path.to_path_buf(), readers, size_max_pages }
     }

@@ -1,4 +1,4 @@
-//! Import: a CSV file becomes leads, suppressions or consents, and every row is accounted for.
+//! Import: a file becomes leads, suppressions or consents, and every row is accounted for.
 //!
 //! Not in memory: rows go through a staging file, are sorted by number there, and are merged in short transactions, so
 //! that the dialer's own writes go between them. Read [`ImportPlan`], [`ImportCounts`] and [`Store::import_leads`] first.
@@ -8,17 +8,19 @@ mod headers;
 mod ledger;
 mod plan;
 mod rows;
+mod sheet;
+mod source;
 mod staging;
+mod text;
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use self::checks::check_lead;
 use self::headers::{Columns, OF_LEADS};
-use self::rows::Rows;
+use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
 use super::Store;
 use super::db::{Conn, json, params, statements};
@@ -29,8 +31,8 @@ use crate::model::time::Timestamp;
 
 pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
 pub use plan::{
-    Dialable, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress,
-    ReadNumber, Rejection,
+    Delimiter, Dialable, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow,
+    ImportStage, Progress, ReadNumber, Rejection, TextEncoding,
 };
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
@@ -44,8 +46,10 @@ const PARCELS_WAITING: usize = 2;
 statements! {
     BEGIN_IMPORT = "
         insert into imports (id, kind, campaign, list_id, file, state, rows, accepted, duplicate, invalid, suppressed,
-                             detail, started_by, started_at)
-        values ($1, $2, $3, $4, $5, 'running', 0, 0, 0, 0, 0, '', $6, $7)";
+                             detail, started_by, started_at, fingerprint)
+        values ($1, $2, $3, $4, $5, 'running', 0, 0, 0, 0, 0, '', $6, $7, $8)";
+    BROKEN_OFF = "
+        select id, list_id from imports where state = 'running' and fingerprint = $1 order by id desc limit 1";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
     END_IMPORT = "
         update imports set state = $2, rows = $3, accepted = $4, duplicate = $5, invalid = $6, suppressed = $7,
@@ -60,7 +64,7 @@ statements! {
         select distinct s.number as number from json_each($1) j cross join suppressions s
         where s.number = j.value and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
     PRESENT_AMONG = "
-        select l.number as number from json_each($1) j cross join leads l
+        select l.number as number, l.import_id as import_id from json_each($1) j cross join leads l
         where l.number = j.value and l.campaign = $2";
     MERGE = "
         insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
@@ -79,7 +83,7 @@ statements! {
 }
 
 impl Store {
-    /// Imports leads from a CSV file: reads and checks all of it, then merges it into a new list of the campaign.
+    /// Imports leads from a file: reads and checks all of it, then merges it into a new list of the campaign.
     ///
     /// # Errors
     /// [`ImportError`] says what is wrong with the file as a whole; single bad rows are counted and written to the
@@ -93,16 +97,25 @@ impl Store {
         let mut conn = self.reader().await?;
         super::campaigns::must_exist(&mut conn, &plan.campaign).await?;
         drop(conn);
+        let source = open(&plan.path, &plan.format).await?;
         let id = self.inner.ids.next(plan.at);
-        let mut staging = Staging::create(super::beside(self.path(), &format!("import-{id}"))).await?;
-        let columns = stage(&plan, read, &mut staging, progress).await?;
+        let fingerprint = fingerprint(&plan, source.digest());
+        let kind = match plan.mode {
+            ImportMode::DryRun => "check",
+            ImportMode::Run => "import",
+        };
+        let name = format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default());
+        let mut staging = Staging::create(super::beside(self.path(), &name)).await?;
+        let columns = stage(&plan, source, read, &mut staging, progress).await?;
+        let mut resumed = false;
         let outcome = match plan.mode {
             ImportMode::DryRun => {
                 self.merge(&plan, None, &mut staging, progress).await?;
                 None
             }
             ImportMode::Run => {
-                let (import, list) = self.begin_import(&plan, id).await?;
+                let (import, list, again) = self.begin_import(&plan, id, fingerprint).await?;
+                resumed = again;
                 let merged = self.merge(&plan, Some((import, list)), &mut staging, progress).await;
                 let counts = staging.counts().await?;
                 self.end_import(import, &counts, merged.as_ref().err(), plan.at).await?;
@@ -121,7 +134,7 @@ impl Store {
         };
         let rejected = staging.rejected_by_code().await?;
         let (import, list) = outcome.unzip();
-        Ok(ImportOutcome { import, list, counts, rejected, error_file })
+        Ok(ImportOutcome { import, list, counts, rejected, error_file, resumed })
     }
 
     /// The latest imports, newest first.
@@ -197,7 +210,13 @@ impl Store {
         .await
     }
 
-    async fn begin_import(&self, plan: &ImportPlan, id: i64) -> Result<(ImportId, ListId), StoreError> {
+    /// Begins an import, or goes on with one of the same file that was broken off.
+    async fn begin_import(
+        &self,
+        plan: &ImportPlan,
+        id: i64,
+        fingerprint: String,
+    ) -> Result<(ImportId, ListId, bool), StoreError> {
         let list = self.inner.ids.next(plan.at);
         let ids = self.ids();
         let plan = plan.clone();
@@ -205,12 +224,21 @@ impl Store {
             Box::pin(async move {
                 let file = file_name(&plan.path);
                 let (campaign, by) = (plan.campaign.as_str(), plan.by.as_str());
+                if let Some(row) = conn.row(BROKEN_OFF, params![fingerprint.as_str()]).await?
+                    && let Some(list) = row.opt_int("list_id")?
+                {
+                    let import = ImportId(row.int("id")?);
+                    let object = import.to_string();
+                    super::audit::note(conn, &ids, plan.at, by, "import_resumed", &object, &file).await?;
+                    return Ok((import, ListId(list), true));
+                }
                 conn.run(CREATE_LIST, params![list, campaign, plan.list.as_str(), by, plan.at]).await?;
-                let values = params![id, "leads", Some(campaign), Some(list), file.as_str(), by, plan.at];
+                let fingerprint = Some(fingerprint.as_str());
+                let values = params![id, "leads", Some(campaign), Some(list), file.as_str(), by, plan.at, fingerprint];
                 conn.run(BEGIN_IMPORT, values).await?;
                 let object = ImportId(id).to_string();
                 super::audit::note(conn, &ids, plan.at, by, "import_started", &object, &file).await?;
-                Ok((ImportId(id), ListId(list)))
+                Ok((ImportId(id), ListId(list), false))
             })
         })
         .await
@@ -283,12 +311,12 @@ impl Store {
         let (campaign, at) = (plan.campaign.clone(), plan.at);
         let Some((import, list)) = into else {
             let mut conn = self.reader().await?;
-            return judge_batch(&mut conn, &campaign, at, &rows).await.map(|(verdicts, _)| verdicts);
+            return judge_batch(&mut conn, &campaign, None, at, &rows).await.map(|(verdicts, _)| verdicts);
         };
         let ids = self.ids();
         self.write(move |conn| {
             Box::pin(async move {
-                let (verdicts, taken) = judge_batch(conn, &campaign, at, &rows).await?;
+                let (verdicts, taken) = judge_batch(conn, &campaign, Some(import), at, &rows).await?;
                 let leads: Vec<serde_json::Value> = taken
                     .iter()
                     .map(|row| {
@@ -316,10 +344,11 @@ impl Store {
     }
 }
 
-/// Which rows of a batch cannot be taken, and which can.
+/// Which rows of a batch cannot be taken, and which can; those that the import took before it was broken off are neither.
 async fn judge_batch<'r>(
     conn: &mut Conn,
     campaign: &CampaignKey,
+    import: Option<ImportId>,
     at: Timestamp,
     rows: &'r [Staged],
 ) -> Result<(Vec<Verdict>, Vec<&'r Staged>), StoreError> {
@@ -328,16 +357,20 @@ async fn judge_batch<'r>(
     for row in conn.rows(SUPPRESSED_AMONG, params![numbers.as_str(), campaign.as_str(), at]).await? {
         suppressed.insert(row.text("number")?);
     }
-    let mut present = std::collections::BTreeSet::new();
+    let mut present = std::collections::BTreeMap::new();
     for row in conn.rows(PRESENT_AMONG, params![numbers, campaign.as_str()]).await? {
-        present.insert(row.text("number")?);
+        present.insert(row.text("number")?, row.opt_int("import_id")?.map(ImportId));
     }
     let mut verdicts = Vec::new();
     let mut taken = Vec::with_capacity(rows.len());
     for row in rows {
+        let by = present.get(&row.number);
+        if import.is_some() && by == Some(&import) {
+            continue;
+        }
         if suppressed.contains(&row.number) {
             verdicts.push(Verdict::suppressed(row.line));
-        } else if present.contains(&row.number) {
+        } else if by.is_some() {
             verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
         } else {
             taken.push(row);
@@ -349,28 +382,35 @@ async fn judge_batch<'r>(
 /// Reads and checks the whole file into the staging file.
 async fn stage(
     plan: &ImportPlan,
+    source: Source,
     read: ReadNumber,
     staging: &mut Staging,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Columns, ImportError> {
-    let (mut rows, bytes_total, header) = open(&plan.path)?;
-    let columns = Columns::read(&header, OF_LEADS, plan.number_column.as_deref())?;
+    let bytes_total = source.bytes();
     let (sender, mut parcels) = mpsc::channel(PARCELS_WAITING);
-    let theirs = columns.clone();
-    let reading = tokio::task::spawn_blocking(move || -> Result<u64, ImportError> {
-        let (mut parcel, mut bytes_at, mut count) = (Vec::new(), rows.offset(), 0);
-        while let Some(record) = rows.next()? {
+    let number_column = plan.number_column.clone();
+    let reading = tokio::task::spawn_blocking(move || -> Result<(Columns, u64), ImportError> {
+        let mut known: Option<Columns> = None;
+        let (mut parcel, mut bytes, mut count, mut at) = (Vec::new(), 0, 0, 0);
+        source.each(&mut |record, bytes_read| {
+            at = bytes_read;
+            let Some(columns) = &known else {
+                known = Some(Columns::read(&record.fields, OF_LEADS, number_column.as_deref())?);
+                return Ok(true);
+            };
             count += 1;
-            parcel.push(check_lead(&record, &theirs, &*read));
-            if parcel.len() >= PARCEL_ROWS || rows.offset() - bytes_at >= PARCEL_BYTES as u64 {
-                bytes_at = rows.offset();
-                if sender.blocking_send((std::mem::take(&mut parcel), bytes_at)).is_err() {
-                    return Ok(count); // the other side failed and says why
-                }
+            bytes += record.fields.iter().map(String::len).sum::<usize>();
+            parcel.push(check_lead(&record, columns, &*read));
+            if parcel.len() >= PARCEL_ROWS || bytes >= PARCEL_BYTES {
+                bytes = 0;
+                // A failure of the other side ends this one, and is told there.
+                return Ok(sender.blocking_send((std::mem::take(&mut parcel), bytes_read)).is_ok());
             }
-        }
-        let _ = sender.blocking_send((parcel, rows.offset()));
-        Ok(count)
+            Ok(true)
+        })?;
+        let _ = sender.blocking_send((parcel, at));
+        Ok((known.ok_or(ImportError::Empty)?, count))
     });
     let mut done = 0;
     while let Some((parcel, bytes_read)) = parcels.recv().await {
@@ -378,7 +418,7 @@ async fn stage(
         staging.add(&parcel).await?;
         progress(Progress { stage: ImportStage::Reading, rows: done, bytes_read, bytes_total });
     }
-    let count = reading.await.map_err(|error| ImportError::Read { detail: error.to_string() })??;
+    let (columns, count) = reading.await.map_err(|error| ImportError::Read { detail: error.to_string() })??;
     if count == 0 {
         return Err(ImportError::HeaderOnly);
     }
@@ -386,19 +426,20 @@ async fn stage(
     Ok(columns)
 }
 
-type FileRows = Rows<rows::Headed<BufReader<File>>>;
+/// What tells an import of leads from every other: the file, and all that decides what its rows become.
+fn fingerprint(plan: &ImportPlan, digest: [u8; 32]) -> String {
+    let ImportPlan { campaign, list, format, number_column, .. } = plan;
+    let mut hasher = Sha256::new();
+    hasher.update(digest);
+    hasher.update(format!("{campaign:?} {list:?} {format:?} {number_column:?}"));
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
-/// A file's rows, its length, and its header.
-fn open(path: &Path) -> Result<(FileRows, u64, Vec<String>), ImportError> {
-    let refuse = |error: std::io::Error| ImportError::Open { path: path.to_path_buf(), detail: error.to_string() };
-    let file = File::open(path).map_err(refuse)?;
-    let metadata = file.metadata().map_err(refuse)?;
-    if metadata.is_dir() {
-        return Err(ImportError::Open { path: path.to_path_buf(), detail: "it is a directory".to_owned() });
-    }
-    let mut rows = Rows::new(BufReader::with_capacity(1 << 16, file))?;
-    let header = rows.next()?.ok_or(ImportError::Empty)?;
-    Ok((rows, metadata.len(), header.fields))
+/// Looks at the whole of a file, on a thread that may wait.
+async fn open(path: &Path, format: &FileFormat) -> Result<Source, ImportError> {
+    let (path, format) = (path.to_path_buf(), format.clone());
+    let opened = tokio::task::spawn_blocking(move || Source::open(&path, &format));
+    opened.await.map_err(|error| ImportError::Read { detail: error.to_string() })?
 }
 
 fn file_name(path: &Path) -> String {

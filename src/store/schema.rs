@@ -19,6 +19,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (3, "ledgers", include_str!("../../migrations/0003_ledgers.sql")),
     (4, "people", include_str!("../../migrations/0004_people.sql")),
     (5, "decisions", include_str!("../../migrations/0005_decisions.sql")),
+    (6, "imports", include_str!("../../migrations/0006_imports.sql")),
 ];
 
 statements! {

@@ -1,4 +1,4 @@
-//! Lists of leads: what there is, and bringing one in from a CSV file.
+//! Lists of leads: what there is, and bringing one in from a file.
 
 use axum::Json;
 use axum::body::Body;
@@ -12,12 +12,14 @@ use super::access::{Can, Managers};
 use super::body::{Asked, Named};
 use super::campaigns::no_campaign;
 use super::problem::{Kind, Problem};
-use super::records::lists::{Incoming, rejected_path};
+use super::records::lists::{Incoming, format, rejected_path};
 use super::{WebState, upload};
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 
+/// What a workbook is called in a header.
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// Longest name of a list, in characters.
 const LIST_NAME_MAX: usize = 100;
 
@@ -73,6 +75,14 @@ pub struct ImportQuery {
     pub name: String,
     /// Region of numbers without a country code, as two letters (`CN`, `US`, `GB`).
     pub region: Option<String>,
+    /// Encoding of a text file (`utf-8`, `gb18030`, `utf-16le` …); without it, what it looks like.
+    pub encoding: Option<String>,
+    /// What stands between cells (`comma`, `semicolon`, `tab`, `pipe`, or the sign); without it, the likeliest.
+    pub delimiter: Option<String>,
+    /// Sheet of a workbook, where several have cells.
+    pub sheet: Option<String>,
+    /// Heading of the number's column, where several could be meant.
+    pub number_column: Option<String>,
     /// Only count and check; nothing is kept but the file of rejected rows.
     pub dry_run: Option<bool>,
 }
@@ -102,6 +112,8 @@ pub struct ImportReport {
     pub rejected: BTreeMap<String, u64>,
     /// Where the file of rejected rows is; `null` when none was rejected.
     pub rejected_file: Option<String>,
+    /// It went on where an import of the same file had been broken off; the counts are those of both.
+    pub resumed: bool,
 }
 
 /// Lists of a campaign, latest first.
@@ -118,9 +130,10 @@ pub async fn lists(
     state.records.lists(&key, &state.settings().data_dir).await.map(Json)
 }
 
-/// Bring a CSV file in (UTF-8 with a header, as the body). Answered when the leads are durable.
+/// Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again
+/// after it was broken off goes on where it was.
 #[utoipa::path(post, path = "/campaigns/{key}/lists", tag = "lists", params(("key" = String, Path), ImportQuery),
-    request_body(content = String, content_type = "text/csv"), security(("session" = ["manager"])),
+    request_body(content((String = "text/csv"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))), security(("session" = ["manager"])),
     responses((status = 200, body = ImportReport)))]
 pub async fn import_list(
     State(state): State<WebState>,
@@ -135,7 +148,7 @@ pub async fn import_list(
         let detail = format!("name has {length} characters; expected 1 to {LIST_NAME_MAX}");
         return Err(Problem::new(Kind::BadQuery, detail));
     }
-    is_csv(&headers)?;
+    is_table(&headers)?;
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
@@ -149,6 +162,8 @@ pub async fn import_list(
         campaign: key.clone(),
         name: query.name.trim().to_owned(),
         region,
+        format: format(&query, region)?,
+        number_column: query.number_column,
         dry_run: query.dry_run.unwrap_or(false),
         run,
         data_dir: state.settings().data_dir.clone(),
@@ -185,10 +200,11 @@ fn no_import(id: ImportId) -> Problem {
     Problem::not_found(format!("import `{id}` with rejected rows"))
 }
 
-fn is_csv(headers: &HeaderMap) -> Result<(), Problem> {
+/// What a file is, its bytes say better than whoever sends it; but a form or JSON is a mistake.
+fn is_table(headers: &HeaderMap) -> Result<(), Problem> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "text/csv" | "application/csv" => Ok(()),
-        _ => Err(Problem::new(Kind::MediaType, "expected the header `Content-Type: text/csv`")),
+        "text/csv" | "application/csv" | XLSX => Ok(()),
+        _ => Err(Problem::new(Kind::MediaType, format!("expected the header `Content-Type: text/csv` or `{XLSX}`"))),
     }
 }

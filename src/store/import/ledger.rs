@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use super::checks::{check_shape, read_number};
 use super::headers::{Columns, Meaning, OF_CONSENTS, OF_SUPPRESSIONS};
 use super::rows::Record;
+use super::source::Source;
 use super::staging::{ErrorFile, Verdict};
 use super::{
-    BEGIN_IMPORT, END_IMPORT, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportStage, PARCEL_ROWS,
-    PARCELS_WAITING, Progress, ReadNumber, file_name, open,
+    BEGIN_IMPORT, END_IMPORT, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportStage,
+    PARCEL_ROWS, PARCELS_WAITING, Progress, ReadNumber, file_name,
 };
 use crate::model::id::ImportId;
 use crate::model::lead::SuppressionReason;
@@ -77,6 +78,8 @@ pub struct LedgerPlan {
     pub defaults: LedgerDefaults,
     /// IANA name of the zone in which dates of the file are meant.
     pub zone: String,
+    /// How the file is to be read.
+    pub format: FileFormat,
     /// The number's column, where several could be meant.
     pub number_column: Option<String>,
     /// What to do.
@@ -100,7 +103,7 @@ type Parcels = mpsc::Receiver<(Result<Parcel, ImportError>, u64)>;
 type Parcel = Vec<Result<Entry, (Verdict, Vec<String>)>>;
 
 impl Store {
-    /// Imports suppressions or consents from a CSV file. Rows that are there already count as accepted.
+    /// Imports suppressions or consents from a file. Rows that are there already count as accepted.
     ///
     /// # Errors
     /// As [`Store::import_leads`]; nothing is added unless the whole file can be read.
@@ -120,7 +123,7 @@ impl Store {
             ImportMode::DryRun => None,
             ImportMode::Run => Some(self.begin_ledger(&plan).await?),
         };
-        let mut parcels = parse(&plan, columns.clone(), zone, read)?;
+        let mut parcels = parse(&plan, columns.clone(), zone, read);
         let mut counts = ImportCounts::default();
         let mut rejected = std::collections::BTreeMap::new();
         let mut errors: Option<ErrorFile> = None;
@@ -156,19 +159,25 @@ impl Store {
         }
         let error_file = plan.error_file.filter(|_| errors.is_some());
         errors.map_or(Ok(()), ErrorFile::finish)?;
-        Ok(ImportOutcome { import, list: None, counts, rejected, error_file })
+        Ok(ImportOutcome { import, list: None, counts, rejected, error_file, resumed: false })
     }
 
     /// Reads the whole file once, so that a fault of the file is found before anything is added.
     async fn check_ledger(&self, plan: &LedgerPlan) -> Result<(Columns, u64), ImportError> {
         let plan = plan.clone();
         let checked = tokio::task::spawn_blocking(move || {
-            let (mut rows, bytes_total, header) = open(&plan.path)?;
-            let columns = Columns::read(&header, wanted(plan.kind), plan.number_column.as_deref())?;
-            let mut count = 0_u64;
-            while rows.next()?.is_some() {
-                count += 1;
-            }
+            let source = Source::open(&plan.path, &plan.format)?;
+            let (bytes_total, mut count, mut columns) = (source.bytes(), 0_u64, None);
+            source.each(&mut |record, _| {
+                match columns {
+                    Some(_) => count += 1,
+                    None => {
+                        columns = Some(Columns::read(&record.fields, wanted(plan.kind), plan.number_column.as_deref())?)
+                    }
+                }
+                Ok(true)
+            })?;
+            let columns = columns.ok_or(ImportError::Empty)?;
             if count == 0 { Err(ImportError::HeaderOnly) } else { Ok((columns, bytes_total)) }
         });
         checked.await.map_err(|error| ImportError::Read { detail: error.to_string() })?
@@ -184,7 +193,7 @@ impl Store {
                     LedgerKind::Suppressions => "suppressions",
                     LedgerKind::Consents => "consents",
                 };
-                let values = params![id, kind, None::<&str>, None::<i64>, file.as_str(), by, plan.at];
+                let values = params![id, kind, None::<&str>, None::<i64>, file.as_str(), by, plan.at, None::<&str>];
                 conn.run(BEGIN_IMPORT, values).await?;
                 let object = ImportId(id).to_string();
                 crate::store::audit::note(conn, &ids, plan.at, by, "import_started", &object, &file).await?;
@@ -214,32 +223,24 @@ fn wanted(kind: LedgerKind) -> &'static [Meaning] {
 }
 
 /// Reads the file on a thread of its own and sends what its rows mean.
-fn parse(plan: &LedgerPlan, columns: Columns, zone: TimeZone, read: ReadNumber) -> Result<Parcels, ImportError> {
-    let (mut rows, _, _) = open(&plan.path)?;
+fn parse(plan: &LedgerPlan, columns: Columns, zone: TimeZone, read: ReadNumber) -> Parcels {
     let (sender, parcels) = mpsc::channel(PARCELS_WAITING);
     let reader = Reader { plan: plan.clone(), columns, zone, read };
     tokio::task::spawn_blocking(move || {
-        let mut parcel = Parcel::new();
-        loop {
-            match rows.next() {
-                Ok(Some(record)) => parcel.push(reader.row(&record)),
-                Ok(None) => {
-                    let _ = sender.blocking_send((Ok(parcel), rows.offset()));
-                    return;
+        let (mut parcel, mut at, mut header) = (Parcel::new(), 0, true);
+        let read = Source::open(&reader.plan.path, &reader.plan.format).and_then(|source| {
+            source.each(&mut |record, bytes_read| {
+                at = bytes_read;
+                if !std::mem::take(&mut header) {
+                    parcel.push(reader.row(&record));
                 }
-                Err(error) => {
-                    let _ = sender.blocking_send((Err(error), rows.offset()));
-                    return;
-                }
-            }
-            if parcel.len() >= PARCEL_ROWS
-                && sender.blocking_send((Ok(std::mem::take(&mut parcel)), rows.offset())).is_err()
-            {
-                return;
-            }
-        }
+                let full = parcel.len() >= PARCEL_ROWS;
+                Ok(!full || sender.blocking_send((Ok(std::mem::take(&mut parcel)), at)).is_ok())
+            })
+        });
+        let _ = sender.blocking_send((read.map(|()| parcel), at));
     });
-    Ok(parcels)
+    parcels
 }
 
 struct Reader {

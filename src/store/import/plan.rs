@@ -33,6 +33,63 @@ pub struct Rejection {
 /// Reads what people write as a number.
 pub type ReadNumber = Arc<dyn Fn(&str) -> Result<Dialable, Rejection> + Send + Sync>;
 
+/// The encoding of a text file, as the web names encodings: `utf-8`, `gb18030`, `utf-16le`, `big5`, `windows-1252` …
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextEncoding(pub(super) &'static encoding_rs::Encoding);
+
+impl std::str::FromStr for TextEncoding {
+    type Err = ImportError;
+
+    fn from_str(text: &str) -> Result<TextEncoding, ImportError> {
+        let known = encoding_rs::Encoding::for_label_no_replacement(text.as_bytes());
+        known.map(TextEncoding).ok_or_else(|| ImportError::Cell {
+            what: "encoding",
+            value: text.to_owned(),
+            expected: "a name such as utf-8, gb18030, utf-16le, big5 or windows-1252".to_owned(),
+        })
+    }
+}
+
+/// What stands between the cells of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delimiter(pub(super) u8);
+
+impl std::str::FromStr for Delimiter {
+    type Err = ImportError;
+
+    fn from_str(text: &str) -> Result<Delimiter, ImportError> {
+        let byte = match (text, text.as_bytes()) {
+            ("comma", _) => Some(b','),
+            ("semicolon", _) => Some(b';'),
+            ("tab" | "\\t", _) => Some(b'\t'),
+            ("pipe", _) => Some(b'|'),
+            (_, [byte]) if *byte == b'\t' || (byte.is_ascii_punctuation() && *byte != b'"') || *byte == b' ' => {
+                Some(*byte)
+            }
+            _ => None,
+        };
+        byte.map(Delimiter).ok_or_else(|| ImportError::Cell {
+            what: "delimiter",
+            value: text.to_owned(),
+            expected: "comma, semicolon, tab, pipe, or one sign other than a letter, a digit or a quotation mark"
+                .to_owned(),
+        })
+    }
+}
+
+/// How a file is to be read; what is left out is found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileFormat {
+    /// Its encoding, for text without a byte order mark.
+    pub encoding: Option<TextEncoding>,
+    /// What stands between cells.
+    pub delimiter: Option<Delimiter>,
+    /// The sheet of a workbook.
+    pub sheet: Option<String>,
+    /// Where it comes from, as two small letters: helps where encodings look alike.
+    pub country: Option<String>,
+}
+
 /// What to do with the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportMode {
@@ -51,6 +108,8 @@ pub struct ImportPlan {
     pub campaign: CampaignKey,
     /// Name of the new list.
     pub list: String,
+    /// How the file is to be read.
+    pub format: FileFormat,
     /// The number's column, where several could be meant.
     pub number_column: Option<String>,
     /// What to do.
@@ -125,6 +184,8 @@ pub struct ImportOutcome {
     pub rejected: BTreeMap<String, u64>,
     /// The file with the rejected rows, if there are any and a file was wanted.
     pub error_file: Option<PathBuf>,
+    /// It went on where an import of the same file had been broken off.
+    pub resumed: bool,
 }
 
 /// An import in the list of imports.
@@ -177,15 +238,62 @@ pub enum ImportError {
     /// A header and nothing else.
     #[error("the file has a header and no rows")]
     HeaderOnly,
-    /// An Excel file.
-    #[error("this is a spreadsheet, not a CSV file; in Excel choose Save as, CSV UTF-8")]
-    Spreadsheet,
-    /// UTF-16.
-    #[error("the file is in UTF-16 (\"Unicode text\"); in Excel choose Save as, CSV UTF-8")]
-    Utf16,
-    /// Not UTF-8.
+    /// A workbook of Excel 97 to 2003, or an encrypted one.
     #[error(
-        "line {line}: byte {byte} (value {value:#04x}) is not UTF-8; the file is probably in GB18030 or a Windows code page: in Excel choose Save as, CSV UTF-8"
+        "this is a workbook of Excel 97 to 2003, or one with a password; in Excel choose Save as, Excel Workbook (.xlsx)"
+    )]
+    OldSpreadsheet,
+    /// A workbook that cannot be read.
+    #[error("the workbook cannot be read: {detail}; open it in Excel and save it again")]
+    DamagedWorkbook {
+        /// Why.
+        detail: String,
+    },
+    /// Several sheets have cells.
+    #[error("several sheets of the workbook have cells: {found}; name the one that is meant")]
+    WhichSheet {
+        /// Their names.
+        found: String,
+    },
+    /// No such sheet.
+    #[error("the workbook has no sheet `{name}`; found {found}")]
+    NoSuchSheet {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        found: String,
+    },
+    /// Larger than is taken.
+    #[error(
+        "the workbook's {what} is larger than the {allowed} that are taken; save the rows as CSV, or in several files"
+    )]
+    TooLarge {
+        /// What of it.
+        what: String,
+        /// How much may be.
+        allowed: String,
+    },
+    /// Neither UTF-8 nor GB18030.
+    #[error(
+        "the file is in none of UTF-8, UTF-16 and GB18030; it looks like {guess}: name its encoding, or save it as CSV UTF-8"
+    )]
+    UnknownEncoding {
+        /// The likeliest.
+        guess: String,
+    },
+    /// Not text in the encoding it was said or taken to be in.
+    #[error("line {line}: byte {byte} is not {encoding}; mend the character there, or name another encoding")]
+    NotDecodable {
+        /// The encoding.
+        encoding: String,
+        /// The line.
+        line: u64,
+        /// Place in the file, from 0.
+        byte: u64,
+    },
+    /// UTF-8 but for one place.
+    #[error(
+        "line {line}: byte {byte} (value {value:#04x}) is not UTF-8, as the rest is; mend the character there, or name another encoding"
     )]
     NotUtf8 {
         /// The line.
@@ -247,6 +355,9 @@ pub enum ImportError {
         /// What would fit.
         expected: String,
     },
+    /// The same import is under way.
+    #[error("this file is being imported to this list already; wait until that is done")]
+    Running,
     /// The error file cannot be written.
     #[error("cannot write the rejected rows to {}: {detail}", path.display())]
     ErrorFile {

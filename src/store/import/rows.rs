@@ -1,12 +1,13 @@
 //! A CSV reader that names lines and bytes, and whose memory does not depend on the file.
 //!
-//! RFC 4180 with the leniency people's files need: any of four delimiters, `\n`, `\r\n` or `\r`, quotes in the middle of
+//! RFC 4180 with the leniency people's files need: any delimiter, `\n`, `\r\n` or `\r`, quotes in the middle of
 //! a field taken as they stand. A property test holds it to the `csv` crate; what it adds is the true line of every row
 //! (also after blank lines and embedded newlines), the byte of a bad character, and a bound on rows that never end.
 
 use std::io::{BufRead, Read as _};
 
 use super::ImportError;
+use super::text::reading;
 
 /// Bytes of one row; what is beyond them is not kept. An export of a customer record is far below.
 pub(super) const ROW_BYTES_MAX: usize = 64 * 1024;
@@ -26,7 +27,7 @@ pub(super) struct Record {
     pub(super) too_long: bool,
 }
 
-/// Reads rows from `input`, which begins after a byte order mark.
+/// Reads rows from text.
 pub(super) struct Rows<R> {
     input: R,
     delimiter: u8,
@@ -78,33 +79,20 @@ impl Fields {
 }
 
 impl<R: BufRead> Rows<R> {
-    /// Strips a byte order mark, finds the delimiter, and refuses what is not text at all.
-    pub(super) fn new(mut input: R) -> Result<Rows<Headed<R>>, ImportError> {
+    /// Of text that begins `offset` bytes behind the beginning of its file; without a delimiter the likeliest is taken.
+    pub(super) fn new(mut input: R, offset: u64, chosen: Option<u8>) -> Result<Rows<Headed<R>>, ImportError> {
         let mut head = vec![0; HEAD_BYTES];
         let mut length = 0;
         while length < head.len() {
-            match input.read(&mut head[length..]).map_err(|error| ImportError::Read { detail: error.to_string() })? {
+            match input.read(&mut head[length..]).map_err(|error| reading(&error))? {
                 0 => break,
                 count => length += count,
             }
         }
         head.truncate(length);
-        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0") {
-            return Err(ImportError::Spreadsheet);
-        }
-        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-            return Err(ImportError::Utf16);
-        }
-        let mark = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        head.drain(..mark);
-        let delimiter = delimiter(&head);
+        let delimiter = chosen.unwrap_or_else(|| delimiter(&head));
         let input = std::io::Cursor::new(head).chain(input);
-        Ok(Rows { input, delimiter, line: 1, offset: mark as u64, raw: Vec::new() })
-    }
-
-    /// Bytes read so far, for progress.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
+        Ok(Rows { input, delimiter, line: 1, offset, raw: Vec::new() })
     }
 
     /// The next row that is not a blank line.
@@ -183,7 +171,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn peek(&mut self) -> Result<Option<u8>, ImportError> {
-        let buffer = self.input.fill_buf().map_err(|error| ImportError::Read { detail: error.to_string() })?;
+        let buffer = self.input.fill_buf().map_err(|error| reading(&error))?;
         Ok(buffer.first().copied())
     }
 
@@ -246,7 +234,7 @@ mod tests {
     use std::io::Cursor;
 
     fn read(bytes: &[u8]) -> Result<Vec<Record>, ImportError> {
-        let mut rows = Rows::new(Cursor::new(bytes.to_vec()))?;
+        let mut rows = Rows::new(Cursor::new(bytes.to_vec()), 0, None)?;
         let mut all = Vec::new();
         while let Some(record) = rows.next()? {
             all.push(record);
@@ -256,7 +244,7 @@ mod tests {
 
     #[test]
     fn lines_are_those_an_editor_shows_whatever_stands_between() {
-        let text = "\u{feff}phone,note\r\n\r\n1,\"two\r\nlines\"\r\n\n\n2,x\r3,y";
+        let text = "phone,note\r\n\r\n1,\"two\r\nlines\"\r\n\n\n2,x\r3,y";
         let records = read(text.as_bytes()).unwrap();
         let lines: Vec<u64> = records.iter().map(|record| record.line).collect();
         assert_eq!(lines, [1, 3, 7, 8]);
@@ -278,8 +266,6 @@ mod tests {
         bytes.extend_from_slice(b"\"\n");
         let error = read(&bytes).unwrap_err();
         assert_eq!(error, ImportError::NotUtf8 { line: 3, byte: 17, value: 0xc1 });
-        assert_eq!(read(b"\xff\xfep\0").unwrap_err(), ImportError::Utf16);
-        assert_eq!(read(b"PK\x03\x04...").unwrap_err(), ImportError::Spreadsheet);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The staging file: where an import's rows are sorted and judged, beside the database and out of its way.
 //!
-//! It is worth nothing after a crash and gone after the import, so it is written without syncing.
+//! It is worth nothing after a crash and gone after the import, so it is written without syncing. What a crash left is
+//! overwritten by the next import of the same file; while one runs, a lock keeps another away.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::headers::{Columns, ERROR_COLUMNS};
@@ -104,6 +106,7 @@ statements! {
 pub(super) struct Staging {
     path: PathBuf,
     conn: Conn,
+    _lock: Lock,
 }
 
 impl Drop for Staging {
@@ -112,10 +115,42 @@ impl Drop for Staging {
     }
 }
 
+/// Held while a staging file is in use; a process that is killed lets go of it.
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    fn of(staging: &Path) -> Result<Lock, ImportError> {
+        let path = crate::store::beside(staging, "lock");
+        let refuse = |error: std::io::Error| ImportError::Open { path: path.clone(), detail: error.to_string() };
+        let file = File::create(&path).map_err(refuse)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { path, _file: file }),
+            Err(TryLockError::WouldBlock) => Err(ImportError::Running),
+            Err(TryLockError::Error(error)) => Err(refuse(error)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 impl Staging {
-    pub(super) async fn create(path: PathBuf) -> Result<Staging, StoreError> {
+    pub(super) async fn create(path: PathBuf) -> Result<Staging, ImportError> {
+        let lock = Lock::of(&path)?;
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ImportError::Open { path, detail: error.to_string() });
+            }
+            Ok(()) | Err(_) => {}
+        }
         let conn = Db::scratch(&path).await?;
-        let mut staging = Staging { path, conn };
+        let mut staging = Staging { path, conn, _lock: lock };
         staging.conn.control(CREATE).await?;
         Ok(staging)
     }
@@ -266,7 +301,10 @@ mod tests {
             staging.conn.prepare(*statement).await.unwrap_or_else(|error| panic!("{error}"));
         }
         assert!(path.exists());
+        assert_eq!(Staging::create(path.clone()).await.err(), Some(ImportError::Running));
         drop(staging);
-        assert!(!path.exists());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        std::fs::write(&path, "left by a crash").unwrap();
+        Staging::create(path).await.unwrap();
     }
 }

@@ -29,6 +29,7 @@ fn plan(rig: &Rig, text: impl AsRef<[u8]>) -> ImportPlan {
         path,
         campaign: key("spring"),
         list: "May".to_owned(),
+        format: FileFormat { country: Some("cn".to_owned()), ..FileFormat::default() },
         number_column: None,
         mode: ImportMode::Run,
         error_file: Some(rig.directory.path().join("errors.csv")),
@@ -116,16 +117,21 @@ async fn every_row_is_accepted_or_rejected_with_its_line_column_code_and_reason(
 #[tokio::test]
 async fn files_that_cannot_be_read_as_a_whole_change_nothing_and_say_what_to_do() {
     let rig = Rig::new().await;
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 11] = [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"phone,name\n", "no rows"),
         (b"city,age\nx,3\n", "found city, age"),
         (b"phone,City,city\n1,a,b\n", "both called `city`"),
         (b"phone,mobile\n1,2\n", "both `phone` and `mobile`"),
-        (b"phone,name\n13800000001,a\n13800000002,\xcd\xf5\xb7\xbc\n", "line 3: byte 37"),
+        (
+            b"phone,name\n13800000001,\xe6\xac\xa7\xe9\x98\xb3\xe5\xa8\x9c\xe5\xa8\x9c\n13800000002,\xff\n",
+            "line 3: byte 48",
+        ),
+        (b"phone,name\n+4930123456,J\xfcrgen M\xfc\xdfig\n+4930123457,B\xe4rbel Gr\xf6\xdfler\n", "name its encoding"),
+        (b"\xd0\xcf\x11\xe0", "Save as, Excel Workbook"),
         (b"phone,name\n13800000001,\"a\n13800000002,b\n", "line 2 is never closed"),
-        (b"PK\x03\x04", "spreadsheet"),
+        (b"PK\x03\x04", "the workbook cannot be read"),
     ];
     for (text, expected) in cases {
         let error = import(&rig, text).await.unwrap_err().to_string();
@@ -214,6 +220,7 @@ async fn a_ledger_file_adds_suppressions_and_can_be_imported_again() {
         kind: LedgerKind::Suppressions,
         defaults: LedgerDefaults::default(),
         zone: "Asia/Shanghai".to_owned(),
+        format: FileFormat::default(),
         number_column: None,
         mode: ImportMode::Run,
         error_file: Some(rig.directory.path().join("errors.csv")),
@@ -250,6 +257,7 @@ async fn a_consent_file_needs_the_words_and_the_time_of_each() {
         kind: LedgerKind::Consents,
         defaults: LedgerDefaults::default(),
         zone: "Asia/Shanghai".to_owned(),
+        format: FileFormat::default(),
         number_column: None,
         mode: ImportMode::Run,
         error_file: None,
@@ -298,4 +306,146 @@ proptest! {
             assert_eq!(listed as u64, counts.rejected());
         });
     }
+}
+
+super::super::db::statements! {
+    LEADS = "select number, name, extra from leads order by number";
+}
+
+/// What was brought in: number, name and extra cells, in the order of numbers.
+async fn brought_in(rig: &Rig) -> Vec<(String, String, String)> {
+    let mut conn = rig.store.reader().await.unwrap();
+    let [leads] = STATEMENTS else { panic!("one statement") };
+    let rows = conn.rows(*leads, vec![]).await.unwrap();
+    rows.iter()
+        .map(|row| (row.text("number").unwrap(), row.text("name").unwrap(), row.text("extra").unwrap()))
+        .collect()
+}
+
+#[tokio::test]
+async fn names_survive_every_encoding_and_the_error_file_can_be_imported_again() {
+    let text = "手机号,姓名,城市\n13800000001,王小明,北京\n13800000002,欧阳娜娜,上海\n坏号码,张三,广州\n";
+    let (gb, ..) = encoding_rs::GB18030.encode(text);
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut seen = Vec::new();
+    for bytes in [text.as_bytes(), &gb, &utf16] {
+        let rig = Rig::new().await;
+        let outcome = import(&rig, bytes).await.unwrap();
+        assert_eq!((outcome.counts.accepted, outcome.counts.invalid), (2, 1));
+        seen.push((brought_in(&rig).await, errors(&rig)));
+        let corrected = std::fs::read_to_string(rig.directory.path().join("errors.csv")).unwrap();
+        let again = import(&rig, corrected.replace("坏号码", "13800000003")).await.unwrap();
+        assert_eq!((again.counts.rows, again.counts.accepted), (1, 1), "what was corrected");
+    }
+    assert_eq!(seen[0].0[1].1, "欧阳娜娜");
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+}
+
+fn workbook(rig: &Rig, sheets: &[(&str, &[&[&str]])]) -> ImportPlan {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    for (name, rows) in sheets {
+        let sheet = book.add_worksheet();
+        sheet.set_name(*name).unwrap();
+        for (row, cells) in rows.iter().enumerate() {
+            for (column, text) in cells.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+                let (row, column) = (row as u32, column as u16);
+                match text.parse::<f64>() {
+                    Ok(number) => sheet.write_number(row, column, number).unwrap(),
+                    Err(_) => sheet.write_string(row, column, *text).unwrap(),
+                };
+            }
+        }
+    }
+    let plan = plan(rig, "");
+    book.save(&plan.path).unwrap();
+    plan
+}
+
+#[tokio::test]
+async fn a_workbook_is_read_as_it_looks_and_its_rows_are_named_as_excel_numbers_them() {
+    let rig = Rig::new().await;
+    let rows: &[&[&str]] = &[
+        &["姓名", "手机", "年龄", "备注"],
+        &["王芳", "13800000001", "36", ""],
+        &[],
+        &["李伟", "'138 0000 0002", "36.5", "两\n行"],
+        &["张三", "nonsense", "", ""],
+        &["赵六", "13800000003", "", "", "surplus"],
+    ];
+    let mut plan = workbook(&rig, &[("客户", rows), ("empty", &[])]);
+    let rows = |mut rows: Vec<Vec<String>>| {
+        rows.iter_mut().for_each(|row| row.retain(|cell| !cell.is_empty()));
+        rows
+    };
+    plan.format.sheet = None;
+    let read: ReadNumber = {
+        let reader = reader();
+        Arc::new(move |text: &str| reader(text.trim_start_matches('\'')))
+    };
+    let outcome = rig.store.import_leads(plan, read, &mut |_| {}).await.unwrap();
+    assert_eq!((outcome.counts.rows, outcome.counts.accepted, outcome.counts.invalid), (4, 2, 2));
+    let leads = brought_in(&rig).await;
+    assert_eq!(leads[0], ("+8613800000001".to_owned(), "王芳".to_owned(), r#"{"年龄":"36"}"#.to_owned()));
+    assert_eq!(leads[1].2, r#"{"备注":"两\n行","年龄":"36.5"}"#);
+    let errors = rows(errors(&rig));
+    assert_eq!(errors[1][2..5], ["5", "手机", "number_invalid"]);
+    assert_eq!(errors[2][2..4], ["6", "ragged_row"]);
+}
+
+#[tokio::test]
+async fn which_sheet_is_meant_is_asked_where_several_have_cells() {
+    let rig = Rig::new().await;
+    let (one, two): (&[&[&str]], &[&[&str]]) = (&[&["phone"], &["13800000001"]], &[&["phone"], &["13800000002"]]);
+    let plan = workbook(&rig, &[("May", one), ("June", two)]);
+    let error = rig.store.import_leads(plan.clone(), reader(), &mut |_| {}).await.unwrap_err();
+    assert_eq!(error, ImportError::WhichSheet { found: "May, June".to_owned() });
+    let format = FileFormat { sheet: Some("July".to_owned()), ..FileFormat::default() };
+    let error = rig.store.import_leads(ImportPlan { format, ..plan.clone() }, reader(), &mut |_| {}).await.unwrap_err();
+    assert_eq!(error, ImportError::NoSuchSheet { name: "July".to_owned(), found: "May, June".to_owned() });
+    let format = FileFormat { sheet: Some("June".to_owned()), ..FileFormat::default() };
+    rig.store.import_leads(ImportPlan { format, ..plan }, reader(), &mut |_| {}).await.unwrap();
+    assert_eq!(brought_in(&rig).await[0].0, "+8613800000002");
+}
+
+#[tokio::test]
+async fn an_import_that_is_broken_off_anywhere_goes_on_to_the_same_end() {
+    let mut text = "phone,name\n".to_owned();
+    for n in 0..9_000_u32 {
+        // In no order, every hundredth twice, every thousandth no number.
+        let number = (n * 7_919) % 9_000;
+        let number = if n % 100 == 1 { number.saturating_sub(1) } else { number };
+        let shown = if n % 1000 == 7 { "none".to_owned() } else { format!("1381000{number:04}") };
+        text.push_str(&format!("{shown},name {n}\n"));
+    }
+    let undisturbed = Rig::new().await;
+    let mut steps = 0;
+    let whole = undisturbed.store.import_leads(plan(&undisturbed, &text), reader(), &mut |_| steps += 1).await.unwrap();
+    assert!(steps > 8 && whole.counts.duplicate > 80 && whole.counts.invalid == 9, "{steps} {:?}", whole.counts);
+    let rig = Rig::new().await;
+    for last in 1..steps - 1 {
+        // Dropped in the middle of what it does, as a killed program leaves it.
+        let (sender, mut broken_off) = tokio::sync::mpsc::channel(1);
+        let mut seen = 0;
+        let mut progress = |_: Progress| {
+            seen += 1;
+            if seen == last {
+                let _ = sender.try_send(());
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = broken_off.recv() => {}
+            done = rig.store.import_leads(plan(&rig, &text), reader(), &mut progress) => panic!("not broken off: {done:?}"),
+        }
+    }
+    let imports = rig.store.imports(100).await.unwrap();
+    assert_eq!(imports.len(), 1, "one import, however often it was broken off");
+    let again = import(&rig, &text).await.unwrap();
+    assert!(again.resumed);
+    assert_eq!((again.counts, &again.rejected), (whole.counts, &whole.rejected));
+    assert_eq!(errors(&rig), errors(&undisturbed));
+    assert_eq!(brought_in(&rig).await, brought_in(&undisturbed).await);
+    assert_eq!(leftovers(&rig), Vec::<String>::new());
+    let third = import(&rig, &text).await.unwrap();
+    assert_eq!((third.resumed, third.counts.accepted), (false, 0), "once it is done it is an import like any other");
 }

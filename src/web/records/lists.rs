@@ -8,9 +8,9 @@ use crate::model::dialable::{self, Region};
 use crate::model::id::ImportId;
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::{self, ImportError, ImportMode, ImportPlan, ReadNumber, Rejection};
+use crate::store::{self, FileFormat, ImportError, ImportMode, ImportPlan, ReadNumber, Rejection};
 use crate::web::API_BASE;
-use crate::web::lists::{ImportReport, ImportState, ListView};
+use crate::web::lists::{ImportQuery, ImportReport, ImportState, ListView};
 use crate::web::problem::{Kind, Problem};
 use crate::web::upload::Received;
 
@@ -27,6 +27,10 @@ pub(in crate::web) struct Incoming {
     pub(in crate::web) name: String,
     /// Region of numbers without a country code.
     pub(in crate::web) region: Option<Region>,
+    /// How the file is to be read.
+    pub(in crate::web) format: FileFormat,
+    /// The number's column, where several could be meant.
+    pub(in crate::web) number_column: Option<String>,
     /// Only count and check.
     pub(in crate::web) dry_run: bool,
     /// Names the run, and its file of rejected rows, until the store has an id for it.
@@ -56,13 +60,24 @@ impl Records {
     }
 }
 
+/// How a file is to be read, as it was asked for.
+pub(in crate::web) fn format(query: &ImportQuery, region: Option<Region>) -> Result<FileFormat, Problem> {
+    let bad = |error: ImportError| Problem::new(Kind::BadQuery, error.to_string());
+    Ok(FileFormat {
+        encoding: query.encoding.as_deref().map(str::parse).transpose().map_err(bad)?,
+        delimiter: query.delimiter.as_deref().map(str::parse).transpose().map_err(bad)?,
+        sheet: query.sheet.clone(),
+        country: region.map(|region| region.to_string().to_ascii_lowercase()),
+    })
+}
+
 /// Where the rejected rows of a run are.
 pub(in crate::web) fn rejected_path(data_dir: &Path, run: ImportId) -> PathBuf {
     data_dir.join("rejected").join(format!("{run}.csv"))
 }
 
 async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Result<ImportReport, Problem> {
-    let Incoming { campaign, name, region, dry_run, run, data_dir, by, at } = incoming;
+    let Incoming { campaign, name, region, format, number_column, dry_run, run, data_dir, by, at } = incoming;
     let error_file = rejected_path(&data_dir, run);
     let failed = |error: std::io::Error| Problem::internal("writing rejected rows", error);
     tokio::fs::create_dir_all(data_dir.join("rejected")).await.map_err(failed)?;
@@ -70,7 +85,8 @@ async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Res
         path: file.path().to_path_buf(),
         campaign,
         list: name,
-        number_column: None,
+        format,
+        number_column,
         mode: if dry_run { ImportMode::DryRun } else { ImportMode::Run },
         error_file: Some(error_file.clone()),
         by,
@@ -97,6 +113,7 @@ async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Res
         without_zone: counts.without_zone,
         rejected: outcome.rejected,
         rejected_file,
+        resumed: outcome.resumed,
     })
 }
 
@@ -157,11 +174,17 @@ impl From<ImportError> for Problem {
         match error {
             ImportError::Store(error) => error.into(),
             ImportError::Open { .. } | ImportError::ErrorFile { .. } => Problem::internal("an import", error),
+            ImportError::Running => Problem::new(Kind::Conflict, error.to_string()),
             ImportError::Read { .. }
             | ImportError::Empty
             | ImportError::HeaderOnly
-            | ImportError::Spreadsheet
-            | ImportError::Utf16
+            | ImportError::OldSpreadsheet
+            | ImportError::DamagedWorkbook { .. }
+            | ImportError::WhichSheet { .. }
+            | ImportError::NoSuchSheet { .. }
+            | ImportError::TooLarge { .. }
+            | ImportError::UnknownEncoding { .. }
+            | ImportError::NotDecodable { .. }
             | ImportError::NotUtf8 { .. }
             | ImportError::QuoteNotClosed { .. }
             | ImportError::NoNumberColumn { .. }

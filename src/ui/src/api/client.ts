@@ -109,20 +109,22 @@ export const cancelWhatif = (key: string) =>
   told(api.DELETE("/api/v1/campaigns/{key}/whatif", { params: { path: { key } } }));
 export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
+const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
 /** Sends a file of leads and tells how far it has come, 0 to 1. */
 export function uploadList(
   key: string,
   file: File,
-  options: { name: string; region: string; dryRun: boolean },
+  options: { name: string; region: string; number_column: string; sheet: string; encoding: string; dry_run: boolean },
   onProgress: (share: number) => void,
 ): Promise<ImportReport> {
-  const query = new URLSearchParams({ name: options.name, dry_run: String(options.dryRun) });
-  if (options.region) query.set("region", options.region);
+  const said = Object.entries(options).filter(([, value]) => value !== "");
+  const query = new URLSearchParams(said.map(([key, value]) => [key, String(value)]));
   return new Promise((resolve, reject) => {
     // fetch cannot tell how much of a body has been sent.
     const request = new XMLHttpRequest();
     request.open("POST", `${BASE}/campaigns/${encodeURIComponent(key)}/lists?${query.toString()}`);
-    request.setRequestHeader("content-type", "text/csv");
+    request.setRequestHeader("content-type", /\.xlsx$/i.test(file.name) ? XLSX : "text/csv");
     request.setRequestHeader("accept", "application/json");
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);

@@ -175,7 +175,10 @@ export interface paths {
         /** Lists of a campaign, latest first. */
         get: operations["lists"];
         put?: never;
-        /** Bring a CSV file in (UTF-8 with a header, as the body). Answered when the leads are durable. */
+        /**
+         * Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again
+         *     after it was broken off goes on where it was.
+         */
         post: operations["import_list"];
         delete?: never;
         options?: never;
@@ -1907,6 +1910,8 @@ export interface components {
             };
             /** @description Where the file of rejected rows is; `null` when none was rejected. */
             rejected_file?: string | null;
+            /** @description It went on where an import of the same file had been broken off; the counts are those of both. */
+            resumed: boolean;
             /**
              * Format: int64
              * @description Rows in the file, without the header.
@@ -3352,6 +3357,14 @@ export interface operations {
                 name: string;
                 /** @description Region of numbers without a country code, as two letters (`CN`, `US`, `GB`). */
                 region?: string;
+                /** @description Encoding of a text file (`utf-8`, `gb18030`, `utf-16le` …); without it, what it looks like. */
+                encoding?: string;
+                /** @description What stands between cells (`comma`, `semicolon`, `tab`, `pipe`, or the sign); without it, the likeliest. */
+                delimiter?: string;
+                /** @description Sheet of a workbook, where several have cells. */
+                sheet?: string;
+                /** @description Heading of the number's column, where several could be meant. */
+                number_column?: string;
                 /** @description Only count and check; nothing is kept but the file of rejected rows. */
                 dry_run?: boolean;
             };
@@ -3363,6 +3376,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 "text/csv": string;
             };
         };

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, FileInput, Group, Progress, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Collapse, FileInput, Group, Progress, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -30,17 +30,38 @@ export function Lists({ campaign }: { campaign: string }) {
   );
 }
 
+/** Encodings of text files that people choose between; any other is told by the command line. */
+const ENCODINGS = [
+  { value: "utf-8", label: "UTF-8" },
+  { value: "gb18030", label: "GB18030 / GBK" },
+  { value: "utf-16le", label: "UTF-16" },
+  { value: "big5", label: "Big5" },
+  { value: "windows-1252", label: "Windows-1252" },
+];
+
 function Upload({ campaign }: { campaign: string }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const [file, setFile] = useState<File | null>(null);
   const [name, setName] = useState("");
   const [region, setRegion] = useState("");
+  const [numberColumn, setNumberColumn] = useState("");
+  const [sheet, setSheet] = useState("");
+  const [encoding, setEncoding] = useState<string | null>(null);
+  const [more, setMore] = useState(false);
   const [progress, setProgress] = useState(0);
   const bring = useMutation({
     mutationFn: (wanted: { file: File; dryRun: boolean }) => {
       setProgress(0);
-      return uploadList(campaign, wanted.file, { name: name.trim(), region: region.trim().toUpperCase(), dryRun: wanted.dryRun }, setProgress);
+      const options = {
+        name: name.trim(),
+        region: region.trim().toUpperCase(),
+        number_column: numberColumn.trim(),
+        sheet: sheet.trim(),
+        encoding: encoding ?? "",
+        dry_run: wanted.dryRun,
+      };
+      return uploadList(campaign, wanted.file, options, setProgress);
     },
     onSuccess: (report) => {
       if (!report.dry_run) void queries.invalidateQueries({ queryKey: ["campaigns"] });
@@ -55,11 +76,11 @@ function Upload({ campaign }: { campaign: string }) {
           label={t("list.file")}
           description={t("list.fileNote")}
           placeholder={t("list.choose")}
-          accept=".csv,text/csv"
+          accept=".csv,.tsv,.txt,.xlsx,text/csv"
           value={file}
           onChange={(picked) => {
             setFile(picked);
-            if (picked && name === "") setName(picked.name.replace(/\.csv$/i, ""));
+            if (picked && name === "") setName(picked.name.replace(/\.(csv|tsv|txt|xlsx)$/i, ""));
             bring.reset();
           }}
           leftSection={<Icon name="upload" />}
@@ -76,7 +97,23 @@ function Upload({ campaign }: { campaign: string }) {
           data-testid="list-region"
         />
       </Group>
+      <Collapse expanded={more}>
+        <Group align="flex-start" grow>
+          <TextInput
+            label={t("list.numberColumn")}
+            description={t("list.numberColumnNote")}
+            value={numberColumn}
+            onChange={(event) => setNumberColumn(event.currentTarget.value)}
+            data-testid="list-number-column"
+          />
+          <TextInput label={t("list.sheet")} description={t("list.sheetNote")} value={sheet} onChange={(event) => setSheet(event.currentTarget.value)} data-testid="list-sheet" />
+          <Select label={t("list.encoding")} description={t("list.encodingNote")} placeholder={t("list.encodingFound")} data={ENCODINGS} value={encoding} onChange={setEncoding} clearable data-testid="list-encoding" />
+        </Group>
+      </Collapse>
       <Group>
+        <Button variant="subtle" onClick={() => setMore(!more)} aria-expanded={more} data-testid="list-more">
+          {t("list.more")}
+        </Button>
         <Button variant="default" disabled={!ready} loading={bring.isPending && bring.variables.dryRun} onClick={() => start(true)} data-testid="list-check">
           {t("list.check")}
         </Button>
@@ -135,6 +172,7 @@ function Report({ report }: { report: ImportReport }) {
           {t("list.rejectedBy", { reason: t(`rowProblem.${code}`, { defaultValue: code }), rows: count(rows, i18n.language) })}
         </Text>
       ))}
+      {report.resumed && <Text size="sm">{t("list.resumed")}</Text>}
       {report.without_zone > 0 && <Text size="sm">{t("list.withoutZone", { rows: count(report.without_zone, i18n.language) })}</Text>}
       {report.rejected_file !== null && (
         <Anchor href={rejectedRows(report.id)} download size="sm" data-testid="rejected-rows">
