@@ -63,7 +63,7 @@ impl Reading {
 }
 
 /// Brings the customers of a file onto a campaign's list: CSV or XLSX, with a header. Killed on its way, it goes on where it
-/// was when the same file is imported again.
+/// was when the same file is imported again to the same list.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The campaign.
@@ -196,7 +196,7 @@ pub(super) fn text(outcome: &ImportOutcome) -> String {
         text += &format!("  {count:>8} {code}\n");
     }
     if outcome.resumed {
-        text += "an earlier run was broken off; this one has gone on where it was, and the counts are those of both\n";
+        text += "this file was imported to this list before, or was broken off on its way; the counts are those of all runs\n";
     }
     if counts.without_zone > 0 {
         text += &format!("{} of the accepted have no known time zone and will not be dialled\n", counts.without_zone);

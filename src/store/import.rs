@@ -13,7 +13,7 @@ mod source;
 mod staging;
 mod text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -48,8 +48,8 @@ statements! {
         insert into imports (id, kind, campaign, list_id, file, state, rows, accepted, duplicate, invalid, suppressed,
                              detail, started_by, started_at, fingerprint)
         values ($1, $2, $3, $4, $5, 'running', 0, 0, 0, 0, 0, '', $6, $7, $8)";
-    BROKEN_OFF = "
-        select id, list_id from imports where state = 'running' and fingerprint = $1 order by id desc limit 1";
+    SAME_IMPORT = "
+        select id, list_id from imports where fingerprint = $1 and state <> 'undone' order by id desc limit 1";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
     END_IMPORT = "
         update imports set state = $2, rows = $3, accepted = $4, duplicate = $5, invalid = $6, suppressed = $7,
@@ -107,34 +107,41 @@ impl Store {
         let name = format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default());
         let mut staging = Staging::create(super::beside(self.path(), &name)).await?;
         let columns = stage(&plan, source, read, &mut staging, progress).await?;
-        let mut resumed = false;
-        let outcome = match plan.mode {
-            ImportMode::DryRun => {
-                self.merge(&plan, None, &mut staging, progress).await?;
-                None
-            }
-            ImportMode::Run => {
-                let (import, list, again) = self.begin_import(&plan, id, fingerprint).await?;
-                resumed = again;
-                let merged = self.merge(&plan, Some((import, list)), &mut staging, progress).await;
-                let counts = staging.counts().await?;
-                self.end_import(import, &counts, merged.as_ref().err(), plan.at).await?;
-                merged?;
-                Some((import, list))
-            }
+        let begun = match plan.mode {
+            ImportMode::DryRun => None,
+            ImportMode::Run => Some(self.begin_import(&plan, id, fingerprint).await?),
         };
-        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0 });
-        let counts = staging.counts().await?;
-        let error_file = match &plan.error_file {
-            Some(path) if counts.rejected() > 0 => {
-                staging.write_errors(&columns, path).await?;
-                Some(path.clone())
-            }
-            Some(_) | None => None,
-        };
-        let rejected = staging.rejected_by_code().await?;
-        let (import, list) = outcome.unzip();
+        let into = begun.map(|(import, list, _)| (import, list));
+        let finished = self.finish(&plan, into, &columns, &mut staging, progress).await;
+        if let Some((import, ..)) = begun {
+            let counts = staging.counts().await?;
+            self.end_import(import, &counts, finished.as_ref().err(), plan.at).await?;
+        }
+        let error_file = finished?;
+        let (counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
+        let (import, list) = into.unzip();
+        let resumed = begun.is_some_and(|(_, _, again)| again);
         Ok(ImportOutcome { import, list, counts, rejected, error_file, resumed })
+    }
+
+    /// Merges what was staged, and writes down what was rejected; gives the file of it.
+    async fn finish(
+        &self,
+        plan: &ImportPlan,
+        into: Option<(ImportId, ListId)>,
+        columns: &Columns,
+        staging: &mut Staging,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Option<PathBuf>, ImportError> {
+        self.merge(plan, into, staging, progress).await?;
+        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0 });
+        match &plan.error_file {
+            Some(path) if staging.counts().await?.rejected() > 0 => {
+                staging.write_errors(columns, path).await?;
+                Ok(Some(path.clone()))
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// The latest imports, newest first.
@@ -210,7 +217,7 @@ impl Store {
         .await
     }
 
-    /// Begins an import, or goes on with one of the same file that was broken off.
+    /// Begins an import, or goes on with that of the same file: one that was broken off, or one that is done.
     async fn begin_import(
         &self,
         plan: &ImportPlan,
@@ -224,7 +231,7 @@ impl Store {
             Box::pin(async move {
                 let file = file_name(&plan.path);
                 let (campaign, by) = (plan.campaign.as_str(), plan.by.as_str());
-                if let Some(row) = conn.row(BROKEN_OFF, params![fingerprint.as_str()]).await?
+                if let Some(row) = conn.row(SAME_IMPORT, params![fingerprint.as_str()]).await?
                     && let Some(list) = row.opt_int("list_id")?
                 {
                     let import = ImportId(row.int("id")?);
@@ -344,7 +351,7 @@ impl Store {
     }
 }
 
-/// Which rows of a batch cannot be taken, and which can; those that the import took before it was broken off are neither.
+/// Which rows of a batch cannot be taken, and which can; those that the import took before are neither.
 async fn judge_batch<'r>(
     conn: &mut Conn,
     campaign: &CampaignKey,

@@ -112,7 +112,7 @@ pub struct ImportReport {
     pub rejected: BTreeMap<String, u64>,
     /// Where the file of rejected rows is; `null` when none was rejected.
     pub rejected_file: Option<String>,
-    /// It went on where an import of the same file had been broken off; the counts are those of both.
+    /// The same file had been imported to the list before, or an import of it was broken off: the counts are those of both.
     pub resumed: bool,
 }
 
@@ -130,8 +130,8 @@ pub async fn lists(
     state.records.lists(&key, &state.settings().data_dir).await.map(Json)
 }
 
-/// Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again
-/// after it was broken off goes on where it was.
+/// Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again to
+/// the same list is the same import, whether it was broken off or not.
 #[utoipa::path(post, path = "/campaigns/{key}/lists", tag = "lists", params(("key" = String, Path), ImportQuery),
     request_body(content((String = "text/csv"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))), security(("session" = ["manager"])),
     responses((status = 200, body = ImportReport)))]

@@ -184,7 +184,7 @@ pub struct ImportOutcome {
     pub rejected: BTreeMap<String, u64>,
     /// The file with the rejected rows, if there are any and a file was wanted.
     pub error_file: Option<PathBuf>,
-    /// It went on where an import of the same file had been broken off.
+    /// The same file had been imported to the list before, or an import of it was broken off: the counts are those of both.
     pub resumed: bool,
 }
 

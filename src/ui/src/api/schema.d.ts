@@ -176,8 +176,8 @@ export interface paths {
         get: operations["lists"];
         put?: never;
         /**
-         * Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again
-         *     after it was broken off goes on where it was.
+         * Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again to
+         *     the same list is the same import, whether it was broken off or not.
          */
         post: operations["import_list"];
         delete?: never;
@@ -1910,7 +1910,7 @@ export interface components {
             };
             /** @description Where the file of rejected rows is; `null` when none was rejected. */
             rejected_file?: string | null;
-            /** @description It went on where an import of the same file had been broken off; the counts are those of both. */
+            /** @description The same file had been imported to the list before, or an import of it was broken off: the counts are those of both. */
             resumed: boolean;
             /**
              * Format: int64
