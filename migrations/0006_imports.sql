@@ -3,3 +3,5 @@
 -- those of suppressions and consents, which may be repeated as often as one likes.
 alter table imports add column fingerprint text;
 create index imports_by_fingerprint on imports (fingerprint);
+-- Rows whose number was there and whose lead was brought up to date. Null for imports from before.
+alter table imports add column updated bigint;

@@ -42,8 +42,9 @@ pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{
-    Delimiter, Dialable, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow,
-    ImportStage, LedgerDefaults, LedgerKind, LedgerPlan, Progress, ReadNumber, Rejection, TextEncoding,
+    Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
+    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan, Progress,
+    ReadNumber, Rejection, TextEncoding,
 };
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};

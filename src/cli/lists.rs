@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::people::BY;
@@ -14,8 +14,8 @@ use crate::model::dialable::{self, Region};
 use crate::model::name::CampaignKey;
 use crate::runtime::control::Say;
 use crate::store::{
-    Delimiter, Dialable, FileFormat, ImportMode, ImportOutcome, ImportPlan, ImportStage, Progress, ReadNumber,
-    Rejection, Store, StoreError, TextEncoding,
+    Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportMode, ImportOutcome,
+    ImportPlan, ImportStage, Progress, ReadNumber, Rejection, Store, StoreError, TextEncoding,
 };
 
 /// Imports lists of customers.
@@ -75,12 +75,38 @@ pub(crate) struct Import {
     name: Option<String>,
     #[command(flatten)]
     reading: Reading,
+    /// Where a number may be already.
+    #[arg(long, value_enum, default_value_t)]
+    duplicates_in: Within,
+    /// What becomes of a row whose number is on the campaign already.
+    #[arg(long, value_enum, default_value_t)]
+    on_duplicate: Known,
     /// Checks the whole file and changes nothing.
     #[arg(long)]
     dry_run: bool,
     /// Where rejected rows are written; without it, beside the file as FILE.rejected.csv.
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
+}
+
+/// Where a number may be already.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Within {
+    /// On the campaign.
+    #[default]
+    Campaign,
+    /// On any campaign.
+    Everywhere,
+}
+
+/// What becomes of a row whose number is on the campaign already.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Known {
+    /// It is left out.
+    #[default]
+    Skip,
+    /// Its cells that are not empty go to the lead that is there.
+    Update,
 }
 
 /// Takes an import back.
@@ -113,6 +139,16 @@ impl Import {
             list: self.name.unwrap_or(list),
             format: self.reading.format(region),
             number_column: self.reading.number_column,
+            duplicates: Duplicates {
+                scope: match self.duplicates_in {
+                    Within::Campaign => DuplicateScope::Campaign,
+                    Within::Everywhere => DuplicateScope::Everywhere,
+                },
+                policy: match self.on_duplicate {
+                    Known::Skip => DuplicatePolicy::Skip,
+                    Known::Update => DuplicatePolicy::Update,
+                },
+            },
             mode: if self.dry_run { ImportMode::DryRun } else { ImportMode::Run },
             error_file: Some(self.rejected.unwrap_or_else(|| rejected.into())),
             by: BY.to_owned(),
@@ -184,10 +220,11 @@ pub(super) fn draw(bar: &ProgressBar, progress: Progress) {
 pub(super) fn text(outcome: &ImportOutcome) -> String {
     let counts = &outcome.counts;
     let mut text = format!(
-        "{} {}: {} accepted, {} duplicate, {} invalid, {} suppressed\n",
+        "{} {}: {} accepted, {}{} duplicate, {} invalid, {} suppressed\n",
         counts.rows,
         if counts.rows == 1 { "row" } else { "rows" },
         counts.accepted,
+        if counts.updated > 0 { format!("{} updated, ", counts.updated) } else { String::new() },
         counts.duplicate,
         counts.invalid,
         counts.suppressed

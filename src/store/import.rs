@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use self::checks::check_lead;
+use self::checks::{PRIORITY_DEFAULT, check_lead};
 use self::headers::{Columns, OF_LEADS};
 use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
@@ -31,8 +31,8 @@ use crate::model::time::Timestamp;
 
 pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
 pub use plan::{
-    Delimiter, Dialable, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow,
-    ImportStage, Progress, ReadNumber, Rejection, TextEncoding,
+    Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
+    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, TextEncoding,
 };
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
@@ -53,25 +53,39 @@ statements! {
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
     END_IMPORT = "
         update imports set state = $2, rows = $3, accepted = $4, duplicate = $5, invalid = $6, suppressed = $7,
-                           detail = $8, ended_at = $9
+                           detail = $8, ended_at = $9, updated = $10
         where id = $1";
     IMPORT_STATE = "select kind, state from imports where id = $1";
     IMPORTS = "
-        select id, kind, campaign, list_id, file, state, rows, accepted, duplicate, invalid, suppressed, detail,
-               started_by, started_at, ended_at
+        select id, kind, campaign, list_id, file, state, rows, accepted, coalesce(updated, 0) as updated, duplicate,
+               invalid, suppressed, detail, started_by, started_at, ended_at
         from imports order by id desc limit $1";
     SUPPRESSED_AMONG = "
         select distinct s.number as number from json_each($1) j cross join suppressions s
         where s.number = j.value and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
     PRESENT_AMONG = "
-        select l.number as number, l.import_id as import_id from json_each($1) j cross join leads l
-        where l.number = j.value and l.campaign = $2";
+        select l.number as number, l.campaign as campaign, l.import_id as import_id
+        from json_each($1) j cross join leads l
+        where l.number = j.value and (l.campaign = $2 or $3)";
     MERGE = "
         insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
                            state, due_at, created_at, changed_at)
         select j.value ->> 0, $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5,
                j.value ->> 5, j.value ->> 6, 'open', 0, $5, $5
         from json_each($1) j where true";
+    UPDATE = "
+        update leads set
+            name = case when u.name = '' then leads.name else u.name end,
+            zones = case when u.zone_source = 'column' then u.zones else leads.zones end,
+            zone_source = case when u.zone_source = 'column' then u.zone_source else leads.zone_source end,
+            rank = leads.rank - leads.priority + coalesce(u.priority, leads.priority),
+            priority = coalesce(u.priority, leads.priority),
+            extra = json_patch(leads.extra, u.extra),
+            changed_at = $3
+        from (select j.value ->> 0 as number, j.value ->> 1 as name, j.value ->> 2 as zones, j.value ->> 3 as zone_source,
+                     j.value ->> 4 as priority, j.value ->> 5 as extra
+              from json_each($1) j) u
+        where leads.number = u.number and leads.campaign = $2";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
     UNDO_SOME = "
         delete from leads where id in (
@@ -160,6 +174,7 @@ impl Store {
                     counts: ImportCounts {
                         rows: row.count("rows")?,
                         accepted: row.count("accepted")?,
+                        updated: row.count("updated")?,
                         duplicate: row.count("duplicate")?,
                         invalid: row.count("invalid")?,
                         suppressed: row.count("suppressed")?,
@@ -262,9 +277,10 @@ impl Store {
         self.write(move |conn| {
             Box::pin(async move {
                 let state = if detail.is_some() { "failed" } else { "done" };
-                let ImportCounts { rows, accepted, duplicate, invalid, suppressed, .. } = counts;
+                let ImportCounts { rows, accepted, updated, duplicate, invalid, suppressed, .. } = counts;
                 let detail = detail.unwrap_or_default();
-                let values = params![import.0, state, rows, accepted, duplicate, invalid, suppressed, detail, at];
+                let values =
+                    params![import.0, state, rows, accepted, duplicate, invalid, suppressed, detail, at, updated];
                 conn.run(END_IMPORT, values).await.map(drop)
             })
         })
@@ -315,15 +331,17 @@ impl Store {
         into: Option<(ImportId, ListId)>,
         rows: Vec<Staged>,
     ) -> Result<Vec<Verdict>, StoreError> {
-        let (campaign, at) = (plan.campaign.clone(), plan.at);
+        let (campaign, duplicates, at) = (plan.campaign.clone(), plan.duplicates, plan.at);
         let Some((import, list)) = into else {
             let mut conn = self.reader().await?;
-            return judge_batch(&mut conn, &campaign, None, at, &rows).await.map(|(verdicts, _)| verdicts);
+            let judged = judge_batch(&mut conn, &campaign, duplicates, None, at, &rows).await?;
+            return Ok(judged.verdicts);
         };
         let ids = self.ids();
         self.write(move |conn| {
             Box::pin(async move {
-                let (verdicts, taken) = judge_batch(conn, &campaign, Some(import), at, &rows).await?;
+                let Judged { verdicts, taken, known } =
+                    judge_batch(conn, &campaign, duplicates, Some(import), at, &rows).await?;
                 let leads: Vec<serde_json::Value> = taken
                     .iter()
                     .map(|row| {
@@ -333,15 +351,25 @@ impl Store {
                             row.name,
                             row.zones,
                             row.zone_source,
-                            row.priority,
+                            row.priority.unwrap_or(PRIORITY_DEFAULT),
                             row.extra
                         ])
                     })
                     .collect();
                 let values = params![json(&leads), campaign.as_str(), list.0, import.0, at];
                 conn.run(MERGE, values).await?;
-                let zones: std::collections::BTreeSet<&str> = taken.iter().map(|row| row.zones.as_str()).collect();
-                for zones in zones {
+                if !known.is_empty() {
+                    let rows: Vec<serde_json::Value> = known
+                        .iter()
+                        .map(|row| {
+                            let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
+                            serde_json::json!([number, name, zones, zone_source, priority, extra])
+                        })
+                        .collect();
+                    conn.run(UPDATE, params![json(&rows), campaign.as_str(), at]).await?;
+                }
+                let zones = taken.iter().chain(&known).map(|row| row.zones.as_str());
+                for zones in zones.collect::<std::collections::BTreeSet<&str>>() {
                     conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
                 }
                 Ok(verdicts)
@@ -351,39 +379,56 @@ impl Store {
     }
 }
 
-/// Which rows of a batch cannot be taken, and which can; those that the import took before are neither.
+/// What becomes of a batch: rows that are not taken or only bring what is known up to date, rows that are taken, and those
+/// whose leads are brought up to date.
+struct Judged<'r> {
+    verdicts: Vec<Verdict>,
+    taken: Vec<&'r Staged>,
+    known: Vec<&'r Staged>,
+}
+
+/// Which rows of a batch can be taken; those that the import took before are neither taken nor not.
 async fn judge_batch<'r>(
     conn: &mut Conn,
     campaign: &CampaignKey,
+    duplicates: Duplicates,
     import: Option<ImportId>,
     at: Timestamp,
     rows: &'r [Staged],
-) -> Result<(Vec<Verdict>, Vec<&'r Staged>), StoreError> {
+) -> Result<Judged<'r>, StoreError> {
     let numbers = json(&rows.iter().map(|row| row.number.as_str()).collect::<Vec<_>>());
     let mut suppressed = std::collections::BTreeSet::new();
     for row in conn.rows(SUPPRESSED_AMONG, params![numbers.as_str(), campaign.as_str(), at]).await? {
         suppressed.insert(row.text("number")?);
     }
-    let mut present = std::collections::BTreeMap::new();
-    for row in conn.rows(PRESENT_AMONG, params![numbers, campaign.as_str()]).await? {
-        present.insert(row.text("number")?, row.opt_int("import_id")?.map(ImportId));
+    let everywhere = i64::from(duplicates.scope == DuplicateScope::Everywhere);
+    let mut present: std::collections::BTreeMap<String, (CampaignKey, Option<ImportId>)> = Default::default();
+    for row in conn.rows(PRESENT_AMONG, params![numbers, campaign.as_str(), everywhere]).await? {
+        let where_it_is: CampaignKey = row.parsed("campaign")?;
+        let (number, by) = (row.text("number")?, row.opt_int("import_id")?.map(ImportId));
+        // The campaign's own lead before those of others.
+        if where_it_is == *campaign || !present.contains_key(&number) {
+            present.insert(number, (where_it_is, by));
+        }
     }
-    let mut verdicts = Vec::new();
-    let mut taken = Vec::with_capacity(rows.len());
+    let mut judged = Judged { verdicts: Vec::new(), taken: Vec::with_capacity(rows.len()), known: Vec::new() };
     for row in rows {
-        let by = present.get(&row.number);
-        if import.is_some() && by == Some(&import) {
+        let known = present.get(&row.number);
+        let own = known.filter(|(other, _)| other == campaign);
+        if import.is_some() && own.is_some_and(|(_, by)| *by == import) {
             continue;
         }
-        if suppressed.contains(&row.number) {
-            verdicts.push(Verdict::suppressed(row.line));
-        } else if by.is_some() {
-            verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
-        } else {
-            taken.push(row);
+        match (known, duplicates.policy) {
+            _ if suppressed.contains(&row.number) => judged.verdicts.push(Verdict::suppressed(row.line)),
+            (None, _) => judged.taken.push(row),
+            (Some(_), DuplicatePolicy::Update) if own.is_some() => {
+                judged.verdicts.push(Verdict::updated(row.line));
+                judged.known.push(row);
+            }
+            (Some((other, _)), _) => judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, other)),
         }
     }
-    Ok((verdicts, taken))
+    Ok(judged)
 }
 
 /// Reads and checks the whole file into the staging file.
@@ -435,10 +480,10 @@ async fn stage(
 
 /// What tells an import of leads from every other: the file, and all that decides what its rows become.
 fn fingerprint(plan: &ImportPlan, digest: [u8; 32]) -> String {
-    let ImportPlan { campaign, list, format, number_column, .. } = plan;
+    let ImportPlan { campaign, list, format, number_column, duplicates, .. } = plan;
     let mut hasher = Sha256::new();
     hasher.update(digest);
-    hasher.update(format!("{campaign:?} {list:?} {format:?} {number_column:?}"));
+    hasher.update(format!("{campaign:?} {list:?} {format:?} {number_column:?} {duplicates:?}"));
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -12,11 +12,12 @@ use super::access::{Can, Managers};
 use super::body::{Asked, Named};
 use super::campaigns::no_campaign;
 use super::problem::{Kind, Problem};
-use super::records::lists::{Incoming, format, rejected_path};
+use super::records::lists::{Incoming, duplicates, format, rejected_path};
 use super::{WebState, upload};
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
+use crate::store::{DuplicatePolicy, DuplicateScope};
 
 /// What a workbook is called in a header.
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -42,6 +43,8 @@ pub struct ListView {
     pub rows: u64,
     /// Rows that became leads.
     pub accepted: u64,
+    /// Rows that brought leads up to date.
+    pub updated: u64,
     /// Rows whose number was there already.
     pub duplicate: u64,
     /// Rows whose number must not be dialled.
@@ -83,11 +86,17 @@ pub struct ImportQuery {
     pub sheet: Option<String>,
     /// Heading of the number's column, where several could be meant.
     pub number_column: Option<String>,
+    /// Where a number may be already; on the campaign, if left out.
+    #[param(inline)]
+    pub duplicates_in: Option<DuplicateScope>,
+    /// What becomes of a row whose number is on the campaign already; it is left out, if this is.
+    #[param(inline)]
+    pub on_duplicate: Option<DuplicatePolicy>,
     /// Only count and check; nothing is kept but the file of rejected rows.
     pub dry_run: Option<bool>,
 }
 
-/// What an import did. Accepted, duplicate, suppressed and invalid add up to the rows of the file.
+/// What an import did. Accepted, updated, duplicate, suppressed and invalid add up to the rows of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ImportReport {
     /// The run.
@@ -100,6 +109,8 @@ pub struct ImportReport {
     pub rows: u64,
     /// Rows that became leads.
     pub accepted: u64,
+    /// Rows that brought leads up to date.
+    pub updated: u64,
     /// Rows whose number the campaign has already, or that occurs earlier in the file.
     pub duplicate: u64,
     /// Rows whose number must not be dialled.
@@ -163,6 +174,7 @@ pub async fn import_list(
         name: query.name.trim().to_owned(),
         region,
         format: format(&query, region)?,
+        duplicates: duplicates(&query),
         number_column: query.number_column,
         dry_run: query.dry_run.unwrap_or(false),
         run,

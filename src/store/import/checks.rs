@@ -13,7 +13,7 @@ use crate::store::leads::ZoneSource;
 /// Most characters of one cell.
 const CELL_CHARS_MAX: usize = 10_000;
 /// Priority of leads without one.
-const PRIORITY_DEFAULT: u8 = 50;
+pub(super) const PRIORITY_DEFAULT: u8 = 50;
 
 /// A row as it will be staged: with what it means, or with what is wrong with it.
 pub(super) fn check_lead(
@@ -79,9 +79,9 @@ fn understand(
         (dialable.zones, ZoneSource::Number)
     };
     staged.priority = match field(Meaning::Priority) {
-        "" => PRIORITY_DEFAULT,
+        "" => None,
         text => match text.parse::<u8>() {
-            Ok(priority) if priority <= 99 => priority,
+            Ok(priority) if priority <= 99 => Some(priority),
             _ => {
                 let message = format!("`{text}` is not a priority; expected a whole number from 0 to 99, or nothing");
                 return Err(refuse(Meaning::Priority, "priority_invalid", message));

@@ -206,8 +206,8 @@ impl Store {
     async fn end_ledger(&self, import: ImportId, counts: ImportCounts, at: Timestamp) -> Result<(), StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                let ImportCounts { rows, accepted, duplicate, invalid, suppressed, .. } = counts;
-                let values = params![import.0, "done", rows, accepted, duplicate, invalid, suppressed, "", at];
+                let ImportCounts { rows, accepted, updated, duplicate, invalid, suppressed, .. } = counts;
+                let values = params![import.0, "done", rows, accepted, duplicate, invalid, suppressed, "", at, updated];
                 conn.run(END_IMPORT, values).await.map(drop)
             })
         })

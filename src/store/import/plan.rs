@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
@@ -99,6 +99,37 @@ pub enum ImportMode {
     Run,
 }
 
+/// Where a number may be already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateScope {
+    /// On the campaign.
+    #[default]
+    Campaign,
+    /// On any campaign.
+    Everywhere,
+}
+
+/// What becomes of a row whose number is on the campaign already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicatePolicy {
+    /// It is left out.
+    #[default]
+    Skip,
+    /// Its cells go to the lead that is there: those that are not empty, and never what its calls came to.
+    Update,
+}
+
+/// How numbers that are there already are dealt with. In any case a number counts once in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// Where they are looked for.
+    pub scope: DuplicateScope,
+    /// What becomes of their rows.
+    pub policy: DuplicatePolicy,
+}
+
 /// An import of leads.
 #[derive(Clone, Debug)]
 pub struct ImportPlan {
@@ -112,6 +143,8 @@ pub struct ImportPlan {
     pub format: FileFormat,
     /// The number's column, where several could be meant.
     pub number_column: Option<String>,
+    /// How numbers that are there already are dealt with.
+    pub duplicates: Duplicates,
     /// What to do.
     pub mode: ImportMode,
     /// Where rejected rows are written; `None`: nowhere.
@@ -122,13 +155,15 @@ pub struct ImportPlan {
     pub at: Timestamp,
 }
 
-/// What became of the rows. `accepted + duplicate + invalid + suppressed = rows`.
+/// What became of the rows. `accepted + updated + duplicate + invalid + suppressed = rows`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ImportCounts {
     /// Rows of the file, without header and blank lines.
     pub rows: u64,
     /// Brought in.
     pub accepted: u64,
+    /// On the campaign already, and brought up to date.
+    pub updated: u64,
     /// In the file or on the campaign already.
     pub duplicate: u64,
     /// Not readable as what they should be.

@@ -24,7 +24,8 @@ pub(super) struct Staged {
     pub(super) name: String,
     pub(super) zones: String,
     pub(super) zone_source: String,
-    pub(super) priority: u8,
+    /// As the file has it; without one new leads have the default, and those that are there keep theirs.
+    pub(super) priority: Option<u8>,
     pub(super) extra: String,
     pub(super) originals: Vec<String>,
     pub(super) verdict: Option<Verdict>,
@@ -55,6 +56,11 @@ impl Verdict {
         Verdict { line, kind: "duplicate", column: String::new(), code: "duplicate_in_campaign", message }
     }
 
+    /// The lead was there and is brought up to date: nothing to be corrected.
+    pub(super) fn updated(line: u64) -> Verdict {
+        Verdict { line, kind: "updated", column: String::new(), code: "updated", message: String::new() }
+    }
+
     pub(super) fn suppressed(line: u64) -> Verdict {
         let message = "the number is suppressed and must not be dialled".to_owned();
         Verdict { line, kind: "suppressed", column: String::new(), code: "suppressed", message }
@@ -73,7 +79,7 @@ impl Verdict {
 const CREATE: &str = "
     create table staged (
         line integer primary key, number text not null, name text not null, zones text not null,
-        zone_source text not null, priority bigint not null, extra text not null, originals text not null,
+        zone_source text not null, priority bigint, extra text not null, originals text not null,
         error_kind text, error_column text, error_code text, error_message text)";
 
 statements! {
@@ -90,16 +96,18 @@ statements! {
     COUNTS = "
         select count(*) as rows,
                count(*) filter (where error_kind is null) as accepted,
+               count(*) filter (where error_kind = 'updated') as updated,
                count(*) filter (where error_kind = 'duplicate') as duplicate,
                count(*) filter (where error_kind = 'invalid') as invalid,
                count(*) filter (where error_kind = 'suppressed') as suppressed,
                count(*) filter (where error_kind is null and zone_source = 'none') as without_zone
         from staged";
     BY_CODE = "
-        select error_code, count(*) as count from staged where error_kind is not null group by error_code";
+        select error_code, count(*) as count from staged
+        where error_kind is not null and error_kind <> 'updated' group by error_code";
     ERRORS = "
         select line, originals, error_column, error_code, error_message from staged
-        where error_kind is not null and line > $1 order by line limit $2";
+        where error_kind is not null and error_kind <> 'updated' and line > $1 order by line limit $2";
 }
 
 /// An open staging file; dropped, it is gone.
@@ -199,7 +207,7 @@ impl Staging {
                     name: row.text("name")?,
                     zones: row.text("zones")?,
                     zone_source: row.text("zone_source")?,
-                    priority: u8::try_from(row.count("priority")?).unwrap_or(99),
+                    priority: row.opt_int("priority")?.and_then(|priority| u8::try_from(priority).ok()),
                     extra: row.text("extra")?,
                     ..Staged::default()
                 })
@@ -224,6 +232,7 @@ impl Staging {
         Ok(ImportCounts {
             rows: row.count("rows")?,
             accepted: row.count("accepted")?,
+            updated: row.count("updated")?,
             duplicate: row.count("duplicate")?,
             invalid: row.count("invalid")?,
             suppressed: row.count("suppressed")?,

@@ -31,6 +31,7 @@ fn plan(rig: &Rig, text: impl AsRef<[u8]>) -> ImportPlan {
         list: "May".to_owned(),
         format: FileFormat { country: Some("cn".to_owned()), ..FileFormat::default() },
         number_column: None,
+        duplicates: Duplicates::default(),
         mode: ImportMode::Run,
         error_file: Some(rig.directory.path().join("errors.csv")),
         by: "ann".to_owned(),
@@ -83,7 +84,15 @@ async fn every_row_is_accepted_or_rejected_with_its_line_column_code_and_reason(
         x\0;13800000007;;;\r\n\
         Nobody;+99912345678;;;\r\n";
     let outcome = import(&rig, text).await.unwrap();
-    let counts = ImportCounts { rows: 14, accepted: 3, duplicate: 2, invalid: 8, suppressed: 1, without_zone: 1 };
+    let counts = ImportCounts {
+        rows: 14,
+        accepted: 3,
+        duplicate: 2,
+        invalid: 8,
+        suppressed: 1,
+        without_zone: 1,
+        ..ImportCounts::default()
+    };
     assert_eq!(outcome.counts, counts);
     let rejected: Vec<(String, String, String)> =
         errors(&rig).into_iter().skip(1).map(|row| (row[5].clone(), row[6].clone(), row[7].clone())).collect();
@@ -454,4 +463,46 @@ async fn an_import_that_is_broken_off_anywhere_goes_on_to_the_same_end() {
     rig.store.undo_import(again.import.unwrap(), "ann", NOW).await.unwrap();
     let afresh = import(&rig, &text).await.unwrap();
     assert_eq!((afresh.resumed, afresh.counts), (false, whole.counts), "taken back it is as if it had never been");
+}
+
+#[tokio::test]
+async fn rows_of_known_numbers_bring_leads_up_to_date_and_leave_what_they_do_not_say() {
+    let rig = Rig::new().await;
+    import(&rig, "phone,name,city,plan\n13800000001,王芳,上海,A\n13800000002,李伟,北京,B\n").await.unwrap();
+    let text = "phone,name,city,priority\n13800000001,,广州,90\n13800000003,张三,武汉,\nnone,x,y,\n";
+    let duplicates = Duplicates { policy: DuplicatePolicy::Update, ..Duplicates::default() };
+    let update = ImportPlan { duplicates, list: "June".to_owned(), ..plan(&rig, text) };
+    let dry = ImportPlan { mode: ImportMode::DryRun, ..update.clone() };
+    let told = rig.store.import_leads(dry, reader(), &mut |_| {}).await.unwrap();
+    let done = rig.store.import_leads(update.clone(), reader(), &mut |_| {}).await.unwrap();
+    let counts = ImportCounts { rows: 3, accepted: 1, updated: 1, invalid: 1, ..ImportCounts::default() };
+    assert_eq!((told.counts, done.counts), (counts, counts));
+    assert_eq!(errors(&rig).len(), 2, "what was brought up to date needs no correction");
+    let lead = |number: &str, name: &str, extra: &str| (number.to_owned(), name.to_owned(), extra.to_owned());
+    let leads = [
+        lead("+8613800000001", "王芳", r#"{"city":"广州","plan":"A"}"#),
+        lead("+8613800000002", "李伟", r#"{"city":"北京","plan":"B"}"#),
+        lead("+8613800000003", "张三", r#"{"city":"武汉"}"#),
+    ];
+    assert_eq!(brought_in(&rig).await, leads);
+    let first = rig.due().await.remove(0);
+    assert_eq!(first.number, number("+8613800000001"), "the priority that it has now");
+    let again = rig.store.import_leads(update, reader(), &mut |_| {}).await.unwrap();
+    assert_eq!(again.counts, counts, "twice is as once");
+    assert_eq!(rig.store.imports(1).await.unwrap()[0].counts.updated, 1);
+}
+
+#[tokio::test]
+async fn numbers_of_other_campaigns_are_duplicates_where_that_is_asked() {
+    let rig = Rig::new().await;
+    rig.campaign("autumn").await;
+    let other = ImportPlan { campaign: key("autumn"), ..plan(&rig, "phone\n13800000001\n") };
+    rig.store.import_leads(other, reader(), &mut |_| {}).await.unwrap();
+    let duplicates = Duplicates { scope: DuplicateScope::Everywhere, policy: DuplicatePolicy::Update };
+    let everywhere = ImportPlan { duplicates, ..plan(&rig, "phone\n13800000001\n13800000002\n") };
+    let outcome = rig.store.import_leads(everywhere, reader(), &mut |_| {}).await.unwrap();
+    assert_eq!((outcome.counts.accepted, outcome.counts.updated, outcome.counts.duplicate), (1, 0, 1));
+    assert!(errors(&rig)[1].iter().any(|cell| cell.contains("campaign autumn")), "{:?}", errors(&rig));
+    let here = import(&rig, "phone\n13800000001\n13800000002\n").await.unwrap();
+    assert_eq!((here.counts.accepted, here.counts.duplicate), (1, 1), "else a number may be on several campaigns");
 }

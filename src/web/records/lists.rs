@@ -8,7 +8,7 @@ use crate::model::dialable::{self, Region};
 use crate::model::id::ImportId;
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::{self, FileFormat, ImportError, ImportMode, ImportPlan, ReadNumber, Rejection};
+use crate::store::{self, Duplicates, FileFormat, ImportError, ImportMode, ImportPlan, ReadNumber, Rejection};
 use crate::web::API_BASE;
 use crate::web::lists::{ImportQuery, ImportReport, ImportState, ListView};
 use crate::web::problem::{Kind, Problem};
@@ -31,6 +31,8 @@ pub(in crate::web) struct Incoming {
     pub(in crate::web) format: FileFormat,
     /// The number's column, where several could be meant.
     pub(in crate::web) number_column: Option<String>,
+    /// How numbers that are there already are dealt with.
+    pub(in crate::web) duplicates: Duplicates,
     /// Only count and check.
     pub(in crate::web) dry_run: bool,
     /// Names the run, and its file of rejected rows, until the store has an id for it.
@@ -71,13 +73,19 @@ pub(in crate::web) fn format(query: &ImportQuery, region: Option<Region>) -> Res
     })
 }
 
+/// How numbers that are there already are dealt with, as it was asked for.
+pub(in crate::web) fn duplicates(query: &ImportQuery) -> Duplicates {
+    Duplicates { scope: query.duplicates_in.unwrap_or_default(), policy: query.on_duplicate.unwrap_or_default() }
+}
+
 /// Where the rejected rows of a run are.
 pub(in crate::web) fn rejected_path(data_dir: &Path, run: ImportId) -> PathBuf {
     data_dir.join("rejected").join(format!("{run}.csv"))
 }
 
 async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Result<ImportReport, Problem> {
-    let Incoming { campaign, name, region, format, number_column, dry_run, run, data_dir, by, at } = incoming;
+    let Incoming { campaign, name, region, format, number_column, duplicates, dry_run, run, data_dir, by, at } =
+        incoming;
     let error_file = rejected_path(&data_dir, run);
     let failed = |error: std::io::Error| Problem::internal("writing rejected rows", error);
     tokio::fs::create_dir_all(data_dir.join("rejected")).await.map_err(failed)?;
@@ -87,6 +95,7 @@ async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Res
         list: name,
         format,
         number_column,
+        duplicates,
         mode: if dry_run { ImportMode::DryRun } else { ImportMode::Run },
         error_file: Some(error_file.clone()),
         by,
@@ -107,6 +116,7 @@ async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Res
         dry_run,
         rows: counts.rows,
         accepted: counts.accepted,
+        updated: counts.updated,
         duplicate: counts.duplicate,
         suppressed: counts.suppressed,
         invalid: counts.invalid,
@@ -162,6 +172,7 @@ fn list_view(row: store::ImportRow, data_dir: &Path) -> Option<ListView> {
         created_at: row.started_at,
         rows: row.counts.rows,
         accepted: row.counts.accepted,
+        updated: row.counts.updated,
         duplicate: row.counts.duplicate,
         suppressed: row.counts.suppressed,
         invalid: row.counts.invalid,

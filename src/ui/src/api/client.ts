@@ -115,7 +115,7 @@ const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 export function uploadList(
   key: string,
   file: File,
-  options: { name: string; region: string; number_column: string; sheet: string; encoding: string; dry_run: boolean },
+  options: { name: string; region: string; number_column: string; sheet: string; encoding: string; on_duplicate: string; duplicates_in: string; dry_run: boolean },
   onProgress: (share: number) => void,
 ): Promise<ImportReport> {
   const said = Object.entries(options).filter(([, value]) => value !== "");

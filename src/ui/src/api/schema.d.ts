@@ -1882,7 +1882,7 @@ export interface components {
         IdleThresholdText: number | string;
         /** @description One run of an import. */
         ImportId: string;
-        /** @description What an import did. Accepted, duplicate, suppressed and invalid add up to the rows of the file. */
+        /** @description What an import did. Accepted, updated, duplicate, suppressed and invalid add up to the rows of the file. */
         ImportReport: {
             /**
              * Format: int64
@@ -1922,6 +1922,11 @@ export interface components {
              * @description Rows whose number must not be dialled.
              */
             suppressed: number;
+            /**
+             * Format: int64
+             * @description Rows that brought leads up to date.
+             */
+            updated: number;
             /**
              * Format: int64
              * @description Among the accepted, rows without a time zone: they are never dialled.
@@ -2087,6 +2092,11 @@ export interface components {
              * @description Rows whose number must not be dialled.
              */
             suppressed: number;
+            /**
+             * Format: int64
+             * @description Rows that brought leads up to date.
+             */
+            updated: number;
         };
         /** @description A fresh session. */
         LoginAnswer: {
@@ -3365,6 +3375,10 @@ export interface operations {
                 sheet?: string;
                 /** @description Heading of the number's column, where several could be meant. */
                 number_column?: string;
+                /** @description Where a number may be already; on the campaign, if left out. */
+                duplicates_in?: "campaign" | "everywhere";
+                /** @description What becomes of a row whose number is on the campaign already; it is left out, if this is. */
+                on_duplicate?: "skip" | "update";
                 /** @description Only count and check; nothing is kept but the file of rejected rows. */
                 dry_run?: boolean;
             };

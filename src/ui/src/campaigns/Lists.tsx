@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Collapse, FileInput, Group, Progress, Select, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Checkbox, Collapse, FileInput, Group, Progress, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -48,6 +48,8 @@ function Upload({ campaign }: { campaign: string }) {
   const [numberColumn, setNumberColumn] = useState("");
   const [sheet, setSheet] = useState("");
   const [encoding, setEncoding] = useState<string | null>(null);
+  const [update, setUpdate] = useState(false);
+  const [everywhere, setEverywhere] = useState(false);
   const [more, setMore] = useState(false);
   const [progress, setProgress] = useState(0);
   const bring = useMutation({
@@ -59,6 +61,8 @@ function Upload({ campaign }: { campaign: string }) {
         number_column: numberColumn.trim(),
         sheet: sheet.trim(),
         encoding: encoding ?? "",
+        on_duplicate: update ? "update" : "",
+        duplicates_in: everywhere ? "everywhere" : "",
         dry_run: wanted.dryRun,
       };
       return uploadList(campaign, wanted.file, options, setProgress);
@@ -109,6 +113,10 @@ function Upload({ campaign }: { campaign: string }) {
           <TextInput label={t("list.sheet")} description={t("list.sheetNote")} value={sheet} onChange={(event) => setSheet(event.currentTarget.value)} data-testid="list-sheet" />
           <Select label={t("list.encoding")} description={t("list.encodingNote")} placeholder={t("list.encodingFound")} data={ENCODINGS} value={encoding} onChange={setEncoding} clearable data-testid="list-encoding" />
         </Group>
+        <Group mt="sm">
+          <Checkbox label={t("list.update")} description={t("list.updateNote")} checked={update} onChange={(event) => setUpdate(event.currentTarget.checked)} data-testid="list-update" />
+          <Checkbox label={t("list.everywhere")} description={t("list.everywhereNote")} checked={everywhere} onChange={(event) => setEverywhere(event.currentTarget.checked)} data-testid="list-everywhere" />
+        </Group>
       </Collapse>
       <Group>
         <Button variant="subtle" onClick={() => setMore(!more)} aria-expanded={more} data-testid="list-more">
@@ -135,7 +143,7 @@ function Upload({ campaign }: { campaign: string }) {
 
 function Report({ report }: { report: ImportReport }) {
   const { t, i18n } = useTranslation();
-  const parts = ["accepted", "duplicate", "suppressed", "invalid"] as const;
+  const parts = ["accepted", "updated", "duplicate", "suppressed", "invalid"] as const;
   const sum = parts.reduce((total, part) => total + report[part], 0);
   const whole = sum === report.rows;
   return (
@@ -185,7 +193,7 @@ function Report({ report }: { report: ImportReport }) {
 
 function ListTable({ rows }: { rows: ListView[] }) {
   const { t, i18n } = useTranslation();
-  const figures = ["rows", "accepted", "duplicate", "suppressed", "invalid"] as const;
+  const figures = ["rows", "accepted", "updated", "duplicate", "suppressed", "invalid"] as const;
   return (
     <Table.ScrollContainer minWidth={860}>
       <Table fz="sm" verticalSpacing={4} data-testid="lists">
