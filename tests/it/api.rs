@@ -68,6 +68,46 @@ fn an_uploaded_list_gives_back_its_rejected_rows_with_their_place() {
 }
 
 #[test]
+fn lists_come_as_they_leave_excel_and_the_same_one_again_changes_nothing() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    let (saved_as_csv, ..) =
+        encoding_rs::GB18030.encode("手机,姓名,城市\n13800000001,欧阳娜娜,上海\n13800000002,王小明,北京\n");
+    let report = boss.upload("/api/v1/campaigns/spring/lists?name=May", "text/csv", &saved_as_csv).good();
+    assert_eq!((&report["accepted"], &report["resumed"]), (&json!(2), &json!(false)), "{report}");
+    let again = boss.upload("/api/v1/campaigns/spring/lists?name=May", "text/csv", &saved_as_csv).good();
+    assert_eq!(
+        (&again["id"], &again["accepted"], &again["resumed"]),
+        (&report["id"], &json!(2), &json!(true)),
+        "{again}"
+    );
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, (number, city)) in [(13_800_000_002_f64, "广州"), (13_800_000_003_f64, "武汉")].into_iter().enumerate()
+    {
+        sheet.write_number(row as u32 + 1, 0, number).expect("a cell");
+        sheet.write_string(row as u32 + 1, 1, city).expect("a cell");
+    }
+    sheet.write_string(0, 0, "电话").expect("a cell");
+    sheet.write_string(0, 1, "城市").expect("a cell");
+    let bytes = book.save_to_buffer().expect("a workbook");
+    let xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let report = boss.upload("/api/v1/campaigns/spring/lists?name=June&on_duplicate=update", xlsx, &bytes).good();
+    assert_eq!(
+        (&report["accepted"], &report["updated"], &report["rows"]),
+        (&json!(1), &json!(1), &json!(2)),
+        "{report}"
+    );
+    let leads = centre.rows("select number, name, extra from leads order by number");
+    assert_eq!(leads[0]["name"], "欧阳娜娜");
+    assert_eq!((&leads[1]["name"], &leads[1]["extra"]), (&json!("王小明"), &json!("{\"城市\":\"广州\"}")));
+    assert_eq!(leads.len(), 3);
+    let unknown = boss.upload("/api/v1/campaigns/spring/lists?name=July&encoding=morse", "text/csv", b"phone\n1\n");
+    assert_eq!(unknown.status, 400, "{}", unknown.text());
+    assert!(unknown.text().contains("gb18030"), "{}", unknown.text());
+}
+
+#[test]
 fn what_the_api_refuses_names_the_field_and_changes_nothing() {
     let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
     let boss = centre.boss();
