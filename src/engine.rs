@@ -183,6 +183,7 @@ impl Engine {
         self.serve_previewing(now);
         self.look_at_gates(now);
         self.return_offers(now);
+        self.serve_freed(now); // whose lead is taken back may have somebody waiting
         self.yield_ringing(now);
         self.serve_spared(now); // a line that is given up needs no agent
         if self.outcome_at_once != Some(now.instant) {

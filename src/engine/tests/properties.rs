@@ -379,6 +379,32 @@ proptest! {
     }
 }
 
+/// Found by chance: a campaign goes over to preview while a customer of it waits, and a lead is taken back.
+#[test]
+fn whose_lead_is_taken_back_goes_to_the_customer_who_waits() {
+    let steps = [
+        (6, 30, 21),
+        (134, 7, 13),
+        (73, 8, 5),
+        (207, 66, 0),
+        (96, 0, 196),
+        (10, 0, 0),
+        (25, 0, 96),
+        (209, 0, 13),
+        (49, 0, 181),
+        (158, 0, 209),
+        (96, 0, 27),
+        (49, 0, 23),
+        (118, 0, 0),
+        (238, 126, 0),
+        (12, 0, 0),
+    ];
+    let mut world = run(0, 2, &steps);
+    world.calm();
+    assert_eq!(world.engine.tables(), crate::engine::Tables::default());
+    every_intent_ends_once(&world.commands).unwrap();
+}
+
 /// No attempt ends twice, none that was dialled ends never, none ends that had no intent (reliability.md I-13).
 fn every_intent_ends_once(commands: &[Command]) -> Result<(), TestCaseError> {
     let mut dialled = std::collections::BTreeSet::new();
