@@ -461,6 +461,7 @@ async fn stage(
             }
             Ok(true)
         })?;
+        // Nobody takes it where the other side failed, which tells why.
         let _ = sender.blocking_send((parcel, at));
         Ok((known.ok_or(ImportError::Empty)?, count))
     });

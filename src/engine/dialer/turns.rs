@@ -64,8 +64,10 @@ impl Engine {
     }
 
     fn turn_of(&self, board: &Board) -> Turn {
-        let spent = self.figures(board).abandons_left == 0;
-        let counted_on = f64::from(board.pending) * board.pacer.agents_per_line(spent);
+        let counted_on = match board.pending {
+            0 => 0.0, // so it is with most campaigns, and this is asked after every event
+            lines => f64::from(lines) * board.pacer.agents_per_line(self.figures(board).abandons_left == 0),
+        };
         Turn {
             priority: board.campaign.priority,
             in_use: ((f64::from(board.with_agents) + counted_on) * 1000.0).round() as u64,

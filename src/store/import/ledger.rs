@@ -238,6 +238,7 @@ fn parse(plan: &LedgerPlan, columns: Columns, zone: TimeZone, read: ReadNumber) 
                 Ok(!full || sender.blocking_send((Ok(std::mem::take(&mut parcel)), at)).is_ok())
             })
         });
+        // Nobody takes it where the other side failed, which tells why.
         let _ = sender.blocking_send((read.map(|()| parcel), at));
     });
     parcels
