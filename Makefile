@@ -37,6 +37,8 @@ test: ui ## Everything that must hold, from unit to browser
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --locked
 	cargo test --workspace --locked
+	packaging/with-postgres cargo test --locked --lib store::
+	packaging/with-postgres cargo test --locked --test it -- calls:: crashes:: commands::
 
 .PHONY: load
 load: ui ## Measure speed and memory against controls in the same run

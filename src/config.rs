@@ -25,6 +25,7 @@ pub use read::group_changed;
 pub use secret::Secret;
 
 use crate::model::campaign_file::Known;
+use crate::model::database::DatabasePlace;
 use crate::model::dialable::{Region, is_premium};
 use crate::model::name::{GroupName, ProfileName, PromptName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
@@ -93,8 +94,8 @@ pub struct Installation {
 pub struct Data {
     /// Everything Lull writes.
     pub directory: PathBuf,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// The database: a file of SQLite, or one of a PostgreSQL server.
+    pub database: DatabasePlace,
     /// Where recordings go.
     pub recordings: PathBuf,
     /// Where further profiles are.

@@ -1,6 +1,6 @@
 //! What Lull remembers: leads, attempts, results, the suppression and consent ledgers, campaigns, users.
 //!
-//! One SQLite file. Not the engine's memory (the engine asks for leads and reports what happened) and not the place
+//! One SQLite file, or one database of a PostgreSQL server. Not the engine's memory (the engine asks for leads and reports what happened) and not the place
 //! where it is decided whether to dial: the guard is called inside the transaction that records an intent, with the
 //! facts read in that transaction. Every write that is answered with success is on the disk.
 //!
@@ -54,12 +54,13 @@ pub use users::{NewUser, Role, User};
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use crate::model::database::DatabasePlace;
 use crate::model::id::Mint;
 use crate::model::time::Timestamp;
 use db::{Conn, Db};
@@ -106,7 +107,6 @@ struct Inner {
     journal: Option<Arc<Journal>>,
     hashing: Semaphore,
     password_length_min: AtomicU32,
-    path: PathBuf,
     /// Held, not read: its lock ends with it.
     _lock: Option<File>,
 }
@@ -121,26 +121,28 @@ impl Ids {
 }
 
 impl Store {
-    /// Opens the database at `path`, makes it where there is none, and brings it to the newest schema.
+    /// Opens the database at a place, makes a file where there is none, and brings it to the newest schema.
     ///
     /// # Errors
-    /// Says what is wrong with the file: no database, another program's, a newer schema, read-only, damaged, in use by
-    /// another service, or no room on the disk.
-    pub async fn open(path: &Path, options: Options) -> Result<Store, StoreError> {
-        check_place(path)?;
-        let lock = match options.opener {
-            Opener::Service => Some(lock(path)?),
-            Opener::Command => None,
-        };
+    /// Says what is wrong: no database, another program's, a newer schema, read-only, damaged, in use by another service, no
+    /// room on the disk; a server that cannot be reached or does not let this user in.
+    pub async fn open(place: impl Into<DatabasePlace>, options: Options) -> Result<Store, StoreError> {
+        let place: DatabasePlace = place.into();
+        if let Some(path) = place.file() {
+            check_place(path)?;
+        }
+        let service = options.opener == Opener::Service;
+        // Of a server's database the writing connection keeps a second service out: it may be on another machine.
+        let lock = if service { Some(lock(&place)?) } else { None };
         let pages = options.size_max_bytes.map(|bytes| u32::try_from(bytes / PAGE_BYTES).unwrap_or(u32::MAX));
-        let db = Arc::new(Db::sqlite(path, pages));
+        let db = Arc::new(Db::at(place.clone(), service, pages)?);
         let mut conn = db.writer(true).await?;
-        schema::prepare(&mut conn, path, options.quick_check).await?;
+        schema::prepare(&mut conn, &place.to_string(), options.quick_check).await?;
         let ids = Arc::new(Ids(Mutex::new(Mint::new(salt()))));
         let journal = match options.opener {
             Opener::Service => {
-                let place = beside(path, "results");
-                let opened = tokio::task::spawn_blocking(move || Journal::open(&place)).await;
+                let kept = place.beside("results");
+                let opened = tokio::task::spawn_blocking(move || Journal::open(&kept)).await;
                 Some(Arc::new(opened.map_err(|_| StoreError::Closed)??))
             }
             Opener::Command => None,
@@ -153,7 +155,7 @@ impl Store {
             health: health_sender,
             journal: journal.clone(),
             ids: Arc::clone(&ids),
-            file: FileIdentity::of(path),
+            file: place.file().and_then(FileIdentity::of),
         };
         begin_writing(writer, queue)?;
         let inner = Inner {
@@ -164,7 +166,6 @@ impl Store {
             journal,
             hashing: Semaphore::new(password::HASHES_AT_ONCE),
             password_length_min: AtomicU32::new(options.password_length_min.unwrap_or(PASSWORD_LENGTH_MIN)),
-            path: path.to_path_buf(),
             _lock: lock,
         };
         Ok(Store { inner: Arc::new(inner) })
@@ -192,9 +193,9 @@ impl Store {
         self.inner.password_length_min.load(Ordering::Relaxed) as usize
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    /// Where the database is.
+    pub fn place(&self) -> &DatabasePlace {
+        self.inner.db.place()
     }
 
     /// The schema of the file and the newest one this program knows, for `doctor`.
@@ -237,24 +238,16 @@ impl Store {
 /// The writer has a thread and a runtime of its own: it and SQLite's thread answer each other some dozen times for each
 /// batch, which would wake the threads that serve pages every time.
 fn begin_writing(writer: Writer, queue: mpsc::Receiver<Message>) -> Result<(), StoreError> {
-    let path = writer.db.path().to_path_buf();
-    let failed = |error: io::Error| StoreError::CannotOpen { path: path.clone(), detail: error.to_string() };
+    let place = writer.db.place().to_string();
+    let failed = |error: io::Error| StoreError::CannotOpen { place: place.clone(), detail: error.to_string() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let thread = std::thread::Builder::new().name("store".to_owned());
     // Not joined: it ends with the last handle, or when it is told to close.
     thread.spawn(move || runtime.block_on(writer.run(queue))).map(drop).map_err(failed)
 }
 
-/// The file `kind` beside the database.
-fn beside(path: &Path, kind: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".");
-    name.push(kind);
-    path.with_file_name(name)
-}
-
 fn check_place(path: &Path) -> Result<(), StoreError> {
-    let refuse = |detail: String| Err(StoreError::CannotOpen { path: path.to_path_buf(), detail });
+    let refuse = |detail: String| Err(StoreError::CannotOpen { place: path.display().to_string(), detail });
     if path.is_dir() {
         return refuse("it is a directory; expected a file".to_owned());
     }
@@ -263,28 +256,29 @@ fn check_place(path: &Path) -> Result<(), StoreError> {
         return refuse(format!("the directory {} does not exist; make it first", directory.display()));
     }
     if path.exists() && std::fs::OpenOptions::new().read(true).write(true).open(path).is_err() {
-        return Err(StoreError::ReadOnly { path: path.to_path_buf() });
+        return Err(StoreError::ReadOnly { place: path.display().to_string() });
     }
     Ok(())
 }
 
 /// Takes the lock that keeps a second service out. It ends with the process, however that ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let place = beside(path, "lock");
+fn lock(database: &DatabasePlace) -> Result<File, StoreError> {
+    let path = database.beside("lock");
+    let place = path.display().to_string();
     let refuse = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            StoreError::ReadOnly { path: place.clone() }
+            StoreError::ReadOnly { place: place.clone() }
         }
-        std::io::ErrorKind::StorageFull => StoreError::DiskFull { path: place.clone() },
-        _ => StoreError::CannotOpen { path: place.clone(), detail: error.to_string() },
+        std::io::ErrorKind::StorageFull => StoreError::DiskFull { place: place.clone() },
+        _ => StoreError::CannotOpen { place: place.clone(), detail: error.to_string() },
     };
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&place).map_err(refuse)?;
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(refuse)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
-            return Err(StoreError::InUse { path: path.to_path_buf(), holder: holder.trim().to_owned() });
+            return Err(StoreError::InUse { place: database.to_string(), holder: holder.trim().to_owned() });
         }
         Err(std::fs::TryLockError::Error(error)) => return Err(refuse(error)),
     }

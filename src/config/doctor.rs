@@ -70,7 +70,7 @@ impl Finding {
 pub fn examine(config: &Config, now: Timestamp, running: bool) -> Vec<Finding> {
     let mut findings = vec![
         machine::tzdata(now),
-        machine::clock(now, &config.data.database),
+        machine::clock(now, config.data.database.file()),
         machine::open_files(config),
         machine::socket_buffer("rmem_max"),
         machine::socket_buffer("wmem_max"),

@@ -126,7 +126,7 @@ fn later_sources_win_and_every_value_says_where_it_came_from() {
     assert_eq!(config.installation.title, "C");
     assert_eq!(config.trunks[&"carrier-backup".parse().unwrap()].channels_max, 7);
     assert_eq!(config.groups[&"blend".parse().unwrap()].idle_threshold, IdleThreshold::Above(0.5));
-    assert_eq!(config.data.database, directory.path().join("./lull.db"));
+    assert_eq!(config.data.database, directory.path().join("./lull.db").as_path().into());
     let origin = |key: &str| {
         let setting = config.explain().iter().find(|setting| setting.key == key);
         setting.unwrap_or_else(|| panic!("{key}")).origin.replace(&directory.path().display().to_string(), "")

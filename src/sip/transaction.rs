@@ -4,7 +4,8 @@
 //! only INVITE has server transactions: every other request is answered again from the dialog or from scratch.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
 
@@ -130,8 +131,42 @@ pub(super) enum ServerState {
     Absorbing,
 }
 
-/// A map whose keys are random or keyed hashes already.
-pub(super) type Table<K, V> = HashMap<K, V, BuildHasherDefault<MixHasher>>;
+/// A map whose keys are random or keyed hashes already, and which gives back the room it needed at a peak: 200 calls a second
+/// leave 6,400 ended dialogs, and a `HashMap` would keep their 4 MB for ever.
+pub(super) struct Table<K, V>(HashMap<K, V, BuildHasherDefault<MixHasher>>);
+
+/// No table is made smaller than this many entries.
+const TABLE_ROOM_MIN: usize = 128;
+
+impl<K: Eq + Hash, V> Table<K, V> {
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        let gone = self.0.remove(key);
+        // An eighth in use: the entries that are moved now were paid for by those that went.
+        if self.0.capacity() > TABLE_ROOM_MIN && self.0.len() < self.0.capacity() / 8 {
+            self.0.shrink_to((self.0.len() * 2).max(TABLE_ROOM_MIN / 2));
+        }
+        gone
+    }
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Table(HashMap::default())
+    }
+}
+
+impl<K, V> Deref for Table<K, V> {
+    type Target = HashMap<K, V, BuildHasherDefault<MixHasher>>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K, V> DerefMut for Table<K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
 
 /// Multiplies and folds: enough for keys that no peer can choose.
 #[derive(Default)]
@@ -198,5 +233,24 @@ impl Seal {
                 self.of(&[b"2543", uri.as_bytes(), tag.as_bytes(), call_id, number, via.host.as_bytes()])
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_gives_back_the_room_it_needed_at_a_peak() {
+        let mut table: Table<u64, [u8; 64]> = Table::default();
+        for key in 0..10_000 {
+            table.insert(key, [0; 64]);
+        }
+        let peak = table.capacity();
+        for key in 0..9_990 {
+            assert!(table.remove(&key).is_some());
+        }
+        assert!(peak >= 10_000 && table.capacity() <= 2 * TABLE_ROOM_MIN, "{peak}, {}", table.capacity());
+        assert!((9_990..10_000).all(|key| table.contains_key(&key)));
     }
 }

@@ -131,7 +131,7 @@ statements! {
                   cast(j.value ->> 12 as bigint) as confidence, cast(j.value ->> 13 as bigint) as classify_ms
               from json_each($1) j) w
         where attempts.id = w.id and attempts.state = 'live'
-        returning id, lead_id";
+        returning attempts.id, attempts.lead_id";
     KNOWN = "
         select a.id as id from json_each($1) j cross join attempts a where a.id = cast(j.value ->> 0 as bigint)";
     LIVE = "

@@ -102,7 +102,7 @@ statements! {
                   cast(j.value ->> 3 as bigint) as agent_id
               from json_each($1) j) w
         where attempts.id = w.id
-        returning id";
+        returning attempts.id";
     INSERT_INBOUND = "
         insert into inbound_calls (id, queue, campaign, did, caller, offered_at, connected_at, ended_at, agent_id,
                                    outcome)
@@ -120,7 +120,7 @@ statements! {
         from gate_changes where group_name = $1 and at >= $2 and at < $3 order by at, id limit 5000";
     INSERT_AGENT_STATES = "
         insert into agent_states (id, user_id, at, state, reason)
-        select j.value ->> 0, j.value ->> 1, j.value ->> 2,
+        select cast(j.value ->> 0 as bigint), cast(j.value ->> 1 as bigint), cast(j.value ->> 2 as bigint),
                j.value ->> 3, j.value ->> 4
         from json_each($1) j where true";
     COUNT_REFUSAL = "

@@ -1,30 +1,30 @@
 //! One SQL text, two engines: the few lines that differ between databases.
 //!
 //! Everything above this file writes [`Statement`]s with `$1` placeholders, binds [`Value`]s and reads [`Row`]s; it
-//! never sees a driver's type. PostgreSQL is a further variant of [`Conn`] and [`Db`], not a second copy of the SQL.
+//! never sees a driver's type. What an engine cannot do by the common text is a method of [`Conn`], told apart here and in
+//! `sqlite` and `postgres`; on PostgreSQL the functions of SQLite that the text uses are made by the first migration.
+
+mod postgres;
+mod sqlite;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row as _, Sqlite};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{Postgres, Row as _, Sqlite};
 
-use super::error::{DownReason, StoreError};
+use super::error::StoreError;
+use crate::model::database::DatabasePlace;
 
-/// How long a connection waits for another process to finish its write.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long is waited for another process to finish its write, and for a reader to be free.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Readers at once: pages and API; the dialer's own reads are short.
 const READERS_MAX: u32 = 4;
 /// Distinct statements are fewer than this; each is prepared once per connection.
 const STATEMENTS_CACHED: usize = 512;
-/// Page cache in KiB (negative: SQLite's way of saying KiB instead of pages): the writer touches the same few pages of
-/// each index over and over; readers find the rest in the system's own cache.
-const WRITER_CACHE_KIB: &str = "-2048";
-/// See [`WRITER_CACHE_KIB`].
-const READER_CACHE_KIB: &str = "-512";
 
 /// A SQL text with a name for errors. Made only by [`statements!`], so that a test can prepare every one.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,8 @@ pub(super) enum Value {
     Real(Option<f64>),
     Text(Option<String>),
     Bool(Option<bool>),
+    /// Many rows: a JSON array.
+    Rows(String),
 }
 
 impl serde::Serialize for Value {
@@ -60,6 +62,7 @@ impl serde::Serialize for Value {
             Value::Real(v) => v.serialize(serializer),
             Value::Text(v) => v.serialize(serializer),
             Value::Bool(v) => v.serialize(serializer),
+            Value::Rows(v) => v.serialize(serializer),
         }
     }
 }
@@ -67,7 +70,7 @@ impl serde::Serialize for Value {
 /// Many rows as one value: a JSON array of arrays, which a statement reads with `json_each($1) j` and
 /// `cast(j.value ->> 0 as bigint)`. One command for a whole batch: each costs two changes of threads.
 pub(super) fn rows(rows: impl IntoIterator<Item = Vec<Value>>) -> Value {
-    Value::Text(Some(json(&rows.into_iter().collect::<Vec<_>>())))
+    Value::Rows(json(&rows.into_iter().collect::<Vec<_>>()))
 }
 
 macro_rules! values {
@@ -103,12 +106,23 @@ pub(super) use params;
 /// A row that was read.
 pub(super) enum Row {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// What a column holds, by either driver. Unchecked: SQLite knows only the types of values, not those of expressions.
+macro_rules! get {
+    ($row:expr, $column:expr) => {
+        match $row {
+            Row::Sqlite(row) => row.try_get_unchecked($column),
+            Row::Postgres(row) => row.try_get_unchecked($column),
+        }
+        .map_err(|error| unreadable($column, &error))
+    };
 }
 
 impl Row {
     pub(super) fn opt_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        let Row::Sqlite(row) = self;
-        row.try_get_unchecked(column).map_err(|error| unreadable(column, &error))
+        get!(self, column)
     }
 
     pub(super) fn int(&self, column: &'static str) -> Result<i64, StoreError> {
@@ -122,8 +136,7 @@ impl Row {
     }
 
     pub(super) fn opt_real(&self, column: &'static str) -> Result<Option<f64>, StoreError> {
-        let Row::Sqlite(row) = self;
-        row.try_get_unchecked(column).map_err(|error| unreadable(column, &error))
+        get!(self, column)
     }
 
     pub(super) fn real(&self, column: &'static str) -> Result<f64, StoreError> {
@@ -131,8 +144,7 @@ impl Row {
     }
 
     pub(super) fn opt_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        let Row::Sqlite(row) = self;
-        row.try_get_unchecked(column).map_err(|error| unreadable(column, &error))
+        get!(self, column)
     }
 
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
@@ -140,8 +152,7 @@ impl Row {
     }
 
     pub(super) fn bool(&self, column: &'static str) -> Result<bool, StoreError> {
-        let Row::Sqlite(row) = self;
-        row.try_get_unchecked(column).map_err(|error| unreadable(column, &error))
+        get!(self, column)
     }
 
     pub(super) fn time(&self, column: &'static str) -> Result<crate::model::time::Timestamp, StoreError> {
@@ -206,43 +217,95 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
 
 /// A connection, the writer's own or one of the readers'.
 pub(super) enum Conn {
-    Sqlite { path: PathBuf, conn: SqliteConnection },
-    SqliteReader { path: PathBuf, conn: sqlx::pool::PoolConnection<Sqlite> },
+    Sqlite { place: Arc<str>, conn: SqliteConnection },
+    SqliteReader { place: Arc<str>, conn: PoolConnection<Sqlite> },
+    Postgres { place: Arc<str>, conn: PgConnection },
+    PostgresReader { place: Arc<str>, conn: PoolConnection<Postgres> },
+}
+
+/// The driver's connection.
+pub(super) enum Native<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// A statement with its values, for either driver. PostgreSQL stores no character of code 0.
+macro_rules! bound {
+    ($statement:expr, $values:expr, $text:expr, $rows:expr) => {
+        $values.into_iter().fold(sqlx::query($statement.text), |query, value| match value {
+            Value::Int(v) => query.bind(v),
+            Value::Real(v) => query.bind(v),
+            Value::Text(v) => query.bind(v.map($text)),
+            Value::Bool(v) => query.bind(v),
+            Value::Rows(v) => query.bind($rows(v)),
+        })
+    };
 }
 
 impl Conn {
-    fn parts(&mut self) -> (&Path, &mut SqliteConnection) {
+    /// The driver's connection.
+    pub(super) fn native(&mut self) -> Native<'_> {
         match self {
-            Conn::Sqlite { path, conn } => (path, conn),
-            Conn::SqliteReader { path, conn } => (path, &mut *conn),
+            Conn::Sqlite { conn, .. } => Native::Sqlite(conn),
+            Conn::SqliteReader { conn, .. } => Native::Sqlite(&mut *conn),
+            Conn::Postgres { conn, .. } => Native::Postgres(conn),
+            Conn::PostgresReader { conn, .. } => Native::Postgres(&mut *conn),
+        }
+    }
+
+    /// A driver's error as a fact.
+    pub(super) fn translate(&self, statement: &'static str, error: &sqlx::Error) -> StoreError {
+        match self {
+            Conn::Sqlite { place, .. } | Conn::SqliteReader { place, .. } => sqlite::translate(place, statement, error),
+            Conn::Postgres { place, .. } | Conn::PostgresReader { place, .. } => {
+                postgres::translate(place, statement, error)
+            }
         }
     }
 
     /// Runs a statement; the number of rows it changed.
     pub(super) async fn run(&mut self, statement: Statement, values: Vec<Value>) -> Result<u64, StoreError> {
-        let (path, conn) = self.parts();
-        match bound(statement, values).execute(conn).await {
-            Ok(done) => Ok(done.rows_affected()),
-            Err(error) => Err(translate(path, statement.name, &error)),
-        }
+        let outcome = match self.native() {
+            Native::Sqlite(conn) => bound!(statement, values, std::convert::identity, std::convert::identity)
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected()),
+            Native::Postgres(conn) => bound!(statement, values, postgres::storable, postgres::storable_rows)
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected()),
+        };
+        outcome.map_err(|error| self.translate(statement.name, &error))
     }
 
     /// All rows of a statement.
     pub(super) async fn rows(&mut self, statement: Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        let (path, conn) = self.parts();
-        match bound(statement, values).fetch_all(conn).await {
-            Ok(rows) => Ok(rows.into_iter().map(Row::Sqlite).collect()),
-            Err(error) => Err(translate(path, statement.name, &error)),
-        }
+        let outcome = match self.native() {
+            Native::Sqlite(conn) => bound!(statement, values, std::convert::identity, std::convert::identity)
+                .fetch_all(conn)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+            Native::Postgres(conn) => bound!(statement, values, postgres::storable, postgres::storable_rows)
+                .fetch_all(conn)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
+        };
+        outcome.map_err(|error| self.translate(statement.name, &error))
     }
 
     /// The first row of a statement, if there is one.
     pub(super) async fn row(&mut self, statement: Statement, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
-        let (path, conn) = self.parts();
-        match bound(statement, values).fetch_optional(conn).await {
-            Ok(row) => Ok(row.map(Row::Sqlite)),
-            Err(error) => Err(translate(path, statement.name, &error)),
-        }
+        let outcome = match self.native() {
+            Native::Sqlite(conn) => bound!(statement, values, std::convert::identity, std::convert::identity)
+                .fetch_optional(conn)
+                .await
+                .map(|row| row.map(Row::Sqlite)),
+            Native::Postgres(conn) => bound!(statement, values, postgres::storable, postgres::storable_rows)
+                .fetch_optional(conn)
+                .await
+                .map(|row| row.map(Row::Postgres)),
+        };
+        outcome.map_err(|error| self.translate(statement.name, &error))
     }
 
     /// The row of a statement that always gives one.
@@ -251,161 +314,155 @@ impl Conn {
         self.row(statement, values).await?.ok_or(missing)
     }
 
+    /// Transaction control, pragmas, definitions: no values, no rows; several at once.
+    pub(super) async fn control(&mut self, text: &'static str) -> Result<(), StoreError> {
+        let outcome = match self.native() {
+            Native::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
+            Native::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
+        };
+        outcome.map_err(|error| self.translate("control", &error))
+    }
+
+    /// Begins a transaction that writes, and the savepoint `item` in it: there is never another transaction that writes at the
+    /// same time, in whatever process.
+    pub(super) async fn begin_write(&mut self) -> Result<(), StoreError> {
+        match self.native() {
+            Native::Sqlite(_) => self.control("begin immediate; savepoint item").await,
+            Native::Postgres(_) => self.control(postgres::BEGIN_WRITE).await,
+        }
+    }
+
+    /// Whether the database takes writes: writes a little, and commits it.
+    pub(super) async fn probe(&mut self) -> Result<(), StoreError> {
+        match self.native() {
+            // Writes one page; nothing reads the number.
+            Native::Sqlite(_) => self.control("pragma user_version = 1").await,
+            // A record of the log that no one reads.
+            Native::Postgres(_) => self.control("select pg_logical_emit_message(true, 'lull', 'probe')").await,
+        }
+    }
+
+    /// Whether whoever is at the other end is still there. A file is.
+    pub(super) async fn ping(&mut self) -> Result<(), StoreError> {
+        match self.native() {
+            Native::Sqlite(_) => Ok(()),
+            Native::Postgres(_) => self.control("select 1").await,
+        }
+    }
+
+    /// Makes what a connection before this one wrote durable before anything is built upon it. SQLite: everything the log
+    /// holds is written to the file and synced anew. PostgreSQL has recovered when it takes a connection.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        match self.native() {
+            Native::Sqlite(_) => self.control("pragma wal_checkpoint(truncate)").await,
+            Native::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// What makes the next start quicker.
+    pub(super) async fn tidy(&mut self) -> Result<(), StoreError> {
+        match self.native() {
+            Native::Sqlite(_) => self.control("pragma optimize; pragma wal_checkpoint(truncate)").await,
+            Native::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Asks the database whether it accepts a statement, without running it.
     #[cfg(test)]
     pub(super) async fn prepare(&mut self, statement: Statement) -> Result<(), StoreError> {
         use sqlx::{Executor as _, SqlSafeStr as _};
-        let (path, conn) = self.parts();
-        match conn.prepare(statement.text.into_sql_str()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(translate(path, statement.name, &error)),
-        }
+        let outcome = match self.native() {
+            Native::Sqlite(conn) => conn.prepare(statement.text.into_sql_str()).await.map(drop),
+            Native::Postgres(conn) => conn.prepare(statement.text.into_sql_str()).await.map(drop),
+        };
+        outcome.map_err(|error| self.translate(statement.name, &error))
     }
 
     /// How SQLite would answer a statement.
     #[cfg(test)]
     pub(super) async fn explain(&mut self, statement: Statement) -> Result<Vec<String>, StoreError> {
         let text = sqlx::AssertSqlSafe(format!("explain query plan {}", statement.text));
-        let (path, conn) = self.parts();
+        let Native::Sqlite(conn) = self.native() else { return Ok(Vec::new()) };
         match sqlx::query(text).fetch_all(conn).await {
             Ok(rows) => Ok(rows.iter().filter_map(|row| row.try_get("detail").ok()).collect()),
-            Err(error) => Err(translate(path, statement.name, &error)),
+            Err(error) => Err(self.translate(statement.name, &error)),
         }
-    }
-
-    /// Transaction control and pragmas: no values, no rows.
-    pub(super) async fn control(&mut self, text: &'static str) -> Result<(), StoreError> {
-        let (path, conn) = self.parts();
-        match sqlx::query(text).execute(conn).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(translate(path, "control", &error)),
-        }
-    }
-}
-
-fn bound(
-    statement: Statement,
-    values: Vec<Value>,
-) -> sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments> {
-    values.into_iter().fold(sqlx::query(statement.text), |query, value| match value {
-        Value::Int(v) => query.bind(v),
-        Value::Real(v) => query.bind(v),
-        Value::Text(v) => query.bind(v),
-        Value::Bool(v) => query.bind(v),
-    })
-}
-
-// Primary result codes (sqlite.org/rescode.html); the low byte of the extended code.
-const SQLITE_BUSY: i64 = 5;
-const SQLITE_READONLY: i64 = 8;
-const SQLITE_IOERR: i64 = 10;
-const SQLITE_CORRUPT: i64 = 11;
-const SQLITE_FULL: i64 = 13;
-const SQLITE_CANTOPEN: i64 = 14;
-const SQLITE_NOTADB: i64 = 26;
-
-/// SQLite's codes as facts.
-pub(super) fn translate(path: &Path, statement: &'static str, error: &sqlx::Error) -> StoreError {
-    let detail = error.to_string();
-    let code = match error {
-        sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i64>().ok()),
-        sqlx::Error::PoolTimedOut => return StoreError::Busy { waited_s: BUSY_TIMEOUT.as_secs() },
-        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => return StoreError::Down(DownReason::Io { detail }),
-        sqlx::Error::PoolClosed => return StoreError::Closed,
-        _ => None,
-    };
-    let path = path.to_path_buf();
-    match code.map(|code| code & 0xff) {
-        Some(SQLITE_FULL) => StoreError::DiskFull { path },
-        Some(SQLITE_IOERR) => StoreError::Down(DownReason::Io { detail }),
-        Some(SQLITE_CORRUPT) => StoreError::Down(DownReason::Damaged { detail }),
-        Some(SQLITE_BUSY) => StoreError::Busy { waited_s: BUSY_TIMEOUT.as_secs() },
-        Some(SQLITE_READONLY) => StoreError::ReadOnly { path },
-        Some(SQLITE_CANTOPEN) => StoreError::CannotOpen { path, detail },
-        Some(SQLITE_NOTADB) => StoreError::NotADatabase { path },
-        Some(_) | None => StoreError::Statement { statement, detail },
     }
 }
 
 /// The database: where connections come from.
-pub(super) enum Db {
+pub(super) struct Db {
+    place: DatabasePlace,
+    shown: Arc<str>,
+    engine: Engine,
+}
+
+enum Engine {
     Sqlite { path: PathBuf, readers: SqlitePool, size_max_pages: Option<u32> },
+    Postgres { readers: PgPool, options: PgConnectOptions, alone: bool },
 }
 
 impl Db {
-    /// SQLite in `path`. Opens nothing yet.
-    pub(super) fn sqlite(path: &Path, size_max_pages: Option<u32>) -> Db {
-        let options = sqlite_options(path, READER_CACHE_KIB).pragma("query_only", "on");
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_lazy_with(options);
-        Db::Sqlite { path: path.to_path_buf(), readers, size_max_pages }
+    /// The database at a place. Opens nothing yet. `alone`: its writer is the one service's, of which PostgreSQL takes no
+    /// second one; `size_max_pages`: most pages of a file.
+    ///
+    /// # Errors
+    /// The address of a server cannot be understood.
+    pub(super) fn at(place: DatabasePlace, alone: bool, size_max_pages: Option<u32>) -> Result<Db, StoreError> {
+        let shown: Arc<str> = place.to_string().into();
+        let engine = match &place {
+            DatabasePlace::File(path) => Engine::Sqlite { path: path.clone(), readers: sqlite::readers(path), size_max_pages },
+            DatabasePlace::Server(server) => {
+                let options = postgres::options(&shown, server)?;
+                Engine::Postgres { readers: postgres::readers(&options), options, alone }
+            }
+        };
+        Ok(Db { place, shown, engine })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        let Db::Sqlite { path, .. } = self;
-        path
+    pub(super) fn place(&self) -> &DatabasePlace {
+        &self.place
     }
 
-    /// A connection that writes. `create`: the file may be made.
+    /// A connection that writes. `create`: a file may be made.
     pub(super) async fn writer(&self, create: bool) -> Result<Conn, StoreError> {
-        let Db::Sqlite { path, size_max_pages, .. } = self;
-        let mut options = sqlite_options(path, WRITER_CACHE_KIB)
-            .create_if_missing(create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        if let Some(pages) = size_max_pages {
-            options = options.pragma("max_page_count", pages.to_string());
-        }
-        match options.connect().await {
-            Ok(conn) => Ok(Conn::Sqlite { path: path.clone(), conn }),
-            Err(error) => Err(opening(path, translate(path, "open", &error))),
+        let place = Arc::clone(&self.shown);
+        match &self.engine {
+            Engine::Sqlite { path, size_max_pages, .. } => {
+                Ok(Conn::Sqlite { place, conn: sqlite::writer(path, create, *size_max_pages).await? })
+            }
+            Engine::Postgres { options, alone, .. } => {
+                let conn = postgres::writer(&place, options, *alone).await?;
+                Ok(Conn::Postgres { place, conn })
+            }
         }
     }
 
     /// One of the readers.
     pub(super) async fn reader(&self) -> Result<Conn, StoreError> {
-        let Db::Sqlite { path, readers, .. } = self;
-        match readers.acquire().await {
-            Ok(conn) => Ok(Conn::SqliteReader { path: path.clone(), conn }),
-            Err(error) => Err(translate(path, "open", &error)),
+        let place = Arc::clone(&self.shown);
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => match readers.acquire().await {
+                Ok(conn) => Ok(Conn::SqliteReader { place, conn }),
+                Err(error) => Err(sqlite::translate(&place, "open", &error)),
+            },
+            Engine::Postgres { readers, .. } => match readers.acquire().await {
+                Ok(conn) => Ok(Conn::PostgresReader { place, conn }),
+                Err(error) => Err(postgres::translate(&place, "open", &error)),
+            },
         }
     }
 
     /// A file of its own for work that need not survive a crash; SQLite whatever the database is.
     pub(super) async fn scratch(path: &Path) -> Result<Conn, StoreError> {
-        let options = sqlite_options(path, WRITER_CACHE_KIB)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Off)
-            .synchronous(SqliteSynchronous::Off);
-        match options.connect().await {
-            Ok(conn) => Ok(Conn::Sqlite { path: path.to_path_buf(), conn }),
-            Err(error) => Err(opening(path, translate(path, "open", &error))),
-        }
+        let conn = sqlite::scratch(path).await?;
+        Ok(Conn::Sqlite { place: path.display().to_string().into(), conn })
     }
 
     pub(super) async fn close(&self) {
-        let Db::Sqlite { readers, .. } = self;
-        readers.close().await;
-    }
-}
-
-fn sqlite_options(path: &Path, cache_kib: &'static str) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .statement_cache_capacity(STATEMENTS_CACHED)
-        .pragma("cache_size", cache_kib)
-        .pragma("temp_store", "memory")
-        .disable_statement_logging() // they would carry phone numbers
-}
-
-fn opening(path: &Path, error: StoreError) -> StoreError {
-    match error {
-        StoreError::Statement { detail, .. } => StoreError::CannotOpen { path: path.to_path_buf(), detail },
-        StoreError::Down(DownReason::Damaged { detail }) => StoreError::Damaged { path: path.to_path_buf(), detail },
-        other => other,
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.close().await,
+            Engine::Postgres { readers, .. } => readers.close().await,
+        }
     }
 }

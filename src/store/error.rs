@@ -11,13 +11,13 @@ pub enum DownReason {
     /// The disk reported an error. Nothing is retried on the same open file (a second fsync would lie).
     #[error("the disk reported an error: {detail}")]
     Io {
-        /// SQLite's words.
+        /// The database's words.
         detail: String,
     },
     /// The file's content makes no sense.
     #[error("the database is damaged: {detail}")]
     Damaged {
-        /// SQLite's words.
+        /// The database's words.
         detail: String,
     },
 }
@@ -37,68 +37,68 @@ pub enum Health {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The file or its directory cannot be opened.
-    #[error("cannot open the database {}: {detail}", path.display())]
+    #[error("cannot open the database {place}: {detail}")]
     CannotOpen {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
         /// Why.
         detail: String,
     },
     /// The file is something else.
-    #[error("{} is not a database; expected a SQLite file written by lull, or a path where none exists yet", path.display())]
+    #[error("{place} is not a database; expected a SQLite file written by lull, or a path where none exists yet")]
     NotADatabase {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
     },
     /// A database of another program.
-    #[error("{} is a database of another program; expected one written by lull, or a path where none exists yet", path.display())]
+    #[error("{place} is a database of another program; expected one written by lull, an empty one, or a path where none exists yet")]
     ForeignDatabase {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
     },
     /// Written by a later program.
-    #[error("{} has schema {found}, this program knows up to {known}: install the newer lull that wrote it", path.display())]
+    #[error("{place} has schema {found}, this program knows up to {known}: install the newer lull that wrote it")]
     NewerSchema {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
         /// The schema of the file.
         found: i64,
         /// The newest schema of this program.
         known: i64,
     },
     /// A migration that was applied differs from the one in this program.
-    #[error("{}: migration {version} was applied in another form; the file comes from a different build", path.display())]
+    #[error("{place}: migration {version} was applied in another form; the database comes from a different build")]
     ChangedMigration {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
         /// The migration.
         version: i64,
     },
     /// The file or its directory may not be written.
-    #[error("{} is read-only; expected a file and directory that this user may write", path.display())]
+    #[error("{place} is read-only; expected a file and directory, or a server, that this user may write")]
     ReadOnly {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
     },
     /// Another service uses the database.
-    #[error("{} is in use by another lull ({holder}); stop it first, or give this one its own database", path.display())]
+    #[error("{place} is in use by another lull ({holder}); stop it first, or give this one its own database")]
     InUse {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
         /// What the other one wrote into the lock file.
         holder: String,
     },
     /// No room on the disk, or in the size allowed.
-    #[error("the disk is full: {} cannot grow", path.display())]
+    #[error("the disk is full: {place} cannot grow")]
     DiskFull {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
     },
     /// The integrity check found faults.
-    #[error("{} is damaged: {detail}; restore a backup", path.display())]
+    #[error("{place} is damaged: {detail}; restore a backup")]
     Damaged {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address of the server.
+        place: String,
         /// The first complaint.
         detail: String,
     },

@@ -23,7 +23,7 @@ use self::headers::{Columns, OF_LEADS};
 use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
 use super::Store;
-use super::db::{Conn, json, params, statements};
+use super::db::{Conn, params, rows as batch, statements};
 use super::error::StoreError;
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
@@ -62,16 +62,16 @@ statements! {
         from imports order by id desc limit $1";
     SUPPRESSED_AMONG = "
         select distinct s.number as number from json_each($1) j cross join suppressions s
-        where s.number = j.value and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
+        where s.number = j.value ->> 0 and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
     PRESENT_AMONG = "
         select l.number as number, l.campaign as campaign, l.import_id as import_id
         from json_each($1) j cross join leads l
-        where l.number = j.value and (l.campaign = $2 or $3)";
+        where l.number = j.value ->> 0 and (l.campaign = $2 or $3)";
     MERGE = "
         insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
                            state, due_at, created_at, changed_at)
-        select j.value ->> 0, $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5,
-               j.value ->> 5, j.value ->> 6, 'open', 0, $5, $5
+        select cast(j.value ->> 0 as bigint), $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
+               cast(j.value ->> 5 as bigint), cast(j.value ->> 5 as bigint), j.value ->> 6, 'open', 0, $5, $5
         from json_each($1) j where true";
     UPDATE = "
         update leads set
@@ -83,7 +83,7 @@ statements! {
             extra = json_patch(leads.extra, u.extra),
             changed_at = $3
         from (select j.value ->> 0 as number, j.value ->> 1 as name, j.value ->> 2 as zones, j.value ->> 3 as zone_source,
-                     j.value ->> 4 as priority, j.value ->> 5 as extra
+                     cast(j.value ->> 4 as bigint) as priority, j.value ->> 5 as extra
               from json_each($1) j) u
         where leads.number = u.number and leads.campaign = $2";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
@@ -119,7 +119,7 @@ impl Store {
             ImportMode::Run => "import",
         };
         let name = format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default());
-        let mut staging = Staging::create(super::beside(self.path(), &name)).await?;
+        let mut staging = Staging::create(self.place().beside(&name)).await?;
         let columns = stage(&plan, source, read, &mut staging, progress).await?;
         let begun = match plan.mode {
             ImportMode::DryRun => None,
@@ -342,31 +342,19 @@ impl Store {
             Box::pin(async move {
                 let Judged { verdicts, taken, known } =
                     judge_batch(conn, &campaign, duplicates, Some(import), at, &rows).await?;
-                let leads: Vec<serde_json::Value> = taken
-                    .iter()
-                    .map(|row| {
-                        serde_json::json!([
-                            ids.next(at),
-                            row.number,
-                            row.name,
-                            row.zones,
-                            row.zone_source,
-                            row.priority.unwrap_or(PRIORITY_DEFAULT),
-                            row.extra
-                        ])
-                    })
-                    .collect();
-                let values = params![json(&leads), campaign.as_str(), list.0, import.0, at];
-                conn.run(MERGE, values).await?;
+                let leads = batch(taken.iter().map(|row| {
+                    let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
+                    let (id, priority) = (ids.next(at), priority.unwrap_or(PRIORITY_DEFAULT));
+                    params![id, &**number, &**name, &**zones, &**zone_source, u32::from(priority), &**extra]
+                }));
+                conn.run(MERGE, params![leads, campaign.as_str(), list.0, import.0, at]).await?;
                 if !known.is_empty() {
-                    let rows: Vec<serde_json::Value> = known
-                        .iter()
-                        .map(|row| {
-                            let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
-                            serde_json::json!([number, name, zones, zone_source, priority, extra])
-                        })
-                        .collect();
-                    conn.run(UPDATE, params![json(&rows), campaign.as_str(), at]).await?;
+                    let rows = batch(known.iter().map(|row| {
+                        let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
+                        let priority = priority.map(i64::from);
+                        params![&**number, &**name, &**zones, &**zone_source, priority, &**extra]
+                    }));
+                    conn.run(UPDATE, params![rows, campaign.as_str(), at]).await?;
                 }
                 let zones = taken.iter().chain(&known).map(|row| row.zones.as_str());
                 for zones in zones.collect::<std::collections::BTreeSet<&str>>() {
@@ -396,14 +384,14 @@ async fn judge_batch<'r>(
     at: Timestamp,
     rows: &'r [Staged],
 ) -> Result<Judged<'r>, StoreError> {
-    let numbers = json(&rows.iter().map(|row| row.number.as_str()).collect::<Vec<_>>());
+    let numbers = batch(rows.iter().map(|row| params![row.number.as_str()]));
     let mut suppressed = std::collections::BTreeSet::new();
-    for row in conn.rows(SUPPRESSED_AMONG, params![numbers.as_str(), campaign.as_str(), at]).await? {
+    for row in conn.rows(SUPPRESSED_AMONG, vec![numbers.clone(), campaign.as_str().into(), at.into()]).await? {
         suppressed.insert(row.text("number")?);
     }
-    let everywhere = i64::from(duplicates.scope == DuplicateScope::Everywhere);
+    let everywhere = duplicates.scope == DuplicateScope::Everywhere;
     let mut present: std::collections::BTreeMap<String, (CampaignKey, Option<ImportId>)> = Default::default();
-    for row in conn.rows(PRESENT_AMONG, params![numbers, campaign.as_str(), everywhere]).await? {
+    for row in conn.rows(PRESENT_AMONG, vec![numbers, campaign.as_str().into(), everywhere.into()]).await? {
         let where_it_is: CampaignKey = row.parsed("campaign")?;
         let (number, by) = (row.text("number")?, row.opt_int("import_id")?.map(ImportId));
         // The campaign's own lead before those of others.

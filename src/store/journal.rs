@@ -48,7 +48,7 @@ impl Journal {
     pub(super) fn open(path: &Path) -> Result<Journal, StoreError> {
         let broken = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                StoreError::DiskFull { path: path.to_path_buf() }
+                StoreError::DiskFull { place: path.display().to_string() }
             }
             _ => StoreError::Journal { path: path.to_path_buf(), detail: error.to_string() },
         };
@@ -143,12 +143,11 @@ fn checksum(bytes: &[u8]) -> String {
 /// Applies everything the journal holds in one transaction, then forgets it.
 pub(super) async fn replay(journal: &Journal, conn: &mut Conn, ids: &Ids) -> Result<(), StoreError> {
     let entries = journal.entries();
-    conn.control("begin immediate").await?;
+    conn.begin_write().await?;
     for entry in &entries {
-        conn.control("savepoint item").await?;
         let applied = super::batch::apply(conn, ids, &[entry.into()]).await;
         match applied.and_then(|receipts| receipts.into_iter().try_for_each(|receipt| receipt.map(drop))) {
-            Ok(()) => conn.control("release item").await?,
+            Ok(()) => conn.control("release item; savepoint item").await?,
             Err(error) if error.ends_transaction() => {
                 let _ = conn.control("rollback").await;
                 return Err(error);
@@ -156,7 +155,7 @@ pub(super) async fn replay(journal: &Journal, conn: &mut Conn, ids: &Ids) -> Res
             Err(error) => {
                 // It cannot be applied now or later; it is told in full, so that a person can.
                 tracing::error!(%error, entry = super::db::json(entry), "an entry of the journal does not fit");
-                conn.control("rollback to item; release item").await?;
+                conn.control("rollback to item").await?;
             }
         }
     }

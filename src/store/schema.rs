@@ -1,12 +1,11 @@
 //! The database's shape: the migration series, and the checks before a file is taken for ours.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
-use super::db::{Conn, statements, translate};
+use super::db::{Conn, Native, Statement, statements};
 use super::error::StoreError;
 
 /// `LULL` in ASCII, in SQLite's header: tells our files from those of others.
@@ -22,62 +21,133 @@ const SERIES: &[(i64, &str, &str)] = &[
     (6, "imports", include_str!("../../migrations/0006_imports.sql")),
 ];
 
+/// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the
+/// merging of an object into another (RFC 7396, for objects of plain members without nulls).
+const SERVER_FUNCTIONS: &str = "
+create function json_each(rows text) returns table (value jsonb)
+    language sql immutable strict parallel safe rows 200
+    as $$ select item from jsonb_array_elements(cast(rows as jsonb)) as items (item) $$;
+create function json_patch(target text, patch text) returns text
+    language sql immutable strict parallel safe
+    as $$ select cast(cast(target as jsonb) || cast(patch as jsonb) as text) $$;
+";
+
 statements! {
-    APPLICATION = "select application_id as id from pragma_application_id";
-    TABLES = "select count(*) as count from sqlite_master where name not like 'sqlite_%'";
-    QUICK_CHECK = "pragma quick_check(1)";
     SCHEMA_VERSION = "select max(version) as version from _sqlx_migrations";
 }
+
+const APPLICATION: Statement = Statement {
+    name: "APPLICATION",
+    text: "select application_id as id, (select count(*) from sqlite_master where name not like 'sqlite_%') as tables
+           from pragma_application_id",
+};
+const QUICK_CHECK: Statement = Statement { name: "QUICK_CHECK", text: "pragma quick_check(1)" };
+const SERVER_TABLES: Statement = Statement {
+    name: "SERVER_TABLES",
+    text: "select count(*) as tables, count(*) filter (where tablename = 'campaign_revisions') as ours
+           from pg_tables where schemaname = current_schema()",
+};
 
 /// The newest schema this program knows.
 pub(super) fn newest() -> i64 {
     SERIES.iter().map(|(version, _, _)| *version).max().unwrap_or(0)
 }
 
-/// Brings the file to the newest schema, after making sure that it is ours.
-pub(super) async fn prepare(conn: &mut Conn, path: &Path, quick_check: bool) -> Result<(), StoreError> {
-    let foreign = conn.one(APPLICATION, vec![]).await?.int("id")? != APPLICATION_ID;
-    if foreign && conn.one(TABLES, vec![]).await?.int("count")? > 0 {
-        return Err(StoreError::ForeignDatabase { path: path.to_path_buf() });
-    }
-    if quick_check {
-        let verdict = conn.one(QUICK_CHECK, vec![]).await?.text("quick_check")?;
-        if verdict != "ok" {
-            return Err(StoreError::Damaged { path: path.to_path_buf(), detail: verdict });
+/// Brings the database to the newest schema, after making sure that it is ours.
+pub(super) async fn prepare(conn: &mut Conn, place: &str, quick_check: bool) -> Result<(), StoreError> {
+    let foreign = StoreError::ForeignDatabase { place: place.to_owned() };
+    match conn.native() {
+        Native::Sqlite(_) => {
+            let row = conn.one(APPLICATION, vec![]).await?;
+            let ours = row.int("id")? == APPLICATION_ID;
+            if !ours && row.int("tables")? > 0 {
+                return Err(foreign);
+            }
+            if quick_check {
+                let verdict = conn.one(QUICK_CHECK, vec![]).await?.text("quick_check")?;
+                if verdict != "ok" {
+                    return Err(StoreError::Damaged { place: place.to_owned(), detail: verdict });
+                }
+            }
+            if !ours {
+                const SET_APPLICATION_ID: &str = "pragma application_id = 1280658508";
+                debug_assert!(SET_APPLICATION_ID.ends_with(&APPLICATION_ID.to_string()));
+                conn.control(SET_APPLICATION_ID).await?;
+            }
+        }
+        Native::Postgres(_) => {
+            let row = conn.one(SERVER_TABLES, vec![]).await?;
+            if row.int("tables")? > 0 && row.int("ours")? == 0 {
+                return Err(foreign);
+            }
         }
     }
-    if foreign {
-        const SET_APPLICATION_ID: &str = "pragma application_id = 1280658508";
-        debug_assert!(SET_APPLICATION_ID.ends_with(&APPLICATION_ID.to_string()));
-        conn.control(SET_APPLICATION_ID).await?;
-    }
-    migrate(conn, path).await
+    migrate(conn, place).await
 }
 
-async fn migrate(conn: &mut Conn, path: &Path) -> Result<(), StoreError> {
-    let migrator = Migrator::with_migrations(SERIES.iter().map(migration).collect());
-    let Conn::Sqlite { conn, .. } = conn else { return Err(StoreError::Closed) };
-    // A second process that opens a new file at the same moment makes one of the two fail; the second try finds the
+async fn migrate(conn: &mut Conn, place: &str) -> Result<(), StoreError> {
+    // A second process that opens a new database at the same moment makes one of the two fail; the second try finds the
     // work done.
-    let outcome = match migrator.run(&mut *conn).await {
-        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(_, _)) => migrator.run(&mut *conn).await,
+    let outcome = match run_series(conn).await {
+        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(_, _)) => run_series(conn).await,
         other => other,
     };
     outcome.map_err(|error| match error {
         MigrateError::VersionMissing(found) => {
-            StoreError::NewerSchema { path: path.to_path_buf(), found, known: newest() }
+            StoreError::NewerSchema { place: place.to_owned(), found, known: newest() }
         }
-        MigrateError::VersionMismatch(version) => StoreError::ChangedMigration { path: path.to_path_buf(), version },
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => translate(path, "migration", &error),
-        other => StoreError::CannotOpen { path: path.to_path_buf(), detail: other.to_string() },
+        MigrateError::VersionMismatch(version) => StoreError::ChangedMigration { place: place.to_owned(), version },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => conn.translate("migration", &error),
+        other => StoreError::CannotOpen { place: place.to_owned(), detail: other.to_string() },
     })
 }
 
-fn migration((version, name, text): &(i64, &'static str, &'static str)) -> Migration {
+async fn run_series(conn: &mut Conn) -> Result<(), MigrateError> {
+    match conn.native() {
+        Native::Sqlite(conn) => Migrator::with_migrations(SERIES.iter().map(of_file).collect()).run(conn).await,
+        Native::Postgres(conn) => Migrator::with_migrations(SERIES.iter().map(of_server).collect()).run(conn).await,
+    }
+}
+
+fn of_file((version, name, text): &(i64, &'static str, &'static str)) -> Migration {
     // SQLite's rowid is only used for a key that is declared by exactly these words; it saves one b-tree per table.
-    let sqlite = text.replace("bigint primary key", "integer primary key");
-    let sql = AssertSqlSafe(sqlite).into_sql_str();
-    Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql, false)
+    migration(*version, name, text.replace("bigint primary key", "integer primary key"))
+}
+
+fn of_server((version, name, text): &(i64, &'static str, &'static str)) -> Migration {
+    let before = if *version == 1 { SERVER_FUNCTIONS } else { "" };
+    migration(*version, name, format!("{before}{}", compared_by_code(text)))
+}
+
+/// Texts are compared by the codes of their characters, as SQLite does it and whatever the database was made with: the same
+/// order on every page, and indexes that no update of the system's languages can break.
+fn compared_by_code(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 1024);
+    for line in text.lines() {
+        // A column is its name and its type; one that is added comes after the word for it.
+        let from = line.find(" column ").map_or(0, |at| at + " column ".len());
+        let (before, declared) = line.split_at(from);
+        let name = declared.trim_start().split(' ').next().unwrap_or_default();
+        let at = before.len() + (declared.len() - declared.trim_start().len()) + name.len();
+        let rest = line.get(at..).unwrap_or_default();
+        let kind = rest.trim_start();
+        let is_text = kind.strip_prefix("text").is_some_and(|after| after.is_empty() || after.starts_with([' ', ',', ';']));
+        if is_text && !name.starts_with("--") {
+            let spaces = rest.len() - kind.len();
+            out.push_str(line.get(..at + spaces + "text".len()).unwrap_or_default());
+            out.push_str(" collate \"C\"");
+            out.push_str(kind.get("text".len()..).unwrap_or_default());
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn migration(version: i64, name: &'static str, text: String) -> Migration {
+    let sql = AssertSqlSafe(text).into_sql_str();
+    Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
 }
 
 /// The schema the file has, for `doctor`.
@@ -103,6 +173,11 @@ mod tests {
                 );
             }
         }
-        assert_eq!(STATEMENTS.len(), 4);
+    }
+    #[test]
+    fn a_server_compares_every_text_by_code() {
+        let text = "-- a text about texts\ncreate table t (\n    key  text primary key,\n    text text not null check (text in ('a')),\n    n bigint,\n    o text\n);\nalter table t add column p text;\n";
+        let expected = "-- a text about texts\ncreate table t (\n    key  text collate \"C\" primary key,\n    text text collate \"C\" not null check (text in ('a')),\n    n bigint,\n    o text collate \"C\"\n);\nalter table t add column p text collate \"C\";\n";
+        assert_eq!(compared_by_code(text), expected);
     }
 }

@@ -1,4 +1,7 @@
-//! Tests of the store on real files: a rig, then one file per promise.
+//! Tests of the store on real databases: a rig, then one file per promise.
+//!
+//! With `LULL_TEST_POSTGRES`, the address of a server on which databases may be made, the same tests run there, each in a
+//! database of its own; what is true of files only asks for [`Rig::in_file`].
 
 mod batches;
 mod dialling;
@@ -67,10 +70,26 @@ pub(super) fn campaign(name: &str) -> Campaign {
     }
 }
 
-/// A store in a directory of its own, with the running campaign `spring`.
+/// A database that nobody else uses: on the server of `LULL_TEST_POSTGRES`, else in the directory.
+pub(super) async fn database(directory: &std::path::Path) -> DatabasePlace {
+    use sqlx::Connection as _;
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let Ok(server) = std::env::var("LULL_TEST_POSTGRES") else {
+        return DatabasePlace::File(directory.join("lull.db"));
+    };
+    let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let mut conn = sqlx::PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut conn).await.unwrap();
+    let (before, options) = server.split_once('?').unwrap_or((&server, ""));
+    let host = before.rsplit_once('/').unwrap().0;
+    DatabasePlace::read(&format!("{host}/{name}?{options}"), directory).unwrap()
+}
+
+/// A store in a database and a directory of its own, with the running campaign `spring`.
 pub(super) struct Rig {
     pub(super) store: Store,
     pub(super) directory: tempfile::TempDir,
+    pub(super) place: DatabasePlace,
     pub(super) list: ListId,
     attempts: i64,
 }
@@ -82,14 +101,31 @@ impl Rig {
 
     pub(super) async fn with(options: Options) -> Rig {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("lull.db"), options).await.unwrap();
-        let mut rig = Rig { store, directory, list: ListId(0), attempts: 0 };
+        let place = database(directory.path()).await;
+        Rig::at(directory, place, options).await
+    }
+
+    /// In a file, whatever the tests run on.
+    pub(super) async fn in_file(options: Options) -> Rig {
+        let directory = tempfile::tempdir().unwrap();
+        let place = DatabasePlace::File(directory.path().join("lull.db"));
+        Rig::at(directory, place, options).await
+    }
+
+    async fn at(directory: tempfile::TempDir, place: DatabasePlace, options: Options) -> Rig {
+        let store = Store::open(&place, options).await.unwrap();
+        let mut rig = Rig { store, directory, place, list: ListId(0), attempts: 0 };
         rig.list = rig.campaign("spring").await;
         rig
     }
 
+    /// A connection that writes, of somebody who is not the store.
+    pub(super) async fn beside(&self) -> Conn {
+        Db::at(self.place.clone(), false, None).unwrap().writer(false).await.unwrap()
+    }
+
     pub(super) fn path(&self) -> PathBuf {
-        self.directory.path().join("lull.db")
+        self.place.file().unwrap().to_path_buf()
     }
 
     /// Applies and starts a campaign with an empty list.
@@ -151,10 +187,20 @@ impl Rig {
 
     /// Ends the process's hold on the store without closing it, as a crash does, and opens it again.
     pub(super) async fn crash(self) -> Rig {
-        let Rig { store, directory, list, attempts } = self;
+        let Rig { store, directory, place, list, attempts } = self;
         drop(store);
-        let store = Store::open(&directory.path().join("lull.db"), Options::default()).await.unwrap();
-        Rig { store, directory, list, attempts }
+        let store = reopen(&place).await;
+        Rig { store, directory, place, list, attempts }
+    }
+}
+
+/// Opens what was let go of a moment ago: a server hears of it when the connection ends, not when the handle is dropped.
+async fn reopen(place: &DatabasePlace) -> Store {
+    loop {
+        match Store::open(place, Options::default()).await {
+            Err(StoreError::InUse { .. }) if place.file().is_none() => tokio::task::yield_now().await,
+            opened => return opened.unwrap(),
+        }
     }
 }
 
@@ -221,13 +267,18 @@ async fn every_statement_is_accepted_by_the_database() {
 #[tokio::test]
 async fn a_second_service_is_refused_and_a_command_is_not() {
     let rig = Rig::new().await;
-    let error = Store::open(&rig.path(), Options::default()).await.err().unwrap();
+    // The same file or server, seen from another machine: its own directory, so that only the database can tell.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let place = match &rig.place {
+        DatabasePlace::File(path) => DatabasePlace::File(path.clone()),
+        DatabasePlace::Server(server) => DatabasePlace::read(server.url(), elsewhere.path()).unwrap(),
+    };
+    let error = Store::open(&place, Options::default()).await.err().unwrap();
     assert!(matches!(&error, StoreError::InUse { holder, .. } if holder.starts_with("process ")), "{error}");
     let command = Options { opener: Opener::Command, ..Options::default() };
-    let beside = Store::open(&rig.path(), command).await.unwrap();
+    let beside = Store::open(&place, command).await.unwrap();
     assert_eq!(beside.campaigns().await.unwrap().len(), 1);
-    drop(rig.store);
-    assert!(Store::open(&rig.directory.path().join("lull.db"), Options::default()).await.is_ok());
+    rig.crash().await;
 }
 
 #[tokio::test]
@@ -240,7 +291,7 @@ async fn files_that_are_not_ours_are_refused_with_what_they_are() {
     assert!(matches!(open("no/such.db").await, StoreError::CannotOpen { .. }));
     std::fs::create_dir(place("dir.db")).unwrap();
     assert!(open("dir.db").await.to_string().contains("is a directory"));
-    let other = db::Db::sqlite(&place("other.db"), None);
+    let other = Db::at(place("other.db").as_path().into(), false, None).unwrap();
     other.writer(true).await.unwrap().control("create table theirs (x text)").await.unwrap();
     assert!(matches!(open("other.db").await, StoreError::ForeignDatabase { .. }));
 }
@@ -248,23 +299,23 @@ async fn files_that_are_not_ours_are_refused_with_what_they_are() {
 #[tokio::test]
 async fn a_database_of_a_later_program_is_refused_with_both_versions() {
     let rig = Rig::new().await;
-    let path = rig.path();
-    let mut conn = rig.store.inner.db.writer(false).await.unwrap();
-    conn.control(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-         values (999, 'later', true, x'00', 0)",
-    )
-    .await
-    .unwrap();
-    drop(conn);
-    drop(rig.store);
-    let error = Store::open(&path, Options::default()).await.err().unwrap();
-    assert_eq!(error, StoreError::NewerSchema { path, found: 999, known: schema::newest() });
+    rig.beside()
+        .await
+        .control(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+             select 999, 'later', true, checksum, 0 from _sqlx_migrations where version = 1",
+        )
+        .await
+        .unwrap();
+    let place = rig.place.to_string();
+    let command = Options { opener: Opener::Command, ..Options::default() };
+    let error = Store::open(&rig.place, command).await.err().unwrap();
+    assert_eq!(error, StoreError::NewerSchema { place, found: 999, known: schema::newest() });
 }
 
 #[tokio::test]
 async fn a_sound_file_passes_the_quick_check_and_closes_for_good() {
-    let rig = Rig::new().await;
+    let rig = Rig::in_file(Options::default()).await;
     rig.store.close().await;
     assert_eq!(rig.store.drop_dialog("x").await, Err(StoreError::Closed));
     let path = rig.path();

@@ -152,16 +152,18 @@ impl Writer {
         }
     }
 
-    /// Nobody waits: notice a lost file, recover, replay the journal, and see whether a full disk has room again (nobody
-    /// else will: while it is full the engine records no intents).
+    /// Nobody waits: notice a lost file or server, recover, replay the journal, and see whether a full disk has room again
+    /// (nobody else will: while it is full the engine records no intents).
     async fn heartbeat(&mut self) {
-        if self.ready().await.is_err() || *self.health.borrow() != Health::DiskFull {
+        if self.ready().await.is_err() {
             return;
         }
+        let full = *self.health.borrow() == Health::DiskFull;
         let Some(conn) = self.conn.as_mut() else { return };
-        // Writes one page and commits it; nothing reads the number.
-        let probe = conn.control("pragma user_version = 1").await;
-        self.note(&probe);
+        let told = if full { conn.probe().await } else { conn.ping().await };
+        if full || told.is_err() {
+            self.note(&told);
+        }
     }
 
     /// One transaction for all of `jobs`; each is answered after the commit.
@@ -178,32 +180,32 @@ impl Writer {
 
     async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let Some(conn) = self.conn.as_mut() else { return Err(StoreError::Closed) };
-        // Each command costs two changes of threads, so what follows upon each other goes in one. The commit releases
-        // the last savepoint.
-        let mut next = "begin immediate; savepoint item";
+        // Each command costs two changes of threads, or the way to a server, so what follows upon each other goes in one.
+        let mut begun = false;
         for job in jobs.iter_mut() {
-            let ran = match conn.control(next).await {
+            let ready = match begun {
+                false => conn.begin_write().await,
+                true => conn.control("release item; savepoint item").await,
+            };
+            begun = true;
+            let ran = match ready {
                 Ok(()) => job.run(conn).await,
                 Err(error) => Err(error),
             };
             let settled = match ran {
-                Ok(()) => {
-                    next = "release item; savepoint item";
-                    Ok(())
-                }
+                Ok(()) => Ok(()),
                 Err(error) if error.ends_transaction() => Err(error),
-                Err(_) => {
-                    next = "savepoint item";
-                    conn.control("rollback to item; release item").await
-                }
+                // The savepoint stays, for the next one or the commit to release.
+                Err(_) => conn.control("rollback to item").await,
             };
             if let Err(error) = settled {
-                // SQLite may have rolled back by itself; then there is nothing to roll back, which is as well.
+                // The database may have rolled back by itself; then there is nothing to roll back, which is as well.
                 let _ = conn.control("rollback").await;
                 return Err(error);
             }
         }
-        match conn.control("commit").await {
+        // Released by name: a server would answer the commit of a transaction that failed unseen with success, and undo it.
+        match conn.control("release item; commit").await {
             Ok(()) => Ok(()),
             Err(full @ StoreError::DiskFull { .. }) => {
                 let _ = conn.control("rollback").await;
@@ -221,15 +223,21 @@ impl Writer {
 
     /// A connection to the right file and an empty journal, or the reason why not.
     async fn ready(&mut self) -> Result<(), StoreError> {
-        if self.file.is_some() && FileIdentity::of(self.db.path()) != self.file {
+        if self.file.is_some() && self.db.place().file().and_then(FileIdentity::of) != self.file {
             self.conn = None;
             self.turn(Health::Down(DownReason::FileGone));
             return Err(StoreError::Down(DownReason::FileGone));
         }
         if self.conn.is_none() {
-            let mut conn = self.db.writer(false).await?;
-            // Everything the log holds is written to the file and synced anew before anything is built upon it.
-            conn.control("pragma wal_checkpoint(truncate)").await?;
+            let again = async {
+                let mut conn = self.db.writer(false).await?;
+                conn.settle().await.map(|()| conn)
+            };
+            // Whatever keeps it from coming back, results are kept until it does.
+            let conn = again.await.map_err(|error| match error.is_outage() {
+                true => error,
+                false => StoreError::Down(DownReason::Io { detail: error.to_string() }),
+            })?;
             self.conn = Some(conn);
             tracing::info!("the store has recovered");
             self.turn(Health::Up);
@@ -280,9 +288,8 @@ impl Writer {
 
     async fn close(mut self, done: Option<oneshot::Sender<()>>) {
         if let Some(mut conn) = self.conn.take() {
-            // Both only make the next start quicker; the data is safe without them.
-            let _ = conn.control("pragma optimize").await;
-            let _ = conn.control("pragma wal_checkpoint(truncate)").await;
+            // The data is safe without it.
+            let _ = conn.tidy().await;
         }
         if let Some(done) = done {
             self.db.close().await;

@@ -42,13 +42,14 @@ pub(super) fn tzdata(now: Timestamp) -> Finding {
 }
 
 /// The year, and that the database was not written in the future.
-pub(super) fn clock(now: Timestamp, database: &Path) -> Finding {
+pub(super) fn clock(now: Timestamp, database: Option<&Path>) -> Finding {
     const SUBJECT: &str = "clock";
     let advice = "set the clock and keep it with NTP: calling windows are judged by it";
     if !(EARLIEST_MS..LATEST_MS).contains(&now.as_millis()) {
         return Finding::error("clock_wrong", SUBJECT, format!("it shows {now}"), advice);
     }
-    let written = std::fs::metadata(database).and_then(|metadata| metadata.modified()).ok();
+    let metadata = database.and_then(|path| std::fs::metadata(path).ok());
+    let written = metadata.and_then(|metadata| metadata.modified().ok());
     let written = written.and_then(|at| jiff::Timestamp::try_from(at).ok()).map(Timestamp::from);
     if let Some(written) = written
         && written.since(now).as_secs() > 60

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{certificate, parsed, text_if_there};
+use super::{certificate, parsed, password, text_if_there};
 use crate::config::{Access, Config, Data, Http, Installation, Log, Retention, Tls};
+use crate::model::database::{AddressFault, DatabasePlace};
 use crate::model::document::{ComplaintCode, Table};
 
 /// A century; more is a slip.
@@ -27,16 +28,44 @@ pub(super) fn installation(table: &Table<'_>) -> Option<Installation> {
 
 pub(super) fn data(table: &Table<'_>, base: &Path) -> Option<Data> {
     let directory = table.required::<String>("directory").map(|path| Config::beside(base, &path));
-    let database: Option<String> = table.required("database");
+    let database = directory.as_deref().and_then(|directory| database(table, base, directory));
     let recordings: Option<String> = table.required("recordings");
     let profiles = text_if_there(table, "profiles");
     let directory = directory?;
     Some(Data {
-        database: directory.join(database?),
+        database: database?,
         recordings: directory.join(recordings?),
         profiles: profiles?.map(|path| Config::beside(base, &path)),
         directory,
     })
+}
+
+fn database(table: &Table<'_>, base: &Path, directory: &Path) -> Option<DatabasePlace> {
+    let text: Option<String> = table.required("database");
+    let password = password(table, base);
+    let (text, password) = (text?, password?);
+    let spot = table.spot("database");
+    let wrong = |says: &str, expected: &str| match &spot {
+        Some(spot) => spot.wrong(ComplaintCode::WrongValue, says, expected),
+        None => None,
+    };
+    match DatabasePlace::read(&text, directory) {
+        Ok(place @ DatabasePlace::Server(_)) => {
+            Some(place.with_password(password.map(|password| password.reveal().to_owned())))
+        }
+        Ok(place @ DatabasePlace::File(_)) if password.is_none() => Some(place),
+        Ok(DatabasePlace::File(_)) => wrong(
+            "there is a password, but the database is a file",
+            "an address such as postgres://lull@db.example/lull, or no password",
+        ),
+        Err(AddressFault::Password) => wrong(
+            "the address has a password in it, and addresses are shown",
+            "an address without one, and password_file beside it",
+        ),
+        Err(AddressFault::NoDatabase) => {
+            wrong("the address names no database", "an address such as postgres://lull@db.example/lull")
+        }
+    }
 }
 
 pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::headers::{Columns, ERROR_COLUMNS};
 use super::{ImportCounts, ImportError};
 use crate::model::name::CampaignKey;
-use crate::store::db::{Conn, Db, json, params, statements};
+use crate::store::db::{Conn, Db, json, params, rows as batch, statements};
 use crate::store::error::StoreError;
 
 /// Rejected rows read at once while the error file is written.
@@ -131,7 +131,7 @@ struct Lock {
 
 impl Lock {
     fn of(staging: &Path) -> Result<Lock, ImportError> {
-        let path = crate::store::beside(staging, "lock");
+        let path = crate::model::database::beside(staging, "lock");
         let refuse = |error: std::io::Error| ImportError::Open { path: path.clone(), detail: error.to_string() };
         let file = File::create(&path).map_err(refuse)?;
         match file.try_lock() {
@@ -164,27 +164,24 @@ impl Staging {
     }
 
     pub(super) async fn add(&mut self, rows: &[Staged]) -> Result<(), StoreError> {
-        let rows: Vec<serde_json::Value> = rows
-            .iter()
-            .map(|row| {
-                let verdict = row.verdict.as_ref();
-                serde_json::json!([
-                    row.line,
-                    if verdict.is_some() { "" } else { row.number.as_str() },
-                    row.name,
-                    row.zones,
-                    row.zone_source,
-                    row.priority,
-                    row.extra,
-                    json(&row.originals),
-                    verdict.map(|verdict| verdict.kind),
-                    verdict.map(|verdict| verdict.column.as_str()),
-                    verdict.map(|verdict| verdict.code),
-                    verdict.map(|verdict| verdict.message.as_str()),
-                ])
-            })
-            .collect();
-        self.conn.run(ADD, params![json(&rows)]).await.map(drop)
+        let rows = batch(rows.iter().map(|row| {
+            let verdict = row.verdict.as_ref();
+            params![
+                row.line,
+                if verdict.is_some() { "" } else { row.number.as_str() },
+                &*row.name,
+                &*row.zones,
+                &*row.zone_source,
+                row.priority.map(i64::from),
+                &*row.extra,
+                json(&row.originals),
+                verdict.map(|verdict| verdict.kind),
+                verdict.map(|verdict| verdict.column.as_str()),
+                verdict.map(|verdict| verdict.code),
+                verdict.map(|verdict| verdict.message.as_str()),
+            ]
+        }));
+        self.conn.run(ADD, vec![rows]).await.map(drop)
     }
 
     pub(super) async fn sort(&mut self) -> Result<(), StoreError> {
@@ -276,7 +273,7 @@ pub(super) struct ErrorFile {
 
 impl ErrorFile {
     pub(super) fn create(path: &Path, names: &[String]) -> Result<ErrorFile, ImportError> {
-        let part = crate::store::beside(path, "part");
+        let part = crate::model::database::beside(path, "part");
         let writer = csv::Writer::from_path(&part)
             .map_err(|error| ImportError::ErrorFile { path: path.to_path_buf(), detail: error.to_string() })?;
         let mut file = ErrorFile { path: path.to_path_buf(), part, writer };

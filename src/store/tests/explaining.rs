@@ -77,7 +77,7 @@ async fn a_day_of_decisions_of_one_campaign_takes_no_more_than_is_said() {
     const WRITTEN: u64 = 8_640;
     let mut sizes = Vec::new();
     for rows in [0, WRITTEN] {
-        let rig = Rig::new().await;
+        let rig = Rig::in_file(Options::default()).await;
         for begin in (0..rows).step_by(1000) {
             let batch = (begin..(begin + 1000).min(rows)).map(|second| decision(second, Some(forecast(Some(40.0)))));
             rig.store.record_decisions(batch.collect()).await.unwrap();

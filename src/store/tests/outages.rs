@@ -22,7 +22,7 @@ async fn fill(rig: &Rig) -> StoreError {
 
 /// Makes room again.
 async fn empty(rig: &Rig) {
-    let mut conn = rig.store.inner.db.writer(false).await.unwrap();
+    let mut conn = rig.beside().await;
     conn.control("delete from dialogs").await.unwrap();
 }
 
@@ -53,7 +53,7 @@ async fn writes_that_wait_together_are_committed_together_and_each_gets_its_own_
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_crash() {
-    let mut rig = Rig::new().await;
+    let mut rig = Rig::in_file(Options::default()).await;
     let (lead, attempt) = rig.dialling("+8613800138000").await;
     rig.store.end_attempt(end(attempt, Disposition::NotRecorded, None)).await.unwrap();
     rig.store.record_result(result(attempt, lead, 1, Disposition::Accepted)).await.unwrap();
@@ -71,7 +71,7 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
 
 #[tokio::test]
 async fn on_a_full_disk_intents_are_refused_and_results_are_kept_and_applied_once() {
-    let mut rig = Rig::with(small()).await;
+    let mut rig = Rig::in_file(small()).await;
     let (lead, attempt) = rig.dialling("+8613800000001").await;
     let other = rig.lead("+8613800000002").await;
     let error = fill(&rig).await;
@@ -132,7 +132,7 @@ async fn a_journal_left_by_a_crash_is_replayed_once_by_the_next_run() {
 
 #[tokio::test]
 async fn a_deleted_file_stops_writes_instead_of_losing_them() {
-    let rig = Rig::new().await;
+    let rig = Rig::in_file(Options::default()).await;
     std::fs::remove_file(rig.path()).unwrap();
     let error = rig.store.save_dialog("a", "{}", NOW).await.unwrap_err();
     assert_eq!(error, StoreError::Down(DownReason::FileGone));
@@ -143,9 +143,10 @@ async fn a_deleted_file_stops_writes_instead_of_losing_them() {
 #[tokio::test]
 async fn a_lost_connection_is_made_anew_and_the_store_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("lull.db");
-    drop(Store::open(&path, Options::default()).await.unwrap());
-    let db = std::sync::Arc::new(db::Db::sqlite(&path, None));
+    let place = database(directory.path()).await;
+    let store = Store::open(&place, Options::default()).await.unwrap();
+    store.close().await;
+    let db = std::sync::Arc::new(Db::at(place.clone(), false, None).unwrap());
     let (health, seen) = tokio::sync::watch::channel(Health::Down(DownReason::Io { detail: "test".to_owned() }));
     let (sender, queue) = tokio::sync::mpsc::channel(4);
     let writer = Writer {
@@ -154,7 +155,7 @@ async fn a_lost_connection_is_made_anew_and_the_store_goes_on() {
         health,
         journal: None,
         ids: std::sync::Arc::new(Ids(Mutex::new(crate::model::id::Mint::new(1)))),
-        file: FileIdentity::of(&path),
+        file: place.file().and_then(FileIdentity::of),
     };
     tokio::spawn(writer.run(queue));
     let (task, answer) = Task::new(|conn| Box::pin(conn.control("select 1")));
@@ -165,7 +166,7 @@ async fn a_lost_connection_is_made_anew_and_the_store_goes_on() {
 
 #[tokio::test]
 async fn room_on_a_full_disk_is_noticed_although_nobody_writes() {
-    let rig = Rig::with(small()).await;
+    let rig = Rig::in_file(small()).await;
     fill(&rig).await;
     empty(&rig).await;
     let mut health = rig.store.health();

@@ -72,7 +72,7 @@ async fn a_sign_in_ends_by_idleness_by_age_by_revocation_and_with_a_new_password
 
 #[tokio::test]
 async fn neither_token_nor_password_can_be_read_from_the_file() {
-    let rig = Rig::new().await;
+    let rig = Rig::in_file(Options::default()).await;
     let user = rig.store.add_user(ann(), PASSWORD, "root", NOW).await.unwrap();
     let (_, token) = rig.store.create_session(user, SessionLife::default(), "browser", NOW).await.unwrap();
     rig.store.close().await;

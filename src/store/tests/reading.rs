@@ -154,7 +154,7 @@ const SORT_FEW: [&str; 6] = ["FACTS", "PAST", "DUE_PAST", "DUE_ATTEMPTS", "SUPPR
 /// Questions the hopper and the pages ask all the time must be answered from an index, in its order.
 #[tokio::test]
 async fn the_questions_asked_all_the_time_are_answered_from_an_index_without_sorting() {
-    let rig = Rig::new().await;
+    let rig = Rig::in_file(Options::default()).await;
     let mut conn = rig.store.reader().await.unwrap();
     for (name, statements) in [
         ("NEXT_RANK", leads::STATEMENTS),

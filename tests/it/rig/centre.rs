@@ -95,6 +95,8 @@ pub struct Centre {
     service: Option<Child>,
     folder: TempDir,
     plan: Plan,
+    /// The database, where it is a server's.
+    server: Option<String>,
     http_port: u16,
     /// Where the service speaks SIP.
     pub sip_port: u16,
@@ -109,15 +111,37 @@ pub struct Centre {
     _turn: Turn,
 }
 
+/// A new database on the server of `LULL_TEST_POSTGRES`, where there is one; named as the folder.
+fn database_of_its_own(folder: &TempDir) -> Option<String> {
+    let server = std::env::var("LULL_TEST_POSTGRES").ok()?;
+    let name = folder.path().file_name()?.to_string_lossy().into_owned();
+    psql(&server, &format!("create database \"{name}\""));
+    let (host, options) = server.split_once("/postgres?").expect("the address names the database postgres and a folder");
+    Some(format!("{host}/{name}?{options}"))
+}
+
+/// What an independent client of the server answers.
+#[track_caller]
+fn psql(database: &str, sql: &str) -> String {
+    let arguments = [database, "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", sql];
+    let output = Command::new("psql").args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("psql cannot be started ({error}): run packaging/test-packages"));
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 impl Centre {
     /// Writes the files; nothing runs yet, nobody can log in, the campaign is not applied.
     pub fn written(plan: Plan) -> Centre {
         let turn = Turn::take();
         let folder = tempfile::Builder::new().prefix("lull-it-").tempdir().expect("a folder can be made");
+        // A full disk is one of ours, so the database is as well.
+        let server = if plan.disk.is_none() { database_of_its_own(&folder) } else { None };
         let mut centre = Centre {
             service: None,
             folder,
             plan,
+            server,
             http_port: free_port(),
             sip_port: free_port(),
             tls_port: free_port(),
@@ -349,6 +373,10 @@ impl Centre {
     /// What an independent reader finds in the database.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<Value> {
+        if let Some(server) = &self.server {
+            let sql = format!("select coalesce(json_agg(found), '[]') from ({sql}) found");
+            return serde_json::from_str(&psql(server, &sql)).expect("psql gives JSON");
+        }
         let database = self.path("data/lull.db");
         let output = Command::new("sqlite3")
             .args(["-readonly", "-json", "-cmd", ".timeout 5000"])
@@ -373,6 +401,10 @@ impl Centre {
     /// Changes the database behind the program's back. The service must not run.
     #[track_caller]
     pub fn change(&self, sql: &str) {
+        if let Some(server) = &self.server {
+            psql(server, sql);
+            return;
+        }
         let database = self.path("data/lull.db");
         let done = Command::new("sqlite3").arg(&database).arg(sql).status();
         assert!(done.is_ok_and(|status| status.success()), "sqlite3 could not write to {}", database.display());
@@ -402,6 +434,10 @@ impl Centre {
             "tls" => format!("  {{ transport = \"tls\", address = \"{SERVICE}:{}\" }},\n", self.tls_port),
             _ => String::new(),
         };
+        let database = match &self.server {
+            Some(server) => format!("database = \"{server}\"\n"),
+            None => String::new(),
+        };
         let mut text = format!(
             r#"
 [installation]
@@ -410,7 +446,7 @@ title = "Test centre"
 [data]
 directory = "data"
 profiles = "profiles"
-
+{database}
 [http]
 listen = "{SERVICE}:{http}"
 
