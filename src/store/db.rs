@@ -7,6 +7,8 @@
 mod postgres;
 mod sqlite;
 
+pub(super) use postgres::storable;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
-use sqlx::{Postgres, Row as _, Sqlite};
+use sqlx::{Postgres, Row as _, SqlSafeStr as _, SqlStr, Sqlite};
 
 use super::error::StoreError;
 use crate::model::database::DatabasePlace;
@@ -121,6 +123,19 @@ macro_rules! get {
 }
 
 impl Row {
+    /// The value of a column by its place, from 0.
+    pub(super) fn at<T>(&self, place: usize) -> Result<T, StoreError>
+    where
+        T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+        T: for<'r> sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+    {
+        match self {
+            Row::Sqlite(row) => row.try_get_unchecked(place),
+            Row::Postgres(row) => row.try_get_unchecked(place),
+        }
+        .map_err(|error| unreadable("a column", &error))
+    }
+
     pub(super) fn opt_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
         get!(self, column)
     }
@@ -231,8 +246,8 @@ pub(super) enum Native<'c> {
 
 /// A statement with its values, for either driver. PostgreSQL stores no character of code 0.
 macro_rules! bound {
-    ($statement:expr, $values:expr, $text:expr, $rows:expr) => {
-        $values.into_iter().fold(sqlx::query($statement.text), |query, value| match value {
+    ($sql:expr, $values:expr, $text:expr, $rows:expr) => {
+        $values.into_iter().fold(sqlx::query($sql), |query, value| match value {
             Value::Int(v) => query.bind(v),
             Value::Real(v) => query.bind(v),
             Value::Text(v) => query.bind(v.map($text)),
@@ -265,42 +280,70 @@ impl Conn {
 
     /// Runs a statement; the number of rows it changed.
     pub(super) async fn run(&mut self, statement: Statement, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.execute(statement.name, statement.text.into_sql_str(), values).await
+    }
+
+    /// Runs a text that was made of names of our own; the number of rows it changed.
+    pub(super) async fn run_made(
+        &mut self,
+        name: &'static str,
+        text: &str,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        self.execute(name, sqlx::AssertSqlSafe(text).into_sql_str(), values).await
+    }
+
+    async fn execute(&mut self, name: &'static str, sql: SqlStr, values: Vec<Value>) -> Result<u64, StoreError> {
         let outcome = match self.native() {
-            Native::Sqlite(conn) => bound!(statement, values, std::convert::identity, std::convert::identity)
+            Native::Sqlite(conn) => bound!(sql, values, std::convert::identity, std::convert::identity)
                 .execute(conn)
                 .await
                 .map(|done| done.rows_affected()),
-            Native::Postgres(conn) => bound!(statement, values, postgres::storable, postgres::storable_rows)
+            Native::Postgres(conn) => bound!(sql, values, storable, postgres::storable_rows)
                 .execute(conn)
                 .await
                 .map(|done| done.rows_affected()),
         };
-        outcome.map_err(|error| self.translate(statement.name, &error))
+        outcome.map_err(|error| self.translate(name, &error))
     }
 
     /// All rows of a statement.
     pub(super) async fn rows(&mut self, statement: Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.fetch(statement.name, statement.text.into_sql_str(), values).await
+    }
+
+    /// All rows of a text that was made of names of our own.
+    pub(super) async fn rows_made(
+        &mut self,
+        name: &'static str,
+        text: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.fetch(name, sqlx::AssertSqlSafe(text).into_sql_str(), values).await
+    }
+
+    async fn fetch(&mut self, name: &'static str, sql: SqlStr, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let outcome = match self.native() {
-            Native::Sqlite(conn) => bound!(statement, values, std::convert::identity, std::convert::identity)
+            Native::Sqlite(conn) => bound!(sql, values, std::convert::identity, std::convert::identity)
                 .fetch_all(conn)
                 .await
                 .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
-            Native::Postgres(conn) => bound!(statement, values, postgres::storable, postgres::storable_rows)
+            Native::Postgres(conn) => bound!(sql, values, storable, postgres::storable_rows)
                 .fetch_all(conn)
                 .await
                 .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
         };
-        outcome.map_err(|error| self.translate(statement.name, &error))
+        outcome.map_err(|error| self.translate(name, &error))
     }
 
     /// The first row of a statement, if there is one.
     pub(super) async fn row(&mut self, statement: Statement, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
         let outcome = match self.native() {
-            Native::Sqlite(conn) => bound!(statement, values, std::convert::identity, std::convert::identity)
+            Native::Sqlite(conn) => bound!(statement.text, values, std::convert::identity, std::convert::identity)
                 .fetch_optional(conn)
                 .await
                 .map(|row| row.map(Row::Sqlite)),
-            Native::Postgres(conn) => bound!(statement, values, postgres::storable, postgres::storable_rows)
+            Native::Postgres(conn) => bound!(statement.text, values, storable, postgres::storable_rows)
                 .fetch_optional(conn)
                 .await
                 .map(|row| row.map(Row::Postgres)),
@@ -329,6 +372,15 @@ impl Conn {
         match self.native() {
             Native::Sqlite(_) => self.control("begin immediate; savepoint item").await,
             Native::Postgres(_) => self.control(postgres::BEGIN_WRITE).await,
+        }
+    }
+
+    /// Begins a transaction that sees the database as it is now, whatever others write meanwhile.
+    pub(super) async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        match self.native() {
+            // The moment is that of the first reading.
+            Native::Sqlite(_) => self.control("begin; select count(*) from campaigns").await,
+            Native::Postgres(_) => self.control("begin isolation level repeatable read, read only").await,
         }
     }
 
@@ -370,7 +422,7 @@ impl Conn {
     /// Asks the database whether it accepts a statement, without running it.
     #[cfg(test)]
     pub(super) async fn prepare(&mut self, statement: Statement) -> Result<(), StoreError> {
-        use sqlx::{Executor as _, SqlSafeStr as _};
+        use sqlx::Executor as _;
         let outcome = match self.native() {
             Native::Sqlite(conn) => conn.prepare(statement.text.into_sql_str()).await.map(drop),
             Native::Postgres(conn) => conn.prepare(statement.text.into_sql_str()).await.map(drop),
@@ -411,7 +463,9 @@ impl Db {
     pub(super) fn at(place: DatabasePlace, alone: bool, size_max_pages: Option<u32>) -> Result<Db, StoreError> {
         let shown: Arc<str> = place.to_string().into();
         let engine = match &place {
-            DatabasePlace::File(path) => Engine::Sqlite { path: path.clone(), readers: sqlite::readers(path), size_max_pages },
+            DatabasePlace::File(path) => {
+                Engine::Sqlite { path: path.clone(), readers: sqlite::readers(path), size_max_pages }
+            }
             DatabasePlace::Server(server) => {
                 let options = postgres::options(&shown, server)?;
                 Engine::Postgres { readers: postgres::readers(&options), options, alone }

@@ -51,7 +51,9 @@ pub enum StoreError {
         place: String,
     },
     /// A database of another program.
-    #[error("{place} is a database of another program; expected one written by lull, an empty one, or a path where none exists yet")]
+    #[error(
+        "{place} is a database of another program; expected one written by lull, an empty one, or a path where none exists yet"
+    )]
     ForeignDatabase {
         /// The file, or the address of the server.
         place: String,

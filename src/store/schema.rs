@@ -48,6 +48,28 @@ const SERVER_TABLES: Statement = Statement {
            from pg_tables where schemaname = current_schema()",
 };
 
+const FILE_HAS_SERIES: Statement = Statement {
+    name: "FILE_HAS_SERIES",
+    text: "select count(*) as count from sqlite_master where name = '_sqlx_migrations'",
+};
+const SERVER_HAS_SERIES: Statement = Statement {
+    name: "SERVER_HAS_SERIES",
+    text: "select count(*) as count from pg_tables
+           where schemaname = current_schema() and tablename = '_sqlx_migrations'",
+};
+
+/// The schema a database has, without changing it; none where there is none of ours.
+pub(super) async fn found(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
+    let has_series = match conn.native() {
+        Native::Sqlite(_) => FILE_HAS_SERIES,
+        Native::Postgres(_) => SERVER_HAS_SERIES,
+    };
+    if conn.one(has_series, vec![]).await?.int("count")? == 0 {
+        return Ok(None);
+    }
+    conn.one(SCHEMA_VERSION, vec![]).await?.opt_int("version")
+}
+
 /// The newest schema this program knows.
 pub(super) fn newest() -> i64 {
     SERIES.iter().map(|(version, _, _)| *version).max().unwrap_or(0)
@@ -131,7 +153,8 @@ fn compared_by_code(text: &str) -> String {
         let at = before.len() + (declared.len() - declared.trim_start().len()) + name.len();
         let rest = line.get(at..).unwrap_or_default();
         let kind = rest.trim_start();
-        let is_text = kind.strip_prefix("text").is_some_and(|after| after.is_empty() || after.starts_with([' ', ',', ';']));
+        let is_text =
+            kind.strip_prefix("text").is_some_and(|after| after.is_empty() || after.starts_with([' ', ',', ';']));
         if is_text && !name.starts_with("--") {
             let spaces = rest.len() - kind.len();
             out.push_str(line.get(..at + spaces + "text".len()).unwrap_or_default());

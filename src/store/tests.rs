@@ -4,6 +4,7 @@
 //! database of its own; what is true of files only asks for [`Rig::in_file`].
 
 mod batches;
+mod copying;
 mod dialling;
 mod explaining;
 mod importing;

@@ -41,6 +41,8 @@ pub(super) fn options(place: &str, server: &ServerDatabase) -> Result<PgConnectO
             ("lock_timeout", patience_ms.as_str()),
             // What is answered with success is on the disk, whatever the server is set to.
             ("synchronous_commit", "on"),
+            // What is there already is no news.
+            ("client_min_messages", "warning"),
             // A connection whose other end vanished must let go of its locks: within a minute, not within hours.
             ("tcp_keepalives_idle", "30"),
             ("tcp_keepalives_interval", "10"),
@@ -77,7 +79,7 @@ pub(super) async fn writer(place: &str, options: &PgConnectOptions, alone: bool)
 
 /// A text as the server takes it: PostgreSQL has no place for the character of code 0, and nothing of ours means anything
 /// by it.
-pub(super) fn storable(text: String) -> String {
+pub(in crate::store) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

@@ -22,6 +22,8 @@ const DECODED_BYTES: usize = 64 * 1024;
 const HEAD_BYTES: usize = 4096;
 /// Of UTF-16 at least one character in so many is ASCII: delimiters, digits, ends of lines.
 const ASCII_ONE_IN: usize = 8;
+/// And so many at least: one phone number has more.
+const ZEROS_MIN: usize = 6;
 /// With so many good characters for each bad one a file is in UTF-8 and damaged, not in another encoding.
 const GOOD_FOR_EACH_BAD: usize = 4;
 
@@ -111,12 +113,15 @@ fn kind(
 }
 
 fn guess(head: &[u8], doubtful: &[u8], country: Option<&str>) -> Result<&'static Encoding, ImportError> {
-    let zeros = |parity: usize| head.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
-    let (even, odd, most) = (zeros(0), zeros(1), head.len() / 2 / ASCII_ONE_IN);
-    if odd > most && even == 0 {
+    // Where the zero of an ASCII character is: 0 before it, 1 behind it. A few zeros that went astray do not make UTF-16.
+    let wide = |half: usize| {
+        let zeros = |at: usize| head.chunks_exact(2).filter(|unit| unit.get(at) == Some(&0)).count();
+        zeros(half) >= ZEROS_MIN.max(head.len() / 2 / ASCII_ONE_IN) && zeros(1 - half) == 0
+    };
+    if wide(1) {
         return Ok(UTF_16LE);
     }
-    if even > most && odd == 0 {
+    if wide(0) {
         return Ok(UTF_16BE);
     }
     if doubtful.is_empty() {
@@ -289,6 +294,8 @@ mod tests {
         marked.extend(encoded(ROWS, UTF_16LE));
         assert_eq!(kind_of(&marked), Ok(Kind::Text { encoding: UTF_16LE, begins: 2 }));
         assert_eq!(kind_of(b"\xef\xbb\xbfphone\n"), Ok(Kind::Text { encoding: UTF_8, begins: 3 }));
+        let astray = b"phone,name\n\0\n\"a\0\"\n";
+        assert_eq!(kind_of(astray), Ok(Kind::Text { encoding: UTF_8, begins: 0 }));
         assert_eq!(kind_of(b"PK\x03\x04..."), Ok(Kind::Workbook));
         assert_eq!(kind_of(b"\xd0\xcf\x11\xe0..."), Err(ImportError::OldSpreadsheet));
     }

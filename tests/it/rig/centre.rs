@@ -116,7 +116,8 @@ fn database_of_its_own(folder: &TempDir) -> Option<String> {
     let server = std::env::var("LULL_TEST_POSTGRES").ok()?;
     let name = folder.path().file_name()?.to_string_lossy().into_owned();
     psql(&server, &format!("create database \"{name}\""));
-    let (host, options) = server.split_once("/postgres?").expect("the address names the database postgres and a folder");
+    let (host, options) =
+        server.split_once("/postgres?").expect("the address names the database postgres and a folder");
     Some(format!("{host}/{name}?{options}"))
 }
 
