@@ -15,6 +15,7 @@ use crate::config::tzdata;
 
 mod campaigns;
 pub mod check;
+mod database;
 pub mod doctor;
 mod ledgers;
 mod lists;
@@ -76,6 +77,13 @@ enum Command {
     Replay(replay::Replay),
     /// Tells what a setting would have done on recorded traffic of a campaign.
     Whatif(whatif::Whatif),
+    /// Checks the database, brings it up to date, copies it to another engine.
+    #[command(subcommand)]
+    Db(database::Database),
+    /// Writes a backup of the database, beside the running service.
+    Backup(database::Backup),
+    /// Brings a backup into an empty database.
+    Restore(database::Restore),
     /// Shows the configuration in force with its origins, and looks for what is wrong.
     Doctor(doctor::DoctorArgs),
     /// Makes the running service read its configuration again, without dropping a call.
@@ -145,6 +153,9 @@ pub fn main() -> ExitCode {
         Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Replay(replay) => replay.run(&cli.place),
         Command::Whatif(whatif) => whatif.run(&cli.place),
+        Command::Db(database) => database.run(&cli.place),
+        Command::Backup(backup) => backup.run(&cli.place),
+        Command::Restore(restore) => restore.run(&cli.place),
         Command::Doctor(args) => place::doctor(&args, &cli.place),
         Command::Reload => place::reload(&cli.place),
     };

@@ -30,6 +30,11 @@ impl Installation {
         self.clock.now().timestamp
     }
 
+    /// Runs work to its end.
+    pub(crate) fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
+    }
+
     /// Opens the store beside a service that may be running, does some work with it, and closes it.
     pub(crate) fn with_store<T, F: Future<Output = Result<T, StoreError>>>(
         &self,

@@ -163,7 +163,7 @@ fn a_second_service_on_the_same_database_is_refused_and_the_first_goes_on() {
     ];
     let ran = centre.run(&["serve", "--set", &settings[0], "--set", &settings[1]], "");
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
-    assert!(ran.err.contains("lull.db"), "the database is named: {}", ran.err);
+    assert!(ran.err.contains(&centre.database()), "the database is named: {}", ran.err);
     assert_eq!(centre.boss().get("/api/v1/board").status, 200);
     // Commands still work beside the service.
     centre.customers(&["+8613800000001"]);

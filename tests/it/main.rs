@@ -5,6 +5,7 @@ mod browser;
 mod calls;
 mod commands;
 mod crashes;
+mod databases;
 mod disk;
 mod fences;
 mod gate;

@@ -174,3 +174,26 @@ async fn room_on_a_full_disk_is_noticed_although_nobody_writes() {
     let noticed = health.wait_for(|health| *health == Health::Up).await.map(|health| health.clone());
     assert_eq!(noticed.unwrap(), Health::Up);
 }
+
+#[tokio::test]
+async fn a_server_that_throws_the_store_out_loses_nothing() {
+    let mut rig = Rig::new().await;
+    if rig.place.file().is_some() {
+        eprintln!("SKIPPED: there is no server; packaging/with-postgres gives one");
+        return;
+    }
+    let (lead, attempt) = rig.dialling("+8613800000001").await;
+    let throw_out = "select pg_terminate_backend(pid) from pg_stat_activity
+                     where pid <> pg_backend_pid() and datname = current_database()";
+    rig.beside().await.control(throw_out).await.unwrap();
+    // Whether the loss is noticed by this write or was by the one that keeps watch, the result is kept.
+    let said = result(attempt, lead, 1, Disposition::Accepted);
+    rig.store.end_attempt(end(attempt, Disposition::NotRecorded, None)).await.unwrap();
+    rig.store.record_result(said.clone()).await.unwrap();
+    let mut health = rig.store.health();
+    health.wait_for(|health| *health == Health::Up).await.unwrap();
+    let again = rig.store.record_result(said).await.unwrap();
+    assert_eq!((again.revision, again.repeated), (1, true));
+    assert!(rig.store.inner.journal.as_ref().unwrap().is_empty());
+    assert_eq!(rig.store.lead(lead).await.unwrap().unwrap().state, crate::model::lead::LeadState::Done);
+}

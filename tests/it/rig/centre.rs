@@ -371,6 +371,11 @@ impl Centre {
         self.api("ops")
     }
 
+    /// The database, as the program names it.
+    pub fn database(&self) -> String {
+        self.server.clone().unwrap_or_else(|| "data/lull.db".to_owned())
+    }
+
     /// What an independent reader finds in the database.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<Value> {
