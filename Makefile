@@ -46,6 +46,13 @@ load: ui ## Measure speed and memory against controls in the same run
 	cargo build --release --locked -p lull -p lull-loadtest
 	target/release/lull-load
 
+.PHONY: load-lists
+load-lists: ui ## Measure imports, and the store under them, on SQLite and on PostgreSQL
+	packaging/test-packages
+	cargo build --release --locked -p lull -p lull-loadtest
+	target/release/lull-lists
+	LULL_TEST_POSTGRES_FSYNC=on packaging/with-postgres target/release/lull-lists
+
 .PHONY: pacing
 pacing: ui ## Simulate the days of loadtest/pacing under every policy, side by side
 	cargo build --release --locked -p lull

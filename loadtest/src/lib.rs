@@ -11,6 +11,7 @@ pub mod carrier;
 pub mod chance;
 pub mod demo;
 pub mod http;
+pub mod lists;
 pub mod load;
 pub mod numbers;
 pub mod report;

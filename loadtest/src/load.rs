@@ -247,7 +247,7 @@ async fn try_run(options: Options) -> Result<bool, LoadError> {
     Ok(bench.report.is_good())
 }
 
-fn program(named: Option<PathBuf>) -> Result<PathBuf, LoadError> {
+pub(crate) fn program(named: Option<PathBuf>) -> Result<PathBuf, LoadError> {
     let program = match named {
         Some(program) => program,
         None => std::env::current_exe()?.with_file_name("lull"),
@@ -255,7 +255,7 @@ fn program(named: Option<PathBuf>) -> Result<PathBuf, LoadError> {
     program.canonicalize().map_err(|error| LoadError::Program { program: "lull", error })
 }
 
-fn version(program: &Path) -> Result<String, LoadError> {
+pub(crate) fn version(program: &Path) -> Result<String, LoadError> {
     let output = std::process::Command::new(program).arg("--version").output()?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -10,6 +10,7 @@ use super::Outcome;
 use crate::config::doctor::{Finding, Level, examine, worst};
 use crate::config::{Config, Setting};
 use crate::model::time::Timestamp;
+use crate::store::StoreError;
 
 /// Show the configuration in force with its origins, and look for what is wrong.
 ///
@@ -27,16 +28,18 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Examines and prints. `running`: the service is up; [`service_runs`] finds out.
+/// Examines and prints. `schema`: that of the database, or why it cannot be read; `running`: the service is up; [`service_runs`] finds out.
 pub fn run(
     args: &DoctorArgs,
     config: &Config,
+    schema: Result<Option<i64>, StoreError>,
     now: Timestamp,
     running: bool,
     json: bool,
     out: &mut dyn Write,
 ) -> io::Result<Outcome> {
     let mut findings = examine(config, now, running);
+    findings.push(database(config, schema));
     findings.extend(trunks::examine(config)?);
     let settings = if args.findings_only { &[][..] } else { config.explain() };
     if json {
@@ -49,6 +52,22 @@ pub fn run(
         Level::Ok | Level::Warning => Outcome::Done,
         Level::Error => Outcome::Findings,
     })
+}
+
+fn database(config: &Config, schema: Result<Option<i64>, StoreError>) -> Finding {
+    const SUBJECT: &str = "database";
+    let place = &config.data.database;
+    match schema {
+        Ok(Some(schema)) => Finding::ok("database", SUBJECT, format!("{place} has schema {schema}")),
+        Ok(None) => Finding::ok("database", SUBJECT, format!("{place} will be made when the service starts")),
+        Err(error) => {
+            let advice = match place.file() {
+                Some(_) => "`lull db check` says more; docs/databases.md tells how a backup is brought back",
+                None => "see that the server runs and lets this user in: psql takes the same address",
+            };
+            Finding::error("database", SUBJECT, error.to_string(), advice)
+        }
+    }
 }
 
 fn print(settings: &[Setting], findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
@@ -102,13 +121,13 @@ mod tests {
         let config = load(&Sources { file: Some(file), ..Sources::default() }).unwrap_or_else(|e| panic!("{e}"));
         let now = Timestamp::from_millis(1_795_318_496_000);
         let mut out = Vec::new();
-        let outcome = run(&DoctorArgs::default(), &config, now, false, false, &mut out).unwrap();
+        let outcome = run(&DoctorArgs::default(), &config, Ok(None), now, false, false, &mut out).unwrap();
         let told = String::from_utf8(out).unwrap();
         assert_eq!(outcome, Outcome::Findings);
         assert!(told.contains("installation.zone = \"Asia/Shanghai\"") && told.contains("# default"), "{told}");
         assert!(told.contains("ERROR    prompt hold:") && told.contains("→ give the path of a WAV file"), "{told}");
         let mut out = Vec::new();
-        run(&DoctorArgs { findings_only: true }, &config, now, false, true, &mut out).unwrap();
+        run(&DoctorArgs { findings_only: true }, &config, Err(StoreError::Closed), now, false, true, &mut out).unwrap();
         let report: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(report["settings"].as_array().map(Vec::len), Some(0));
         assert!(report["findings"].as_array().is_some_and(|findings| findings.len() > 5));

@@ -9,7 +9,7 @@ use crate::config::{self, Config};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::runtime::control::{self, ControlError, Say};
-use crate::store::{Opener, Options, Store, StoreError, User};
+use crate::store::{self, Opener, Options, Store, StoreError, User};
 
 /// What a command works on.
 pub(crate) struct Installation {
@@ -103,10 +103,11 @@ pub(crate) fn sources(place: &Place) -> config::Sources {
 }
 
 pub(crate) fn doctor(args: &DoctorArgs, place: &Place) -> Result<Outcome, Failure> {
-    let config = load(place)?;
-    let now = Clock::start().now().timestamp;
+    let Installation { config, clock, runtime } = Installation::open(place)?;
+    let database = runtime.block_on(store::schema_of(&config.data.database));
     let mut out = std::io::stdout().lock();
-    Ok(doctor::run(args, &config, now, doctor::service_runs(), place.json, &mut out)?)
+    let running = doctor::service_runs();
+    Ok(doctor::run(args, &config, database, clock.now().timestamp, running, place.json, &mut out)?)
 }
 
 pub(crate) fn reload(place: &Place) -> Result<Outcome, Failure> {

@@ -1,0 +1,220 @@
+//! An installation without carriers, and what is asked of its database by others than Lull.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::Bench;
+use crate::load::LoadError;
+
+/// The campaign that lists come to, and the one that is dialled meanwhile.
+pub(super) const LISTED: &str = "listed";
+pub(super) const DIALLED: &str = "dialled";
+
+/// Configuration, campaigns, database.
+pub(super) struct Installation {
+    pub(super) program: PathBuf,
+    pub(super) folder: PathBuf,
+    /// The file, or the address of the server's database.
+    pub(super) database: String,
+    is_server: bool,
+}
+
+impl Installation {
+    /// Makes one with both campaigns.
+    pub(super) fn new(bench: &Bench, name: &str) -> Result<Installation, LoadError> {
+        let folder = super::fresh(&bench.folder, name)?;
+        let database = match &bench.server {
+            None => folder.join("lull.db").display().to_string(),
+            Some(server) => {
+                let database = format!("{}_{name}", bench.folder.file_name().unwrap_or_default().to_string_lossy());
+                psql(server, &format!("create database \"{database}\""))?;
+                let (host, options) = server
+                    .split_once("/postgres?")
+                    .ok_or_else(|| LoadError::Other(format!("{server}: expected …/postgres?host=…")))?;
+                format!("{host}/{database}?{options}")
+            }
+        };
+        std::fs::create_dir_all(folder.join("profiles"))?;
+        std::fs::write(folder.join("profiles/load.toml"), PROFILE)?;
+        std::fs::write(folder.join("lull.toml"), configuration(&database))?;
+        let (program, is_server) = (bench.program.clone(), bench.server.is_some());
+        let installation = Installation { program, folder, database, is_server };
+        for key in [LISTED, DIALLED] {
+            std::fs::write(installation.folder.join(format!("{key}.toml")), campaign(key))?;
+            installation.lull(&["campaign", "apply", &format!("{key}.toml"), "--start"])?;
+        }
+        Ok(installation)
+    }
+
+    /// A command that is waited for; exit code 3 means findings and is no failure.
+    pub(super) fn lull(&self, arguments: &[&str]) -> Result<String, LoadError> {
+        let output = self.command(arguments).output()?;
+        if output.status.success() || output.status.code() == Some(3) {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(LoadError::Other(format!("lull {} failed: {said}", arguments.join(" "))))
+    }
+
+    /// A command that runs on.
+    pub(super) fn start(&self, arguments: &[&str]) -> Result<Child, LoadError> {
+        Ok(self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["--config", "lull.toml"]).args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+
+    /// What an independent client answers, one row a line.
+    pub(super) fn ask(&self, sql: &str) -> Result<String, LoadError> {
+        match self.is_server {
+            true => psql(&self.database, sql),
+            false => sqlite(Path::new(&self.database), &[sql]),
+        }
+    }
+
+    /// The accepted leads as a file in an order that no index has, loaded by the database's own tool into a table like
+    /// that of leads, empty, with its indexes; the seconds it took.
+    pub(super) fn bulk_load(&self) -> Result<f64, LoadError> {
+        let file = self.folder.join("accepted.csv");
+        let scattered = "order by (cast(substr(number, 5) as bigint) * 7919) % 1000003, number";
+        let leads = format!("select * from leads where campaign = '{LISTED}' {scattered}");
+        let load = if self.is_server {
+            psql(&self.database, &format!("\\copy ({leads}) to '{}' csv", file.display()))?;
+            psql(&self.database, "create table raw (like leads including all)")?;
+            format!("\\copy raw from '{}' csv", file.display())
+        } else {
+            let written = sqlite(Path::new(&self.database), &[".mode csv", &leads])?;
+            std::fs::write(&file, written)?;
+            String::new()
+        };
+        let begin = tokio::time::Instant::now();
+        if self.is_server {
+            psql(&self.database, &load)?;
+        } else {
+            // The same schema in another file. `.import` knows no null: what the checks say of empty texts is not asked.
+            let raw = self.folder.join("raw.db");
+            let schema = sqlite(Path::new(&self.database), &[".schema leads"])?;
+            sqlite(&raw, &["pragma journal_mode = wal", &schema])?;
+            let import = format!(".import --csv \"{}\" leads", file.display());
+            let begin = tokio::time::Instant::now();
+            sqlite(&raw, &["pragma ignore_check_constraints = on", &import])?;
+            return Ok(begin.elapsed().as_secs_f64());
+        }
+        Ok(begin.elapsed().as_secs_f64())
+    }
+}
+
+/// What sqlite3 answers.
+fn sqlite(database: &Path, commands: &[&str]) -> Result<String, LoadError> {
+    let output = Command::new("sqlite3").arg("-batch").arg(database).args(commands).output();
+    answer("sqlite3", output)
+}
+
+/// What psql answers.
+pub(super) fn psql(database: &str, sql: &str) -> Result<String, LoadError> {
+    let arguments = [database, "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"];
+    answer("psql", Command::new("psql").args(arguments).args(["--command", sql]).output())
+}
+
+fn answer(program: &'static str, output: std::io::Result<std::process::Output>) -> Result<String, LoadError> {
+    let output = output.map_err(|error| LoadError::Program { program, error })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(LoadError::Other(format!("{program}: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
+fn configuration(database: &str) -> String {
+    format!(
+        r#"[installation]
+title = "Measurement"
+zone = "Asia/Shanghai"
+region = "CN"
+
+[data]
+database = "{database}"
+profiles = "profiles"
+
+[trunks.carrier]
+targets = ["127.0.0.1:9"]
+channels_max = 10
+calls_per_second = 1.0
+
+[queues.service]
+title = "Service"
+service_level_target = 0.8
+within_s = 10
+wait_max_s = 600
+waiting_max = 1000
+priority = 50
+hold_prompt = "hold"
+greeting_prompt = "please-wait"
+closed_prompt = "closed"
+overflow_prompt = "overflow"
+
+[groups.blend]
+title = "Agents"
+queues = ["service"]
+outbound = true
+idle_threshold = 0.1
+hysteresis = 0.05
+dwell_s = 0.0
+reserve = 0
+smoothing_s = 0.0
+serve_first = "auto"
+wrap_up_s = 0
+"#
+    )
+}
+
+const PROFILE: &str = r#"name = "load"
+title = "Measurement: nobody is called"
+notice = "For measurements on one machine. Never for people."
+sources = ["Written by the measurement."]
+abandon_rate_max = 0.03
+connect_deadline_s = 2.0
+ring_min_s = 15
+attempt_caps = [{ max = 100, within_s = 86400 }]
+abandon_cool_off_s = 0
+consent_required = false
+information_message = "none"
+
+[hours]
+every-day = ["00:00-24:00"]
+"#;
+
+fn campaign(key: &str) -> String {
+    format!(
+        r#"key = "{key}"
+title = "Measurement"
+group = "blend"
+assignment = "longest_idle"
+profile = "load"
+caller_id = "+862152345678"
+trunks = ["carrier"]
+ring_timeout_s = 30
+wrap_up_s = 0
+attempts_max = 100
+abandon_rate_max = 0.03
+detect_machines = false
+information_message = "information"
+
+[offer]
+name = "Nothing"
+
+[[results]]
+key = "done"
+title = "Done"
+disposition = "declined"
+
+[hours]
+every-day = ["00:00-24:00"]
+
+[pacing]
+mode = "progressive"
+"#
+    )
+}
