@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod calling_hours;
 pub mod campaign;
 pub mod campaign_file;
+pub mod changes;
 pub mod database;
 pub mod decision;
 pub mod dialable;

@@ -297,6 +297,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::check_campaign))
         .routes(routes!(campaigns::campaign, campaigns::apply_campaign))
         .routes(routes!(campaigns::control_campaign))
+        .routes(routes!(campaigns::campaign_text))
+        .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(campaigns::campaign_attempts))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(whatif::whatif, whatif::ask_whatif, whatif::cancel_whatif))

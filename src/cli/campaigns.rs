@@ -12,9 +12,11 @@ use super::place::Installation;
 use super::{Failure, Outcome, Place, show};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::campaign_file;
+use crate::model::changes::{Differences, LineKind, differences};
 use crate::model::document::Complaints;
 use crate::model::name::CampaignKey;
 use crate::runtime::control::Say;
+use crate::store::{RevisionRow, Store, StoreError};
 
 /// Checks and applies campaign files.
 #[derive(Debug, Subcommand)]
@@ -23,6 +25,14 @@ pub(crate) enum Campaigns {
     Check(CheckArgs),
     /// Makes a file the newest revision of its campaign.
     Apply(Apply),
+    /// Shows what files would change, and changes nothing. Ends with 3 if something would change.
+    Plan(Plan),
+    /// Gives back a text that was applied, as it was written.
+    Export(Export),
+    /// Shows what two revisions of a campaign differ in. Ends with 3 if they do.
+    Diff(Diff),
+    /// Lists everything that was ever applied for a campaign: when, by whom, why.
+    History(History),
     /// Lists the campaigns with their state and leads.
     List,
 }
@@ -38,6 +48,53 @@ pub(crate) struct Apply {
     /// Starts the campaign at once.
     #[arg(long)]
     start: bool,
+}
+
+/// Shows what files would change, against the revisions in force.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Campaign files (TOML).
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Gives back a text that was applied, as it was written.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// The revision; without it, the one in force.
+    #[arg(long)]
+    revision: Option<u64>,
+}
+
+/// Shows what two revisions of a campaign differ in.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// The earlier revision; without it, the one before the later.
+    #[arg(long)]
+    from: Option<u64>,
+    /// The later revision; without it, the one in force.
+    #[arg(long)]
+    to: Option<u64>,
+}
+
+/// Lists everything that was ever applied for a campaign.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The campaign.
+    campaign: CampaignKey,
+}
+
+#[derive(Debug, Serialize)]
+struct Planned {
+    file: String,
+    campaign: CampaignKey,
+    /// The revision in force; none for a new campaign.
+    revision: Option<u64>,
+    differences: Differences,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +125,10 @@ impl Campaigns {
                 Ok(check::run(&args, &installation.config, place.json, colour, &mut out)?)
             }
             Campaigns::Apply(apply) => apply.run(place, &installation),
+            Campaigns::Plan(plan) => plan.run(place, &installation),
+            Campaigns::Export(export) => export.run(place, &installation),
+            Campaigns::Diff(diff) => diff.run(place, &installation),
+            Campaigns::History(history) => history.run(place, &installation),
             Campaigns::List => list(place, &installation),
         }
     }
@@ -101,6 +162,128 @@ impl Apply {
         });
         Ok(Outcome::Done)
     }
+}
+
+impl Plan {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let mut read = Vec::new();
+        for file in &self.files {
+            match self::read(installation, file) {
+                Ok(found) => read.push((file.display().to_string(), found)),
+                Err(complaints) => {
+                    show(place.json, &complaints.located(), || rendered(&complaints));
+                    return Ok(Outcome::Failed);
+                }
+            }
+        }
+        let planned = installation.with_store(|store, _| async move {
+            let mut planned = Vec::new();
+            for (file, (campaign, text)) in read {
+                let before = in_force(&store, &campaign.key, None).await?;
+                let compared = before.as_ref().map(|row| (&row.definition, row.text.as_str()));
+                let differences = differences(compared, (&campaign, &text));
+                let revision = before.map(|row| row.revision);
+                planned.push(Planned { file, campaign: campaign.key, revision, differences });
+            }
+            Ok(planned)
+        })?;
+        show(place.json, &planned, || {
+            let one = |plan: &Planned| {
+                let Planned { file, campaign, revision, differences } = plan;
+                match revision {
+                    None => format!("{file}: `{campaign}` is new\n"),
+                    Some(revision) if differences.lines.is_empty() => {
+                        format!("{file}: `{campaign}` is at revision {revision} already\n")
+                    }
+                    Some(revision) => {
+                        format!("{file}: `{campaign}` would change from revision {revision}\n{}", shown(differences))
+                    }
+                }
+            };
+            planned.iter().map(one).collect()
+        });
+        let same = planned.iter().all(|plan| plan.revision.is_some() && plan.differences.lines.is_empty());
+        Ok(if same { Outcome::Done } else { Outcome::Findings })
+    }
+}
+
+impl Export {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        installation.must_know(&self.campaign)?;
+        let (key, revision) = (self.campaign, self.revision);
+        let row = installation.with_store(|store, _| async move { in_force(&store, &key, revision).await })?;
+        match row {
+            // To the last byte, so that it can be applied again and is the same revision.
+            Some(row) if !place.json => print!("{}", row.text),
+            Some(row) => show(place.json, &row, String::new),
+            None => {}
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Diff {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        installation.must_know(&self.campaign)?;
+        let (key, from, to) = (self.campaign.clone(), self.from, self.to);
+        let compared = installation.with_store(|store, _| async move {
+            let Some(later) = in_force(&store, &key, to).await? else { return Ok(None) };
+            let from = from.unwrap_or(later.revision.saturating_sub(1));
+            let earlier = if from == 0 { None } else { Some(store.revision(&key, from).await?) };
+            let before = earlier.as_ref().map(|row| (&row.definition, row.text.as_str()));
+            Ok(Some((from, later.revision, differences(before, (&later.definition, &later.text)))))
+        })?;
+        let Some((from, to, differences)) = compared else { return Ok(Outcome::Done) };
+        let told = serde_json::json!({ "campaign": self.campaign, "from": from, "to": to, "differences": differences });
+        show(place.json, &told, || match differences.lines.is_empty() {
+            true => format!("Revisions {from} and {to} of `{}` are the same.", self.campaign),
+            false => format!("`{}` from revision {from} to {to}\n{}", self.campaign, shown(&differences)),
+        });
+        Ok(if differences.lines.is_empty() { Outcome::Done } else { Outcome::Findings })
+    }
+}
+
+impl History {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        installation.must_know(&self.campaign)?;
+        let key = self.campaign;
+        let rows = installation.with_store(|store, _| async move { store.revisions(&key).await })?;
+        show(place.json, &rows, || {
+            let line = |row: &RevisionRow| {
+                format!("{:>5}  {}  {:<16} {}\n", row.revision, row.applied_at, row.applied_by, row.why)
+            };
+            rows.iter().map(line).collect()
+        });
+        Ok(Outcome::Done)
+    }
+}
+
+/// A revision of a campaign, or the one in force; none where there is no such campaign.
+async fn in_force(store: &Store, key: &CampaignKey, revision: Option<u64>) -> Result<Option<RevisionRow>, StoreError> {
+    let Some(row) = store.campaign(key).await? else { return Ok(None) };
+    Ok(Some(store.revision(key, revision.unwrap_or(row.revision)).await?))
+}
+
+/// Values first, then the lines as every tool writes them.
+fn shown(differences: &Differences) -> String {
+    let value = |value: &Option<serde_json::Value>| value.as_ref().map_or("(nothing)".to_owned(), ToString::to_string);
+    let mut text = String::new();
+    for change in &differences.values {
+        text += &format!("  {}: {} -> {}\n", change.key, value(&change.from), value(&change.to));
+    }
+    if differences.values.is_empty() {
+        text += "  nothing but comments, order or spaces\n";
+    }
+    for line in &differences.lines {
+        let mark = match line.kind {
+            LineKind::Kept => ' ',
+            LineKind::Added => '+',
+            LineKind::Removed => '-',
+            LineKind::Gap => '@',
+        };
+        text += &format!("    {mark} {}\n", line.text);
+    }
+    text
 }
 
 fn list(place: &Place, installation: &Installation) -> Result<Outcome, Failure> {

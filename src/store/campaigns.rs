@@ -98,6 +98,9 @@ statements! {
         select c.key, c.revision, c.state, c.state_by, c.state_at, c.state_why, c.created_at, r.definition
         from campaigns c join campaign_revisions r on r.campaign = c.key and r.revision = c.revision
         where c.key = $1";
+    REVISION = "
+        select revision, text, definition, applied_by, applied_at, why from campaign_revisions
+        where campaign = $1 and revision = $2";
     REVISIONS = "
         select revision, text, definition, applied_by, applied_at, why from campaign_revisions
         where campaign = $1 order by revision desc limit 1000";
@@ -209,19 +212,18 @@ impl Store {
     /// Everything that was ever applied for a campaign, newest first.
     pub async fn revisions(&self, key: &CampaignKey) -> Result<Vec<RevisionRow>, StoreError> {
         let mut conn = self.reader().await?;
-        let rows = conn.rows(REVISIONS, params![key.as_str()]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(RevisionRow {
-                    revision: row.count("revision")?,
-                    text: row.text("text")?,
-                    definition: row.json("definition")?,
-                    applied_by: row.text("applied_by")?,
-                    applied_at: row.time("applied_at")?,
-                    why: row.text("why")?,
-                })
-            })
-            .collect()
+        conn.rows(REVISIONS, params![key.as_str()]).await?.iter().map(revision_row).collect()
+    }
+
+    /// One text that was applied for a campaign.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where there is no such revision.
+    pub async fn revision(&self, key: &CampaignKey, revision: u64) -> Result<RevisionRow, StoreError> {
+        let mut conn = self.reader().await?;
+        let row = conn.row(REVISION, params![key.as_str(), revision]).await?;
+        let missing = StoreError::NotFound { what: "revision", name: format!("{revision} of {key}") };
+        revision_row(&row.ok_or(missing)?)
     }
 
     /// Sets a group's live controls as a whole.
@@ -291,6 +293,17 @@ async fn set_state(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     conn.run(SET_STATE, params![key.as_str(), word(&state), by, at, why]).await.map(drop)
+}
+
+fn revision_row(row: &Row) -> Result<RevisionRow, StoreError> {
+    Ok(RevisionRow {
+        revision: row.count("revision")?,
+        text: row.text("text")?,
+        definition: row.json("definition")?,
+        applied_by: row.text("applied_by")?,
+        applied_at: row.time("applied_at")?,
+        why: row.text("why")?,
+    })
 }
 
 fn campaign_row(row: &Row) -> Result<CampaignRow, StoreError> {

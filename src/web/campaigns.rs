@@ -14,11 +14,13 @@ use super::problem::{ErrorItem, Kind, Problem};
 use crate::engine::event::DayCounts;
 use crate::engine::snapshot::CampaignView;
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::changes::{Differences, differences};
 use crate::model::decision::Decision;
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::profile::Profile;
 use crate::model::time::Timestamp;
+use crate::store::RevisionRow;
 
 /// Attempts of a page when no number is asked for.
 const PAGE_DEFAULT: u32 = 50;
@@ -143,6 +145,56 @@ pub struct CampaignChecked {
     pub errors: Vec<ErrorItem>,
     /// The campaign as it would be, when nothing is wrong.
     pub campaign: Option<Campaign>,
+    /// What would change, when nothing is wrong; against nothing for a new campaign.
+    pub differences: Option<Differences>,
+    /// The revision in force that it was compared with; `null` for a new campaign.
+    pub revision: Option<u64>,
+}
+
+/// One applied text, whole.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct RevisionDetail {
+    /// Counted from 1.
+    pub revision: u64,
+    /// Who applied it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, as they said.
+    pub why: String,
+    /// The text, as it was written.
+    pub text: String,
+}
+
+/// Which text.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct TextQuery {
+    /// Of which revision; without it, of the one in force.
+    pub revision: Option<u64>,
+}
+
+/// Which revisions are compared.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct CompareQuery {
+    /// The earlier one; without it, the one before `to`.
+    pub from: Option<u64>,
+    /// The later one; without it, the one in force.
+    pub to: Option<u64>,
+}
+
+/// What two revisions differ in.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Compared {
+    /// The earlier one; 0 for what was before the first.
+    pub from: u64,
+    /// The later one.
+    pub to: u64,
+    /// What differs.
+    pub differences: Differences,
 }
 
 /// A change of a campaign's live state.
@@ -280,19 +332,59 @@ pub async fn apply_campaign(
     Ok(Json(applied))
 }
 
-/// Check a text without applying it.
+/// Check a text without applying it, and tell what it would change.
 #[utoipa::path(post, path = "/campaigns/check", tag = "campaigns", request_body = CampaignCheck,
     security(("session" = ["manager"])), responses((status = 200, body = CampaignChecked)))]
 pub async fn check_campaign(
     State(state): State<WebState>,
     _user: Can<Managers>,
     Sent(sent): Sent<CampaignCheck>,
-) -> Json<CampaignChecked> {
+) -> Result<Json<CampaignChecked>, Problem> {
     let file = sent.file.as_deref().unwrap_or("campaign.toml");
-    Json(match state.read_campaign(&sent.text, file) {
-        Ok(campaign) => CampaignChecked { ok: true, errors: Vec::new(), campaign: Some(campaign) },
-        Err(errors) => CampaignChecked { ok: false, errors, campaign: None },
-    })
+    let campaign = match state.read_campaign(&sent.text, file) {
+        Ok(campaign) => campaign,
+        Err(errors) => {
+            let checked = CampaignChecked { ok: false, errors, campaign: None, differences: None, revision: None };
+            return Ok(Json(checked));
+        }
+    };
+    let now = state.records.revision(&campaign.key, None).await?;
+    let before = now.as_ref().map(|row| (&row.definition, row.text.as_str()));
+    let differences = Some(differences(before, (&campaign, &sent.text)));
+    let revision = now.as_ref().map(|row| row.revision);
+    Ok(Json(CampaignChecked { ok: true, errors: Vec::new(), campaign: Some(campaign), differences, revision }))
+}
+
+/// A text of a campaign, as it was applied.
+#[utoipa::path(get, path = "/campaigns/{key}/text", tag = "campaigns", params(("key" = String, Path), TextQuery),
+    security(("session" = ["manager", "marketing", "operator"])), responses((status = 200, body = RevisionDetail)))]
+pub async fn campaign_text(
+    State(state): State<WebState>,
+    _user: Can<Watchers>,
+    Named(key): Named<CampaignKey>,
+    Asked(query): Asked<TextQuery>,
+) -> Result<Json<RevisionDetail>, Problem> {
+    let row = state.records.revision(&key, query.revision).await?.ok_or_else(|| no_campaign(&key))?;
+    let RevisionRow { revision, text, applied_by: by, applied_at: at, why, .. } = row;
+    Ok(Json(RevisionDetail { revision, by, at, why, text }))
+}
+
+/// What two revisions of a campaign differ in.
+#[utoipa::path(get, path = "/campaigns/{key}/compare", tag = "campaigns",
+    params(("key" = String, Path), CompareQuery), security(("session" = ["manager", "marketing", "operator"])),
+    responses((status = 200, body = Compared)))]
+pub async fn compare_revisions(
+    State(state): State<WebState>,
+    _user: Can<Watchers>,
+    Named(key): Named<CampaignKey>,
+    Asked(query): Asked<CompareQuery>,
+) -> Result<Json<Compared>, Problem> {
+    let later = state.records.revision(&key, query.to).await?.ok_or_else(|| no_campaign(&key))?;
+    let from = query.from.unwrap_or(later.revision.saturating_sub(1));
+    let earlier = if from == 0 { None } else { state.records.revision(&key, Some(from)).await? };
+    let before = earlier.as_ref().map(|row| (&row.definition, row.text.as_str()));
+    let differences = differences(before, (&later.definition, &later.text));
+    Ok(Json(Compared { from, to: later.revision, differences }))
 }
 
 /// Start, pause or end a campaign. Answered when it is durable.

@@ -21,7 +21,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
-use crate::store::{self, AttemptTotals, SessionLife, Store, StoreError};
+use crate::store::{self, AttemptTotals, RevisionRow, SessionLife, Store, StoreError};
 
 /// How far back gate changes are read: more than any chart of the wallboard shows.
 const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
@@ -163,6 +163,16 @@ impl Records {
             totals: by_disposition,
             profile: None,
         }))
+    }
+
+    /// A revision of a campaign, or the one in force; `None` where there is no such campaign.
+    pub(super) async fn revision(
+        &self,
+        key: &CampaignKey,
+        revision: Option<u64>,
+    ) -> Result<Option<RevisionRow>, Problem> {
+        let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
+        Ok(Some(self.store.revision(key, revision.unwrap_or(row.revision)).await?))
     }
 
     pub(super) async fn campaign_definition(&self, key: &CampaignKey) -> Result<Option<Campaign>, Problem> {

@@ -37,6 +37,7 @@ fn a_manager_logs_in_steers_a_campaign_and_brings_in_a_list() {
     let file = centre.path("may.csv").display().to_string();
     browse(&centre, "manager", &[("login", "boss"), ("password", PASSWORD), ("list", &file)]);
     assert_eq!(centre.value("select state from campaigns"), "running");
+    assert_eq!(centre.value("select why from campaign_revisions where revision = 2"), "they are slow to answer");
     assert_eq!(centre.value("select count(*) from leads"), 2);
     assert_eq!(centre.value("select language from users where login = 'boss'"), "zh-CN");
 }

@@ -26,6 +26,33 @@ fn a_wrong_campaign_key_is_told_with_file_line_column_and_what_was_meant() {
 }
 
 #[test]
+fn a_campaign_is_planned_applied_compared_and_given_back_to_the_last_byte() {
+    let centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    let text = centre.read("spring.toml");
+    let changed = text.replacen("ring_timeout_s = 30", "# longer\nring_timeout_s = 40", 1);
+    centre.write("changed.toml", &changed);
+    let plan = centre.run(&["campaign", "plan", "spring.toml", "changed.toml"], "");
+    assert_eq!(plan.code, 3, "{plan:?}");
+    assert!(plan.out.contains("spring.toml: `spring` is at revision 1 already"), "{plan:?}");
+    assert!(plan.out.contains("ring_timeout_s: 30 -> 40"), "{plan:?}");
+    assert!(plan.out.contains("- ring_timeout_s = 30") && plan.out.contains("+ # longer"), "{plan:?}");
+    assert_eq!(centre.value("select max(revision) from campaign_revisions"), 1, "nothing was applied");
+    assert_eq!(centre.run(&["campaign", "plan", "spring.toml"], "").code, 0);
+    centre.good(&["campaign", "apply", "changed.toml", "--why", "they are slow to answer"]);
+    assert_eq!(centre.good(&["campaign", "export", "spring"]), changed);
+    assert_eq!(centre.good(&["campaign", "export", "spring", "--revision", "1"]), text);
+    let diff = centre.run(&["campaign", "diff", "spring"], "");
+    assert_eq!(diff.code, 3, "{diff:?}");
+    assert!(diff.out.contains("from revision 1 to 2") && diff.out.contains("ring_timeout_s: 30 -> 40"), "{diff:?}");
+    assert!(centre.good(&["campaign", "diff", "spring", "--from", "2", "--to", "2"]).contains("are the same"));
+    let history = centre.good(&["campaign", "history", "spring"]);
+    assert!(history.lines().next().is_some_and(|line| line.contains("they are slow to answer")), "{history}");
+    let missing = centre.run(&["campaign", "export", "spring", "--revision", "7"], "");
+    assert_eq!(missing.code, 1, "{missing:?}");
+    assert!(missing.err.contains("revision") && missing.err.contains("7 of spring"), "{missing:?}");
+}
+
+#[test]
 fn a_campaign_that_names_a_missing_trunk_is_refused_by_name() {
     let centre = Centre::written(Plan::default());
     centre.write("wrong.toml", &centre.read("spring.toml").replace("[\"carrier\"]", "[\"carier\"]"));

@@ -29,6 +29,20 @@ export async function run(browser, { login, password, list }) {
   await byId(page, "confirm-state").click();
   await byId(page, "pause-spring").waitFor();
 
+  // A change is seen before it is applied, and found again among the revisions.
+  await byId(page, "tab-text").click();
+  const text = await byId(page, "campaign-text").inputValue();
+  await byId(page, "campaign-text").fill(text.replace("ring_timeout_s = 30", "ring_timeout_s = 41"));
+  await byId(page, "text-check").click();
+  const change = await byId(page, "change-ring_timeout_s").textContent();
+  if (!change?.includes("30") || !change.includes("41")) throw new Error(`the change is not told: ${change}`);
+  await byId(page, "text-why").fill("they are slow to answer");
+  await byId(page, "text-apply").click();
+  await byId(page, "text-applied").waitFor();
+  await byId(page, "compare-2").click();
+  await byId(page, "revisions").getByTestId("change-ring_timeout_s").waitFor();
+  same("why it was changed is told", await byId(page, "revisions").getByText("they are slow to answer").count(), 1);
+
   await byId(page, "tab-lists").click();
   await page.locator('input[type="file"]').setInputFiles(list);
   await byId(page, "list-upload").click();

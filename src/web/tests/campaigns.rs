@@ -83,6 +83,35 @@ async fn an_applied_campaign_reaches_the_engine_and_is_there_with_its_revisions(
 }
 
 #[tokio::test]
+async fn a_check_tells_what_would_change_and_any_two_revisions_compare() {
+    let mut rig = Rig::new().await;
+    let token = rig.token(Role::Manager).await;
+    let check = async |rig: &Rig, text: &str| {
+        rig.send("POST", "/campaigns/check", Some(&token), Some(json!({"text": text}))).await.json()
+    };
+    let new = check(&rig, FAMILY_PLAN).await;
+    assert_eq!((new["revision"].is_null(), new["differences"]["values"][0]["from"].is_null()), (true, true), "{new}");
+    rig.apply_family_plan(&token).await;
+    let text = FAMILY_PLAN.replacen("priority = 60", "priority = 61", 1);
+    let planned = check(&rig, &text).await;
+    let change = json!([{ "key": "priority", "from": 60, "to": 61 }]);
+    assert_eq!((&planned["differences"]["values"], planned["revision"].as_u64()), (&change, Some(1)), "{planned}");
+    assert_eq!(check(&rig, FAMILY_PLAN).await["differences"]["lines"], json!([]));
+    let changed = json!({"text": text, "why": "more weight"});
+    rig.send("PUT", "/campaigns/family-plan", Some(&token), Some(changed)).await;
+    let compared = rig.get("/campaigns/family-plan/compare", &token).await.json();
+    assert_eq!((compared["from"].as_u64(), compared["to"].as_u64()), (Some(1), Some(2)), "{compared}");
+    assert_eq!(compared["differences"], planned["differences"]);
+    let first = rig.get("/campaigns/family-plan/compare?from=0&to=1", &token).await.json();
+    assert!(first["differences"]["values"].as_array().is_some_and(|values| values.len() > 20), "{first}");
+    let back = rig.get("/campaigns/family-plan/text?revision=1", &token).await.json();
+    assert_eq!((back["text"].as_str(), back["revision"].as_u64()), (Some(FAMILY_PLAN), Some(1)));
+    let missing = rig.get("/campaigns/family-plan/text?revision=9", &token).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND, "{missing:?}");
+    assert_eq!(rig.get("/campaigns/none/compare", &token).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn the_key_of_the_text_must_be_the_key_of_the_address() {
     let rig = Rig::new().await;
     let token = rig.token(Role::Manager).await;

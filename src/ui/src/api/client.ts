@@ -84,6 +84,8 @@ export const setCampaignState = (key: string, state: Exclude<CampaignState, "rea
   told(api.POST("/api/v1/campaigns/{key}/state", { params: { path: { key } }, body: { state } }));
 export const checkCampaign = (text: string, file: string) =>
   told(api.POST("/api/v1/campaigns/check", { body: { text, file } }));
+export const compareRevisions = (key: string, from: number, to: number) =>
+  told(api.GET("/api/v1/campaigns/{key}/compare", { params: { path: { key }, query: { from, to } } }));
 export const applyCampaign = (key: string, text: string, why: string) =>
   told(api.PUT("/api/v1/campaigns/{key}", { params: { path: { key } }, body: { text, why } }));
 export const attempts = (key: string, cursor: string | null, disposition: string | null) =>

@@ -102,7 +102,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a text without applying it. */
+        /** Check a text without applying it, and tell what it would change. */
         post: operations["check_campaign"];
         delete?: never;
         options?: never;
@@ -137,6 +137,23 @@ export interface paths {
         };
         /** Attempts of a campaign, latest first. Marketing sees masked numbers. */
         get: operations["campaign_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What two revisions of a campaign differ in. */
+        get: operations["compare_revisions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -197,6 +214,23 @@ export interface paths {
         put?: never;
         /** Start, pause or end a campaign. Answered when it is durable. */
         post: operations["control_campaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A text of a campaign, as it was applied. */
+        get: operations["campaign_text"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1127,10 +1161,16 @@ export interface components {
         /** @description What is wrong with a text. */
         CampaignChecked: {
             campaign?: components["schemas"]["Campaign"] | null;
+            differences?: components["schemas"]["Differences"] | null;
             /** @description Every error, with its place. */
             errors: components["schemas"]["ErrorItem"][];
             /** @description Nothing is. */
             ok: boolean;
+            /**
+             * Format: int64
+             * @description The revision in force that it was compared with; `null` for a new campaign.
+             */
+            revision?: number | null;
         };
         /** @description Everything about one campaign. */
         CampaignDetail: {
@@ -1258,6 +1298,30 @@ export interface components {
             title: string;
             /** @description Counts of today. */
             today: components["schemas"]["DayCounts"];
+        };
+        /** @description A value that differs. */
+        Change: {
+            /** @description What it was; `null` where it was not there. */
+            from?: unknown;
+            /** @description Where, such as `pacing.mode` or `results[accepted].title`. */
+            key: string;
+            /** @description What it becomes; `null` where it will not be there. */
+            to?: unknown;
+        };
+        /** @description What two revisions differ in. */
+        Compared: {
+            /** @description What differs. */
+            differences: components["schemas"]["Differences"];
+            /**
+             * Format: int64
+             * @description The earlier one; 0 for what was before the first.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description The later one.
+             */
+            to: number;
         };
         /** @description One entry of the consent ledger. */
         ConsentId: string;
@@ -1548,6 +1612,13 @@ export interface components {
          * @enum {string}
          */
         DeviceLeg: "nailed_up" | "per_call";
+        /** @description What two texts of a campaign differ in. */
+        Differences: {
+            /** @description Lines that differ, with those around them. */
+            lines: components["schemas"]["Line"][];
+            /** @description Values, by key. Empty where only words without meaning differ: comments, order, spaces. */
+            values: components["schemas"]["Change"][];
+        };
         /**
          * @description The recorded outcome of an attempt or call.
          *
@@ -2049,6 +2120,18 @@ export interface components {
             /** @description Why; kept with the entry. */
             why: string;
         };
+        /** @description A line of one or both texts. */
+        Line: {
+            /** @description What became of it. */
+            kind: components["schemas"]["LineKind"];
+            /** @description Its text, without the end of line. */
+            text: string;
+        };
+        /**
+         * @description What became of a line.
+         * @enum {string}
+         */
+        LineKind: "kept" | "added" | "removed" | "gap";
         /** @description A set of contacts brought in at once. */
         ListId: string;
         /** @description One list of a campaign, with what its import did. */
@@ -2574,6 +2657,22 @@ export interface components {
              * @description Most attempts that may end like this before the lead is given up.
              */
             attempts_max: number;
+        };
+        /** @description One applied text, whole. */
+        RevisionDetail: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who applied it. */
+            by: string;
+            /**
+             * Format: int64
+             * @description Counted from 1.
+             */
+            revision: number;
+            /** @description The text, as it was written. */
+            text: string;
+            /** @description Why, as they said. */
+            why: string;
         };
         /** @description One applied text of a campaign. */
         RevisionView: {
@@ -3291,6 +3390,41 @@ export interface operations {
             };
         };
     };
+    compare_revisions: {
+        parameters: {
+            query?: {
+                /** @description The earlier one; without it, the one before `to`. */
+                from?: number;
+                /** @description The later one; without it, the one in force. */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Compared"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     campaign_decisions: {
         parameters: {
             query?: {
@@ -3434,6 +3568,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    campaign_text: {
+        parameters: {
+            query?: {
+                /** @description Of which revision; without it, of the one in force. */
+                revision?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionDetail"];
+                };
             };
             /** @description what is wrong */
             default: {

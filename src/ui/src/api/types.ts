@@ -74,6 +74,7 @@ export type WeeklyHours = Told<Schemas["WeeklyHours"]>;
 export type Profile = Told<Schemas["Profile"]>;
 export type CampaignSummary = Told<Schemas["CampaignSummary"]>;
 export type CampaignDetail = Told<Schemas["CampaignDetail"]>;
+export type Differences = Told<Schemas["Differences"]>;
 export type CampaignApplied = Told<Schemas["CampaignApplied"]>;
 export type Decision = Told<Schemas["Decision"]>;
 export type WhatifQuestion = Schemas["WhatifQuestion"];

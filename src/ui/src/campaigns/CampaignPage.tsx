@@ -9,7 +9,7 @@ import { AbandonRate, LiveFigures, TodayFigures } from "../board/CampaignCard";
 import { Panel } from "../board/Panel";
 import { ReasonTable, WhyNot } from "../board/WhyNot";
 import { WhySoMany } from "../board/WhySoMany";
-import { count, moment } from "../format";
+import { count } from "../format";
 import { Icon } from "../icons";
 import { useLiveBoard } from "../shell/BoardContext";
 import { Empty } from "../shell/Empty";
@@ -20,6 +20,7 @@ import { Attempts } from "./Attempts";
 import { Decisions } from "./Decisions";
 import { Definition } from "./Definition";
 import { Lists } from "./Lists";
+import { Revisions } from "./Revisions";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
 import { TextForm } from "./TextForm";
@@ -188,7 +189,7 @@ function CountTable({ values, name, testId }: { values: Record<string, number>; 
 }
 
 function TextTab({ detail }: { detail: CampaignDetail }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const [applied, setApplied] = useState<{ revision: number; changed: boolean } | null>(null);
   return (
     <Stack>
@@ -208,18 +209,7 @@ function TextTab({ detail }: { detail: CampaignDetail }) {
         onApplied={setApplied}
       />
       <Panel title={t("campaign.revisions")}>
-        <Table fz="sm" verticalSpacing={4}>
-          <Table.Tbody>
-            {detail.revisions.map((revision) => (
-              <Table.Tr key={revision.revision}>
-                <Table.Td>{revision.revision}</Table.Td>
-                <Table.Td>{moment(revision.at, i18n.language)}</Table.Td>
-                <Table.Td>{revision.by}</Table.Td>
-                <Table.Td>{revision.why}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+        <Revisions detail={detail} />
       </Panel>
     </Stack>
   );

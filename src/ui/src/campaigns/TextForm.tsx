@@ -7,6 +7,7 @@ import { asProblem } from "../api/problem";
 import type { CampaignApplied, ErrorItem } from "../api/types";
 import { Icon } from "../icons";
 import { ProblemAlert } from "../shell/ProblemAlert";
+import { Differences } from "./Differences";
 import { Editor, type EditorHandle } from "./Editor";
 
 interface Props {
@@ -77,8 +78,12 @@ export function TextForm({ campaign, initial, draftName, onApplied }: Props) {
       {applyProblem && inFile(applyProblem.errors).length === 0 && <ProblemAlert error={applyProblem} />}
       {check.error && <ProblemAlert error={check.error} />}
       {check.data?.ok && (
-        <Alert color="teal" role="status" icon={<Icon name="ready" />} data-testid="text-ok">
-          {t("text.ok")}
+        <Alert color="teal" role="status" icon={<Icon name="ready" />} title={t("text.ok")} data-testid="text-ok">
+          {check.data.revision == null || check.data.differences == null ? (
+            t("text.new")
+          ) : (
+            <Differences found={check.data.differences} />
+          )}
         </Alert>
       )}
       <Group align="flex-end">
