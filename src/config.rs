@@ -124,6 +124,8 @@ pub struct Http {
     pub tls: Tls,
     /// How browsers reach it, where that differs.
     pub public_url: Option<String>,
+    /// Where Prometheus reads figures, if it does.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// How a listener is encrypted.

@@ -19,6 +19,7 @@ mod history;
 mod lists;
 mod live;
 mod login;
+mod metrics;
 mod operations;
 pub mod problem;
 mod records;
@@ -49,7 +50,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use serve::{Listening, serve};
+pub use serve::{Listening, serve, serve_metrics};
 
 use crate::model;
 use crate::model::agent::DeskCall;

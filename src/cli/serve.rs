@@ -61,6 +61,12 @@ impl Serve {
             .await
             .map_err(|error| Failure::new(format!("cannot listen for browsers on {}: {error}", config.http.listen)))?;
         let bound = listener.local_addr()?;
+        let metrics = match config.http.metrics_listen {
+            None => None,
+            Some(place) => Some(TcpListener::bind(place).await.map_err(|error| {
+                Failure::new(format!("cannot listen for Prometheus on {place} (http.metrics_listen): {error}"))
+            })?),
+        };
         let certificate = match &config.http.tls {
             Tls::Off => None,
             Tls::SelfSigned => Some(Certificate::Made {
@@ -83,6 +89,10 @@ impl Serve {
             salt: random_salt(),
         });
         let (close_pages, closed) = watch::channel(false);
+        let figures = match metrics {
+            Some(listener) => Some(tokio::spawn(web::serve_metrics(listener, state.clone(), closed.clone()))),
+            None => None,
+        };
         let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed));
         let sip: Vec<String> = service.sip_bound.iter().map(ToString::to_string).collect();
         tracing::info!(pages = format!("{scheme}://{bound}"), sip = sip.join(", "), "ready");
@@ -102,6 +112,9 @@ impl Serve {
         }
         close_pages.send_replace(true);
         pages.await?;
+        if let Some(figures) = figures {
+            figures.await?;
+        }
         service.close();
         store.close().await;
         tracing::info!("ended");

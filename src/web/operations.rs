@@ -91,7 +91,7 @@ pub async fn openapi_file(State(state): State<WebState>) -> ([(axum::http::Heade
     ([(axum::http::header::CONTENT_TYPE, "application/json")], state.openapi.as_str().to_owned())
 }
 
-async fn problems(state: &WebState) -> Vec<HealthProblem> {
+pub(super) async fn problems(state: &WebState) -> Vec<HealthProblem> {
     let mut problems = Vec::new();
     let mut say = |code: &str, detail: String| problems.push(HealthProblem { code: code.to_owned(), detail });
     if let Some(trouble) = state.records.trouble().await {

@@ -47,9 +47,18 @@ pub struct Listening {
 ///
 /// # Errors
 /// None while it runs: what goes wrong with one connection is logged and ends that connection.
-pub async fn serve(listening: Listening, state: WebState, mut shutdown: watch::Receiver<bool>) {
-    let Listening { listener, tls } = listening;
+pub async fn serve(listening: Listening, state: WebState, shutdown: watch::Receiver<bool>) {
     let router = super::router(state.clone());
+    run(listening, router, shutdown, || state.close_streams()).await;
+}
+
+/// Serves figures for Prometheus until `shutdown` says so.
+pub async fn serve_metrics(listener: TcpListener, state: WebState, shutdown: watch::Receiver<bool>) {
+    run(Listening { listener, tls: None }, super::metrics::router(state), shutdown, || ()).await;
+}
+
+async fn run(listening: Listening, router: Router, mut shutdown: watch::Receiver<bool>, close: impl FnOnce()) {
+    let Listening { listener, tls } = listening;
     let tls = tls.map(TlsAcceptor::from);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (finish, finishing) = watch::channel(false);
@@ -74,7 +83,7 @@ pub async fn serve(listening: Listening, state: WebState, mut shutdown: watch::R
         });
     }
     drop(listener);
-    state.close_streams();
+    close();
     finish.send_replace(true);
     let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
     if timeout(FINISH_MAX, places.acquire_many(all)).await.is_err() {

@@ -10,6 +10,7 @@ mod disk;
 mod fences;
 mod gate;
 mod inbound;
+mod metrics;
 mod phones;
 mod preview;
 mod replay;

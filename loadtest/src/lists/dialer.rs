@@ -137,7 +137,7 @@ fn writes_of(lead: &Lead, attempt: AttemptId, at: lull::model::time::Timestamp) 
         campaign: campaign.clone(),
         lead: lead.id,
         number: lead.number.clone(),
-        caller_id: lull::model::phone::PhoneNumber::from_e164("+862152345678").map_err(|error| wrong(&error))?,
+        caller_id: lull::model::phone::PhoneNumber::from_e164("+861000000000").map_err(|error| wrong(&error))?,
         trunk: "carrier".parse().map_err(|error| wrong(&error))?,
         at,
         zones: vec!["Asia/Shanghai".to_owned()],

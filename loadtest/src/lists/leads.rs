@@ -22,7 +22,7 @@ const QUESTIONS: usize = 300;
 /// Leads of five sets of zones and a hundred ranks, one in eight not due before tomorrow.
 fn fill(of_server: bool, from: u64, to: u64) -> String {
     let series = match of_server {
-        true => format!("select i from generate_series({from}, {}) s (i)", to - 1),
+        true => format!("select i from generate_series(cast({from} as bigint), {}) s (i)", to - 1),
         false => format!(
             "with recursive s (i) as (select {from} union all select i + 1 from s where i + 1 < {to}) select i from s"
         ),

@@ -10,6 +10,9 @@ use crate::config::{Config, Tls, Transport};
 pub(super) fn ports(config: &Config, running: bool) -> Vec<Finding> {
     let mut findings =
         vec![judge("pages", &config.http.listen.to_string(), TcpListener::bind(config.http.listen).err(), running)];
+    if let Some(place) = config.http.metrics_listen {
+        findings.push(judge("figures for Prometheus", &place.to_string(), TcpListener::bind(place).err(), running));
+    }
     for listener in &config.sip.listeners {
         let tried = match listener.transport {
             Transport::Udp => UdpSocket::bind(listener.address).err(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{certificate, parsed, password, text_if_there};
+use super::{certificate, parsed, parsed_if_there, password, text_if_there};
 use crate::config::{Access, Config, Data, Http, Installation, Log, Retention, Tls};
 use crate::model::database::{AddressFault, DatabasePlace};
 use crate::model::document::{ComplaintCode, Table};
@@ -91,6 +91,7 @@ pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {
     }
     const KINDS: &[(&str, Kind)] = &[("off", Kind::Off), ("self_signed", Kind::SelfSigned), ("files", Kind::Files)];
     let listen = parsed(table, "listen", "an address and a port such as 127.0.0.1:8080");
+    let metrics_listen = parsed_if_there(table, "metrics_listen", "an address and a port such as 127.0.0.1:9464");
     let kind = table.word("tls", KINDS, Kind::Off);
     let certificate = certificate(table, base);
     let public_url = text_if_there(table, "public_url");
@@ -108,7 +109,7 @@ pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {
             return None;
         }
     };
-    Some(Http { listen: listen?, tls, public_url: public_url? })
+    Some(Http { listen: listen?, tls, public_url: public_url?, metrics_listen: metrics_listen? })
 }
 
 pub(super) fn access(table: &Table<'_>) -> Option<Access> {
