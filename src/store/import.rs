@@ -25,6 +25,7 @@ use self::staging::{Staged, Staging, Verdict};
 use super::Store;
 use super::db::{Conn, params, rows as batch, statements};
 use super::error::StoreError;
+use crate::model::database::DatabasePlace;
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
@@ -37,6 +38,8 @@ pub use plan::{
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
 const ROWS_PER_MERGE: usize = 2500;
+/// The same for a server, which takes longer over a row.
+const ROWS_PER_MERGE_OF_SERVER: usize = 600;
 /// Rows and bytes handed from the reading thread at once, and how many such parcels may wait.
 const PARCEL_ROWS: usize = 2000;
 const PARCEL_BYTES: usize = 1 << 20;
@@ -207,12 +210,10 @@ impl Store {
             let expected = "an import that has not been undone".to_owned();
             return Err(StoreError::Unfit { what: "import", value: import.to_string(), expected });
         }
-        let mut removed = 0;
+        let (mut removed, rows) = (0, self.rows_per_merge() as u64);
         loop {
             let some = self
-                .write(move |conn| {
-                    Box::pin(async move { conn.run(UNDO_SOME, params![import.0, ROWS_PER_MERGE as u64]).await })
-                })
+                .write(move |conn| Box::pin(async move { conn.run(UNDO_SOME, params![import.0, rows]).await }))
                 .await?;
             removed += some;
             if some == 0 {
@@ -230,6 +231,14 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Rows that one transaction of an import takes or takes back.
+    fn rows_per_merge(&self) -> usize {
+        match self.place() {
+            DatabasePlace::File(_) => ROWS_PER_MERGE,
+            DatabasePlace::Server(_) => ROWS_PER_MERGE_OF_SERVER,
+        }
     }
 
     /// Begins an import, or goes on with that of the same file: one that was broken off, or one that is done.
@@ -299,7 +308,7 @@ impl Store {
         let mut last: Option<(String, u64)> = None; // number and first line of it
         let mut seen: Option<(String, u64)> = None; // where the batch before ended
         loop {
-            let rows = staging.next_by_number(seen.as_ref(), ROWS_PER_MERGE).await?;
+            let rows = staging.next_by_number(seen.as_ref(), self.rows_per_merge()).await?;
             let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
             let count = rows.len() as u64;
             let mut verdicts = Vec::new();

@@ -85,7 +85,15 @@ pub fn day(seed: u64) -> Scenario {
     });
     let outbound = outbound.collect();
     let inbound = dice.chance(0.85).then(|| inbound(&mut dice));
-    let faults = faults(&mut dice);
+    let mut faults = faults(&mut dice);
+    let mut law = law;
+    // A stream of its own, so that what befalls a day otherwise stays as it is.
+    let mut dice = Dice(Streams::new(seed, 0).stream(Kind::Trial, 2, 0));
+    match dice.below(4) {
+        0 => faults.extend(closing(&mut dice, &mut law)),
+        1 => faults.extend(suppressed_meanwhile(&mut dice)),
+        _ => {}
+    }
     let (warm_up_s, duration_s, replications) = (0.0, DURATION_S, 1);
     Scenario {
         seed,
@@ -241,6 +249,47 @@ fn gate(dice: &mut Dice) -> GateSettings {
 fn faults(dice: &mut Dice) -> Vec<Fault> {
     let count = 1 + dice.below(7);
     (0..count).map(|_| fault(dice)).collect()
+}
+
+/// Moves the day so that somewhere the hours end while it is busy, and lets the store stall over that moment: what was about
+/// to leave must not leave any more.
+fn closing(dice: &mut Dice, law: &mut Law) -> Vec<Fault> {
+    let ends = [law.open.1, law.campaign_open.1];
+    let ends: Vec<u16> = ends.into_iter().filter(|minute| *minute < 1440).collect();
+    let minute = match ends.is_empty() {
+        // The law is open all day: then the campaigns are not.
+        true => {
+            law.campaign_open = (90, 1290);
+            1290
+        }
+        false => dice.pick(&ends),
+    };
+    let known: Vec<&'static str> = law.zones.iter().filter_map(|zones| zones.first().copied()).collect();
+    let zone = dice.pick(&known);
+    let at_s = dice.between(60.0, CALM_S - 400.0);
+    let day = law.begins.to_jiff().in_tz(zone).map(|there| there.date());
+    let closes = day.and_then(|day| {
+        let time = jiff::civil::time((minute / 60) as i8, (minute % 60) as i8, 0, 0);
+        day.to_datetime(time).in_tz(zone)
+    });
+    // A zone without rules or a time that does not exist: the day stays where it is.
+    let Ok(closes) = closes else { return Vec::new() };
+    law.begins = Timestamp::from(closes.timestamp()) - std::time::Duration::from_secs_f64(at_s);
+    let span = Span { from_s: at_s - dice.between(0.2, 20.0), to_s: at_s + dice.between(0.2, 30.0) };
+    if dice.chance(0.7) { vec![Fault::StoreStall(span)] } else { Vec::new() }
+}
+
+/// Numbers are suppressed while the store or the carrier takes its time, when intents are being recorded and dials wait.
+fn suppressed_meanwhile(dice: &mut Dice) -> Vec<Fault> {
+    let from_s = dice.between(30.0, CALM_S - 400.0);
+    let span = Span { from_s, to_s: from_s + dice.between(1.0, 60.0) };
+    let (at_s, after_s) = (from_s + dice.between(0.3, 0.9) * (span.to_s - from_s), span.to_s + dice.between(0.0, 1.0));
+    let slow = match dice.chance(0.5) {
+        true => Fault::StoreStall(span),
+        false => Fault::SlowAnswers { span, up_to_s: dice.pick(&[1.5, 5.0]) },
+    };
+    let count = 5 + dice.below(20) as u32;
+    vec![slow, Fault::Suppressed { at_s, count }, Fault::Suppressed { at_s: after_s, count }]
 }
 
 fn fault(dice: &mut Dice) -> Fault {
