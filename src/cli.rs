@@ -19,9 +19,11 @@ mod database;
 pub mod doctor;
 mod ledgers;
 mod lists;
+mod moment;
 mod people;
 mod place;
 mod replay;
+mod results;
 mod serve;
 mod simulate;
 mod whatif;
@@ -71,6 +73,9 @@ enum Command {
     /// Customers' permissions.
     #[command(subcommand)]
     Consent(ledgers::Consents),
+    /// Writes what became of a campaign's calls to a file.
+    #[command(subcommand)]
+    Results(results::Results),
     /// Simulates a day of a contact centre that a file describes, under one pacing or several.
     Simulate(simulate::Simulate),
     /// Runs journals of the service again, and proves that the engine gives the same commands.
@@ -150,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::User(people) => people.run(&cli.place),
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
+        Command::Results(results) => results.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Replay(replay) => replay.run(&cli.place),
         Command::Whatif(whatif) => whatif.run(&cli.place),

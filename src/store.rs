@@ -22,6 +22,7 @@ mod import;
 mod journal;
 mod leads;
 mod password;
+mod results;
 mod schema;
 mod sessions;
 mod suppressions;
@@ -50,6 +51,7 @@ pub use import::{
 };
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
+pub use results::{CallPage, CallRecord};
 pub use sessions::{SessionLife, SessionRow, SignedIn};
 pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
 pub use users::{NewUser, Role, User};

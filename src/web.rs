@@ -13,6 +13,7 @@ mod customers;
 mod desk;
 mod desk_socket;
 mod desks;
+mod exports;
 mod frame;
 mod groups;
 mod history;
@@ -302,6 +303,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(campaigns::campaign_attempts))
         .routes(routes!(campaigns::campaign_decisions))
+        .routes(routes!(exports::export_calls))
         .routes(routes!(whatif::whatif, whatif::ask_whatif, whatif::cancel_whatif))
         .routes(routes!(lists::lists, lists::import_list))
         .layer(DefaultBodyLimit::max(body::JSON_MAX))

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::civil;
 
+use super::moment::{Moment, moment};
 use super::place::load;
 use super::{Failure, Outcome, Place, show};
 use crate::clock::Clock;
 use crate::model::name::CampaignKey;
-use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::whatif::{self, Ask, KEYS, Progress, REPLICATIONS, WhatifError};
 
@@ -62,37 +61,6 @@ fn after_help() -> String {
          the difference.",
         keys.join(", ")
     )
-}
-
-/// A time as somebody wrote it.
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    Instant(Timestamp),
-    Civil(civil::DateTime),
-    Day(civil::Date),
-}
-
-fn moment(text: &str) -> Result<Moment, String> {
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Ok(Moment::Instant(Timestamp::from(at)));
-    }
-    if let (true, Ok(day)) = (text.len() == 10, text.parse()) {
-        return Ok(Moment::Day(day));
-    }
-    let expected = || "expected 2026-11-16, 2026-11-16T08:00 or 2026-11-16T00:00:00Z".to_owned();
-    text.parse().map(Moment::Civil).map_err(|_| expected())
-}
-
-impl Moment {
-    fn at(self, zone: &Zone, ends: bool) -> Result<Timestamp, Failure> {
-        let civil = match self {
-            Moment::Instant(at) => return Ok(at),
-            Moment::Civil(civil) => civil,
-            Moment::Day(day) if ends => day.tomorrow()?.to_datetime(civil::Time::midnight()),
-            Moment::Day(day) => day.to_datetime(civil::Time::midnight()),
-        };
-        Ok(Timestamp::from(civil.to_zoned(zone.as_jiff().clone())?.timestamp()))
-    }
 }
 
 impl Whatif {

@@ -255,6 +255,7 @@ async fn every_statement_is_accepted_by_the_database() {
         history::STATEMENTS,
         import::STATEMENTS,
         leads::STATEMENTS,
+        results::STATEMENTS,
         schema::STATEMENTS,
         sessions::STATEMENTS,
         suppressions::STATEMENTS,

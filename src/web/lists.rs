@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::access::{Can, Managers};
 use super::body::{Asked, Named};
 use super::campaigns::no_campaign;
+use super::exports::XLSX;
 use super::problem::{Kind, Problem};
 use super::records::lists::{Incoming, duplicates, format, rejected_path};
 use super::{WebState, upload};
@@ -19,8 +20,6 @@ use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::store::{DuplicatePolicy, DuplicateScope};
 
-/// What a workbook is called in a header.
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// Longest name of a list, in characters.
 const LIST_NAME_MAX: usize = 100;
 

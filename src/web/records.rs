@@ -16,6 +16,7 @@ use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{Kind, Problem};
 use crate::engine::event::DayCounts;
+use crate::export::{self, Ask};
 use crate::model::attempt::GateChange;
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
@@ -163,6 +164,11 @@ impl Records {
             totals: by_disposition,
             profile: None,
         }))
+    }
+
+    /// Writes calls to a file; how many.
+    pub(super) async fn export(&self, ask: &Ask, path: &std::path::Path) -> Result<u64, Problem> {
+        Ok(export::write(&self.store, ask, path, &mut |_| {}).await?)
     }
 
     /// A revision of a campaign, or the one in force; `None` where there is no such campaign.

@@ -122,12 +122,58 @@ fn a_customer_who_hangs_up_frees_the_line_and_leaves_the_agent_to_record() {
     let call = screen["view"]["call"]["call"].clone();
     desk.record(&call, "refused", "").good();
     // A slip is corrected by recording again: the last result counts, and both stay on record.
-    desk.record(&call, "taken", "").good();
+    desk.record(&call, "taken", "=1+2, \"he\" said").good();
     assert_eq!(centre.until_ended(ANN)["disposition"], "accepted");
+    the_call_is_in_files_for_spreadsheets(&centre);
     let results = centre.rows("select revision, disposition from results order by revision");
     assert_eq!((&results[0]["disposition"], results.len()), (&"declined".into(), 2), "{results:?}");
     desk.until_state("ready");
     centre.until_board("no channel is in use", |board| board["trunks"][0]["channels"] == 0);
+}
+
+/// By command and by API, for those who may see the customer and those who may not; once, with the result that counts.
+fn the_call_is_in_files_for_spreadsheets(centre: &Centre) {
+    let rows = |text: &str| {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let rows = reader.records().map(|row| row.expect("it is CSV").iter().map(str::to_owned).collect());
+        rows.collect::<Vec<Vec<String>>>()
+    };
+    let cell = |rows: &[Vec<String>], heading: &str| {
+        let place = rows[0].iter().position(|found| found == heading);
+        rows[1][place.unwrap_or_else(|| panic!("{heading} is not in {:?}", rows[0]))].clone()
+    };
+    let told = centre.good(&["results", "export", "spring", "calls.csv"]);
+    assert!(told.contains("1 call is in calls.csv"), "{told}");
+    let written = rows(&centre.read("calls.csv"));
+    assert_eq!(written.len(), 2, "{written:?}");
+    for (heading, expected) in [
+        ("number", ANN),
+        ("name", "Customer 0"),
+        ("outcome", "accepted"),
+        ("result", "taken"),
+        ("agent", "agent-1"),
+        ("attempt", "1"),
+        ("note", "'=1+2, \"he\" said"),
+    ] {
+        assert_eq!(cell(&written, heading), expected, "{heading}");
+    }
+    assert!(cell(&written, "began").ends_with("+08:00"), "{written:?}");
+    centre.good(&["results", "export", "spring", "calls.xlsx", "--from", "2026-01-01"]);
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook(centre.path("calls.xlsx")).expect("it is a workbook");
+    let sheet = calamine::Reader::worksheet_range_at(&mut book, 0).expect("it has a sheet").expect("it can be read");
+    let found: Vec<Vec<String>> = sheet.rows().map(|row| row.iter().map(ToString::to_string).collect()).collect();
+    assert_eq!((cell(&found, "number").as_str(), cell(&found, "note").as_str()), (ANN, "=1+2, \"he\" said"));
+    let none = centre.good(&["results", "export", "spring", "none.csv", "--to", "2026-01-01"]);
+    assert!(none.contains("no call in that time"), "{none}");
+    let wrong = centre.run(&["results", "export", "spring", "calls.txt"], "");
+    assert!(wrong.code == 1 && wrong.err.contains(".csv or .xlsx"), "{wrong:?}");
+    let path = "/api/v1/campaigns/spring/calls?bom=true";
+    let whole = centre.boss().get(path).text();
+    assert_eq!(rows(whole.strip_prefix('\u{feff}').expect("it was asked for")), written);
+    centre.add_user(&["seller", "--role", "marketing"]);
+    let masked = rows(&centre.api("seller").get("/api/v1/campaigns/spring/calls").text());
+    assert_eq!((cell(&masked, "outcome").as_str(), cell(&masked, "name").as_str()), ("accepted", ""));
+    assert!(cell(&masked, "number").contains("****") && cell(&masked, "note").is_empty(), "{masked:?}");
 }
 
 #[test]

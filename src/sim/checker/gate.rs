@@ -48,6 +48,9 @@ impl Checker {
         self.calls.insert(intent.attempt, call);
         self.by_number.entry(intent.number.clone()).or_default().push(intent.attempt);
         self.may_dial(now, intent.attempt, "an intent");
+        if !self.is_open(now.timestamp, &intent.number) {
+            self.violated(now, "I-6", format!("{} is decided outside the hours of its customer", intent.attempt));
+        }
         self.leaves_the_reserve(now, &intent.campaign);
         self.within_budget(now, intent.attempt);
     }

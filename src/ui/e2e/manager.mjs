@@ -43,6 +43,12 @@ export async function run(browser, { login, password, list }) {
   await byId(page, "revisions").getByTestId("change-ring_timeout_s").waitFor();
   same("why it was changed is told", await byId(page, "revisions").getByText("they are slow to answer").count(), 1);
 
+  await byId(page, "tab-attempts").click();
+  await byId(page, "export").click();
+  const [calls] = await Promise.all([page.waitForEvent("download"), byId(page, "export-csv").click()]);
+  const saved = await readAll(await calls.createReadStream());
+  if (!saved.startsWith("\ufeffcall,began,campaign")) throw new Error(`the calls are not in the file:\n${saved}`);
+
   await byId(page, "tab-lists").click();
   await page.locator('input[type="file"]').setInputFiles(list);
   await byId(page, "list-upload").click();

@@ -303,8 +303,9 @@ impl Centre {
         ran.out
     }
 
+    /// Adds a person, with the password that everybody has.
     #[track_caller]
-    fn add_user(&self, arguments: &[&str]) {
+    pub fn add_user(&self, arguments: &[&str]) {
         let mut all = vec!["user", "add"];
         all.extend(arguments);
         all.push("--password-stdin");

@@ -88,6 +88,9 @@ export const compareRevisions = (key: string, from: number, to: number) =>
   told(api.GET("/api/v1/campaigns/{key}/compare", { params: { path: { key }, query: { from, to } } }));
 export const applyCampaign = (key: string, text: string, why: string) =>
   told(api.PUT("/api/v1/campaigns/{key}", { params: { path: { key } }, body: { text, why } }));
+/** Where all calls of a campaign are, as a file to be saved; CSV begins with the mark that Excel needs for Chinese. */
+export const callsFile = (key: string, format: "csv" | "xlsx") =>
+  `/api/v1/campaigns/${encodeURIComponent(key)}/calls?${new URLSearchParams({ format, bom: String(format === "csv") })}`;
 export const attempts = (key: string, cursor: string | null, disposition: string | null) =>
   told(
     api.GET("/api/v1/campaigns/{key}/attempts", {

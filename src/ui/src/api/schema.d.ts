@@ -145,6 +145,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One row for each call, in the order in which they began. Marketing sees masked numbers, and neither names, notes nor the
+         *     cells of lists.
+         */
+        get: operations["export_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/compare": {
         parameters: {
             query?: never;
@@ -3377,6 +3397,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttemptPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_calls: {
+        parameters: {
+            query?: {
+                /** @description Calls that began at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Calls that began before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description The form of the file; CSV without it. */
+                format?: "csv" | "xlsx";
+                /** @description A CSV file begins with a byte order mark, which Excel needs to read Chinese. */
+                bom?: boolean;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description what is wrong */

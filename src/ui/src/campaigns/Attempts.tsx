@@ -1,8 +1,8 @@
-import { Button, Group, Select, Stack, Table, Text } from "@mantine/core";
+import { Button, Group, Menu, Select, Stack, Table, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { attempts } from "../api/client";
+import { attempts, callsFile } from "../api/client";
 import type { AttemptView, Campaign } from "../api/types";
 import { Panel } from "../board/Panel";
 import { DISPOSITIONS } from "../dispositions";
@@ -38,6 +38,21 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
             searchable
             data-testid="attempt-filter"
           />
+          <Menu>
+            <Menu.Target>
+              <Button size="xs" variant="default" data-testid="export">
+                {t("attempt.export")}
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item component="a" href={callsFile(campaign.key, "xlsx")} data-testid="export-xlsx">
+                {t("attempt.exportXlsx")}
+              </Menu.Item>
+              <Menu.Item component="a" href={callsFile(campaign.key, "csv")} data-testid="export-csv">
+                {t("attempt.exportCsv")}
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
           <Button size="xs" variant="default" loading={pages.isRefetching} onClick={() => void pages.refetch()}>
             {t("attempt.refresh")}
           </Button>
