@@ -12,11 +12,11 @@ use super::place::Installation;
 use super::{Failure, Outcome, Place, show};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::campaign_file;
-use crate::model::changes::{Differences, LineKind, differences};
+use crate::model::changes::{Differences, LineKind};
 use crate::model::document::Complaints;
 use crate::model::name::CampaignKey;
 use crate::runtime::control::Say;
-use crate::store::{RevisionRow, Store, StoreError};
+use crate::store::RevisionRow;
 
 /// Checks and applies campaign files.
 #[derive(Debug, Subcommand)]
@@ -179,10 +179,7 @@ impl Plan {
         let planned = installation.with_store(|store, _| async move {
             let mut planned = Vec::new();
             for (file, (campaign, text)) in read {
-                let before = in_force(&store, &campaign.key, None).await?;
-                let compared = before.as_ref().map(|row| (&row.definition, row.text.as_str()));
-                let differences = differences(compared, (&campaign, &text));
-                let revision = before.map(|row| row.revision);
+                let (revision, differences) = store.plan(&campaign, &text).await?;
                 planned.push(Planned { file, campaign: campaign.key, revision, differences });
             }
             Ok(planned)
@@ -211,7 +208,7 @@ impl Export {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         installation.must_know(&self.campaign)?;
         let (key, revision) = (self.campaign, self.revision);
-        let row = installation.with_store(|store, _| async move { in_force(&store, &key, revision).await })?;
+        let row = installation.with_store(|store, _| async move { store.revision(&key, revision).await })?;
         match row {
             // To the last byte, so that it can be applied again and is the same revision.
             Some(row) if !place.json => print!("{}", row.text),
@@ -226,13 +223,8 @@ impl Diff {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         installation.must_know(&self.campaign)?;
         let (key, from, to) = (self.campaign.clone(), self.from, self.to);
-        let compared = installation.with_store(|store, _| async move {
-            let Some(later) = in_force(&store, &key, to).await? else { return Ok(None) };
-            let from = from.unwrap_or(later.revision.saturating_sub(1));
-            let earlier = if from == 0 { None } else { Some(store.revision(&key, from).await?) };
-            let before = earlier.as_ref().map(|row| (&row.definition, row.text.as_str()));
-            Ok(Some((from, later.revision, differences(before, (&later.definition, &later.text)))))
-        })?;
+        let compared =
+            installation.with_store(|store, _| async move { store.compare_revisions(&key, from, to).await })?;
         let Some((from, to, differences)) = compared else { return Ok(Outcome::Done) };
         let told = serde_json::json!({ "campaign": self.campaign, "from": from, "to": to, "differences": differences });
         show(place.json, &told, || match differences.lines.is_empty() {
@@ -256,12 +248,6 @@ impl History {
         });
         Ok(Outcome::Done)
     }
-}
-
-/// A revision of a campaign, or the one in force; none where there is no such campaign.
-async fn in_force(store: &Store, key: &CampaignKey, revision: Option<u64>) -> Result<Option<RevisionRow>, StoreError> {
-    let Some(row) = store.campaign(key).await? else { return Ok(None) };
-    Ok(Some(store.revision(key, revision.unwrap_or(row.revision)).await?))
 }
 
 /// Values first, then the lines as every tool writes them.

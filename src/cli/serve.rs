@@ -89,10 +89,7 @@ impl Serve {
             salt: random_salt(),
         });
         let (close_pages, closed) = watch::channel(false);
-        let figures = match metrics {
-            Some(listener) => Some(tokio::spawn(web::serve_metrics(listener, state.clone(), closed.clone()))),
-            None => None,
-        };
+        let figures = metrics.map(|listener| tokio::spawn(web::serve_metrics(listener, state.clone(), closed.clone())));
         let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed));
         let sip: Vec<String> = service.sip_bound.iter().map(ToString::to_string).collect();
         tracing::info!(pages = format!("{scheme}://{bound}"), sip = sip.join(", "), "ready");

@@ -8,6 +8,7 @@ use super::Store;
 use super::db::{Conn, Row, json, params, statements, word};
 use super::error::StoreError;
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::changes::{Differences, differences};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
 
@@ -215,15 +216,42 @@ impl Store {
         conn.rows(REVISIONS, params![key.as_str()]).await?.iter().map(revision_row).collect()
     }
 
-    /// One text that was applied for a campaign.
+    /// A text that was applied for a campaign, or the one in force; `None` where there is no such campaign.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where there is no such revision.
-    pub async fn revision(&self, key: &CampaignKey, revision: u64) -> Result<RevisionRow, StoreError> {
+    /// [`StoreError::NotFound`] where the campaign has no such revision.
+    pub async fn revision(&self, key: &CampaignKey, revision: Option<u64>) -> Result<Option<RevisionRow>, StoreError> {
+        let Some(row) = self.campaign(key).await? else { return Ok(None) };
+        let revision = revision.unwrap_or(row.revision);
         let mut conn = self.reader().await?;
         let row = conn.row(REVISION, params![key.as_str(), revision]).await?;
         let missing = StoreError::NotFound { what: "revision", name: format!("{revision} of {key}") };
-        revision_row(&row.ok_or(missing)?)
+        row.as_ref().map(revision_row).transpose()?.ok_or(missing).map(Some)
+    }
+
+    /// What a text would change: the revision in force, none for a new campaign, and the differences from it.
+    pub async fn plan(&self, campaign: &Campaign, text: &str) -> Result<(Option<u64>, Differences), StoreError> {
+        let now = self.revision(&campaign.key, None).await?;
+        let before = now.as_ref().map(|row| (&row.definition, row.text.as_str()));
+        Ok((now.as_ref().map(|row| row.revision), differences(before, (campaign, text))))
+    }
+
+    /// What two revisions differ in, with their numbers; without `to` the one in force, without `from` the one before `to`.
+    /// Before the first is nothing, as revision 0. `None` where there is no such campaign.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where the campaign has no such revision.
+    pub async fn compare_revisions(
+        &self,
+        key: &CampaignKey,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> Result<Option<(u64, u64, Differences)>, StoreError> {
+        let Some(later) = self.revision(key, to).await? else { return Ok(None) };
+        let from = from.unwrap_or(later.revision.saturating_sub(1));
+        let earlier = if from == 0 { None } else { self.revision(key, Some(from)).await? };
+        let before = earlier.as_ref().map(|row| (&row.definition, row.text.as_str()));
+        Ok(Some((from, later.revision, differences(before, (&later.definition, &later.text)))))
     }
 
     /// Sets a group's live controls as a whole.

@@ -14,7 +14,7 @@ use super::problem::{ErrorItem, Kind, Problem};
 use crate::engine::event::DayCounts;
 use crate::engine::snapshot::CampaignView;
 use crate::model::campaign::{Campaign, CampaignState};
-use crate::model::changes::{Differences, differences};
+use crate::model::changes::Differences;
 use crate::model::decision::Decision;
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
@@ -348,10 +348,8 @@ pub async fn check_campaign(
             return Ok(Json(checked));
         }
     };
-    let now = state.records.revision(&campaign.key, None).await?;
-    let before = now.as_ref().map(|row| (&row.definition, row.text.as_str()));
-    let differences = Some(differences(before, (&campaign, &sent.text)));
-    let revision = now.as_ref().map(|row| row.revision);
+    let (revision, differences) = state.records.plan(&campaign, &sent.text).await?;
+    let differences = Some(differences);
     Ok(Json(CampaignChecked { ok: true, errors: Vec::new(), campaign: Some(campaign), differences, revision }))
 }
 
@@ -379,12 +377,9 @@ pub async fn compare_revisions(
     Named(key): Named<CampaignKey>,
     Asked(query): Asked<CompareQuery>,
 ) -> Result<Json<Compared>, Problem> {
-    let later = state.records.revision(&key, query.to).await?.ok_or_else(|| no_campaign(&key))?;
-    let from = query.from.unwrap_or(later.revision.saturating_sub(1));
-    let earlier = if from == 0 { None } else { state.records.revision(&key, Some(from)).await? };
-    let before = earlier.as_ref().map(|row| (&row.definition, row.text.as_str()));
-    let differences = differences(before, (&later.definition, &later.text));
-    Ok(Json(Compared { from, to: later.revision, differences }))
+    let compared = state.records.compare(&key, query.from, query.to).await?;
+    let (from, to, differences) = compared.ok_or_else(|| no_campaign(&key))?;
+    Ok(Json(Compared { from, to, differences }))
 }
 
 /// Start, pause or end a campaign. Answered when it is durable.

@@ -28,6 +28,8 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// Labels of one value.
 type Labels = Vec<(&'static str, String)>;
+/// A figure of a part of the picture, with the word for it in a label.
+type Named<P, V> = (&'static str, fn(&P) -> V);
 
 /// The figures of one picture.
 #[derive(Debug)]
@@ -147,14 +149,14 @@ impl Page<'_, '_> {
             "What the share should be",
             each(|queue| queue.service_level_target),
         )?;
-        let outcomes: [(&str, fn(&QueueView) -> u64); 4] = [
+        let outcomes: [Named<QueueView, u64>; 4] = [
             ("offered", |queue| queue.offered),
             ("answered", |queue| queue.answered),
             ("abandoned", |queue| queue.abandoned),
             ("overflowed", |queue| queue.overflowed),
         ];
         let values = queues.iter().flat_map(|queue| {
-            let labelled = |(outcome, value): (&str, fn(&QueueView) -> u64)| {
+            let labelled = |(outcome, value): Named<QueueView, u64>| {
                 (vec![("queue", queue.queue.to_string()), ("outcome", outcome.to_owned())], value(queue))
             };
             outcomes.map(labelled)
@@ -170,7 +172,7 @@ impl Page<'_, '_> {
         let each = |value: fn(&CampaignView) -> f64| campaigns.iter().map(move |one| (of(one), value(one)));
         let running = |one: &CampaignView| f64::from(one.state == CampaignState::Running);
         self.gauge("lull_campaign_running", "1 while the campaign is to dial", each(running))?;
-        let stages: [(&str, fn(&CampaignView) -> u32); 5] = [
+        let stages: [Named<CampaignView, u32>; 5] = [
             ("previewing", |one| one.previewing),
             ("dialling", |one| one.dialling),
             ("ringing", |one| one.ringing),
@@ -186,7 +188,7 @@ impl Page<'_, '_> {
         let rate = campaigns.iter().filter_map(|one| Some((of(one), one.abandon_rate?)));
         self.gauge("lull_abandon_rate", "Abandoned among answered by people today, 0 to 1", rate)?;
         self.gauge("lull_abandon_rate_max", "The cap that applies", each(|one| one.abandon_rate_max))?;
-        let outcomes: [(&str, fn(&DayCounts) -> u64); 7] = [
+        let outcomes: [Named<DayCounts, u64>; 7] = [
             ("dialled", |today| today.dialled),
             ("answered", |today| today.answered),
             ("connected", |today| today.connected),

@@ -19,6 +19,7 @@ use crate::engine::event::DayCounts;
 use crate::export::{self, Ask};
 use crate::model::attempt::GateChange;
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::changes::Differences;
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
@@ -177,8 +178,20 @@ impl Records {
         key: &CampaignKey,
         revision: Option<u64>,
     ) -> Result<Option<RevisionRow>, Problem> {
-        let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
-        Ok(Some(self.store.revision(key, revision.unwrap_or(row.revision)).await?))
+        Ok(self.store.revision(key, revision).await?)
+    }
+
+    pub(super) async fn plan(&self, campaign: &Campaign, text: &str) -> Result<(Option<u64>, Differences), Problem> {
+        Ok(self.store.plan(campaign, text).await?)
+    }
+
+    pub(super) async fn compare(
+        &self,
+        key: &CampaignKey,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> Result<Option<(u64, u64, Differences)>, Problem> {
+        Ok(self.store.compare_revisions(key, from, to).await?)
     }
 
     pub(super) async fn campaign_definition(&self, key: &CampaignKey) -> Result<Option<Campaign>, Problem> {
