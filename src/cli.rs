@@ -17,6 +17,7 @@ mod campaigns;
 pub mod check;
 mod database;
 pub mod doctor;
+mod keys;
 mod ledgers;
 mod lists;
 mod moment;
@@ -67,6 +68,9 @@ enum Command {
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
+    /// Keys of programs that use the API.
+    #[command(subcommand)]
+    Key(keys::Keys),
     /// Numbers that must not be dialled.
     #[command(subcommand)]
     Suppression(ledgers::Suppressions),
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
+        Command::Key(keys) => keys.run(&cli.place),
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),

@@ -20,6 +20,7 @@ mod figures;
 mod history;
 mod import;
 mod journal;
+mod keys;
 mod leads;
 mod password;
 mod results;
@@ -49,6 +50,7 @@ pub use import::{
     ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan, Progress,
     ReadNumber, Rejection, TextEncoding,
 };
+pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use results::{CallPage, CallRecord};

@@ -34,6 +34,7 @@ mod whatif;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -156,6 +157,8 @@ pub struct Site {
     last_event: live::LastEvent,
     closing: watch::Sender<bool>,
     openapi: String,
+    /// The part of the API that each operation belongs to, by method and path: what scopes of keys are about.
+    operations: BTreeMap<(String, String), String>,
 }
 
 impl std::ops::Deref for WebState {
@@ -169,7 +172,9 @@ impl WebState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> WebState {
         let Parts { handle, store, settings, phones, clock, salt } = parts;
-        let openapi = openapi().to_json().unwrap_or_default();
+        let description = openapi();
+        let operations = operations(&description);
+        let openapi = description.to_json().unwrap_or_default();
         let throttle = throttle::Throttle::new(settings.borrow().logins_per_minute);
         WebState(Arc::new(Site {
             handle,
@@ -187,6 +192,7 @@ impl WebState {
             last_event: live::LastEvent::default(),
             closing: watch::Sender::new(false),
             openapi,
+            operations,
         }))
     }
 
@@ -208,6 +214,14 @@ impl Site {
 
     fn mint(&self, now: Timestamp) -> i64 {
         self.mint.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+    }
+
+    /// The part of the API that an operation belongs to.
+    fn part_of(&self, method: &axum::http::Method, path: &str) -> Option<&str> {
+        // A head is that of the answer to GET.
+        let method =
+            if *method == axum::http::Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
+        self.operations.get(&(method, path.to_owned())).map(String::as_str)
     }
 
     fn cookie_name(&self) -> &'static str {
@@ -346,13 +360,42 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let schemes = description.components.get_or_insert_default();
     let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-lull", "`lull` on plain HTTP (loopback)"));
     schemes.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("the token of a login")).build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("the token of a login, or a key of a program (`lull key add`)"))
+        .build();
     schemes.add_security_scheme("token", SecurityScheme::Http(bearer));
     schemes.schemas.insert("Problem".to_owned(), <problem::ProblemBody as utoipa::PartialSchema>::schema());
     schemes.schemas.insert("ErrorItem".to_owned(), <ErrorItem as utoipa::PartialSchema>::schema());
     schemes.schemas.insert("DeskMessage".to_owned(), <desk_socket::DeskMessage as utoipa::PartialSchema>::schema());
     describe_problems(&mut description);
     description
+}
+
+/// The parts of the API that a key may be for.
+pub fn parts() -> BTreeSet<String> {
+    operations(&openapi()).into_values().collect()
+}
+
+/// The part of each operation, by method and path.
+fn operations(description: &utoipa::openapi::OpenApi) -> BTreeMap<(String, String), String> {
+    let mut operations = BTreeMap::new();
+    for (path, item) in &description.paths.paths {
+        let all = [
+            ("get", &item.get),
+            ("put", &item.put),
+            ("post", &item.post),
+            ("delete", &item.delete),
+            ("patch", &item.patch),
+        ];
+        for (method, operation) in all {
+            let tag = operation.as_ref().and_then(|operation| operation.tags.as_ref()?.first().cloned());
+            if let Some(tag) = tag {
+                operations.insert((method.to_owned(), path.clone()), tag);
+            }
+        }
+    }
+    operations
 }
 
 /// Every operation may answer with a problem.

@@ -210,7 +210,7 @@ fn password_fault(error: StoreError) -> Failure {
     }
 }
 
-fn role(text: &str) -> Result<Role, String> {
+pub(super) fn role(text: &str) -> Result<Role, String> {
     text.parse().map_err(|_| "expected manager, agent, marketing or operator".to_owned())
 }
 

@@ -38,6 +38,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("users", &["id"]),
     ("user_sessions", &["id"]),
     ("decisions", &["id"]),
+    ("api_keys", &["id"]),
 ];
 
 const FILE_COLUMNS: Statement = Statement {

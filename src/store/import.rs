@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// Rows that one transaction of an import takes or takes back.
-    fn rows_per_merge(&self) -> usize {
+    pub(super) fn rows_per_merge(&self) -> usize {
         match self.place() {
             DatabasePlace::File(_) => ROWS_PER_MERGE,
             DatabasePlace::Server(_) => ROWS_PER_MERGE_OF_SERVER,

@@ -84,14 +84,7 @@ impl Store {
         client: &str,
         at: Timestamp,
     ) -> Result<(SessionId, String), StoreError> {
-        let mut bytes = [0; TOKEN_BYTES];
-        // Without randomness nobody can be signed in safely.
-        getrandom::fill(&mut bytes).map_err(|error| StoreError::Unfit {
-            what: "randomness of the operating system",
-            value: error.to_string(),
-            expected: "256 random bits".to_owned(),
-        })?;
-        let token = hex(&bytes);
+        let token = random_token()?;
         let id = self.inner.ids.next(at);
         let hash = hex(&Sha256::digest(token.as_bytes()));
         let client: String = client.chars().take(200).collect();
@@ -156,6 +149,18 @@ fn session_row(row: &Row) -> Result<SessionRow, StoreError> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// 256 random bits, in hexadecimal.
+pub(super) fn random_token() -> Result<String, StoreError> {
+    let mut bytes = [0; TOKEN_BYTES];
+    // Without randomness nobody can be let in safely.
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Unfit {
+        what: "randomness of the operating system",
+        value: error.to_string(),
+        expected: "256 random bits".to_owned(),
+    })?;
+    Ok(hex(&bytes))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

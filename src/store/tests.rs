@@ -254,6 +254,7 @@ async fn every_statement_is_accepted_by_the_database() {
         figures::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
+        keys::STATEMENTS,
         leads::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
@@ -16,6 +16,7 @@ use crate::model::id::{SessionId, UserId};
 use crate::model::name::GroupName;
 
 pub use crate::store::Role;
+use crate::store::{ApiKey, KEY_PREFIX};
 
 /// The user behind a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +42,10 @@ pub struct Account {
 pub struct SignedIn {
     /// Who.
     pub account: Account,
-    /// By which session.
+    /// By which session; a key has none, and 0 stands here.
     pub session: SessionId,
+    /// The key of the program that asks, where it is one.
+    pub key: Option<ApiKey>,
 }
 
 /// A set of roles.
@@ -107,14 +110,35 @@ impl<R: Allowed> FromRequestParts<WebState> for Can<R> {
             tracing::warn!(user = %signed_in.account.id, role, path = parts.uri.path(), "denied");
             return Err(Problem::new(Kind::Forbidden, format!("your role, {role}, may not do this")));
         }
+        if let Some(key) = &signed_in.key {
+            within_scopes(key, parts, state)?;
+        }
         Ok(Can(signed_in, PhantomData))
     }
 }
 
-/// The user whose session the request carries.
+/// A program may do only what its key says, and of that only what its role may.
+fn within_scopes(key: &ApiKey, parts: &Parts, state: &WebState) -> Result<(), Problem> {
+    let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let write = !parts.method.is_safe();
+    // What is not described is no part of the API that keys are for.
+    let part = state.part_of(&parts.method, path);
+    if part.is_some_and(|part| key.may(part, write)) {
+        return Ok(());
+    }
+    let needed = format!("{}:{}", part.unwrap_or("nothing"), if write { "write" } else { "read" });
+    tracing::warn!(key = key.name, needed, path, "denied");
+    Err(Problem::new(Kind::Forbidden, format!("the key `{}` lacks the scope {needed}", key.name)))
+}
+
+/// The user whose session the request carries, or the program whose key it carries.
 async fn identify(headers: &HeaderMap, state: &WebState) -> Result<SignedIn, Problem> {
     let missing = || Problem::new(Kind::NotLoggedIn, "log in first");
     let token = token_of(headers, state).ok_or_else(missing)?;
+    if token.starts_with(KEY_PREFIX) {
+        let no_key = || Problem::new(Kind::NotLoggedIn, "the key is unknown, over or revoked; `lull key list` tells");
+        return state.records.key(&token, state.now().timestamp).await?.ok_or_else(no_key);
+    }
     state.records.session(&token, state.now().timestamp).await?.ok_or_else(missing)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::rig::{Centre, PASSWORD, Plan, free_port};
+use crate::rig::{Api, Centre, PASSWORD, Plan, free_port};
 
 #[test]
 fn a_wrong_campaign_key_is_told_with_file_line_column_and_what_was_meant() {
@@ -50,6 +50,26 @@ fn a_campaign_is_planned_applied_compared_and_given_back_to_the_last_byte() {
     let missing = centre.run(&["campaign", "export", "spring", "--revision", "7"], "");
     assert_eq!(missing.code, 1, "{missing:?}");
     assert!(missing.err.contains("revision") && missing.err.contains("7 of spring"), "{missing:?}");
+}
+
+#[test]
+fn a_key_is_shown_once_used_by_a_program_and_revoked() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let none = centre.run(&["key", "add", "crm", "--role", "manager", "--scope", "list:write"], "");
+    assert!(none.code == 1 && none.err.contains("no part `list`") && none.err.contains("lists"), "{none:?}");
+    let wrong = centre.run(&["key", "add", "crm", "--role", "manager", "--scope", "lists"], "");
+    assert!(wrong.code == 2 && wrong.err.contains("PART:read"), "{wrong:?}");
+    let told = centre.good(&["key", "add", "crm", "--role", "manager", "--scope", "campaigns:read"]);
+    let key = told.lines().next().expect("the key");
+    let program = Api::with_token(centre.http(), key);
+    assert_eq!(program.get("/api/v1/campaigns/spring").status, 200);
+    assert_eq!(program.get("/api/v1/board").status, 403);
+    let listed = centre.good(&["key", "list"]);
+    assert!(listed.contains("crm") && listed.contains("campaigns:read; good; used 20"), "{listed}");
+    assert!(!listed.contains(key), "the text is kept nowhere");
+    centre.good(&["key", "revoke", "crm"]);
+    assert_eq!(program.get("/api/v1/campaigns/spring").status, 401);
+    assert!(centre.good(&["key", "list"]).contains("revoked"), "it stays on record");
 }
 
 #[test]

@@ -13,11 +13,29 @@ impl Records {
     /// The user behind a token.
     pub(in crate::web) async fn session(&self, token: &str, now: Timestamp) -> Result<Option<SignedIn>, Problem> {
         let found = self.store.find_session(token, self.session_life(), now).await?;
-        Ok(found.map(|found| SignedIn { account: found.user.into(), session: found.session }))
+        Ok(found.map(|found| SignedIn { account: found.user.into(), session: found.session, key: None }))
+    }
+
+    /// The program behind a key.
+    pub(in crate::web) async fn key(&self, key: &str, now: Timestamp) -> Result<Option<SignedIn>, Problem> {
+        let Some(key) = self.store.find_key(key, now).await? else { return Ok(None) };
+        let account = Account {
+            id: UserId(key.id),
+            login: format!("key {}", key.name),
+            name: key.name.clone(),
+            role: key.role,
+            language: "en".to_owned(),
+            groups: Vec::new(),
+            device: None,
+        };
+        Ok(Some(SignedIn { account, session: SessionId(0), key: Some(key) }))
     }
 
     /// Whether a session goes on: not ended, and the user still in the same role.
     pub(in crate::web) async fn session_is_valid(&self, signed_in: &SignedIn, now: Timestamp) -> Result<bool, Problem> {
+        if let Some(key) = &signed_in.key {
+            return Ok(self.store.key_is_good(key.id, now).await?);
+        }
         let account = &signed_in.account;
         let Some(user) = self.store.user(account.id).await? else { return Ok(false) };
         if user.disabled_at.is_some() || user.role != account.role {

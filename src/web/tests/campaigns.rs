@@ -248,3 +248,54 @@ async fn why_a_campaign_dialled_is_read_by_pages_and_times() {
     let none = rig.get("/campaigns/nothing/decisions", &token).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_program_may_do_what_its_key_says_and_its_role_allows_until_it_is_revoked() {
+    use crate::store::NewKey;
+    let mut rig = Rig::new().await;
+    let boss = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&boss).await;
+    let scopes = |scopes: &[&str]| scopes.iter().map(|scope| scope.parse().unwrap()).collect::<Vec<_>>();
+    let new = |name: &str, role: Role, granted: &[&str]| NewKey {
+        name: name.to_owned(),
+        role,
+        scopes: scopes(granted),
+        expires_at: None,
+    };
+    let now = rig.now();
+    let key =
+        rig.store.add_key(new("crm", Role::Manager, &["campaigns:read", "lists:write"]), "ann", now).await.unwrap();
+    assert!(key.starts_with("lull_") && key.len() == 69, "{key}");
+    assert_eq!(rig.get("/campaigns/family-plan", &key).await.status, StatusCode::OK);
+    assert_eq!(import(&rig, &key, "may", "phone\n13800138000\n").await["accepted"], 1);
+    // Not its scope, whatever its role may.
+    let paused = rig.send("POST", "/campaigns/family-plan/state", Some(&key), Some(json!({"state": "paused"}))).await;
+    assert_eq!(paused.status, StatusCode::FORBIDDEN, "{paused:?}");
+    assert!(paused.text.contains("lacks the scope campaigns:write"), "{paused:?}");
+    assert_eq!(rig.get("/board", &key).await.status, StatusCode::FORBIDDEN);
+    // Not its role, whatever its scope says.
+    let all = rig.store.add_key(new("reports", Role::Marketing, &["*:write"]), "ann", now).await.unwrap();
+    assert_eq!(rig.get("/board", &all).await.status, StatusCode::OK);
+    let applied = rig.send("PUT", "/campaigns/family-plan", Some(&all), Some(json!({"text": FAMILY_PLAN}))).await;
+    assert_eq!(applied.status, StatusCode::FORBIDDEN, "{applied:?}");
+    // A name is taken while its key is good; an agent's role and no scope are none.
+    let again = rig.store.add_key(new("crm", Role::Manager, &["*:read"]), "ann", now).await;
+    assert!(again.unwrap_err().to_string().contains("exists already"));
+    assert!(rig.store.add_key(new("x", Role::Agent, &["*:read"]), "ann", now).await.is_err());
+    assert!(rig.store.add_key(new("x", Role::Manager, &[]), "ann", now).await.is_err());
+    rig.store.revoke_key("crm", "ann", now).await.unwrap();
+    let gone = rig.get("/campaigns/family-plan", &key).await;
+    assert_eq!(gone.status, StatusCode::UNAUTHORIZED, "{gone:?}");
+    assert!(rig.store.revoke_key("crm", "ann", now).await.is_err());
+    let ends = NewKey {
+        expires_at: Some(rig.now() + std::time::Duration::from_secs(60)),
+        ..new("short", Role::Operator, &["*:read"])
+    };
+    let short = rig.store.add_key(ends, "ann", now).await.unwrap();
+    assert_eq!(rig.get("/trunks", &short).await.status, StatusCode::OK);
+    rig.later(std::time::Duration::from_secs(61));
+    assert_eq!(rig.get("/trunks", &short).await.status, StatusCode::UNAUTHORIZED);
+    let kept = rig.store.keys().await.unwrap();
+    assert_eq!(kept.len(), 3);
+    assert!(kept.iter().all(|key| key.seen_at.is_some()), "{kept:?}");
+}

@@ -59,6 +59,11 @@ impl Api {
         Api { at, token: None }
     }
 
+    /// Whoever has this token or key.
+    pub fn with_token(at: SocketAddr, token: &str) -> Api {
+        Api { at, token: Some(token.to_owned()) }
+    }
+
     /// Logs in.
     #[track_caller]
     pub fn login(at: SocketAddr, login: &str, password: &str) -> Api {
