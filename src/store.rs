@@ -17,6 +17,7 @@ mod db;
 mod decisions;
 mod error;
 mod figures;
+mod forgetting;
 mod history;
 mod import;
 mod journal;

@@ -84,6 +84,7 @@ fn the_default_file_documents_every_key_and_every_documented_key_is_right() {
     let without_inline: Vec<&str> = all.lines().filter(|line| !line.starts_with("password = ")).collect();
     let main = without_inline.join("\n").replace("tls = \"off\"", "tls = \"files\"");
     let secrets = [
+        ("secrets/database", "a database's password\n"),
         ("secrets/carrier", "a carrier's password\n"),
         ("secrets/seat-1", "a seat's password\n"),
         ("profiles/xx.toml", &SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
@@ -209,6 +210,19 @@ fn one_mistake_is_told_once() {
     assert_eq!(complaints("[rtp]\nport_min = \"x\"\n").lines().count(), 1);
     assert_eq!(complaints("[http]\ntls = \"fils\"\nlisten = 3\n").lines().count(), 2);
     assert_eq!(complaints("[phones.seat]\npassword = \"short\"\n").lines().count(), 1);
+}
+
+#[test]
+fn the_password_of_a_database_is_not_part_of_its_address() {
+    let main = "[data]\ndatabase = \"postgres://lull@db.example/lull\"\npassword = \"of the database\"\n";
+    let (_directory, sources) = installation(main, &[]);
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let crate::model::database::DatabasePlace::Server(server) = &config.data.database else { panic!("it is a server") };
+    assert_eq!((server.url(), server.password()), ("postgres://lull@db.example/lull", Some("of the database")));
+    assert!(!format!("{config:?}").contains("of the database"));
+    let (_directory, sources) = installation("[data]\ndatabase = \"postgres://lull:pw@db/lull\"\n", &[]);
+    let told = load(&sources).expect_err("an address with a password").to_string();
+    assert!(told.contains("password_file"), "{told}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! What is older than the operator wants to keep is removed: recordings, journals, and why campaigns dialled as much as
-//! they did, by the days of `retention`.
+//! What is older than the operator wants to keep is removed: calls with their results, recordings, journals, and why campaigns
+//! dialled as much as they did, by the days of `retention`.
 //!
-//! Not attempts and results: those are the record of what happened. Age is the time of the last change, so that a file
+//! Not suppressions and consents, which are kept for good. Age is the time of the last change, so that a file
 //! that is being written is never old. Read [`keep`] first.
 
 use std::fs;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::time::Timestamp;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How often it is looked for what has grown old.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -38,7 +38,9 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
     loop {
         let current = Arc::clone(&config.borrow_and_update());
         let now = clock.now().timestamp;
-        forget_decisions(&store, now, current.retention.decisions_days).await;
+        let (calls, decisions) = (current.retention.attempts_days, current.retention.decisions_days);
+        told("calls", calls, store.forget_calls(now - DAY * calls).await);
+        told("decisions", decisions, store.forget_decisions(now - DAY * decisions).await);
         // Folders may be large and disks slow.
         if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {
             return;
@@ -50,11 +52,11 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
     }
 }
 
-async fn forget_decisions(store: &Store, now: Timestamp, days: u32) {
-    match store.forget_decisions(now - DAY * days).await {
+fn told(kind: &str, days: u32, removed: Result<u64, StoreError>) {
+    match removed {
         Ok(0) => {}
-        Ok(rows) => tracing::info!(kind = "decisions", rows, days, "removed what was kept for longer than its days"),
-        Err(error) => tracing::error!(kind = "decisions", %error, days, "not all that is too old could be removed"),
+        Ok(rows) => tracing::info!(kind, rows, days, "removed what was kept for longer than its days"),
+        Err(error) => tracing::error!(kind, %error, days, "not all that is too old could be removed"),
     }
 }
 

@@ -252,6 +252,7 @@ async fn every_statement_is_accepted_by_the_database() {
         consents::STATEMENTS,
         decisions::STATEMENTS,
         figures::STATEMENTS,
+        forgetting::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         keys::STATEMENTS,

@@ -53,11 +53,8 @@ fn database(table: &Table<'_>, base: &Path, directory: &Path) -> Option<Database
         Ok(place @ DatabasePlace::Server(_)) => {
             Some(place.with_password(password.map(|password| password.reveal().to_owned())))
         }
-        Ok(place @ DatabasePlace::File(_)) if password.is_none() => Some(place),
-        Ok(DatabasePlace::File(_)) => wrong(
-            "there is a password, but the database is a file",
-            "an address such as postgres://lull@db.example/lull, or no password",
-        ),
+        // A file asks for none: one that is there anyway is that of the server used before, or later.
+        Ok(place @ DatabasePlace::File(_)) => Some(place),
         Err(AddressFault::Password) => wrong(
             "the address has a password in it, and addresses are shown",
             "an address without one, and password_file beside it",

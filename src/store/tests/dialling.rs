@@ -313,3 +313,23 @@ async fn an_inbound_call_is_recorded_once_and_its_result_reaches_the_lead() {
     assert_eq!(state(&rig, lead).await, LeadState::Done);
     assert_eq!(rig.store.audit_sums(NOW + Duration::from_secs(9), 60).await.unwrap(), vec![]);
 }
+
+#[tokio::test]
+async fn calls_that_are_too_old_go_with_their_results_unless_their_lead_may_be_dialled_again() {
+    let mut rig = Rig::new().await;
+    let (done, first) = rig.dialling("+8613800138000").await;
+    rig.store.end_attempt(end(first, Disposition::NotRecorded, None)).await.unwrap();
+    rig.store.record_result(result(first, done, 1, Disposition::Accepted)).await.unwrap();
+    let (_, again) = rig.dialling("+8613800138001").await;
+    let retry = Some(LeadNext::Retry { at: after(600) });
+    rig.store.end_attempt(end(again, Disposition::Busy, retry)).await.unwrap();
+    let (_, live) = rig.dialling("+8613800138002").await;
+    assert_eq!(rig.store.forget_calls(NOW).await.unwrap(), 0, "nothing began before");
+    assert_eq!(rig.store.forget_calls(after(10_000)).await.unwrap(), 1);
+    let all = rig.store.attempts(&AttemptFilter::default(), None, 10).await.unwrap();
+    let left: Vec<AttemptId> = all.iter().map(|row| row.id).collect();
+    assert_eq!((left.len(), left.contains(&again), left.contains(&live)), (2, true, true));
+    assert!(rig.store.results_of(CallRef::Outbound(first)).await.unwrap().is_empty());
+    assert_eq!(rig.store.lead(done).await.unwrap().unwrap().state, crate::model::lead::LeadState::Done);
+    assert_eq!(rig.store.audit_sums(after(100), 3600).await.unwrap(), vec![]);
+}
