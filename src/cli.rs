@@ -5,10 +5,12 @@
 //! and complaints to standard error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks to its two streams")]
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::config::tzdata;
@@ -181,6 +183,18 @@ pub fn main() -> ExitCode {
             Outcome::Failed.into()
         }
     }
+}
+
+/// A bar for work of which is known how much there is; nothing where a program reads.
+pub(crate) fn bar(json: bool) -> ProgressBar {
+    if json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent} % {eta}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// Prints a result: text for people, or the value as JSON.

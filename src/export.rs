@@ -18,8 +18,8 @@ use sheet::Sheet;
 
 /// Rows read at once.
 const PAGE_ROWS: usize = 1000;
-/// Most columns that answers and cells of lists may add; beyond it the first by name are written.
-const FURTHER_COLUMNS_MAX: usize = 500;
+/// A worksheet has no more columns.
+const COLUMNS_MAX: usize = 16_384;
 
 /// The form of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,22 +122,28 @@ pub async fn write(
         }
         progress(state);
     }
-    let columns = Columns {
-        questions: questions.into_iter().take(FURTHER_COLUMNS_MAX).collect(),
-        cells: cells.into_iter().take(FURTHER_COLUMNS_MAX).collect(),
-    };
-    let part = beside(path, "part");
-    let written = rows(store, ask, &columns, &part, &mut state, progress).await;
-    let named = |detail: String| ExportError::File { path: path.to_path_buf(), detail };
-    let done = match written {
-        Ok(count) => std::fs::rename(&part, path).map(|()| count).map_err(|error| named(error.to_string())),
-        Err(error) => Err(error),
-    };
-    if done.is_err() {
-        // It may not be there.
-        let _ = std::fs::remove_file(&part);
+    let columns = Columns { questions: questions.into_iter().collect(), cells: cells.into_iter().collect() };
+    let wide = columns.headings().len();
+    if wide > COLUMNS_MAX {
+        let detail = format!("the calls have {wide} columns, a worksheet has {COLUMNS_MAX}: choose a shorter time");
+        return Err(ExportError::File { path: path.to_path_buf(), detail });
     }
-    done
+    let part = Passing(beside(path, "part"));
+    let count = rows(store, ask, &columns, &part.0, &mut state, progress).await?;
+    let named = |error: std::io::Error| ExportError::File { path: path.to_path_buf(), detail: error.to_string() };
+    std::fs::rename(&part.0, path).map_err(named)?;
+    Ok(count)
+}
+
+/// A file that is gone when this is: also when whoever asked for it went away in the middle, because it tells of customers.
+#[derive(Debug)]
+pub struct Passing(pub PathBuf);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // It may not be there yet, or not any more.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 async fn rows(

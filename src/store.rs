@@ -1,6 +1,7 @@
 //! What Lull remembers: leads, attempts, results, the suppression and consent ledgers, campaigns, users.
 //!
-//! One SQLite file, or one database of a PostgreSQL server. Not the engine's memory (the engine asks for leads and reports what happened) and not the place
+//! One SQLite file, or one database of a PostgreSQL server. Not the engine's memory (the engine asks for leads and reports
+//! what happened) and not the place
 //! where it is decided whether to dial: the guard is called inside the transaction that records an intent, with the
 //! facts read in that transaction. Every write that is answered with success is on the disk.
 //!

@@ -1,14 +1,13 @@
 //! `lull db`, `lull backup` and `lull restore`: the database as a whole.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::place::Installation;
-use super::{Failure, Outcome, Place, show};
+use super::{Failure, Outcome, Place, bar, show};
 use crate::model::database::{AddressFault, DatabasePlace};
 use crate::store::{self, Copied, CopyProgress};
 
@@ -127,7 +126,9 @@ impl Copy {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
-                text.lines().next().map(|line| line.trim_end().to_owned())
+                let line = text.lines().next().map(str::trim_end).filter(|line| !line.is_empty());
+                let empty = || Failure::new(format!("{} is empty; its first line is the password", path.display()));
+                Some(line.ok_or_else(empty)?.to_owned())
             }
         };
         let to = to.with_password(password);
@@ -189,17 +190,6 @@ fn rows_of(copied: &Copied) -> String {
     let full = copied.tables.iter().filter(|(_, rows)| *rows > 0);
     let lines: Vec<String> = full.map(|(table, rows)| format!("{rows:>10} {table}")).collect();
     lines.join("\n")
-}
-
-fn bar(quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("copying {wide_bar} {percent} % {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn draw(bar: &ProgressBar, progress: CopyProgress) {

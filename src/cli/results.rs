@@ -1,14 +1,12 @@
 //! `lull results`: what became of calls, as files for people who work with spreadsheets.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::moment::{Moment, moment};
 use super::place::Installation;
-use super::{Failure, Outcome, Place, show};
+use super::{Failure, Outcome, Place, bar, show};
 use crate::export::{self, Ask, ExportError, Format};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
@@ -93,15 +91,4 @@ impl Export {
         });
         Ok(Outcome::Done)
     }
-}
-
-fn bar(quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent} % {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -10,7 +10,7 @@ use super::body::{Asked, Named};
 use super::campaigns::no_campaign;
 use super::problem::{Kind, Problem};
 use super::{WebState, upload};
-use crate::export::{Ask, ExportError, Format};
+use crate::export::{Ask, ExportError, Format, Passing};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
@@ -77,12 +77,11 @@ pub async fn export_calls(
     let folder = state.settings().data_dir.join("exports");
     let broken = |error: std::io::Error| Problem::internal("writing an export", error);
     tokio::fs::create_dir_all(&folder).await.map_err(broken)?;
-    let path = folder.join(format!("{}.{ending}", state.mint(now)));
-    let rows = state.records.export(&ask, &path).await?;
-    let body = upload::send_file(&path).await;
-    // It is open, and goes with the answer.
-    tokio::fs::remove_file(&path).await.map_err(broken)?;
-    let body = body?.ok_or_else(|| Problem::internal("opening an export", "it is gone"))?;
+    // Once it is open for the answer, its name is needed no more.
+    let file = Passing(folder.join(format!("{}.{ending}", state.mint(now))));
+    let rows = state.records.export(&ask, &file.0).await?;
+    let body = upload::send_file(&file.0).await?;
+    let body = body.ok_or_else(|| Problem::internal("opening an export", "it is gone"))?;
     state.audit(&user, "calls_exported", key.as_str(), &format!("{rows} calls from {from} to {to}")).await;
     let disposition = format!("attachment; filename=\"{key}-calls.{ending}\"");
     Ok(([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body).into_response())

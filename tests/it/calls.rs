@@ -173,6 +173,8 @@ fn the_call_is_in_files_for_spreadsheets(centre: &Centre) {
     centre.add_user(&["seller", "--role", "marketing"]);
     let masked = rows(&centre.api("seller").get("/api/v1/campaigns/spring/calls").text());
     assert_eq!((cell(&masked, "outcome").as_str(), cell(&masked, "name").as_str()), ("accepted", ""));
+    let left = std::fs::read_dir(centre.path("data/exports")).expect("files were made there").count();
+    assert_eq!(left, 0, "what tells of customers goes with the answer");
     assert!(cell(&masked, "number").contains("****") && cell(&masked, "note").is_empty(), "{masked:?}");
 }
 
