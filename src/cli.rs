@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use crate::config::tzdata;
 
@@ -212,9 +213,38 @@ pub(crate) fn show(json: bool, value: &impl Serialize, text: impl FnOnce() -> St
     }
 }
 
+/// Rows with their cells below each other: the first column to the left, the others, which are figures, to the right.
+pub(crate) fn in_columns(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| UnicodeWidthStr::width(cell.as_str()))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(place, (cell, width))| {
+            // Chinese takes two places for each sign.
+            let gap = " ".repeat(width - UnicodeWidthStr::width(cell.as_str()));
+            if place == 0 { format!("{cell}{gap}") } else { format!("{gap}{cell}") }
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other_also_in_chinese() {
+        let rows = [["list", "calls"], ["春季", "7"], ["a", "1234"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(in_columns(&rows), "list  calls\n春季      7\na      1234");
+    }
+
     use clap::CommandFactory;
 
     #[test]

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod export;
 pub mod media;
 pub mod model;
+pub mod report;
 pub mod runtime;
 pub mod sim;
 pub mod sip;

@@ -6,6 +6,7 @@
 pub mod board;
 pub mod control;
 pub mod core;
+mod counting;
 pub mod handle;
 pub mod internals;
 pub mod journal;

@@ -16,6 +16,7 @@ mod consents;
 mod copy;
 mod db;
 mod decisions;
+mod due;
 mod error;
 mod figures;
 mod forgetting;
@@ -44,7 +45,9 @@ pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOS
 pub use copy::{Copied, CopyProgress, back_up, copy_database, restore, schema_of};
 pub use decisions::DecisionCursor;
 pub use error::{DownReason, Health, StoreError};
-pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
+pub use figures::behind::{Behind, Stage};
+pub use figures::upkeep::Recount;
+pub use figures::{AttemptTotals, By, CampaignTotals, Figures, InboundFigures, Part};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{

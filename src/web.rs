@@ -24,6 +24,7 @@ mod metrics;
 mod operations;
 pub mod problem;
 mod records;
+mod results;
 mod serve;
 mod suppressions;
 mod throttle;
@@ -315,7 +316,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::control_campaign))
         .routes(routes!(campaigns::campaign_text))
         .routes(routes!(campaigns::compare_revisions))
-        .routes(routes!(campaigns::campaign_attempts))
+        .routes(routes!(results::campaign_results))
+        .routes(routes!(results::campaign_attempts))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))
         .routes(routes!(whatif::whatif, whatif::ask_whatif, whatif::cancel_whatif))

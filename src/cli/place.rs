@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
+use crate::model::zone::Zone;
 use crate::runtime::control::{self, ControlError, Say};
 use crate::store::{self, Opener, Options, Store, StoreError, User};
 
@@ -24,6 +25,11 @@ impl Installation {
         let config = load(place)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         Ok(Installation { config, clock: Clock::start(), runtime })
+    }
+
+    /// The zone of the installation's calendar.
+    pub(crate) fn zone(&self) -> Zone {
+        Zone::named(&self.config.settings().zone).unwrap_or_else(|_| Zone::utc())
     }
 
     pub(crate) fn now(&self) -> Timestamp {

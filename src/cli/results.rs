@@ -1,20 +1,26 @@
-//! `lull results`: what became of calls, as files for people who work with spreadsheets.
+//! `lull results`: what became of calls, as figures, and as files for people who work with spreadsheets.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::moment::{Moment, moment};
 use super::place::Installation;
-use super::{Failure, Outcome, Place, bar, show};
+use super::{Failure, Outcome, Place, bar, in_columns, show};
 use crate::export::{self, Ask, ExportError, Format};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
+use crate::report::{self, Breakdown, Question, Report, ReportLine};
+use crate::store::Figures;
 
-/// Writes what became of a campaign's calls to a file.
+/// Shows what became of a campaign's calls, and writes it to a file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Results {
+    /// Shows sums, rates and the funnel, by day, hour, list, agent, result or disposition.
+    Show(ShowFigures),
+    /// Counts all attempts again and compares the figures with them.
+    Recount(Recount),
     /// Writes one row for each call: when, whom, what became of it, the agent's result and the customer's answers.
     Export(Export),
 }
@@ -40,12 +46,162 @@ pub(crate) struct Export {
     masked: bool,
 }
 
+/// Shows a campaign's results.
+#[derive(Debug, Args)]
+pub(crate) struct ShowFigures {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// Attempts that began at or after this: 2026-11-16, 2026-11-16T08:00 or 2026-11-16T00:00:00Z; without it, all.
+    #[arg(long, value_parser = moment)]
+    from: Option<Moment>,
+    /// Attempts that began before this, or on this day; without it, until now.
+    #[arg(long, value_parser = moment)]
+    to: Option<Moment>,
+    /// The parts.
+    #[arg(long, value_enum, default_value_t = Parts::Day)]
+    by: Parts,
+}
+
+/// What results are broken down by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Parts {
+    Day,
+    Hour,
+    List,
+    Agent,
+    Result,
+    Disposition,
+}
+
+/// Counts all attempts of a campaign again.
+#[derive(Debug, Args)]
+pub(crate) struct Recount {
+    /// The campaign.
+    campaign: CampaignKey,
+}
+
 impl Results {
     pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
-        let Results::Export(export) = self;
         let installation = Installation::open(place)?;
-        installation.must_know(&export.campaign)?;
-        export.run(place, &installation)
+        let (Results::Show(ShowFigures { campaign, .. })
+        | Results::Recount(Recount { campaign })
+        | Results::Export(Export { campaign, .. })) = &self;
+        installation.must_know(campaign)?;
+        match self {
+            Results::Show(show) => show.run(place, &installation),
+            Results::Recount(recount) => recount.run(place, &installation),
+            Results::Export(export) => export.run(place, &installation),
+        }
+    }
+}
+
+/// The times that two moments name; without them, from the beginning until now.
+fn span(
+    from: Option<Moment>,
+    to: Option<Moment>,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), Failure> {
+    let from = from.map_or(Ok(Timestamp::from_millis(0)), |from| from.at(zone, false))?;
+    let to = to.map_or(Ok(now), |to| to.at(zone, true))?;
+    if from >= to {
+        return Err(Failure::new(format!("--from is {from} and --to is {to}: expected from before to")));
+    }
+    Ok((from, to))
+}
+
+impl ShowFigures {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let zone = installation.zone();
+        let (from, to) = span(self.from, self.to, &zone, installation.now())?;
+        let by = match self.by {
+            Parts::Day => Breakdown::Day,
+            Parts::Hour => Breakdown::Hour,
+            Parts::List => Breakdown::List,
+            Parts::Agent => Breakdown::Agent,
+            Parts::Result => Breakdown::Result,
+            Parts::Disposition => Breakdown::Disposition,
+        };
+        let question = Question { campaign: self.campaign, from, to, by };
+        let report = installation.with_store(|store, _| {
+            let (question, zone) = (&question, &zone);
+            async move { report::report(&store, question, zone).await }
+        })?;
+        show(place.json, &report, || drawn(&report));
+        Ok(Outcome::Done)
+    }
+}
+
+/// The report as people read it.
+fn drawn(report: &Report) -> String {
+    let share = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1} %", 100.0 * rate));
+    let row = |line: &ReportLine| {
+        let Figures { attempts, answered, connected, abandoned, accepted, .. } = line.figures;
+        let name = match (&line.title, line.key.as_str()) {
+            (Some(title), _) => title.clone(),
+            (None, "") => "(none)".to_owned(),
+            (None, key) => key.to_owned(),
+        };
+        let talk = line.rates.mean_talk_s.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.0} s"));
+        let counts = [attempts, answered, connected, abandoned, accepted].map(|count| count.to_string());
+        let mut cells = vec![name];
+        cells.extend(counts);
+        cells.extend([
+            share(line.rates.answer_rate),
+            share(line.rates.abandon_rate),
+            share(line.rates.conversion),
+            talk,
+        ]);
+        cells
+    };
+    let by = serde_json::to_value(report.by).unwrap_or_default();
+    let mut table = vec![
+        [by.as_str().unwrap_or_default(), "attempts", "answered", "connected", "abandoned", "accepted"]
+            .into_iter()
+            .chain(["answer rate", "abandon rate", "conversion", "mean talk"])
+            .map(str::to_owned)
+            .collect(),
+    ];
+    table.extend(report.lines.iter().map(row));
+    table.push(row(&ReportLine { title: Some("all".to_owned()), ..report.total.clone() }));
+    let mut text = in_columns(&table);
+    let steps = report.funnel.iter().map(|step| {
+        let stage = serde_json::to_value(step.stage).unwrap_or_default();
+        let stage = stage.as_str().unwrap_or("on the lists").to_owned();
+        vec![stage, step.leads.to_string(), share(step.of_previous)]
+    });
+    text.push_str("\n\n");
+    text.push_str(&in_columns(
+        &std::iter::once(vec!["leads".to_owned(), String::new(), "of the step before".to_owned()])
+            .chain(steps)
+            .collect::<Vec<_>>(),
+    ));
+    text
+}
+
+impl Recount {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let bar = bar(place.json);
+        let mut told = |done: u64, of: u64| {
+            bar.set_length(of);
+            bar.set_position(done);
+        };
+        let campaign = self.campaign;
+        let recount = installation.with_store(|store, _| {
+            let (campaign, told) = (&campaign, &mut told);
+            async move { store.recount(campaign, told).await }
+        })?;
+        bar.finish_and_clear();
+        show(place.json, &recount, || match recount.wrong.len() {
+            0 => {
+                format!("{} attempts in {} hours were counted; all figures are right.", recount.attempts, recount.hours)
+            }
+            wrong => format!(
+                "{} attempts in {} hours were counted; the figures of {wrong} hours were wrong and are mended.",
+                recount.attempts, recount.hours
+            ),
+        });
+        Ok(if recount.wrong.is_empty() { Outcome::Done } else { Outcome::Findings })
     }
 }
 
@@ -60,12 +216,8 @@ impl Export {
                 return Err(Failure::new(format!("{file}: expected a name that ends in .csv or .xlsx")));
             }
         };
-        let zone = Zone::named(&installation.config.settings().zone).unwrap_or_else(|_| Zone::utc());
-        let from = self.from.map_or(Ok(Timestamp::from_millis(0)), |from| from.at(&zone, false))?;
-        let to = self.to.map_or(Ok(installation.now()), |to| to.at(&zone, true))?;
-        if from >= to {
-            return Err(Failure::new(format!("--from is {from} and --to is {to}: expected from before to")));
-        }
+        let zone = installation.zone();
+        let (from, to) = span(self.from, self.to, &zone, installation.now())?;
         let ask = Ask { campaign: self.campaign, from, to, format, masked: self.masked, zone };
         let bar = bar(place.json);
         let mut drawn = |progress: export::Progress| {

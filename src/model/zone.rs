@@ -42,7 +42,24 @@ impl Zone {
 
     /// When the day began that a clock on the wall shows at this moment.
     pub fn day_began(&self, at: Timestamp) -> Timestamp {
-        at.to_jiff().to_zoned(self.0.clone()).start_of_day().map_or(at, |day| Timestamp::from(day.timestamp()))
+        self.days_before(at, 0)
+    }
+
+    /// When the day began that the calendar on the wall showed so many days before this moment; `at` where there is no such day.
+    pub fn days_before(&self, at: Timestamp, days: u32) -> Timestamp {
+        let span = jiff::Span::new().try_days(i64::from(days));
+        let day = span.and_then(|span| at.to_jiff().to_zoned(self.0.clone()).checked_sub(span));
+        day.and_then(|day| day.start_of_day()).map_or(at, |day| Timestamp::from(day.timestamp()))
+    }
+
+    /// The day that a calendar on the wall shows at this moment.
+    pub fn date(&self, at: Timestamp) -> jiff::civil::Date {
+        at.to_jiff().to_zoned(self.0.clone()).date()
+    }
+
+    /// The hour that a clock on the wall shows at this moment, 0 to 23.
+    pub fn hour_of_day(&self, at: Timestamp) -> u8 {
+        at.to_jiff().to_zoned(self.0.clone()).hour().unsigned_abs()
     }
 
     /// When the month began that a calendar on the wall shows at this moment.

@@ -63,10 +63,10 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
     for row in store.campaigns().await? {
         let totals = store.campaign_totals(&row.campaign.key, midnight).await?;
         let counted = DayTotals {
-            attempts: totals.today.attempts,
-            answered: totals.today.answered,
-            connected: totals.today.connected,
-            abandoned: totals.today.abandoned,
+            attempts: totals.today.figures.attempts,
+            answered: totals.today.figures.answered,
+            connected: totals.today.figures.connected,
+            abandoned: totals.today.figures.abandoned,
         };
         let today = counted.day(|disposition| totals.today.of(disposition));
         trunks.insert(row.campaign.key.clone(), row.campaign.trunks.iter().cloned().collect());

@@ -15,11 +15,15 @@ use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, UserId};
 use crate::model::lead::{LeadState, NumberFacts, PAST_ATTEMPTS_DAYS, PAST_ATTEMPTS_MAX, PastAttempt};
+use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
 /// Milliseconds of the days for which past attempts are read.
-pub(super) const PAST_MS: i64 = PAST_ATTEMPTS_DAYS as i64 * 24 * 3600 * 1000;
+const PAST_MS: i64 = PAST_ATTEMPTS_DAYS as i64 * 24 * 3600 * 1000;
+
+/// Campaign and begin of attempts that a transaction changed: their hours are to be counted again.
+pub(super) type Changed = Vec<(CampaignKey, Timestamp)>;
 
 /// The guard, called with the facts of the moment; again if the transaction has to be repeated.
 pub type IntentCheck = Arc<dyn Fn(&NumberFacts) -> Result<(), Refusal> + Send + Sync>;
@@ -121,7 +125,11 @@ statements! {
             rang_at = w.rang_at, answered_at = w.answered_at, connected_at = w.connected_at, ended_at = w.ended_at,
             agent_id = coalesce(w.agent_id, attempts.agent_id),
             failure_kind = w.failure_kind, sip_status = w.sip_status, q850 = w.q850, rang = w.rang,
-            answered_by = w.answered_by, confidence = w.confidence, classify_ms = w.classify_ms
+            answered_by = w.answered_by, confidence = w.confidence, classify_ms = w.classify_ms,
+            first_answered = (w.answered_at is not null and not exists (
+                select 1 from attempts b where b.lead_id = attempts.lead_id and b.first_answered)),
+            first_connected = (w.connected_at is not null and not exists (
+                select 1 from attempts b where b.lead_id = attempts.lead_id and b.first_connected))
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as disposition,
                   cast(j.value ->> 2 as bigint) as rang_at, cast(j.value ->> 3 as bigint) as answered_at,
                   cast(j.value ->> 4 as bigint) as connected_at, cast(j.value ->> 5 as bigint) as ended_at,
@@ -131,7 +139,7 @@ statements! {
                   cast(j.value ->> 12 as bigint) as confidence, cast(j.value ->> 13 as bigint) as classify_ms
               from json_each($1) j) w
         where attempts.id = w.id and attempts.state = 'live'
-        returning attempts.id, attempts.lead_id";
+        returning attempts.id, attempts.lead_id, attempts.campaign, attempts.at";
     KNOWN = "
         select a.id as id from json_each($1) j cross join attempts a where a.id = cast(j.value ->> 0 as bigint)";
     LIVE = "
@@ -186,8 +194,18 @@ impl Store {
 pub(super) async fn apply_intents(
     conn: &mut Conn,
     intents: &[(&Intent, &IntentCheck)],
+    changed: &mut Changed,
 ) -> Result<Vec<Result<IntentOutcome, StoreError>>, StoreError> {
-    let facts = facts(conn, intents).await?;
+    let asked: Vec<Asked<'_>> = intents
+        .iter()
+        .map(|(intent, _)| Asked {
+            campaign: &intent.campaign,
+            lead: intent.lead,
+            number: &intent.number,
+            at: intent.at,
+        })
+        .collect();
+    let facts = seen(conn, &asked).await?;
     let mut outcomes = Vec::with_capacity(intents.len());
     let mut allowed = Vec::new();
     for ((intent, check), seen) in intents.iter().zip(facts) {
@@ -208,6 +226,8 @@ pub(super) async fn apply_intents(
         return Ok(outcomes);
     }
     let inserted = insert_intents(conn, &allowed).await?;
+    let begun = allowed.iter().filter(|intent| inserted.contains(&intent.attempt));
+    changed.extend(begun.map(|intent| (intent.campaign.clone(), intent.at)));
     for ((intent, _), outcome) in intents.iter().zip(&mut outcomes) {
         if *outcome == Ok(IntentOutcome::Recorded) && !inserted.contains(&intent.attempt) {
             *outcome = Ok(IntentOutcome::Refused(Refusal::NumberBusy));
@@ -241,11 +261,23 @@ async fn insert_intents(conn: &mut Conn, intents: &[&Intent]) -> Result<BTreeSet
     Ok(inserted)
 }
 
-/// What the database knows about an intent before it is recorded.
-struct Seen {
+/// A lead whose number somebody wants to dial.
+pub(super) struct Asked<'a> {
+    /// Which campaign.
+    pub(super) campaign: &'a CampaignKey,
+    /// Which lead.
+    pub(super) lead: LeadId,
+    /// The number.
+    pub(super) number: &'a PhoneNumber,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+/// What the database knows about a lead that may be dialled, and its number.
+pub(super) struct Seen {
     campaign: Option<CampaignState>,
     lead: Option<(LeadState, String)>,
-    facts: NumberFacts,
+    pub(super) facts: NumberFacts,
 }
 
 impl Seen {
@@ -273,12 +305,13 @@ impl Seen {
     }
 }
 
-/// The facts of each intent, in their order.
-async fn facts(conn: &mut Conn, intents: &[(&Intent, &IntentCheck)]) -> Result<Vec<Seen>, StoreError> {
-    let places = || intents.iter().enumerate().map(|(place, (intent, _))| (place as u64, *intent));
-    let asked = places().map(|(place, intent)| {
-        params![place, intent.campaign.as_str(), intent.lead.0, intent.number.as_str(), intent.at]
-    });
+/// The facts of each, in their order.
+pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<Seen>, StoreError> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places = || asked.iter().enumerate().map(|(place, of)| (place as u64, of));
+    let asked = places().map(|(place, of)| params![place, of.campaign.as_str(), of.lead.0, of.number.as_str(), of.at]);
     let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
     for row in conn.rows(FACTS, vec![rows(asked)]).await? {
         let lead = match (row.opt_word("lead_state")?, row.opt_text("lead_number")?) {
@@ -288,8 +321,8 @@ async fn facts(conn: &mut Conn, intents: &[(&Intent, &IntentCheck)]) -> Result<V
         let campaign = row.opt_word("campaign_state")?;
         seen.insert(row.count("place")?, Seen { campaign, lead, facts: number_facts(&row)? });
     }
-    let past = places()
-        .map(|(place, intent)| params![place, intent.number.as_str(), intent.at.as_millis().saturating_sub(PAST_MS)]);
+    let past =
+        places().map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS)]);
     for row in conn.rows(PAST, vec![rows(past)]).await? {
         if let Some(of) = seen.get_mut(&row.count("place")?)
             && of.facts.past.len() < PAST_ATTEMPTS_MAX
@@ -297,12 +330,11 @@ async fn facts(conn: &mut Conn, intents: &[(&Intent, &IntentCheck)]) -> Result<V
             of.facts.past.push(past_attempt(&row)?);
         }
     }
-    let missing = StoreError::Statement { statement: FACTS.name, detail: "gave no row for an intent".to_owned() };
+    let missing = StoreError::Statement { statement: FACTS.name, detail: "gave no row for what was asked".to_owned() };
     places().map(|(place, _)| seen.remove(&place).ok_or_else(|| missing.clone())).collect()
 }
 
-/// The columns of [`FACTS`], which other statements select under the same names.
-pub(super) fn number_facts(row: &Row) -> Result<NumberFacts, StoreError> {
+fn number_facts(row: &Row) -> Result<NumberFacts, StoreError> {
     Ok(NumberFacts {
         suppressed: row.opt_parsed("suppressed")?,
         consent: row.int("consent")? != 0,
@@ -311,7 +343,7 @@ pub(super) fn number_facts(row: &Row) -> Result<NumberFacts, StoreError> {
     })
 }
 
-pub(super) fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {
+fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {
     Ok(PastAttempt {
         at: row.time("at")?,
         campaign: row.parsed("campaign")?,
@@ -323,10 +355,12 @@ pub(super) fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {
 pub(super) async fn apply_ends(
     conn: &mut Conn,
     ends: &[&AttemptEnd],
+    changed: &mut Changed,
 ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
     let mut leads: BTreeMap<AttemptId, LeadId> = BTreeMap::new();
     for row in conn.rows(END, vec![rows(ends.iter().map(|end| end_row(end)))]).await? {
         leads.insert(AttemptId(row.int("id")?), LeadId(row.int("lead_id")?));
+        changed.push((row.parsed("campaign")?, row.time("at")?));
     }
     let missing = || ends.iter().filter(|end| !leads.contains_key(&end.attempt));
     let mut known: BTreeSet<AttemptId> = BTreeSet::new();

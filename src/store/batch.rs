@@ -8,10 +8,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::attempts::{IntentCheck, IntentOutcome, apply_ends, apply_intents};
+use super::attempts::{Changed, IntentCheck, IntentOutcome, apply_ends, apply_intents};
 use super::calls::{ResultReceipt, apply_inbounds, apply_results};
 use super::db::Conn;
 use super::error::StoreError;
+use super::figures::upkeep;
 use super::journal::Entry;
 use super::{Ids, Store};
 use crate::model::attempt::{AttemptEnd, CallRef, CallResult, InboundEnd, Intent};
@@ -127,13 +128,17 @@ pub(super) async fn apply(
 ) -> Result<Vec<Result<Receipt, StoreError>>, StoreError> {
     let mut receipts: Vec<Option<Result<Receipt, StoreError>>> = vec![None; writes.len()];
     let mut wave = Wave::default();
+    let mut changed = Changed::new();
     for (place, write) in writes.iter().enumerate() {
         if !wave.takes(write) {
-            std::mem::take(&mut wave).apply(conn, ids, &mut receipts).await?;
+            std::mem::take(&mut wave).apply(conn, ids, &mut receipts, &mut changed).await?;
         }
         wave.add(place, write);
     }
-    wave.apply(conn, ids, &mut receipts).await?;
+    wave.apply(conn, ids, &mut receipts, &mut changed).await?;
+    if let Some(at) = changed.iter().map(|(_, at)| *at).max() {
+        upkeep::mark(conn, ids.next(at), changed).await?;
+    }
     Ok(receipts.into_iter().map(|receipt| receipt.unwrap_or(Err(StoreError::Closed))).collect())
 }
 
@@ -189,15 +194,16 @@ impl<'a> Wave<'a> {
         conn: &mut Conn,
         ids: &Ids,
         receipts: &mut [Option<Result<Receipt, StoreError>>],
+        changed: &mut Changed,
     ) -> Result<(), StoreError> {
-        say(conn, ids, &self.early, receipts).await?;
+        say(conn, ids, &self.early, receipts, changed).await?;
         if !self.ends.is_empty() {
             let ends: Vec<&AttemptEnd> = self.ends.iter().map(|(_, end)| *end).collect();
-            for ((place, _), outcome) in self.ends.iter().zip(apply_ends(conn, &ends).await?) {
+            for ((place, _), outcome) in self.ends.iter().zip(apply_ends(conn, &ends, changed).await?) {
                 receipts[*place] = Some(outcome.map(|fresh| Receipt::End { fresh }));
             }
         }
-        say(conn, ids, &self.late, receipts).await?;
+        say(conn, ids, &self.late, receipts, changed).await?;
         if !self.inbound.is_empty() {
             let ends: Vec<&InboundEnd> = self.inbound.iter().map(|(_, end)| *end).collect();
             apply_inbounds(conn, &ends).await?;
@@ -207,7 +213,7 @@ impl<'a> Wave<'a> {
         }
         if !self.intents.is_empty() {
             let intents: Vec<_> = self.intents.iter().map(|(_, intent, check)| (*intent, *check)).collect();
-            for ((place, ..), outcome) in self.intents.iter().zip(apply_intents(conn, &intents).await?) {
+            for ((place, ..), outcome) in self.intents.iter().zip(apply_intents(conn, &intents, changed).await?) {
                 receipts[*place] = Some(outcome.map(Receipt::Intent));
             }
         }
@@ -220,12 +226,13 @@ async fn say(
     ids: &Ids,
     said: &[(usize, &CallResult)],
     receipts: &mut [Option<Result<Receipt, StoreError>>],
+    changed: &mut Changed,
 ) -> Result<(), StoreError> {
     if said.is_empty() {
         return Ok(());
     }
     let results: Vec<&CallResult> = said.iter().map(|(_, result)| *result).collect();
-    for ((place, _), outcome) in said.iter().zip(apply_results(conn, ids, &results).await?) {
+    for ((place, _), outcome) in said.iter().zip(apply_results(conn, ids, &results, changed).await?) {
         receipts[*place] = Some(outcome.map(Receipt::Result));
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::attempts::Changed;
 use super::batch::{Receipt, Write};
 use super::db::{Conn, Row, Value, json, params, rows, statements};
 use super::error::StoreError;
@@ -102,7 +103,7 @@ statements! {
                   cast(j.value ->> 3 as bigint) as agent_id
               from json_each($1) j) w
         where attempts.id = w.id
-        returning attempts.id";
+        returning attempts.id, attempts.campaign, attempts.at";
     INSERT_INBOUND = "
         insert into inbound_calls (id, queue, campaign, did, caller, offered_at, connected_at, ended_at, agent_id,
                                    outcome)
@@ -325,6 +326,7 @@ pub(super) async fn apply_results(
     conn: &mut Conn,
     ids: &Ids,
     results: &[&CallResult],
+    changed: &mut Changed,
 ) -> Result<Vec<Result<ResultReceipt, StoreError>>, StoreError> {
     let revisions = revisions(conn, results).await?;
     let fresh = |place: usize| matches!(revisions[place], Revision::Fresh(_));
@@ -340,6 +342,7 @@ pub(super) async fn apply_results(
     if !outbound.is_empty() {
         for row in conn.rows(RESULTS_OF_ATTEMPTS, vec![rows(outbound)]).await? {
             known.insert(AttemptId(row.int("id")?));
+            changed.push((row.parsed("campaign")?, row.time("at")?));
         }
     }
     let mut receipts = Vec::with_capacity(results.len());

@@ -39,6 +39,9 @@ const TABLES: &[(&str, &[&str])] = &[
     ("user_sessions", &["id"]),
     ("decisions", &["id"]),
     ("api_keys", &["id"]),
+    ("figures", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
+    ("figures_kept", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
+    ("figures_stale", &["campaign", "hour"]),
 ];
 
 const FILE_COLUMNS: Statement = Statement {

@@ -1,17 +1,49 @@
 //! What is older than it is to be kept: attempts with their results, inbound calls, what agents and gates did.
 //!
 //! Not suppressions and consents, which are kept for good, and not the attempts of a lead that may still be dialled: they say how
-//! often that was done. Read [`Store::forget_calls`] first.
+//! often that was done. What they add to the figures is kept. Read [`Store::forget_calls`] first.
 
 use super::Store;
-use super::db::{Statement, params, statements};
+use super::db::{Row, Statement, params, statements};
 use super::error::StoreError;
+use super::figures::{hour_began, upkeep};
 use crate::model::time::Timestamp;
 
 /// Rows removed in one transaction, which holds the writer for some milliseconds.
 const REMOVED_AT_ONCE: u32 = 500;
 
 statements! {
+    KEEP_FIGURES = "
+        insert into figures_kept (campaign, hour, list_id, agent_id, disposition, result, attempts, live, answered, machines,
+                                  connected, abandoned, accepted, leads_dialled, leads_answered, leads_connected, ring_ms,
+                                  wait_ms, talk_ms)
+        select campaign, hour, list_id, agent_id, disposition, result, sum(attempts), sum(live), sum(answered),
+               sum(machines), sum(connected), sum(abandoned), sum(accepted), sum(leads_dialled), sum(leads_answered),
+               sum(leads_connected), sum(ring_ms), sum(wait_ms), sum(talk_ms)
+        from attempt_figures where id in (
+            select a.id from attempts a
+            where a.at < $1 and a.state = 'ended' and not exists (
+                select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
+            order by a.at, a.id limit $2)
+        group by campaign, hour, list_id, agent_id, disposition, result
+        on conflict (campaign, hour, list_id, agent_id, disposition, result) do update set
+            attempts = figures_kept.attempts + excluded.attempts, live = figures_kept.live + excluded.live,
+            answered = figures_kept.answered + excluded.answered, machines = figures_kept.machines + excluded.machines,
+            connected = figures_kept.connected + excluded.connected,
+            abandoned = figures_kept.abandoned + excluded.abandoned,
+            accepted = figures_kept.accepted + excluded.accepted,
+            leads_dialled = figures_kept.leads_dialled + excluded.leads_dialled,
+            leads_answered = figures_kept.leads_answered + excluded.leads_answered,
+            leads_connected = figures_kept.leads_connected + excluded.leads_connected,
+            ring_ms = figures_kept.ring_ms + excluded.ring_ms, wait_ms = figures_kept.wait_ms + excluded.wait_ms,
+            talk_ms = figures_kept.talk_ms + excluded.talk_ms";
+    CHANGED_HOURS = "
+        select distinct a.campaign as campaign, a.at / 3600000 as hour from attempts a
+        where a.id in (
+            select a.id from attempts a
+            where a.at < $1 and a.state = 'ended' and not exists (
+                select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
+            order by a.at, a.id limit $2)";
     RESULTS_OF_ATTEMPTS = "
         delete from results where direction = 'outbound' and call_id in (
             select a.id from attempts a
@@ -38,27 +70,31 @@ statements! {
             select o.id from (select id, at from agent_states order by id limit $2) o where o.at < $1)";
 }
 
-/// Each with what goes before it in the same transaction.
-const KINDS: [(Option<Statement>, Statement); 4] = [
-    (Some(RESULTS_OF_ATTEMPTS), ATTEMPTS),
-    (Some(RESULTS_OF_INBOUND), INBOUND),
-    (None, GATE_CHANGES),
-    (None, AGENT_STATES),
-];
+/// What is removed of each kind, in the order in which one transaction does it; the last is counted.
+const KINDS: [&[Statement]; 4] =
+    [&[KEEP_FIGURES, RESULTS_OF_ATTEMPTS, ATTEMPTS], &[RESULTS_OF_INBOUND, INBOUND], &[GATE_CHANGES], &[AGENT_STATES]];
 
 impl Store {
     /// Removes calls that began before this, with their results, and what agents and gates did before it; how many rows.
     pub async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut removed = 0;
-        for (first, then) in KINDS {
+        for (place, kind) in KINDS.into_iter().enumerate() {
             loop {
+                let mark = self.ids().next(before);
                 let gone = self
                     .write(move |conn| {
                         Box::pin(async move {
-                            if let Some(first) = first {
-                                conn.run(first, params![before, REMOVED_AT_ONCE]).await?;
+                            let mut gone = 0;
+                            if place == 0 {
+                                let changed = conn.rows(CHANGED_HOURS, params![before, REMOVED_AT_ONCE]).await?;
+                                let hour = |row: &Row| Ok((row.parsed("campaign")?, hour_began(row.int("hour")?)));
+                                let changed: Vec<_> = changed.iter().map(hour).collect::<Result<_, StoreError>>()?;
+                                upkeep::mark(conn, mark, changed).await?;
                             }
-                            conn.run(then, params![before, REMOVED_AT_ONCE]).await
+                            for statement in kind {
+                                gone = conn.run(*statement, params![before, REMOVED_AT_ONCE]).await?;
+                            }
+                            Ok(gone)
                         })
                     })
                     .await?;

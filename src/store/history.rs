@@ -19,7 +19,7 @@ use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
 /// Most rows on a page.
-const PAGE_MAX: usize = 1000;
+pub(super) const PAGE_MAX: usize = 1000;
 
 /// An attempt with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -352,7 +352,7 @@ fn small<T: TryFrom<i64>>(row: &Row, column: &'static str) -> Result<Option<T>, 
     T::try_from(value).map(Some).map_err(|_| StoreError::Unreadable { what: column, value: value.to_string() })
 }
 
-fn attempt_row(row: &Row) -> Result<AttemptRow, StoreError> {
+pub(super) fn attempt_row(row: &Row) -> Result<AttemptRow, StoreError> {
     Ok(AttemptRow {
         id: AttemptId(row.int("id")?),
         campaign: row.parsed("campaign")?,

@@ -89,6 +89,9 @@ statements! {
                      cast(j.value ->> 4 as bigint) as priority, j.value ->> 5 as extra
               from json_each($1) j) u
         where leads.number = u.number and leads.campaign = $2";
+    LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
+    LIST_SHRANK = "
+        update lists set leads = coalesce(leads, 0) - $2 where id = (select i.list_id from imports i where i.id = $1)";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
     UNDO_SOME = "
         delete from leads where id in (
@@ -213,7 +216,13 @@ impl Store {
         let (mut removed, rows) = (0, self.rows_per_merge() as u64);
         loop {
             let some = self
-                .write(move |conn| Box::pin(async move { conn.run(UNDO_SOME, params![import.0, rows]).await }))
+                .write(move |conn| {
+                    Box::pin(async move {
+                        let gone = conn.run(UNDO_SOME, params![import.0, rows]).await?;
+                        conn.run(LIST_SHRANK, params![import.0, gone]).await?;
+                        Ok(gone)
+                    })
+                })
                 .await?;
             removed += some;
             if some == 0 {
@@ -356,7 +365,8 @@ impl Store {
                     let (id, priority) = (ids.next(at), priority.unwrap_or(PRIORITY_DEFAULT));
                     params![id, &**number, &**name, &**zones, &**zone_source, u32::from(priority), &**extra]
                 }));
-                conn.run(MERGE, params![leads, campaign.as_str(), list.0, import.0, at]).await?;
+                let grown = conn.run(MERGE, params![leads, campaign.as_str(), list.0, import.0, at]).await?;
+                conn.run(LIST_GREW, params![list.0, grown]).await?;
                 if !known.is_empty() {
                     let rows = batch(known.iter().map(|row| {
                         let Staged { number, name, zones, zone_source, priority, extra, .. } = row;

@@ -1,25 +1,21 @@
-//! Leads: what the hopper fetches, what becomes of a lead after an attempt, and their counts.
-//!
-//! The order of dialling: agreed callbacks that are due, then by priority, then whoever has waited longest. Campaign,
-//! zones, rank and due time are the columns of one index, and each question is answered from one place in it, so that
-//! fetching costs the same with a thousand leads and with ten million.
+//! Leads: what pages show of them, what becomes of a lead after an attempt, and their counts. [`due`](super::due) is what the
+//! hopper fetches.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::Store;
-use super::attempts::{PAST_MS, number_facts, past_attempt, phone, zones_text};
+use super::attempts::{phone, zones_text};
 use super::db::{Conn, Row, json, params, rows, statements};
+use super::due::FETCH_MAX;
 use super::error::StoreError;
 use crate::model::id::{AttemptId, LeadId, ListId};
-use crate::model::lead::{Callback, Lead, LeadNext, LeadState, PAST_ATTEMPTS_MAX};
+use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
-/// Most leads fetched at once: the hopper holds minutes of dialling, not the list.
-pub(super) const FETCH_MAX: usize = 2000;
 /// Most leads handed to one write: bounds how long it holds the writer.
 const LEADS_PER_WRITE: usize = 500;
 /// Added to the rank of a lead with a callback.
@@ -120,59 +116,8 @@ pub(super) enum Decider {
     Inbound,
 }
 
-// `cross join` keeps the few leads that are due as the outer side, whatever the planner thinks of the statistics.
 statements! {
-    ZONE_SETS = "select zones from campaign_zones where campaign = $1 order by zones";
-    NEXT_RANK = "
-        select rank from leads
-        where campaign = $1 and zones = $2 and due_at is not null and rank < $3
-        order by rank desc limit 1";
-    DUE = "
-        with due as (
-            select id, list_id, number, zones, rank, due_at, state, callback_agent from leads
-            where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4
-            order by due_at, id limit $5)
-        select d.id, d.list_id, d.number, d.zones, d.rank, d.due_at, d.state, d.callback_agent,
-            (select s.reason from suppressions s
-             where s.number = d.number and s.scope in ('*', $1) and s.lifted_at is null
-               and (s.expires_at is null or s.expires_at > $4)
-             order by s.added_at limit 1) as suppressed,
-            case when exists (
-                select 1 from consents g
-                where g.number = d.number and g.kind = 'given' and g.purpose in ('*', $1) and g.at <= $4
-                  and (g.expires_at is null or g.expires_at > $4)
-                  and not exists (
-                      select 1 from consents r
-                      where r.number = g.number and r.kind = 'revoked' and r.purpose in ('*', g.purpose, $1)
-                        and r.at >= g.at)
-            ) then 1 else 0 end as consent,
-            (select a.id from attempts a where a.number = d.number and a.state = 'live') as live_attempt
-        from due d order by d.due_at, d.id";
-    DUE_PAST = "
-        with due as (
-            select id, number, due_at from leads
-            where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4
-            order by due_at, id limit $5)
-        select d.id, a.at, a.campaign, a.disposition
-        from due d cross join attempts a
-        where a.number = d.number and a.at > $6
-        order by d.id, a.at desc, a.id desc";
-    DUE_ATTEMPTS = "
-        with due as (
-            select id, due_at from leads
-            where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4
-            order by due_at, id limit $5)
-        select d.id, a.disposition, count(*) as count
-        from due d cross join attempts a
-        where a.lead_id = d.id and a.disposition is not null
-        group by d.id, a.disposition";
-    NEXT_DUE = "
-        select due_at from leads
-        where campaign = $1 and zones = $2 and rank = $3 and due_at is not null
-        order by due_at limit 1";
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
-    COUNT_DUE = "
-        select count(*) as count from leads where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4";
     CARD = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
                callback_agent, created_at, changed_at
@@ -205,6 +150,7 @@ statements! {
         update leads set state = 'given_up', due_at = null, closed_by = 'attempt', changed_at = $2
         where id = $1 and state in ('open', 'callback')";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
+    LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
     ADD_LEAD = "
         insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
@@ -214,85 +160,6 @@ statements! {
 }
 
 impl Store {
-    /// The next leads that are due and whose zones are all open, best first, with the facts about their numbers.
-    ///
-    /// `claimed` leads are passed over (the hopper has them already). `open` is asked once for each set of zones that
-    /// occurs in the campaign. The facts are of now; the guard sees them again when the intent is recorded.
-    pub async fn fetch_leads(
-        &self,
-        campaign: &CampaignKey,
-        now: Timestamp,
-        limit: usize,
-        claimed: &HashSet<LeadId>,
-        open: &(dyn Fn(&[String]) -> bool + Send + Sync),
-    ) -> Result<Vec<Lead>, StoreError> {
-        let wanted = limit.min(FETCH_MAX);
-        let mut conn = self.reader().await?;
-        let mut found = Vec::new();
-        for zones in open_zone_sets(&mut conn, campaign, open).await? {
-            let mut rank_below = i64::MAX;
-            let mut of_these = 0;
-            while of_these < wanted {
-                let next = conn.row(NEXT_RANK, params![campaign.as_str(), zones.as_str(), rank_below]).await?;
-                let Some(row) = next else { break };
-                rank_below = row.int("rank")?;
-                let place = Place { campaign, zones: &zones, rank: rank_below, now };
-                let due = place.due(&mut conn, wanted + claimed.len()).await?;
-                let fresh = due.into_iter().filter(|due| !claimed.contains(&due.lead.id));
-                for due in fresh.take(wanted - of_these) {
-                    of_these += 1;
-                    found.push(due);
-                }
-            }
-        }
-        found.sort_by_key(|due| (std::cmp::Reverse(due.rank), due.due_at, due.lead.id));
-        found.truncate(wanted);
-        Ok(found.into_iter().map(|due| due.lead).collect())
-    }
-
-    /// When the next lead of the campaign is due in the zones that `open` accepts; may lie in the past.
-    pub async fn next_due(
-        &self,
-        campaign: &CampaignKey,
-        open: &(dyn Fn(&[String]) -> bool + Send + Sync),
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let mut conn = self.reader().await?;
-        let mut next: Option<Timestamp> = None;
-        for zones in open_zone_sets(&mut conn, campaign, open).await? {
-            for rank in ranks(&mut conn, campaign, &zones).await? {
-                let row = conn.row(NEXT_DUE, params![campaign.as_str(), zones.as_str(), rank]).await?;
-                let due = row.map(|row| row.time("due_at")).transpose()?;
-                next = [next, due].into_iter().flatten().min();
-            }
-        }
-        Ok(next)
-    }
-
-    /// How many leads are due in the zones that `open` accepts.
-    pub async fn count_due(
-        &self,
-        campaign: &CampaignKey,
-        now: Timestamp,
-        open: &(dyn Fn(&[String]) -> bool + Send + Sync),
-    ) -> Result<u64, StoreError> {
-        let mut conn = self.reader().await?;
-        let mut count = 0;
-        for zones in open_zone_sets(&mut conn, campaign, open).await? {
-            for rank in ranks(&mut conn, campaign, &zones).await? {
-                let row = conn.one(COUNT_DUE, params![campaign.as_str(), zones.as_str(), rank, now]).await?;
-                count += row.count("count")?;
-            }
-        }
-        Ok(count)
-    }
-
-    /// The sets of zones that occur among a campaign's leads; an empty set is "unknown".
-    pub async fn campaign_zones(&self, campaign: &CampaignKey) -> Result<Vec<Vec<String>>, StoreError> {
-        let mut conn = self.reader().await?;
-        let rows = conn.rows(ZONE_SETS, params![campaign.as_str()]).await?;
-        rows.iter().map(|row| row.json("zones")).collect()
-    }
-
     /// How many leads of a campaign are in each state.
     pub async fn lead_counts(&self, campaign: &CampaignKey) -> Result<LeadCounts, StoreError> {
         let mut conn = self.reader().await?;
@@ -422,94 +289,13 @@ impl Store {
                     at,
                 ];
                 let added = conn.run(ADD_LEAD, values).await?;
+                conn.run(LIST_GREW, params![list.0, added]).await?;
                 conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
                 Ok((added == 1).then_some(LeadId(id)))
             })
         })
         .await
     }
-}
-
-/// A place in the index of due leads.
-struct Place<'p> {
-    campaign: &'p CampaignKey,
-    zones: &'p str,
-    rank: i64,
-    now: Timestamp,
-}
-
-struct Due {
-    rank: i64,
-    due_at: Timestamp,
-    lead: Lead,
-}
-
-impl Place<'_> {
-    async fn due(&self, conn: &mut Conn, limit: usize) -> Result<Vec<Due>, StoreError> {
-        let key = || params![self.campaign.as_str(), self.zones, self.rank, self.now, limit as u64];
-        let rows = conn.rows(DUE, key()).await?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut past_key = key();
-        past_key.push(self.now.as_millis().saturating_sub(PAST_MS).into());
-        let mut past: BTreeMap<i64, Vec<_>> = BTreeMap::new();
-        for row in conn.rows(DUE_PAST, past_key).await? {
-            let of_lead = past.entry(row.int("id")?).or_default();
-            if of_lead.len() < PAST_ATTEMPTS_MAX {
-                of_lead.push(past_attempt(&row)?);
-            }
-        }
-        let mut attempts: BTreeMap<i64, BTreeMap<_, u32>> = BTreeMap::new();
-        for row in conn.rows(DUE_ATTEMPTS, key()).await? {
-            let count = u32::try_from(row.count("count")?).unwrap_or(u32::MAX);
-            attempts.entry(row.int("id")?).or_default().insert(row.parsed("disposition")?, count);
-        }
-        rows.iter()
-            .map(|row| {
-                let id = row.int("id")?;
-                let mut facts = number_facts(row)?;
-                facts.past = past.remove(&id).unwrap_or_default();
-                let lead = Lead {
-                    id: LeadId(id),
-                    campaign: self.campaign.clone(),
-                    list: ListId(row.int("list_id")?),
-                    number: phone(row, "number")?,
-                    zones: row.json("zones")?,
-                    attempts: attempts.remove(&id).unwrap_or_default(),
-                    facts,
-                    callback: callback(row)?,
-                };
-                Ok(Due { rank: row.int("rank")?, due_at: row.time("due_at")?, lead })
-            })
-            .collect()
-    }
-}
-
-async fn open_zone_sets(
-    conn: &mut Conn,
-    campaign: &CampaignKey,
-    open: &(dyn Fn(&[String]) -> bool + Send + Sync),
-) -> Result<Vec<String>, StoreError> {
-    let mut sets = Vec::new();
-    for row in conn.rows(ZONE_SETS, params![campaign.as_str()]).await? {
-        let zones: Vec<String> = row.json("zones")?;
-        // An unknown zone is never dialled, whatever the caller says.
-        if !zones.is_empty() && open(&zones) {
-            sets.push(row.text("zones")?);
-        }
-    }
-    Ok(sets)
-}
-
-async fn ranks(conn: &mut Conn, campaign: &CampaignKey, zones: &str) -> Result<Vec<i64>, StoreError> {
-    let mut ranks = Vec::new();
-    let mut below = i64::MAX;
-    while let Some(row) = conn.row(NEXT_RANK, params![campaign.as_str(), zones, below]).await? {
-        below = row.int("rank")?;
-        ranks.push(below);
-    }
-    Ok(ranks)
 }
 
 pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Result<LeadCounts, StoreError> {
@@ -527,7 +313,7 @@ pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Resu
     Ok(counts)
 }
 
-fn callback(row: &Row) -> Result<Option<Callback>, StoreError> {
+pub(super) fn callback(row: &Row) -> Result<Option<Callback>, StoreError> {
     match (row.word::<LeadState>("state")?, row.opt_time("due_at")?) {
         (LeadState::Callback, Some(at)) => Ok(Some(Callback { at, agent: row.opt_text("callback_agent")? })),
         _ => Ok(None),

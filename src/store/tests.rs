@@ -5,6 +5,7 @@
 
 mod batches;
 mod copying;
+mod counting;
 mod dialling;
 mod explaining;
 mod importing;
@@ -252,10 +253,13 @@ async fn every_statement_is_accepted_by_the_database() {
         consents::STATEMENTS,
         decisions::STATEMENTS,
         figures::STATEMENTS,
+        figures::behind::STATEMENTS,
+        figures::upkeep::STATEMENTS,
         forgetting::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         keys::STATEMENTS,
+        due::STATEMENTS,
         leads::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,

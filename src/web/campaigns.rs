@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::WebState;
-use super::access::{Analysts, Anyone, Can, Managers, Role, Watchers};
+use super::access::{Anyone, Can, Managers, Watchers};
 use super::body::{Asked, Named, Sent};
 use super::history::AttemptView;
 use super::problem::{ErrorItem, Kind, Problem};
@@ -16,16 +16,11 @@ use crate::engine::snapshot::CampaignView;
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::changes::Differences;
 use crate::model::decision::Decision;
-use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::profile::Profile;
 use crate::model::time::Timestamp;
 use crate::store::RevisionRow;
 
-/// Attempts of a page when no number is asked for.
-const PAGE_DEFAULT: u32 = 50;
-/// Most attempts of a page.
-const PAGE_MAX: u32 = 500;
 /// Decisions of a page when no number is asked for: some minutes.
 const DECISIONS_DEFAULT: u32 = 200;
 /// Most decisions of a page: as many points as a chart shows.
@@ -227,20 +222,6 @@ impl From<WantedState> for CampaignState {
     }
 }
 
-/// Which attempts.
-#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct AttemptQuery {
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// At most this many; 50 without it, 500 at most.
-    pub limit: Option<u32>,
-    /// Only with this outcome.
-    #[param(value_type = Option<String>)]
-    pub disposition: Option<Disposition>,
-}
-
 /// One page of attempts, latest first.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AttemptPage {
@@ -396,30 +377,6 @@ pub async fn control_campaign(
     state.handle.control_campaign(now, &user.login, key.clone(), wanted).await?;
     state.audit(&user, "campaign_state", key.as_str(), &format!("{wanted:?}").to_lowercase()).await;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Attempts of a campaign, latest first. Marketing sees masked numbers.
-#[utoipa::path(get, path = "/campaigns/{key}/attempts", tag = "campaigns",
-    params(("key" = String, Path), AttemptQuery), security(("session" = ["manager", "marketing"])),
-    responses((status = 200, body = AttemptPage)))]
-pub async fn campaign_attempts(
-    State(state): State<WebState>,
-    user: Can<Analysts>,
-    Named(key): Named<CampaignKey>,
-    Asked(query): Asked<AttemptQuery>,
-) -> Result<Json<AttemptPage>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Kind::BadQuery, format!("limit is {limit}; expected 1 to {PAGE_MAX}")));
-    }
-    if !state.records.campaign_exists(&key).await? {
-        return Err(no_campaign(&key));
-    }
-    let mut page = state.records.attempts(&key, query.cursor.as_deref(), limit, query.disposition).await?;
-    if user.role == Role::Marketing {
-        page.items.iter_mut().for_each(AttemptView::mask);
-    }
-    Ok(Json(page))
 }
 
 /// Why a campaign dialled as much as it did, latest first: at most one decision a second, kept for the days of

@@ -23,6 +23,8 @@ use crate::model::changes::Differences;
 use crate::model::disposition::Disposition;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
+use crate::model::zone::Zone;
+use crate::report::{self, Question, Report};
 use crate::store::{self, AttemptTotals, RevisionRow, SessionLife, Store, StoreError};
 
 /// How far back gate changes are read: more than any chart of the wallboard shows.
@@ -167,6 +169,10 @@ impl Records {
         }))
     }
 
+    pub(super) async fn report(&self, question: &Question, zone: &Zone) -> Result<Report, Problem> {
+        Ok(report::report(&self.store, question, zone).await?)
+    }
+
     /// Writes calls to a file; how many.
     pub(super) async fn export(&self, ask: &Ask, path: &std::path::Path) -> Result<u64, Problem> {
         Ok(export::write(&self.store, ask, path, &mut |_| {}).await?)
@@ -232,12 +238,13 @@ fn day_counts(totals: &AttemptTotals) -> DayCounts {
         dispositions.iter().filter_map(|one| totals.by_disposition.get(one)).sum()
     };
     let machines = of(&[Disposition::Machine]);
+    let figures = &totals.figures;
     DayCounts {
-        dialled: totals.attempts,
-        answered: totals.answered.saturating_sub(machines),
-        connected: totals.connected,
-        abandoned: totals.abandoned,
-        hung_up: totals.answered.saturating_sub(machines + totals.connected + totals.abandoned),
+        dialled: figures.attempts,
+        answered: figures.answered.saturating_sub(machines),
+        connected: figures.connected,
+        abandoned: figures.abandoned,
+        hung_up: figures.answered.saturating_sub(machines + figures.connected + figures.abandoned),
         machines,
         accepted: of(&[Disposition::Accepted]),
     }

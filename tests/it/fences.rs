@@ -21,7 +21,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("runtime", &["model", "engine", "sip", "media", "store", "certificate", "clock", "config", "sms"]),
     // Files of results, for `cli` and `web`.
     ("export", &["model", "store"]),
-    ("web", &["export", "model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
+    // Results as people read them, for `cli` and `web`.
+    ("report", &["model", "store"]),
+    ("web", &["export", "report", "model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
     // Between the journals of the driver and the simulator: it reads the one and asks the other.
     ("whatif", &["model", "engine", "sim", "runtime", "config"]),
 ];

@@ -2,12 +2,10 @@
 
 use super::Records;
 use crate::model::attempt::CallRef;
-use crate::model::disposition::Disposition;
 use crate::model::id::LeadId;
-use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
-use crate::store::{self, AttemptCursor, AttemptFilter};
+use crate::store::{self, AttemptCursor, Behind};
 use crate::web::campaigns::AttemptPage;
 use crate::web::consents::ConsentView;
 use crate::web::customers::{Customer, LeadDetail, LeadSummary};
@@ -22,16 +20,14 @@ impl Records {
     /// A page of a campaign's attempts, latest first.
     pub(in crate::web) async fn attempts(
         &self,
-        key: &CampaignKey,
+        behind: &Behind,
         cursor: Option<&str>,
         limit: u32,
-        disposition: Option<Disposition>,
     ) -> Result<AttemptPage, Problem> {
         let after = cursor.map(read_cursor).transpose()?;
-        let filter = AttemptFilter { campaign: Some(key.clone()), disposition, ..AttemptFilter::default() };
         // One more than asked for tells whether there is a next page.
         let limit = limit as usize;
-        let mut rows = self.store.attempts(&filter, after, limit + 1).await?;
+        let mut rows = self.store.attempts_behind(behind, after, limit + 1).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| more);

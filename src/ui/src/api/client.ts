@@ -2,9 +2,11 @@
 
 import createClient from "openapi-fetch";
 import { Problem, problemFrom, problemOf } from "./problem";
+import type { Behind } from "../campaigns/behind";
 import type { paths } from "./schema";
 import type {
   AgentAction,
+  Breakdown,
   CampaignState,
   Desk,
   GroupChange,
@@ -91,13 +93,17 @@ export const applyCampaign = (key: string, text: string, why: string) =>
 /** Where all calls of a campaign are, as a file to be saved; CSV begins with the mark that Excel needs for Chinese. */
 export const callsFile = (key: string, format: "csv" | "xlsx") =>
   `/api/v1/campaigns/${encodeURIComponent(key)}/calls?${new URLSearchParams({ format, bom: String(format === "csv") })}`;
-export const attempts = (key: string, cursor: string | null, disposition: string | null) =>
+export const attempts = (key: string, cursor: string | null, behind: Behind) =>
   told(
     api.GET("/api/v1/campaigns/{key}/attempts", {
-      params: {
-        path: { key },
-        query: { limit: 50, ...(cursor ? { cursor } : {}), ...(disposition ? { disposition } : {}) },
-      },
+      params: { path: { key }, query: { limit: 50, ...behind, ...(cursor ? { cursor } : {}) } },
+    }),
+  );
+/** Results of the last so many days, today among them; of all without a number. */
+export const results = (key: string, days: number | null, by: Breakdown) =>
+  told(
+    api.GET("/api/v1/campaigns/{key}/results", {
+      params: { path: { key }, query: { by, ...(days === null ? {} : { days }) } },
     }),
   );
 export const decisions = (key: string, from: number, cursor: string | null) =>

@@ -135,7 +135,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Attempts of a campaign, latest first. Marketing sees masked numbers. */
+        /**
+         * Attempts of a campaign, latest first: those behind a figure of its results, by the same definitions. Marketing sees masked
+         *     numbers.
+         */
         get: operations["campaign_attempts"];
         put?: never;
         post?: never;
@@ -217,6 +220,23 @@ export interface paths {
          *     the same list is the same import, whether it was broken off or not.
          */
         post: operations["import_list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a campaign's attempts: sums, rates and the funnel, broken down. */
+        get: operations["campaign_results"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1058,6 +1078,11 @@ export interface components {
                 [key: string]: components["schemas"]["GroupSample"];
             };
         };
+        /**
+         * @description What results are broken down by.
+         * @enum {string}
+         */
+        Breakdown: "day" | "hour" | "list" | "agent" | "result" | "disposition";
         /** @description A customer's call, whichever side began it. */
         CallRef: {
             /** @enum {string} */
@@ -1679,6 +1704,74 @@ export interface components {
             /** @description What was found. */
             value?: string | null;
         };
+        /** @description Sums over attempts. What one attempt adds to each stands in the database's view `attempt_figures`, and nowhere else. */
+        Figures: {
+            /**
+             * Format: int64
+             * @description A person answered and found no agent in time.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description The customer took the offer: the result that counts now says so.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Picked up by somebody or something.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Begun.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Put through to an agent.
+             */
+            connected: number;
+            /**
+             * Format: int64
+             * @description Leads that were answered for the first time.
+             */
+            leads_answered: number;
+            /**
+             * Format: int64
+             * @description Leads that reached an agent for the first time.
+             */
+            leads_connected: number;
+            /**
+             * Format: int64
+             * @description Leads that were dialled for the first time.
+             */
+            leads_dialled: number;
+            /**
+             * Format: int64
+             * @description Of these, on their way.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description Of these, by a machine: as the detection heard it, or as the agent said.
+             */
+            machines: number;
+            /**
+             * Format: int64
+             * @description How long phones rang, in ms.
+             */
+            ring_ms: number;
+            /**
+             * Format: int64
+             * @description How long agents and customers were connected, in ms.
+             */
+            talk_ms: number;
+            /**
+             * Format: int64
+             * @description How long customers waited from their answer until an agent was there, in ms.
+             */
+            wait_ms: number;
+        };
         /** @description What predictive pacing expects. */
         Forecast: {
             /**
@@ -1716,6 +1809,20 @@ export interface components {
              * @description Dials wanted beyond those on their way.
              */
             more: number;
+        };
+        /** @description How many leads came so far. */
+        FunnelStep: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            leads: number;
+            /**
+             * Format: double
+             * @description Of those of the step before.
+             */
+            of_previous?: number | null;
+            stage?: components["schemas"]["Stage"] | null;
         };
         /** @description An opening or closing of an idle gate, recorded with the figures that caused it. */
         GateChange: {
@@ -2554,6 +2661,29 @@ export interface components {
              */
             within_s: number;
         };
+        /** @description What follows from sums by division; `null` where there is nothing to divide by. */
+        Rates: {
+            /**
+             * Format: double
+             * @description Abandoned among people who answered.
+             */
+            abandon_rate?: number | null;
+            /**
+             * Format: double
+             * @description Answered among attempts that are over.
+             */
+            answer_rate?: number | null;
+            /**
+             * Format: double
+             * @description Accepted among connected.
+             */
+            conversion?: number | null;
+            /**
+             * Format: double
+             * @description Mean time that customer and agent were connected, in seconds.
+             */
+            mean_talk_s?: number | null;
+        };
         /**
          * @description When the ratio is applied.
          * @enum {string}
@@ -2644,6 +2774,36 @@ export interface components {
         Reloaded: {
             /** @description Names of what changed. */
             changed: string[];
+        };
+        /** @description A campaign's results. */
+        Report: {
+            /** @description The parts. */
+            by: components["schemas"]["Breakdown"];
+            /** @description Whose. */
+            campaign: string;
+            /** @description Of attempts that began at or after. */
+            from: components["schemas"]["Timestamp"];
+            /** @description How far leads came in this time. Those on the lists are those of today, whatever the time. */
+            funnel: components["schemas"]["FunnelStep"][];
+            /** @description The parts: days and hours in their order, else the largest first. */
+            lines: components["schemas"]["ReportLine"][];
+            /** @description And before. */
+            to: components["schemas"]["Timestamp"];
+            /** @description All of them together. */
+            total: components["schemas"]["ReportLine"];
+            /** @description The zone of days and hours. */
+            zone: string;
+        };
+        /** @description One part. */
+        ReportLine: {
+            /** @description Sums. */
+            figures: components["schemas"]["Figures"];
+            /** @description Its name for programs: a day, an hour, an id, a code. Empty for attempts without one. */
+            key: string;
+            /** @description What follows from them. */
+            rates: components["schemas"]["Rates"];
+            /** @description Its name for people, where it has another one. */
+            title?: string | null;
         };
         /** @description What an agent recorded. */
         ResultView: {
@@ -2770,6 +2930,11 @@ export interface components {
             /** @description Trunks. */
             trunks: components["schemas"]["TrunkView"][];
         };
+        /**
+         * @description How far leads came: each stage counts a lead once, at the attempt that brought it there.
+         * @enum {string}
+         */
+        Stage: "dialled" | "answered" | "connected" | "accepted";
         /** @description A change of a campaign's live state. */
         StateChange: {
             /** @description What it becomes. */
@@ -3380,8 +3545,20 @@ export interface operations {
                 cursor?: string;
                 /** @description At most this many; 50 without it, 500 at most. */
                 limit?: number;
+                /** @description That began at this time or later, in ms since 1970. */
+                from?: number;
+                /** @description That began before this time, in ms since 1970. */
+                to?: number;
                 /** @description Only with this outcome. */
                 disposition?: string;
+                /** @description Only with this result of the campaign; empty for those without one. */
+                result?: string;
+                /** @description Only of leads of this list. */
+                list?: string;
+                /** @description Only with this agent. */
+                agent?: string;
+                /** @description Only those that brought their lead so far for the first time. */
+                stage?: "dialled" | "answered" | "connected" | "accepted";
             };
             header?: never;
             path: {
@@ -3594,6 +3771,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    campaign_results: {
+        parameters: {
+            query?: {
+                /** @description Of attempts that began at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Of attempts that began before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description Instead of `from`: the last so many days of the installation's calendar, today among them; 1 to 3660. */
+                days?: number;
+                /** @description The parts; days without it. */
+                by?: "day" | "hour" | "list" | "agent" | "result" | "disposition";
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
                 };
             };
             /** @description what is wrong */

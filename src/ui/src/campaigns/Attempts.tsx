@@ -1,7 +1,7 @@
-import { Button, Group, Menu, Select, Stack, Table, Text } from "@mantine/core";
+import { Badge, Button, Group, Menu, Select, Stack, Table, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useSearchParams } from "react-router";
 import { attempts, callsFile } from "../api/client";
 import type { AttemptView, Campaign } from "../api/types";
 import { Panel } from "../board/Panel";
@@ -10,14 +10,17 @@ import { duration, moment, phone } from "../format";
 import { useLiveBoard } from "../shell/BoardContext";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import { Waiting } from "../shell/Waiting";
+import { addressOf, type Behind, behindOf } from "./behind";
 
 /** Attempts of a campaign, latest first. */
 export function Attempts({ campaign }: { campaign: Campaign }) {
   const { t } = useTranslation();
-  const [disposition, setDisposition] = useState<string | null>(null);
+  const [params, setParams] = useSearchParams();
+  const behind = behindOf(params);
+  const show = (next: Behind) => setParams(new URLSearchParams(addressOf(next)), { replace: true });
   const pages = useInfiniteQuery({
-    queryKey: ["campaigns", campaign.key, "attempts", disposition],
-    queryFn: ({ pageParam }) => attempts(campaign.key, pageParam, disposition),
+    queryKey: ["campaigns", campaign.key, "attempts", behind],
+    queryFn: ({ pageParam }) => attempts(campaign.key, pageParam, behind),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,
   });
@@ -32,8 +35,8 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
             aria-label={t("attempt.filter")}
             placeholder={t("attempt.all")}
             data={DISPOSITIONS.map((code) => ({ value: code, label: t(`disposition.${code}`) }))}
-            value={disposition}
-            onChange={setDisposition}
+            value={behind.disposition ?? null}
+            onChange={(value) => show({ ...behind, disposition: value ?? undefined })}
             clearable
             searchable
             data-testid="attempt-filter"
@@ -59,6 +62,7 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
         </Group>
       }
     >
+      <Narrowed behind={behind} campaign={campaign} onAll={() => show({})} />
       {pages.error && <ProblemAlert error={pages.error} onRetry={() => void pages.refetch()} />}
       {pages.isPending && <Waiting />}
       {pages.data && rows.length === 0 && <Text size="sm">{t("attempt.none")}</Text>}
@@ -73,6 +77,39 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
         </Stack>
       )}
     </Panel>
+  );
+}
+
+/** What was clicked to come here, in words, and the way back to all attempts. */
+function Narrowed({ behind, campaign, onAll }: { behind: Behind; campaign: Campaign; onAll: () => void }) {
+  const { t, i18n } = useTranslation();
+  const { snapshot } = useLiveBoard();
+  const { stage, result, agent, list, from, to } = behind;
+  const words: string[] = [];
+  if (stage) words.push(t("attempt.stageIs", { stage: t(`results.stages.${stage}`) }));
+  if (result !== undefined) {
+    const title = campaign.results.find((one) => one.key === result)?.title ?? result;
+    words.push(result ? `${t("attempt.result")}: ${title}` : t("attempt.noResult"));
+  }
+  if (agent !== undefined) words.push(`${t("attempt.agent")}: ${snapshot?.agents.find((one) => one.user === agent)?.name ?? agent}`);
+  if (list !== undefined) words.push(`${t("results.parts.list")}: ${list}`);
+  if (from || to) {
+    const at = (value: number | undefined) => (value ? moment(value, i18n.language) : "…");
+    words.push(t("attempt.between", { from: at(from), to: at(to) }));
+  }
+  if (words.length === 0) return null;
+  return (
+    <Group gap="xs" mb="xs" data-testid="narrowed">
+      <Text size="sm">{t("attempt.shownOnly")}</Text>
+      {words.map((word) => (
+        <Badge key={word} variant="light" tt="none">
+          {word}
+        </Badge>
+      ))}
+      <Button size="compact-xs" variant="subtle" onClick={onAll} data-testid="show-all">
+        {t("attempt.showAll")}
+      </Button>
+    </Group>
   );
 }
 

@@ -20,6 +20,7 @@ import { Attempts } from "./Attempts";
 import { Decisions } from "./Decisions";
 import { Definition } from "./Definition";
 import { Lists } from "./Lists";
+import { Results } from "./Results";
 import { Revisions } from "./Revisions";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
@@ -27,7 +28,7 @@ import { TextForm } from "./TextForm";
 import { WhatIf } from "./WhatIf";
 import { linkOf } from "./whatifQuestion";
 
-const TABS = ["today", "decisions", "attempts", "definition", "lists", "text", "whatif"] as const;
+const TABS = ["today", "results", "attempts", "decisions", "definition", "lists", "text", "whatif"] as const;
 /** What only a manager may see. */
 const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["lists", "text", "whatif"] as const);
 
@@ -78,6 +79,9 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
         </Tabs.List>
         <Tabs.Panel value="today">
           <Today detail={detail} view={view} manager={manager} />
+        </Tabs.Panel>
+        <Tabs.Panel value="results">
+          <Results campaign={detail.campaign.key} />
         </Tabs.Panel>
         <Tabs.Panel value="decisions">
           <Decisions campaign={detail.campaign.key} />
