@@ -1,10 +1,15 @@
 -- Figures: attempts counted by the hour, so that no page has to count millions of rows.
 
--- Whether an attempt was the first of its lead that was answered, and that reached an agent. Written when it ends and never
+-- Whether an attempt was the first of its lead that left, that was answered, and that reached an agent. Written when it ends and never
 -- changed: counted over all attempts they give the number of leads.
+alter table attempts add column first_dialled boolean;
 alter table attempts add column first_answered boolean;
 alter table attempts add column first_connected boolean;
 update attempts set
+    first_dialled = (network_disposition <> 'not_dialled' and not exists (
+        select 1 from attempts b
+        where b.lead_id = attempts.lead_id and b.state = 'ended' and b.network_disposition <> 'not_dialled'
+          and (b.at < attempts.at or (b.at = attempts.at and b.id < attempts.id)))),
     first_answered = (answered_at is not null and not exists (
         select 1 from attempts b
         where b.lead_id = attempts.lead_id and b.answered_at is not null
@@ -27,7 +32,7 @@ select a.id as id, a.campaign as campaign, a.at as at, a.at / 3600000 as hour, c
        case when a.connected_at is not null then 1 else 0 end as connected,
        case when a.network_disposition = 'abandoned' then 1 else 0 end as abandoned,
        case when a.disposition = 'accepted' then 1 else 0 end as accepted,
-       case when a.ordinal = 0 then 1 else 0 end as leads_dialled,
+       case when a.first_dialled then 1 else 0 end as leads_dialled,
        case when a.first_answered then 1 else 0 end as leads_answered,
        case when a.first_connected then 1 else 0 end as leads_connected,
        case when a.rang_at is not null then coalesce(a.answered_at, a.ended_at, a.rang_at) - a.rang_at else 0 end as ring_ms,

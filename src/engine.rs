@@ -203,6 +203,7 @@ impl Engine {
             Event::SettingsApplied { settings } => self.apply_settings(now, settings),
             Event::CampaignApplied { campaign, state, today } => self.apply_campaign(campaign, state, today),
             Event::BooksRecovered { campaign, hours } => self.books_recovered(now, &campaign, hours),
+            Event::UseRecovered { campaign, used } => self.use_recovered(&campaign, used),
             Event::CampaignControl { request, campaign, state } => {
                 self.control_campaign(now, request, campaign, state);
             }

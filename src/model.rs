@@ -18,6 +18,7 @@ pub mod disposition;
 pub mod document;
 pub mod id;
 pub mod lead;
+pub mod limits;
 pub mod name;
 pub mod phone;
 pub mod profile;

@@ -16,6 +16,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, Lead, SuppressionReason};
+use crate::model::limits::Used;
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::settings::Settings;
@@ -46,6 +47,13 @@ pub enum Event {
         campaign: CampaignKey,
         /// Hours of UTC since 1970, and what happened in them, today included.
         hours: Vec<(i64, AbandonTally)>,
+    },
+    /// What a campaign has used since its beginning, as the store counted it; after the campaign itself.
+    UseRecovered {
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// Today included.
+        used: Used,
     },
     /// Somebody started, paused or ended a campaign.
     CampaignControl {

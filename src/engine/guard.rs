@@ -125,7 +125,11 @@ pub fn after_refusal(
         | Refusal::AbandonBudget
         | Refusal::Skipped
         | Refusal::NotDecided
-        | Refusal::Draining => None,
+        | Refusal::Draining
+        | Refusal::BeforeFirstDay
+        | Refusal::AfterLastDay
+        | Refusal::QuotaReached
+        | Refusal::BudgetSpent => None,
     };
     LeadNext::Retry { at: again.unwrap_or(at).max(at + PUT_OFF_MIN) }
 }

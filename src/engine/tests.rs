@@ -7,6 +7,7 @@ mod decisions;
 mod gate;
 mod inbound;
 mod invariants;
+mod limits;
 mod outbound;
 mod preview;
 mod properties;

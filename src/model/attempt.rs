@@ -103,6 +103,14 @@ pub enum Refusal {
     NotDecided,
     /// The program is shutting down and finishes the calls that are up.
     Draining,
+    /// The campaign's first day has not come.
+    BeforeFirstDay,
+    /// The campaign's last day is over.
+    AfterLastDay,
+    /// One of the campaign's quotas is reached.
+    QuotaReached,
+    /// One more dial would cost more than the campaign may.
+    BudgetSpent,
 }
 
 impl Refusal {
@@ -132,6 +140,10 @@ impl Refusal {
             Refusal::Skipped => "skipped",
             Refusal::NotDecided => "not_decided",
             Refusal::Draining => "draining",
+            Refusal::BeforeFirstDay => "before_first_day",
+            Refusal::AfterLastDay => "after_last_day",
+            Refusal::QuotaReached => "quota_reached",
+            Refusal::BudgetSpent => "budget_spent",
         }
     }
 }

@@ -103,7 +103,8 @@ fn dates(spot: &Spot<'_>, is_holiday: bool) -> Option<Vec<Date>> {
     Some(dates)
 }
 
-struct DateText(Date);
+/// A date, in quotes or as TOML has it.
+pub(super) struct DateText(pub(super) Date);
 
 impl Readable for DateText {
     fn read(spot: &Spot<'_>) -> Option<DateText> {

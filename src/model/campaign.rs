@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calling_hours::WeeklyHours;
 use super::disposition::Disposition;
+use super::limits::Limits;
 use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
 use super::phone::PhoneNumber;
 use super::profile::AttemptCap;
@@ -42,6 +43,9 @@ pub struct Campaign {
     pub profile: ProfileName,
     /// The number shown to customers.
     pub caller_id: PhoneNumber,
+    /// Further ones: each customer is shown the one most like their own number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caller_ids: Vec<PhoneNumber>,
     /// Trunks in the order in which they are tried.
     pub trunks: Vec<TrunkName>,
     /// How long it rings before it counts as no answer, in seconds.
@@ -51,6 +55,9 @@ pub struct Campaign {
     /// Ringing may be given up at all when agents vanish or the campaign stops; if not, what rings goes on to its end.
     #[serde(default = "yes")]
     pub may_cancel_ringing: bool,
+    /// From when to when it dials, and how much it may use.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// What follows each disposition; a disposition that is missing here ends the lead.
     pub retry: BTreeMap<Disposition, RetryRule>,
     /// Attempt caps per number, on top of the profile's.
@@ -71,6 +78,22 @@ pub struct Campaign {
     pub recording: Recording,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
+}
+
+impl Campaign {
+    /// The number that this customer is shown: the one that begins most like the customer's own, so that a call comes from
+    /// near by; always the same one. Among equals it follows from the number, so that a pool is used evenly.
+    pub fn caller_id_for(&self, number: &PhoneNumber) -> &PhoneNumber {
+        let alike = |id: &PhoneNumber| {
+            id.as_str().bytes().zip(number.as_str().bytes()).take_while(|(one, other)| one == other).count()
+        };
+        let pool = || std::iter::once(&self.caller_id).chain(&self.caller_ids);
+        let most = pool().map(alike).max().unwrap_or(0);
+        let best = || pool().filter(|id| alike(id) == most);
+        let turn =
+            number.as_str().bytes().fold(0usize, |sum, digit| sum.wrapping_mul(31).wrapping_add(usize::from(digit)));
+        best().nth(turn % best().count().max(1)).unwrap_or(&self.caller_id)
+    }
 }
 
 /// What is recommended to the customer.

@@ -97,6 +97,8 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let (profile, rules) = profile(root, known);
     let hours = root.required_table("hours").and_then(|table| hours(root, &table, rules));
     let caller_id = caller_id(root, known);
+    let caller_ids = parts::caller_ids(root, caller_id.as_ref(), known);
+    let limits = parts::limits(root);
     let trunks = trunks(root, known);
     let ring_timeout_s = ring_timeout(root, rules);
     let cancel_before_ring_min = root.or("cancel_before_ring_min", false);
@@ -127,10 +129,12 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         assignment: assignment?,
         profile: profile?,
         caller_id: caller_id?,
+        caller_ids: caller_ids?,
         trunks: trunks?,
         ring_timeout_s: ring_timeout_s?,
         cancel_before_ring_min: cancel_before_ring_min?,
         may_cancel_ringing: may_cancel_ringing?,
+        limits: limits?,
         retry: retry?,
         attempt_caps: attempt_caps?,
         attempts_max: attempts_max?,
@@ -213,16 +217,21 @@ fn hours(root: &Table<'_>, table: &Table<'_>, rules: Option<&Profile>) -> Option
 
 fn caller_id(root: &Table<'_>, known: Option<&Known>) -> Option<PhoneNumber> {
     let at = root.required_at::<PhoneNumber>("caller_id")?;
+    own_number(at.value, &root.spot("caller_id")?, known)
+}
+
+/// A number that calls arrive at: customers call back what they are shown.
+fn own_number(number: PhoneNumber, spot: &Spot<'_>, known: Option<&Known>) -> Option<PhoneNumber> {
     if let Some(known) = known
-        && !known.numbers.contains(&at.value)
+        && !known.numbers.contains(&number)
     {
-        let says = format!("{} is not a number of this installation", at.value.as_str());
+        let says = format!("{} is not a number of this installation", number.as_str());
         let numbers = known.numbers.iter().map(PhoneNumber::as_str);
-        let expected = did_you_mean(at.value.as_str(), numbers)
+        let expected = did_you_mean(number.as_str(), numbers)
             .unwrap_or_else(|| "add it to [numbers] of the configuration if calls to it arrive here".to_owned());
-        return root.spot("caller_id")?.wrong(ComplaintCode::UnknownName, says, expected);
+        return spot.wrong(ComplaintCode::UnknownName, says, expected);
     }
-    Some(at.value)
+    Some(number)
 }
 
 fn trunks(root: &Table<'_>, known: Option<&Known>) -> Option<Vec<TrunkName>> {

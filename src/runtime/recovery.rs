@@ -19,6 +19,8 @@ use crate::engine::ledger::HOURS_KEPT;
 pub use crate::engine::recovery::Controls;
 use crate::engine::recovery::{DayTotals, Found, FoundCampaign, first_inputs, lay_over};
 use crate::engine::stats::QueueDay;
+use crate::model::disposition::Disposition;
+use crate::model::limits::Used;
 use crate::model::name::{CampaignKey, QueueName, TrunkName};
 use crate::model::time::{Now, Timestamp};
 use crate::runtime::lines::{Dial, LinePlan, call_spec};
@@ -69,9 +71,15 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
             abandoned: totals.today.figures.abandoned,
         };
         let today = counted.day(|disposition| totals.today.of(disposition));
+        let whole = &totals.total;
+        let used = Used {
+            dialled: whole.figures.attempts.saturating_sub(whole.of(Disposition::NotDialled)),
+            accepted: whole.figures.accepted,
+            talk_ms: whole.figures.talk_ms,
+        };
         trunks.insert(row.campaign.key.clone(), row.campaign.trunks.iter().cloned().collect());
         let hours = store.abandon_books(&row.campaign.key, now - BOOKS_KEPT).await?;
-        campaigns.push(FoundCampaign { campaign: Arc::new(row.campaign), state: row.state, today, hours });
+        campaigns.push(FoundCampaign { campaign: Arc::new(row.campaign), state: row.state, today, used, hours });
     }
     let open = store.open_attempts().await?;
     let queues = queues_today(store, config, midnight, now).await?;

@@ -14,7 +14,9 @@ use crate::model::attempt::{AttemptEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, UserId};
-use crate::model::lead::{LeadState, NumberFacts, PAST_ATTEMPTS_DAYS, PAST_ATTEMPTS_MAX, PastAttempt};
+use crate::model::lead::{
+    LeadState, NumberFacts, PAST_ATTEMPTS_DAYS, PAST_ATTEMPTS_MAX, PastAttempt, SuppressionReason,
+};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
@@ -126,6 +128,8 @@ statements! {
             agent_id = coalesce(w.agent_id, attempts.agent_id),
             failure_kind = w.failure_kind, sip_status = w.sip_status, q850 = w.q850, rang = w.rang,
             answered_by = w.answered_by, confidence = w.confidence, classify_ms = w.classify_ms,
+            first_dialled = (w.disposition <> 'not_dialled' and not exists (
+                select 1 from attempts b where b.lead_id = attempts.lead_id and b.first_dialled)),
             first_answered = (w.answered_at is not null and not exists (
                 select 1 from attempts b where b.lead_id = attempts.lead_id and b.first_answered)),
             first_connected = (w.connected_at is not null and not exists (
@@ -313,13 +317,14 @@ pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<See
     let places = || asked.iter().enumerate().map(|(place, of)| (place as u64, of));
     let asked = places().map(|(place, of)| params![place, of.campaign.as_str(), of.lead.0, of.number.as_str(), of.at]);
     let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
-    for row in conn.rows(FACTS, vec![rows(asked)]).await? {
-        let lead = match (row.opt_word("lead_state")?, row.opt_text("lead_number")?) {
-            (Some(state), Some(number)) => Some((state, number)),
-            (_, _) => None,
-        };
-        let campaign = row.opt_word("campaign_state")?;
-        seen.insert(row.count("place")?, Seen { campaign, lead, facts: number_facts(&row)? });
+    let columns = "place, campaign_state, lead_state, lead_number, suppressed, consent, live_attempt";
+    type Found =
+        (u64, Option<CampaignState>, Option<LeadState>, Option<String>, Option<SuppressionReason>, i64, Option<i64>);
+    for found in conn.tuples::<Found>(FACTS, columns, vec![rows(asked)]).await? {
+        let (place, campaign, state, number, suppressed, consent, live_attempt) = found;
+        let live_attempt = live_attempt.map(AttemptId);
+        let facts = NumberFacts { suppressed, consent: consent != 0, live_attempt, past: Vec::new() };
+        seen.insert(place, Seen { campaign, lead: state.zip(number), facts });
     }
     let past =
         places().map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS)]);
@@ -332,15 +337,6 @@ pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<See
     }
     let missing = StoreError::Statement { statement: FACTS.name, detail: "gave no row for what was asked".to_owned() };
     places().map(|(place, _)| seen.remove(&place).ok_or_else(|| missing.clone())).collect()
-}
-
-fn number_facts(row: &Row) -> Result<NumberFacts, StoreError> {
-    Ok(NumberFacts {
-        suppressed: row.opt_parsed("suppressed")?,
-        consent: row.int("consent")? != 0,
-        live_attempt: row.opt_int("live_attempt")?.map(AttemptId),
-        past: Vec::new(),
-    })
 }
 
 fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {

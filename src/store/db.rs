@@ -322,6 +322,28 @@ impl Conn {
         self.fetch(name, sqlx::AssertSqlSafe(text).into_sql_str(), values).await
     }
 
+    /// All rows of a statement as tuples of these columns, in no order. They come as one text: a driver takes far longer to hand
+    /// over a row than a database to read one, which counts where there are hundreds.
+    pub(super) async fn tuples<T: serde::de::DeserializeOwned>(
+        &mut self,
+        statement: Statement,
+        columns: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (open, close) = match self.native() {
+            Native::Sqlite(_) => ("json_group_array(json_array(", "))"),
+            Native::Postgres(_) => ("cast(json_agg(json_build_array(", ")) as text)"),
+        };
+        let text = format!("select {open}{columns}{close} as packed from ({}) packed_rows", statement.text);
+        for row in self.rows_made(statement.name, &text, values).await? {
+            // Nothing at all is null to one of the engines.
+            let Some(packed) = row.opt_text("packed")? else { continue };
+            return serde_json::from_str(&packed)
+                .map_err(|error| StoreError::Unreadable { what: statement.name, value: error.to_string() });
+        }
+        Ok(Vec::new())
+    }
+
     async fn fetch(&mut self, name: &'static str, sql: SqlStr, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let outcome = match self.native() {
             Native::Sqlite(conn) => bound!(sql, values, std::convert::identity, std::convert::identity)

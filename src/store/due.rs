@@ -9,14 +9,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 
 use super::Store;
-use super::attempts::{Asked, phone, seen};
+use super::attempts::{Asked, seen};
 use super::db::{Conn, params, rows, statements};
 use super::error::StoreError;
 use super::leads::callback;
 use crate::model::disposition::Disposition;
 use crate::model::id::{LeadId, ListId};
-use crate::model::lead::Lead;
+use crate::model::lead::{Lead, LeadState};
 use crate::model::name::CampaignKey;
+use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
 /// Most leads fetched at once: the hopper holds minutes of dialling, not the list.
@@ -188,9 +189,9 @@ impl Queue<'_> {
         if self.read.is_empty() && self.more {
             let (due_at, id) = self.last.map_or((i64::MIN, i64::MIN), |(due_at, id)| (due_at.as_millis(), id.0));
             let values = params![self.campaign.as_str(), self.zones, self.rank, self.now, due_at, id, each as u64];
-            for row in conn.rows(DUE_KEYS, values).await? {
-                self.read.push_back((row.time("due_at")?, LeadId(row.int("id")?)));
-            }
+            let mut keys: Vec<(i64, i64)> = conn.tuples(DUE_KEYS, "due_at, id", values).await?;
+            keys.sort_unstable();
+            self.read.extend(keys.into_iter().map(|(due_at, id)| (Timestamp::from_millis(due_at), LeadId(id))));
             self.more = self.read.len() == each;
             self.last = self.read.back().copied();
         }
@@ -207,22 +208,26 @@ async fn leads(
 ) -> Result<Vec<Lead>, StoreError> {
     let mut found: BTreeMap<LeadId, Lead> = BTreeMap::new();
     let mut dialled = Vec::new();
-    for row in conn.rows(DUE_LEADS, vec![rows(ids.iter().map(|id| params![id.0]))]).await? {
-        let id = LeadId(row.int("id")?);
-        if row.opt_int("last_attempt")?.is_some() {
-            dialled.push(params![id.0]);
+    let asked = vec![rows(ids.iter().map(|id| params![id.0]))];
+    type Found = (i64, i64, String, String, LeadState, Option<i64>, Option<String>, Option<i64>);
+    let columns = "id, list_id, number, zones, state, due_at, callback_agent, last_attempt";
+    for (id, list, number, zones, state, due_at, agent, last) in conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
+    {
+        if last.is_some() {
+            dialled.push(params![id]);
         }
+        let unreadable = |what, value: &str| StoreError::Unreadable { what, value: value.to_owned() };
         let lead = Lead {
-            id,
+            id: LeadId(id),
             campaign: campaign.clone(),
-            list: ListId(row.int("list_id")?),
-            number: phone(&row, "number")?,
-            zones: row.json("zones")?,
+            list: ListId(list),
+            number: PhoneNumber::from_e164(&number).map_err(|_| unreadable("number", "a number that is not E.164"))?,
+            zones: serde_json::from_str(&zones).map_err(|_| unreadable("zones", &zones))?,
             attempts: BTreeMap::new(),
             facts: Default::default(),
-            callback: callback(&row)?,
+            callback: callback(state, due_at.map(Timestamp::from_millis), agent),
         };
-        found.insert(id, lead);
+        found.insert(LeadId(id), lead);
     }
     if !dialled.is_empty() {
         for row in conn.rows(DUE_ATTEMPTS, vec![rows(dialled.into_iter())]).await? {

@@ -46,7 +46,7 @@ pub struct Figures {
     pub abandoned: u64,
     /// The customer took the offer: the result that counts now says so.
     pub accepted: u64,
-    /// Leads that were dialled for the first time.
+    /// Leads that were dialled for the first time, once the attempt is over.
     pub leads_dialled: u64,
     /// Leads that were answered for the first time.
     pub leads_answered: u64,

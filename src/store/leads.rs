@@ -313,11 +313,8 @@ pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Resu
     Ok(counts)
 }
 
-pub(super) fn callback(row: &Row) -> Result<Option<Callback>, StoreError> {
-    match (row.word::<LeadState>("state")?, row.opt_time("due_at")?) {
-        (LeadState::Callback, Some(at)) => Ok(Some(Callback { at, agent: row.opt_text("callback_agent")? })),
-        _ => Ok(None),
-    }
+pub(super) fn callback(state: LeadState, due_at: Option<Timestamp>, agent: Option<String>) -> Option<Callback> {
+    due_at.filter(|_| state == LeadState::Callback).map(|at| Callback { at, agent })
 }
 
 fn card(row: &Row) -> Result<LeadCard, StoreError> {
@@ -333,7 +330,7 @@ fn card(row: &Row) -> Result<LeadCard, StoreError> {
         extra: row.json("extra")?,
         state: row.word("state")?,
         due_at: row.opt_time("due_at")?,
-        callback: callback(row)?,
+        callback: callback(row.word("state")?, row.opt_time("due_at")?, row.opt_text("callback_agent")?),
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
     })

@@ -55,6 +55,8 @@ pub(super) fn campaign(name: &str) -> Campaign {
         assignment: Assignment::Random,
         profile: "cn".parse().unwrap(),
         caller_id: number("+862112345678"),
+        caller_ids: vec![],
+        limits: Default::default(),
         trunks: vec!["carrier".parse().unwrap()],
         ring_timeout_s: 30,
         cancel_before_ring_min: false,

@@ -125,10 +125,43 @@ fn a_customer_who_hangs_up_frees_the_line_and_leaves_the_agent_to_record() {
     desk.record(&call, "taken", "=1+2, \"he\" said").good();
     assert_eq!(centre.until_ended(ANN)["disposition"], "accepted");
     the_call_is_in_files_for_spreadsheets(&centre);
+    the_call_is_in_the_results(&centre);
     let results = centre.rows("select revision, disposition from results order by revision");
     assert_eq!((&results[0]["disposition"], results.len()), (&"declined".into(), 2), "{results:?}");
     desk.until_state("ready");
     centre.until_board("no channel is in use", |board| board["trunks"][0]["channels"] == 0);
+}
+
+/// The same figures by command and by API, and each lists the attempt behind it.
+fn the_call_is_in_the_results(centre: &Centre) {
+    let boss = centre.boss();
+    let at = |path: &str| boss.get(&format!("/api/v1/campaigns/spring/{path}")).good();
+    let report = at("results?by=agent");
+    let line = &report["lines"][0];
+    assert_eq!((&line["title"], &line["figures"]["accepted"]), (&"Agent 1".into(), &1.into()), "{report}");
+    assert_eq!((&line["figures"]["attempts"], &line["rates"]["conversion"]), (&1.into(), &1.0.into()), "{report}");
+    let funnel: Vec<i64> = report["funnel"].as_array().expect("steps").iter().map(|step| ms(&step["leads"])).collect();
+    assert_eq!(funnel, [1; 5], "{report}");
+    let key = line["key"].as_str().expect("an agent");
+    for (narrowed, count) in [
+        (format!("agent={key}&stage=accepted"), 1),
+        ("stage=connected&result=taken&disposition=accepted".to_owned(), 1),
+        ("stage=connected&result=refused".to_owned(), 0),
+        ("to=1000".to_owned(), 0),
+    ] {
+        let page = at(&format!("attempts?{narrowed}"));
+        assert_eq!(page["items"].as_array().expect("attempts").len(), count, "{narrowed}: {page}");
+    }
+    let today = centre.good(&["results", "show", "spring", "--by", "result"]);
+    assert!(today.contains("100.0 %") && today.contains("on the lists"), "{today}");
+    let shown: Value = serde_json::from_str(&centre.good(&["results", "show", "spring", "--by", "agent", "--json"]))
+        .expect("it is JSON");
+    assert_eq!((&shown["lines"], &shown["funnel"]), (&report["lines"], &report["funnel"]));
+    let told = centre.good(&["results", "recount", "spring"]);
+    assert!(told.contains("1 attempts in 1 hours were counted; all figures are right"), "{told}");
+    let wrong = boss.get("/api/v1/campaigns/spring/results?days=0");
+    assert!(wrong.status == 400 && wrong.text().contains("expected 1 to 3660"), "{}", wrong.text());
+    assert_eq!(boss.get("/api/v1/campaigns/autumn/results").status, 404);
 }
 
 /// By command and by API, for those who may see the customer and those who may not; once, with the result that counts.

@@ -44,7 +44,9 @@ pub(super) fn leads(bench: &mut Bench) -> Result<(), LoadError> {
     let installation = Installation::new(bench, "leads")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wrong = |error: &dyn std::fmt::Display| LoadError::Other(error.to_string());
-    installation.ask(&format!("insert into lists (id, campaign, name, created_by, created_at) values (1, '{LISTED}', 'all', 'measurement', 0)"))?;
+    installation.ask(&format!(
+        "insert into lists (id, campaign, name, created_by, created_at) values (1, '{LISTED}', 'all', 'measurement', 0)"
+    ))?;
     let zones =
         ["Shanghai", "Urumqi", "Hong_Kong", "Macau", "Taipei"].map(|zone| format!("('{LISTED}', '[\"Asia/{zone}\"]')"));
     installation.ask(&format!("insert into campaign_zones values {}", zones.join(", ")))?;

@@ -230,6 +230,7 @@ impl Engine {
         attempt.sent = Some(now);
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
             board.today.dialled += 1;
+            board.used.dialled += 1;
         }
     }
 
@@ -423,6 +424,8 @@ impl Engine {
         }
         if let Some(board) = self.campaigns.get_mut(&attempt.campaign.key) {
             board.live.remove(&id);
+            let talked = attempt.connected.map(|since| now.instant.since(since.instant));
+            board.used.talk_ms += talked.map_or(0, |talked| u64::try_from(talked.as_millis()).unwrap_or(u64::MAX));
             if let Some(LeadNext::Retry { at }) = &next {
                 board.hopper.expect(now.instant + at.since(now.timestamp));
             }

@@ -20,6 +20,7 @@ use crate::model::attempt::{CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, ListId, RequestId};
+use crate::model::limits::Used;
 use crate::model::name::CampaignKey;
 use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
@@ -37,6 +38,8 @@ pub struct Board {
     pub gate: Gate,
     /// Counts of today.
     pub today: DayCounts,
+    /// What it has used since its beginning.
+    pub used: Used,
     /// What a law's window is read from.
     pub ledger: Ledger,
     /// What the law's window held when it was last read, and today's counts then; `None`: the law looks at the day alone.
@@ -94,6 +97,7 @@ impl Board {
             state,
             gate: Gate::Closed,
             ledger: Ledger::found(Vec::new(), today.tally()),
+            used: Used::default(),
             today,
             legal: None,
             refusals: BTreeMap::new(),
@@ -240,6 +244,14 @@ impl Engine {
         self.read_books(now);
     }
 
+    /// The store told what the campaign had used before the start.
+    pub(in crate::engine) fn use_recovered(&mut self, campaign: &CampaignKey, used: Used) {
+        match self.campaigns.get_mut(campaign) {
+            Some(board) => board.used = used,
+            None => self.stale(),
+        }
+    }
+
     /// Writes down what calls came to, and reads the windows of laws anew when something did or an hour has passed.
     pub(in crate::engine) fn keep_books(&mut self, now: Now) {
         let mut news = false;
@@ -357,8 +369,14 @@ impl Engine {
         let was = before == Some(Disposition::Accepted);
         let is = disposition == Disposition::Accepted;
         match (was, is) {
-            (false, true) => board.today.accepted += 1,
-            (true, false) => board.today.accepted = board.today.accepted.saturating_sub(1),
+            (false, true) => {
+                board.today.accepted += 1;
+                board.used.accepted += 1;
+            }
+            (true, false) => {
+                board.today.accepted = board.today.accepted.saturating_sub(1);
+                board.used.accepted = board.used.accepted.saturating_sub(1);
+            }
             (true, true) | (false, false) => {}
         }
     }

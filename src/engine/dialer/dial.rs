@@ -21,8 +21,10 @@ use crate::model::campaign::{CampaignState, Pacing};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, UserId};
 use crate::model::lead::{Lead, LeadNext};
+use crate::model::limits::Used;
 use crate::model::name::{CampaignKey, GroupName, TrunkName};
 use crate::model::time::{Instant, Now};
+use crate::model::zone::Zone;
 
 /// After the store failed to record an intent, the campaign tries no other for this long.
 pub const INTENT_FAILED_REST: Duration = Duration::from_secs(1);
@@ -43,6 +45,9 @@ impl Engine {
         // Rounded up: whoever has fewest agents in use has the one that is left.
         for _ in 0..wanted.div_ceil(sharers) {
             let board = self.campaigns.get(key)?;
+            if let Some(reason) = self.limit_reached(now, board, self.not_left(board)) {
+                return Some(reason);
+            }
             let trunk = match self.trunk_for(now, &board.campaign) {
                 Ok(trunk) => trunk,
                 Err(reason) => return Some(reason),
@@ -67,6 +72,9 @@ impl Engine {
         if self.draining {
             return Some(Refusal::Draining);
         }
+        if let Some(reason) = self.limit_reached(now, board, 0) {
+            return Some(reason);
+        }
         if !self.store_up || board.rests_until > now.instant {
             return Some(Refusal::StoreDown);
         }
@@ -85,6 +93,29 @@ impl Engine {
             return Some(Refusal::NoSlot);
         }
         None
+    }
+
+    /// The campaign's own limit that forbids one more dial beside `decided` ones that have not left.
+    fn limit_reached(&self, now: Now, board: &Board, decided: u64) -> Option<Refusal> {
+        let limits = &board.campaign.limits;
+        if limits.is_empty() {
+            return None; // asked after every event
+        }
+        let today = self.zone.as_ref().map_or_else(|| Zone::utc().date(now.timestamp), |zone| zone.date(now.timestamp));
+        let used = Used { dialled: board.used.dialled + decided, ..board.used };
+        limits.reached(today, used, board.today.dialled + decided)
+    }
+
+    /// Dials that are decided, by the campaign or by an agent's leave to start one, and have not left.
+    fn not_left(&self, board: &Board) -> u64 {
+        if board.campaign.limits.is_empty() {
+            return 0;
+        }
+        let waits = |attempt: &&Attempt| matches!(attempt.stage, Stage::Recording | Stage::Sending);
+        let waiting = board.live.iter().filter_map(|id| self.attempts.get(id)).filter(waits).count();
+        let offers = self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref());
+        let offered = offers.filter(|offer| offer.campaign.key == board.campaign.key).count();
+        (waiting + offered) as u64
     }
 
     /// What the pacer may know.
@@ -233,7 +264,7 @@ impl Engine {
             campaign: key.clone(),
             lead: lead.id,
             number: lead.number.clone(),
-            caller_id: campaign.caller_id.clone(),
+            caller_id: campaign.caller_id_for(&lead.number).clone(),
             trunk: trunk.clone(),
             at: now.timestamp,
             zones: lead.zones.clone(),
@@ -286,7 +317,8 @@ impl Engine {
             return self.end_refused(now, id, refusal);
         }
         let Some(attempt) = self.attempts.get(&id) else { return };
-        let (number, caller_id) = (attempt.lead.number.clone(), campaign.caller_id.clone());
+        let number = attempt.lead.number.clone();
+        let caller_id = campaign.caller_id_for(&number).clone();
         self.commands.push_back(Command::Dial { attempt: id, number, caller_id, trunks });
         self.set_stage(id, Stage::Sending);
     }

@@ -127,6 +127,8 @@ pub fn campaign() -> Campaign {
         assignment: Assignment::LongestIdle,
         profile: "cn".parse().unwrap(),
         caller_id: PhoneNumber::from_e164("+862112345678").unwrap(),
+        caller_ids: vec![],
+        limits: Default::default(),
         trunks: vec![trunk()],
         ring_timeout_s: 25,
         cancel_before_ring_min: false,

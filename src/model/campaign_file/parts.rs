@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Known, column_name, refer, required_text, sound};
+use crate::model::calendar::DateText;
 use crate::model::campaign::{AgentResult, Answer, Offer, Question, Recording, RetryRule, ScriptSection};
 use crate::model::disposition::{Disposition, DispositionKind};
-use crate::model::document::{ComplaintCode, Spot, Table, did_you_mean};
+use crate::model::document::{ComplaintCode, Readable as _, Spot, Table, did_you_mean};
+use crate::model::limits::{Budget, Limits};
+use crate::model::phone::PhoneNumber;
 
 /// Longest wait before a retry, in seconds: 90 days.
 const RETRY_AFTER_S_MAX: u64 = 90 * 86_400;
@@ -13,6 +16,10 @@ const RETRY_AFTER_S_MAX: u64 = 90 * 86_400;
 const TEXT_LENGTH_MAX: u32 = 10_000;
 /// Most entries of a list that people read on one screen.
 const ENTRIES_MAX: usize = 100;
+/// Most numbers of a pool.
+const CALLER_IDS_MAX: usize = 1000;
+/// Largest quota.
+const COUNT_MAX: u64 = 1_000_000_000;
 
 pub(super) fn offer(table: &Table<'_>) -> Option<Offer> {
     let name = required_text(table, "name");
@@ -179,6 +186,72 @@ pub(super) fn retry(root: &Table<'_>) -> Option<BTreeMap<Disposition, RetryRule>
     let is_table =
         root.spot("retry").is_none_or(|spot| matches!(spot.node.value, crate::model::document::Value::Table(_)));
     (all_sound && is_table).then_some(rules)
+}
+
+/// Further numbers to be shown.
+pub(super) fn caller_ids(
+    root: &Table<'_>,
+    first: Option<&PhoneNumber>,
+    known: Option<&Known>,
+) -> Option<Vec<PhoneNumber>> {
+    let Some(spot) = root.spot("caller_ids") else { return Some(Vec::new()) };
+    let mut numbers: Vec<PhoneNumber> = Vec::new();
+    for item in spot.items("a list of numbers in quotes")? {
+        let number = PhoneNumber::read(&item)?;
+        if numbers.contains(&number) || first == Some(&number) {
+            let says = format!("{} is named twice", number.as_str());
+            return item.wrong(ComplaintCode::Duplicate, says, "remove one of them");
+        }
+        numbers.push(super::own_number(number, &item, known)?);
+    }
+    if numbers.len() > CALLER_IDS_MAX {
+        let says = format!("there are {} numbers", numbers.len());
+        return spot.wrong(ComplaintCode::OutOfRange, says, format!("expected at most {CALLER_IDS_MAX}"));
+    }
+    Some(numbers)
+}
+
+/// From when to when, and how much.
+pub(super) fn limits(root: &Table<'_>) -> Option<Limits> {
+    if !root.has("limits") {
+        root.spot("limits");
+        return Some(Limits::default());
+    }
+    let table = root.table("limits")?;
+    let day = |key| sound(&table, key, |key| table.optional::<DateText>(key).map(|date| date.0));
+    let (first_day, last_day) = (day("first_day"), day("last_day"));
+    let accepted_max = sound(&table, "accepted_max", |key| table.optional_within(key, 1..=COUNT_MAX));
+    let dials_max = sound(&table, "dials_max", |key| table.optional_within(key, 1..=COUNT_MAX));
+    let dials_per_day_max = sound(&table, "dials_per_day_max", |key| table.optional_within(key, 1..=COUNT_MAX));
+    let talk_hours_max = sound(&table, "talk_hours_max", |key| table.optional_within(key, 0.01..=1e6));
+    let budget = sound(&table, "budget", |key| {
+        let budget = table.table(key)?;
+        let amount = budget.required_within("amount", 0.0..=1e12);
+        let per_dial = budget.within("per_dial", 0.0..=1e6, 0.0);
+        let per_talk_minute = budget.within("per_talk_minute", 0.0..=1e6, 0.0);
+        let read = Budget { amount: amount?, per_dial: per_dial?, per_talk_minute: per_talk_minute? };
+        if read.per_dial + read.per_talk_minute == 0.0 {
+            let says = "nothing has a price, so nothing is ever spent";
+            return table.spot(key)?.wrong(ComplaintCode::Conflict, says, "give per_dial or per_talk_minute");
+        }
+        Some(read)
+    });
+    let limits = Limits {
+        first_day: first_day?,
+        last_day: last_day?,
+        accepted_max: accepted_max?,
+        dials_max: dials_max?,
+        dials_per_day_max: dials_per_day_max?,
+        talk_hours_max: talk_hours_max?,
+        budget: budget?,
+    };
+    if let (Some(first), Some(last)) = (limits.first_day, limits.last_day)
+        && first > last
+    {
+        let says = format!("the last day, {last}, lies before the first, {first}");
+        return table.spot("last_day")?.wrong(ComplaintCode::Conflict, says, "write the later day last");
+    }
+    Some(limits)
 }
 
 pub(super) fn recording(root: &Table<'_>, known: Option<&Known>) -> Option<Recording> {

@@ -108,6 +108,43 @@ fn each_mistake_is_told_with_value_and_expectation() {
     }
 }
 
+const LIMITS: &str = "
+[limits]
+first_day = \"2026-12-01\"
+last_day = 2026-12-24
+accepted_max = 500
+dials_per_day_max = 2000
+budget = { amount = 5000, per_talk_minute = 0.15 }
+";
+
+#[test]
+fn limits_are_read_and_written_and_what_contradicts_itself_is_refused() {
+    let text = format!("{FAMILY_PLAN}\n{LIMITS}");
+    let campaign = read("f.toml", &text, Some(&known())).unwrap();
+    assert_eq!((campaign.limits.accepted_max, campaign.limits.dials_max), (Some(500), None));
+    assert_eq!(campaign.limits.budget.map(|budget| budget.amount), Some(5000.0));
+    assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
+    for (piece, by, says) in [
+        ("2026-12-24", "2026-11-24", "the last day, 2026-11-24, lies before the first, 2026-12-01"),
+        ("accepted_max = 500", "accepted_max = 0", "expected 1 to"),
+        (", per_talk_minute = 0.15", "", "nothing has a price"),
+        ("last_day", "lastday", "did you mean `last_day`"),
+    ] {
+        let complaints = read("f.toml", &text.replace(piece, by), Some(&known())).unwrap_err().to_string();
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+}
+
+#[test]
+fn a_pool_of_numbers_to_show_holds_own_numbers_only_and_each_once() {
+    let own = known().numbers.first().unwrap().as_str().to_owned();
+    let with = |list: &str| FAMILY_PLAN.replace("ring_timeout_s =", &format!("caller_ids = {list}\nring_timeout_s ="));
+    let complaints = |list: &str| read("f.toml", &with(list), Some(&known())).unwrap_err().to_string();
+    assert!(complaints("[\"+15005550100\"]").contains("is not a number of this installation"));
+    assert!(complaints(&format!("[\"{own}\", \"{own}\"]")).contains("is named twice"));
+    assert!(complaints("[\"12\"]").contains("expected a number in international form"));
+}
+
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once_and_nothing_is_told_twice() {
     let text = FAMILY_PLAN
@@ -150,7 +187,8 @@ fn the_reference_names_every_key_the_parser_knows_and_no_other() {
     let paced = |mode: &str| FAMILY_PLAN.replace("mode = \"progressive\"", &format!("mode = \"{mode}\""));
     let (adaptive, preview) = (paced("adaptive"), paced("preview"));
     assert!(adaptive != FAMILY_PLAN && preview != FAMILY_PLAN);
-    let others = [("adaptive.toml", adaptive.as_str()), ("preview.toml", preview.as_str())];
+    let limited = format!("{FAMILY_PLAN}\n{LIMITS}");
+    let others = [("adaptive.toml", &*adaptive), ("preview.toml", &*preview), ("limits.toml", &*limited)];
     for (file, text) in SHIPPED.into_iter().chain(others) {
         let document = Document::parse(SourceKind::File, file, text);
         let reader = Reader::new(&document);

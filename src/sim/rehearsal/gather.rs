@@ -319,6 +319,7 @@ impl Run {
             | Event::GroupControl { .. }
             | Event::QueuesRecovered { .. }
             | Event::BooksRecovered { .. }
+            | Event::UseRecovered { .. }
             | Event::Drain
             | Event::TrunkHealth { .. }
             | Event::StoreHealth { .. }

@@ -227,6 +227,8 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         assignment: Assignment::LongestIdle,
         profile: profile_name(place),
         caller_id: number("+10000000001"),
+        caller_ids: vec![],
+        limits: Default::default(),
         trunks: vec![trunk()],
         ring_timeout_s: wanted.engine_ring_timeout_s(),
         cancel_before_ring_min: false,

@@ -380,6 +380,7 @@ impl World<'_> {
                 campaign: std::sync::Arc::new(campaign.clone()),
                 state,
                 today,
+                used: Default::default(), // no campaign of a trial has limits
                 hours: Vec::new(),
             });
         }

@@ -57,7 +57,7 @@ async fn calls(rig: &mut Rig) -> Vec<(AttemptId, LeadId)> {
         let lead = rig.lead(&text).await;
         for round in 0..3_u64 {
             let at = after(1200 * who + 700 * round);
-            let intent = Intent { at, number_of_attempt: round as u32, ..rig.intent(lead, &text) };
+            let intent = Intent { at, ..rig.intent(lead, &text) };
             let attempt = intent.attempt;
             assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
             let answered = (who + round) % 3 > 0;

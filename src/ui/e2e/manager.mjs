@@ -76,6 +76,14 @@ export async function run(browser, { login, password, list }) {
   await until("they stay Chinese", () => byId(page, "nav-board").textContent(), (text) => text?.includes("大屏"));
   same("the document says so", await page.locator("html").getAttribute("lang"), "zh-CN");
 
+  // The funnel counts the leads that were brought in, and a step of it lists its attempts.
+  await page.goto("/campaigns/spring?tab=results");
+  await until("the leads are counted", () => byId(page, "funnel-leads").textContent(), (text) => Number(text) >= 2);
+  await byId(page, "funnel-dialled").getByRole("link").click();
+  await byId(page, "narrowed").waitFor();
+  await byId(page, "show-all").click();
+  await until("all attempts are shown", () => byId(page, "narrowed").count(), (shown) => shown === 0);
+
   await byId(page, "user-menu").click();
   browser.leaves("manager");
   await byId(page, "sign-out").click();
