@@ -136,6 +136,7 @@ async fn shape(place: &DatabasePlace) -> Vec<String> {
             "select c.table_name || ' ' || c.column_name || ' ' || c.data_type || ' '
                 || case c.is_nullable when 'NO' then 'not null' else 'null' end as line
              from information_schema.columns c
+             join pg_tables t on t.schemaname = c.table_schema and t.tablename = c.table_name
              where c.table_schema = current_schema() and c.table_name <> '_sqlx_migrations'"
         }
     };

@@ -1083,6 +1083,24 @@ export interface components {
          * @enum {string}
          */
         Breakdown: "day" | "hour" | "list" | "agent" | "result" | "disposition";
+        /** @description Money, in whatever unit the prices are in. */
+        Budget: {
+            /**
+             * Format: double
+             * @description What may be spent.
+             */
+            amount: number;
+            /**
+             * Format: double
+             * @description Price of a dial.
+             */
+            per_dial: number;
+            /**
+             * Format: double
+             * @description Price of a minute that customer and agent are connected.
+             */
+            per_talk_minute: number;
+        };
         /** @description A customer's call, whichever side began it. */
         CallRef: {
             /** @enum {string} */
@@ -1120,6 +1138,8 @@ export interface components {
             attempts_max: number;
             /** @description The number shown to customers. */
             caller_id: components["schemas"]["PhoneNumber"];
+            /** @description Further ones: each customer is shown the one most like their own number. */
+            caller_ids?: components["schemas"]["PhoneNumber"][];
             /** @description Ringing may be given up before the profile's minimum when inbound needs the agents. */
             cancel_before_ring_min: boolean;
             /** @description Tell machines from people, or connect whoever answers. */
@@ -1137,6 +1157,8 @@ export interface components {
             information_message: components["schemas"]["PromptName"];
             /** @description The name in addresses and commands. */
             key: components["schemas"]["CampaignKey"];
+            /** @description From when to when it dials, and how much it may use. */
+            limits?: components["schemas"]["Limits"];
             /** @description Ringing may be given up at all when agents vanish or the campaign stops; if not, what rings goes on to its end. */
             may_cancel_ringing?: boolean;
             /** @description What is recommended. */
@@ -1743,7 +1765,7 @@ export interface components {
             leads_connected: number;
             /**
              * Format: int64
-             * @description Leads that were dialled for the first time.
+             * @description Leads that were dialled for the first time, once the attempt is over.
              */
             leads_dialled: number;
             /**
@@ -2246,6 +2268,34 @@ export interface components {
         LiftRequest: {
             /** @description Why; kept with the entry. */
             why: string;
+        };
+        /** @description Ends of a campaign, quotas and a budget. Whatever is absent does not bind. */
+        Limits: {
+            /**
+             * Format: int64
+             * @description It stops when so many customers have accepted. Whoever is on the line by then may be one more.
+             */
+            accepted_max?: number | null;
+            budget?: components["schemas"]["Budget"] | null;
+            /**
+             * Format: int64
+             * @description Dials in all.
+             */
+            dials_max?: number | null;
+            /**
+             * Format: int64
+             * @description Dials on one day of the installation.
+             */
+            dials_per_day_max?: number | null;
+            /** @description The first day on which it dials, by the installation's calendar. */
+            first_day?: string | null;
+            /** @description The last one. */
+            last_day?: string | null;
+            /**
+             * Format: double
+             * @description Hours that its customers and agents talk, in all; calls that are up then go on.
+             */
+            talk_hours_max?: number | null;
         };
         /** @description A line of one or both texts. */
         Line: {
@@ -2769,6 +2819,18 @@ export interface components {
         } | {
             /** @enum {string} */
             reason: "draining";
+        } | {
+            /** @enum {string} */
+            reason: "before_first_day";
+        } | {
+            /** @enum {string} */
+            reason: "after_last_day";
+        } | {
+            /** @enum {string} */
+            reason: "quota_reached";
+        } | {
+            /** @enum {string} */
+            reason: "budget_spent";
         };
         /** @description What a reload changed. */
         Reloaded: {

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Campaign, Profile, Question, WeeklyHours } from "../api/types";
 import { Panel } from "../board/Panel";
-import { minuteOfDay, percent, phone } from "../format";
+import { count, minuteOfDay, percent, phone } from "../format";
 
 /** A campaign's definition as a person reads it. */
 export function Definition({ campaign, profile }: { campaign: Campaign; profile: Profile | null }) {
@@ -28,6 +28,11 @@ export function Definition({ campaign, profile }: { campaign: Campaign; profile:
       <Panel title={t("definition.dialling")}>
         <Dialling campaign={campaign} />
       </Panel>
+      {Object.values(campaign.limits ?? {}).some((limit) => limit !== null) && (
+        <Panel title={t("definition.limits")} testId="limits">
+          <LimitRows limits={campaign.limits ?? {}} />
+        </Panel>
+      )}
       <Panel title={t("definition.script")}>
         <Stack gap="sm">
           {campaign.script.map((section, index) => (
@@ -91,6 +96,25 @@ function Rows({ rows }: { rows: [string, ReactNode][] }) {
   );
 }
 
+function LimitRows({ limits }: { limits: NonNullable<Campaign["limits"]> }) {
+  const { t, i18n } = useTranslation();
+  const number = (value: number | null | undefined) => (value === null || value === undefined ? null : count(value, i18n.language));
+  const { budget } = limits;
+  const all: [string, ReactNode][] = [
+    [t("definition.firstDay"), limits.first_day],
+    [t("definition.lastDay"), limits.last_day],
+    [t("definition.acceptedMax"), number(limits.accepted_max)],
+    [t("definition.dialsMax"), number(limits.dials_max)],
+    [t("definition.dialsPerDayMax"), number(limits.dials_per_day_max)],
+    [t("definition.talkHoursMax"), number(limits.talk_hours_max)],
+    [
+      t("definition.budget"),
+      budget && t("definition.budgetIs", { amount: number(budget.amount), dial: budget.per_dial, minute: budget.per_talk_minute }),
+    ],
+  ];
+  return <Rows rows={all.filter(([, value]) => value !== null && value !== undefined)} />;
+}
+
 function Dialling({ campaign }: { campaign: Campaign }) {
   const { t } = useTranslation();
   const { pacing } = campaign;
@@ -119,7 +143,7 @@ function Dialling({ campaign }: { campaign: Campaign }) {
         [t("definition.group"), campaign.group],
         [t("definition.idleMin"), campaign.idle_threshold_min === null ? t("definition.groupThreshold") : percent(campaign.idle_threshold_min)],
         [t("definition.assignment"), t(`assignment.${campaign.assignment}`)],
-        [t("definition.callerId"), phone(campaign.caller_id)],
+        [t("definition.callerId"), [campaign.caller_id, ...(campaign.caller_ids ?? [])].map(phone).join(", ")],
         [t("definition.trunks"), campaign.trunks.join(", ")],
         [t("definition.ringTimeout"), t("general.seconds", { count: campaign.ring_timeout_s })],
         [t("definition.abandonMax"), percent(campaign.abandon_rate_max, 1)],
