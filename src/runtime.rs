@@ -16,6 +16,7 @@ pub mod rates;
 pub mod records;
 pub mod recovery;
 pub mod retention;
+mod schedules;
 pub mod service;
 pub mod setup;
 pub mod targets;

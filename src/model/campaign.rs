@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
 use super::phone::PhoneNumber;
 use super::profile::AttemptCap;
+use super::schedule::Planned;
 
 /// Everything that defines a campaign. Live controls (running, paused) are not part of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -58,6 +59,9 @@ pub struct Campaign {
     /// From when to when it dials, and how much it may use.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// When it starts and pauses by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<Planned>,
     /// What follows each disposition; a disposition that is missing here ends the lead.
     pub retry: BTreeMap<Disposition, RetryRule>,
     /// Attempt caps per number, on top of the profile's.

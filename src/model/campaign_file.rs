@@ -99,6 +99,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let caller_id = caller_id(root, known);
     let caller_ids = parts::caller_ids(root, caller_id.as_ref(), known);
     let limits = parts::limits(root);
+    let schedule = parts::schedule(root);
     let trunks = trunks(root, known);
     let ring_timeout_s = ring_timeout(root, rules);
     let cancel_before_ring_min = root.or("cancel_before_ring_min", false);
@@ -135,6 +136,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         cancel_before_ring_min: cancel_before_ring_min?,
         may_cancel_ringing: may_cancel_ringing?,
         limits: limits?,
+        schedule: schedule?,
         retry: retry?,
         attempt_caps: attempt_caps?,
         attempts_max: attempts_max?,

@@ -57,6 +57,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         caller_id: number("+862112345678"),
         caller_ids: vec![],
         limits: Default::default(),
+        schedule: vec![],
         trunks: vec!["carrier".parse().unwrap()],
         ring_timeout_s: 30,
         cancel_before_ring_min: false,

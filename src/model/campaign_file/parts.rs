@@ -9,6 +9,7 @@ use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::document::{ComplaintCode, Readable as _, Spot, Table, did_you_mean};
 use crate::model::limits::{Budget, Limits};
 use crate::model::phone::PhoneNumber;
+use crate::model::schedule::{Deed, Planned};
 
 /// Longest wait before a retry, in seconds: 90 days.
 const RETRY_AFTER_S_MAX: u64 = 90 * 86_400;
@@ -252,6 +253,24 @@ pub(super) fn limits(root: &Table<'_>) -> Option<Limits> {
         return table.spot("last_day")?.wrong(ComplaintCode::Conflict, says, "write the later day last");
     }
     Some(limits)
+}
+
+/// Starts and pauses at times that come again.
+pub(super) fn schedule(root: &Table<'_>) -> Option<Vec<Planned>> {
+    const DEEDS: &[(&str, Deed)] = &[("start", Deed::Start), ("pause", Deed::Pause)];
+    list(root, "schedule", |table| {
+        let at = table.spot("at").or_else(|| {
+            table.missing("at");
+            None
+        });
+        let at = at.and_then(|at| at.parsed("five fields, minute hour day month weekday, such as \"0 9 * * mon-fri\""));
+        let deed = table.spot("do").or_else(|| {
+            table.missing("do");
+            None
+        });
+        let deed = deed.and_then(|deed| deed.one_of(DEEDS));
+        Some(Planned { at: at?, deed: deed? })
+    })
 }
 
 pub(super) fn recording(root: &Table<'_>, known: Option<&Known>) -> Option<Recording> {

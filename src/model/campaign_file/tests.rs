@@ -115,6 +115,10 @@ last_day = 2026-12-24
 accepted_max = 500
 dials_per_day_max = 2000
 budget = { amount = 5000, per_talk_minute = 0.15 }
+
+[[schedule]]
+at = \"0 9 * * mon-fri\"
+do = \"start\"
 ";
 
 #[test]
@@ -128,6 +132,8 @@ fn limits_are_read_and_written_and_what_contradicts_itself_is_refused() {
         ("2026-12-24", "2026-11-24", "the last day, 2026-11-24, lies before the first, 2026-12-01"),
         ("accepted_max = 500", "accepted_max = 0", "expected 1 to"),
         (", per_talk_minute = 0.15", "", "nothing has a price"),
+        ("0 9 * * mon-fri", "0 9 * * 8", "`0 9 * * 8` is not a schedule"),
+        ("do = \"start\"", "do = \"stop\"", "expected one of `start`, `pause`"),
         ("last_day", "lastday", "did you mean `last_day`"),
     ] {
         let complaints = read("f.toml", &text.replace(piece, by), Some(&known())).unwrap_err().to_string();

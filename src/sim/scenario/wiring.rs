@@ -229,6 +229,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         caller_id: number("+10000000001"),
         caller_ids: vec![],
         limits: Default::default(),
+        schedule: vec![],
         trunks: vec![trunk()],
         ring_timeout_s: wanted.engine_ring_timeout_s(),
         cancel_before_ring_min: false,
