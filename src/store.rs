@@ -16,6 +16,7 @@ mod consents;
 mod copy;
 mod db;
 mod decisions;
+mod deliveries;
 mod error;
 mod figures;
 mod forgetting;
@@ -24,12 +25,14 @@ mod import;
 mod journal;
 mod keys;
 mod leads;
+mod outbox;
 mod password;
 mod results;
 mod schema;
 mod sessions;
 mod suppressions;
 mod users;
+mod webhooks;
 mod writer;
 
 #[cfg(test)]
@@ -43,6 +46,7 @@ pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
 pub use copy::{Copied, CopyProgress, back_up, copy_database, restore, schema_of};
 pub use decisions::DecisionCursor;
+pub use deliveries::{DeliveryRow, DeliveryState, Due, Tried, TryRow, Verdict, Waiting};
 pub use error::{DownReason, Health, StoreError};
 pub use figures::{AttemptTotals, CampaignTotals, InboundFigures};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
@@ -54,11 +58,13 @@ pub use import::{
 };
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
+pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use results::{CallPage, CallRecord};
 pub use sessions::{SessionLife, SessionRow, SignedIn};
 pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
 pub use users::{NewUser, Role, User};
+pub use webhooks::{NewWebhook, SECRET_PREFIX, Secrets, Webhook};
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -119,12 +125,19 @@ struct Inner {
     _lock: Option<File>,
 }
 
-/// Mints the ids of what the store itself makes.
-pub(crate) struct Ids(Mutex<Mint>);
+/// Mints the ids of what the store itself makes, and knows what of it somebody is to be told.
+pub(crate) struct Ids {
+    mint: Mutex<Mint>,
+    outbox: outbox::Outbox,
+}
 
 impl Ids {
+    fn new(salt: u64) -> Ids {
+        Ids { mint: Mutex::new(Mint::new(salt)), outbox: outbox::Outbox::default() }
+    }
+
     fn next(&self, now: Timestamp) -> i64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+        self.mint.lock().unwrap_or_else(PoisonError::into_inner).next(now)
     }
 }
 
@@ -146,7 +159,8 @@ impl Store {
         let db = Arc::new(Db::at(place.clone(), service, pages)?);
         let mut conn = db.writer(true).await?;
         schema::prepare(&mut conn, &place.to_string(), options.quick_check).await?;
-        let ids = Arc::new(Ids(Mutex::new(Mint::new(salt()))));
+        let ids = Arc::new(Ids::new(salt()));
+        webhooks::learn(&mut conn, &ids).await?;
         let journal = match options.opener {
             Opener::Service => {
                 let kept = place.beside("results");

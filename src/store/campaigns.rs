@@ -4,9 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
 use super::db::{Conn, Row, json, params, statements, word};
 use super::error::StoreError;
+use super::{Store, outbox};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::changes::{Differences, differences};
 use crate::model::name::{CampaignKey, GroupName};
@@ -192,7 +192,8 @@ impl Store {
                 }
                 set_state(conn, &key, state, &by, &why, at).await?;
                 let detail = format!("{} to {}: {why}", word(&before), word(&state));
-                super::audit::note(conn, &ids, at, &by, "campaign_state", key.as_str(), &detail).await
+                super::audit::note(conn, &ids, at, &by, "campaign_state", key.as_str(), &detail).await?;
+                outbox::campaign_changed(conn, &ids, &key, (before, state), (&by, &why), at).await
             })
         })
         .await

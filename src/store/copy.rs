@@ -39,6 +39,10 @@ const TABLES: &[(&str, &[&str])] = &[
     ("user_sessions", &["id"]),
     ("decisions", &["id"]),
     ("api_keys", &["id"]),
+    ("webhooks", &["id"]),
+    ("webhook_events", &["id"]),
+    ("webhook_deliveries", &["webhook_id", "event_id"]),
+    ("webhook_attempts", &["id"]),
 ];
 
 const FILE_COLUMNS: Statement = Statement {

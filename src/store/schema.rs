@@ -20,6 +20,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (5, "decisions", include_str!("../../migrations/0005_decisions.sql")),
     (6, "imports", include_str!("../../migrations/0006_imports.sql")),
     (7, "api keys", include_str!("../../migrations/0007_api_keys.sql")),
+    (8, "webhooks", include_str!("../../migrations/0008_webhooks.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

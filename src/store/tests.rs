@@ -11,6 +11,7 @@ mod importing;
 mod outages;
 mod people;
 mod reading;
+mod webhooks;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -251,17 +252,21 @@ async fn every_statement_is_accepted_by_the_database() {
         campaigns::STATEMENTS,
         consents::STATEMENTS,
         decisions::STATEMENTS,
+        deliveries::STATEMENTS,
         figures::STATEMENTS,
         forgetting::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         keys::STATEMENTS,
         leads::STATEMENTS,
+        outbox::STATEMENTS,
+        outbox::PAYLOAD_STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         sessions::STATEMENTS,
         suppressions::STATEMENTS,
         users::STATEMENTS,
+        webhooks::STATEMENTS,
     ];
     for statement in rooms.into_iter().flatten() {
         conn.prepare(*statement).await.unwrap_or_else(|error| panic!("{error}"));
