@@ -29,6 +29,7 @@ mod suppressions;
 mod throttle;
 mod upload;
 mod users;
+mod webhooks;
 mod whatif;
 
 #[cfg(test)]
@@ -66,6 +67,7 @@ use crate::model::time::{Now, Timestamp};
 use crate::model::zone::Zone;
 use crate::runtime::handle::Handle;
 use crate::store::{SessionLife, Store};
+use crate::webhooks::Messenger;
 use problem::{ErrorItem, Kind, Problem};
 use records::Records;
 
@@ -126,6 +128,8 @@ pub struct Parts {
     pub handle: Handle,
     /// What is remembered.
     pub store: Store,
+    /// Who tells webhooks.
+    pub messenger: Arc<Messenger>,
     /// Settings, and new ones after a reload.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Phones, and news of their registrations.
@@ -144,6 +148,7 @@ pub struct WebState(Arc<Site>);
 pub struct Site {
     pub(super) handle: Handle,
     records: Records,
+    messenger: Arc<Messenger>,
     settings: watch::Receiver<Arc<Settings>>,
     phones: watch::Receiver<Arc<Vec<PhoneView>>>,
     clock: ClockReader,
@@ -171,7 +176,7 @@ impl std::ops::Deref for WebState {
 impl WebState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> WebState {
-        let Parts { handle, store, settings, phones, clock, salt } = parts;
+        let Parts { handle, store, messenger, settings, phones, clock, salt } = parts;
         let description = openapi();
         let operations = operations(&description);
         let openapi = description.to_json().unwrap_or_default();
@@ -179,6 +184,7 @@ impl WebState {
         WebState(Arc::new(Site {
             handle,
             records: Records::new(store, settings.clone()),
+            messenger,
             settings,
             phones,
             clock,
@@ -327,6 +333,15 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(suppressions::lift_suppression))
         .routes(routes!(consents::consents, consents::record_consent))
         .routes(routes!(consents::revoke_consent))
+        .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
+        .routes(routes!(webhooks::webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::test_webhook))
+        .routes(routes!(webhooks::rotate_webhook))
+        .routes(routes!(webhooks::enable_webhook))
+        .routes(routes!(webhooks::disable_webhook))
+        .routes(routes!(webhooks::webhook_deliveries))
+        .routes(routes!(webhooks::webhook_log))
+        .routes(routes!(webhooks::resend_webhook))
         .routes(routes!(users::users, users::add_user))
         .routes(routes!(users::change_user))
         .routes(routes!(customers::lead))

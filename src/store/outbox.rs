@@ -138,6 +138,13 @@ pub enum Wants {
 }
 
 impl Wants {
+    /// These, in whatever order they were named.
+    pub fn these(mut types: Vec<EventType>) -> Wants {
+        types.sort_unstable();
+        types.dedup();
+        Wants::These(types)
+    }
+
     /// Whether events of a type are among them.
     pub fn includes(&self, event: EventType) -> bool {
         match self {

@@ -11,7 +11,7 @@ mod importing;
 mod outages;
 mod people;
 mod reading;
-mod webhooks;
+mod telling;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;

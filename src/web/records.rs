@@ -5,6 +5,7 @@ mod decisions;
 mod ledgers;
 pub(super) mod lists;
 mod people;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +44,9 @@ impl From<StoreError> for Problem {
                 let pointer = match what.split_whitespace().next() {
                     Some("password") => "/password",
                     Some("login") => "/login",
+                    Some("name") => "/name",
+                    Some("url") => "/url",
+                    Some("events") => "/events",
                     _ => "",
                 };
                 Problem::field(pointer, "unfit", error.to_string())

@@ -21,7 +21,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("runtime", &["model", "engine", "sip", "media", "store", "certificate", "clock", "config", "sms"]),
     // Files of results, for `cli` and `web`.
     ("export", &["model", "store"]),
-    ("web", &["export", "model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
+    // What happened, on its way to other systems.
+    ("webhooks", &["model", "store", "config", "certificate", "clock"]),
+    ("web", &["export", "model", "engine", "store", "runtime", "certificate", "clock", "webhooks", "whatif"]),
     // Between the journals of the driver and the simulator: it reads the one and asks the other.
     ("whatif", &["model", "engine", "sim", "runtime", "config"]),
 ];
@@ -43,7 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mio", &["media"]),
     ("clap", &["cli"]),
     ("governor", &["runtime", "web"]),
-    ("tokio", &["runtime", "store", "web", "cli"]),
+    ("tokio", &["runtime", "store", "web", "webhooks", "cli"]),
     ("rand_chacha", &["engine", "sim", "sip"]),
 ];
 
