@@ -134,10 +134,7 @@ pub(super) fn access(table: &Table<'_>) -> Option<Access> {
 }
 
 pub(super) fn webhooks(table: &Table<'_>, base: &Path) -> Option<Webhooks> {
-    let allow_private = table.spot("allow_private").and_then(|spot| {
-        let items = spot.items("a list of networks")?;
-        items.into_iter().map(|item| item.parsed::<Network>("a network such as 10.0.0.0/8")).collect()
-    });
+    let allow_private: Option<Vec<Network>> = table.required("allow_private");
     let authorities_file = text_if_there(table, "authorities_file");
     let timeout_s = table.required_within("timeout_s", 1..=60);
     let disable_after_h = table.required_within("disable_after_h", 1..=24 * 365);

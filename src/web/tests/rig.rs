@@ -90,7 +90,7 @@ impl Rig {
         let (settings, settings_seen) = watch::channel(Arc::new(example_settings(directory.path())));
         let phone = PhoneView { phone: "101".into(), address: None, registered_until: None };
         let (phones, phones_seen) = watch::channel(Arc::new(vec![phone]));
-        let (_, webhooks) = watch::channel(Arc::new(crate::config::Webhooks::default()));
+        let (_, webhooks) = watch::channel(Arc::default());
         let messenger = crate::webhooks::Messenger::new(webhooks, crate::clock::Clock::start()).unwrap();
         let state = WebState::new(Parts {
             handle,
