@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::rig::{
-    AGENT_HZ, Answer, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, Receiver, SOON, Sipp, free_port,
-    scenario, until,
+    AGENT_HZ, Answer, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, Proof, Receiver, SOON, Sipp, Tunnel,
+    free_port, scenario, until,
 };
 
 const ANN: &str = "+8613800000001";
@@ -183,6 +183,26 @@ fn places_of_our_own_network_are_refused_unless_they_are_named() {
     centre.good(&["reload"]);
     boss.post(&format!("/api/v1/webhooks/{}/resend", id(&boss)), &json!({ "event": delivery["event"] })).good();
     receiver.until_got(1);
+}
+
+#[test]
+fn an_endpoint_proves_its_name_before_it_is_told_anything() {
+    let receiver = Receiver::open();
+    let mut centre = prepared(Plan { agents: 0, ..Plan::default() });
+    let port = free_port();
+    let proof = Proof::of("localhost", centre.folder());
+    let at = format!("127.0.0.1:{port}").parse().expect("an address");
+    let _tunnel = Tunnel::ends_tls(at, &proof, receiver.place());
+    added(&centre, &format!("https://localhost:{port}/"), "all");
+    let ran = centre.run(&["webhook", "test", "crm"], "");
+    assert!(ran.code == 3 && ran.out.contains("no trusted TLS with localhost"), "{ran:?}");
+    assert_eq!(receiver.got().len(), 0);
+    let trusted = format!("authorities_file = \"{}\"\n", proof.certificate.display());
+    centre.write("lull.toml", &(centre.read("lull.toml") + &trusted));
+    centre.serve();
+    suppress(&centre.boss(), ANN);
+    let got = receiver.until_got(1).remove(0);
+    assert_eq!(got.header("host"), format!("localhost:{port}"));
 }
 
 #[test]

@@ -113,6 +113,11 @@ impl Receiver {
         format!("http://{}/hooks/lull?from=test", self.at)
     }
 
+    /// Its place, for whoever stands in front of it.
+    pub fn place(&self) -> SocketAddr {
+        self.at
+    }
+
     /// Answers the next requests like this, in order; further ones are taken.
     pub fn answers(&self, answers: impl IntoIterator<Item = Answer>) {
         self.shared.answers.lock().expect("no thread failed").extend(answers);
