@@ -174,10 +174,9 @@ fn read(stream: &mut TcpStream) -> Option<Got> {
         bytes.extend_from_slice(&piece[..count]);
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
-        let length = head.lines().filter_map(|line| line.split_once(':'));
-        let length =
-            length.filter(|(key, _)| key.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
-        let length: usize = length.last()?.parse().ok()?;
+        let headers = head.lines().filter_map(|line| line.split_once(':'));
+        let mut lengths = headers.filter(|(key, _)| key.eq_ignore_ascii_case("content-length"));
+        let length: usize = lengths.next()?.1.trim().parse().ok()?;
         if bytes.len() >= end + 4 + length {
             return Some(Got { head, body: String::from_utf8(bytes[end + 4..].to_vec()).ok()? });
         }
