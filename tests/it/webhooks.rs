@@ -131,6 +131,32 @@ fn gone_disables_an_endpoint_and_says_why_until_somebody_enables_it() {
 }
 
 #[test]
+fn an_endpoint_that_is_silent_holds_up_nobody_else() {
+    let (silent, other) = (Receiver::open(), Receiver::open());
+    silent.answers((0..40).map(|_| Answer::Silence));
+    let (centre, _) = telling(&silent);
+    centre.good(&["webhook", "add", &other.url(), "--events", "all", "--name", "other"]);
+    let boss = centre.boss();
+    // From when on the other is known the service says itself.
+    until("the other is heard of", SOON, || {
+        suppress(&boss, ANN);
+        let id = boss.get("/api/v1/suppressions?number=%2B8613800000001").good()[0]["id"].clone();
+        let path = format!("/api/v1/suppressions/{}", id.as_str().expect("an id"));
+        let why = json!({ "why": "again" }).to_string();
+        drop(boss.send("DELETE", &path, Some(("application/json", why.as_bytes()))));
+        (!other.got().is_empty()).then_some(())
+    });
+    let before = other.got().len();
+    for number in 10..30 {
+        suppress(&boss, &format!("+86138000000{number}"));
+    }
+    other.until_got(before + 20);
+    assert!(silent.got().len() <= 8, "{} are under way to one that does not answer", silent.got().len());
+    let answered = boss.get("/api/v1/board");
+    assert_eq!(answered.status, 200);
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let (receiver, elsewhere) = (Receiver::open(), Receiver::open());
     let location = format!("Location: {}\r\n", elsewhere.url());
