@@ -7,6 +7,7 @@
 //!
 //! Read [`Store`], [`StoreError`] and [`IntentOutcome`] first; `writer` is how writes become durable together.
 
+mod answers;
 mod attempts;
 mod audit;
 mod batch;
@@ -38,11 +39,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use answers::{ANSWERS_KEPT, KeptAnswer};
 pub use attempts::{Ended, IntentCheck, IntentOutcome, OpenAttempt, OpenStage};
 pub use audit::{AuditEntry, Discrepancy};
 pub use batch::{Receipt, Write};
 pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt, RunningDialog};
-pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
+pub use campaigns::{Base, CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
 pub use copy::{Copied, CopyProgress, back_up, copy_database, restore, schema_of};
 pub use decisions::DecisionCursor;

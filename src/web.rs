@@ -17,6 +17,7 @@ mod exports;
 mod frame;
 mod groups;
 mod history;
+mod idempotency;
 mod lists;
 mod live;
 mod login;
@@ -29,6 +30,7 @@ mod suppressions;
 mod throttle;
 mod upload;
 mod users;
+mod validators;
 mod webhooks;
 mod whatif;
 
@@ -159,6 +161,7 @@ pub struct Site {
     uploads: Semaphore,
     logins: Semaphore,
     streams: Arc<Semaphore>,
+    under_way: idempotency::UnderWay,
     last_event: live::LastEvent,
     closing: watch::Sender<bool>,
     openapi: String,
@@ -195,6 +198,7 @@ impl WebState {
             rehearsals: whatif::Rehearsals::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            under_way: idempotency::UnderWay::default(),
             last_event: live::LastEvent::default(),
             closing: watch::Sender::new(false),
             openapi,
@@ -369,7 +373,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .version("1")
         .description(Some(
             "Times are milliseconds since 1970-01-01T00:00:00Z. Phone numbers are E.164. Errors are problem+json with \
-             stable codes. Roles that may use an operation are listed with its security requirement.",
+             stable codes. Roles that may use an operation are listed with its security requirement. Operations that make \
+             something take an `Idempotency-Key`: for 24 hours the same request of the same caller under the same key is \
+             answered as it was, with `Idempotency-Replayed: true`, and not done again; another request under that key is \
+             refused (422 `idempotency_key_reused`), and so is one while the first is under way (409 \
+             `idempotency_key_in_use`). Only successes are kept. Answers to GET have an `ETag`; with `If-None-Match` what \
+             is unchanged is answered with 304. The text of a campaign's revision has the tag `\"revision-N\"`: a text that \
+             is applied with `If-Match` and that tag is refused (412 `revision_differs`) where another is in force by then, \
+             and with `If-None-Match: *` where there is one at all.",
         ))
         .build();
     let schemes = description.components.get_or_insert_default();
@@ -384,6 +395,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     schemes.schemas.insert("ErrorItem".to_owned(), <ErrorItem as utoipa::PartialSchema>::schema());
     schemes.schemas.insert("DeskMessage".to_owned(), <desk_socket::DeskMessage as utoipa::PartialSchema>::schema());
     describe_problems(&mut description);
+    describe_keys(&mut description);
     description
 }
 
@@ -413,6 +425,24 @@ fn operations(description: &utoipa::openapi::OpenApi) -> BTreeMap<(String, Strin
     operations
 }
 
+/// Operations that heed an `Idempotency-Key`.
+fn describe_keys(description: &mut utoipa::openapi::OpenApi) {
+    use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+    for path in idempotency::OPERATIONS {
+        let item = description.paths.paths.get_mut(&format!("{API_BASE}{path}"));
+        if let Some(operation) = item.and_then(|item| item.post.as_mut()) {
+            let text = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).build();
+            let key = ParameterBuilder::new()
+                .name("Idempotency-Key")
+                .parameter_in(ParameterIn::Header)
+                .description(Some("names the request, such as a random UUID, so that it can be sent again"))
+                .schema(Some(text))
+                .build();
+            operation.parameters.get_or_insert_default().push(key.into());
+        }
+    }
+}
+
 /// Every operation may answer with a problem.
 fn describe_problems(description: &mut utoipa::openapi::OpenApi) {
     let problem = || {
@@ -438,7 +468,9 @@ pub fn router(state: WebState) -> Router {
     let api = api
         .fallback(no_such_address)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(body::JSON_MAX));
+        .layer(DefaultBodyLimit::max(body::JSON_MAX))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), idempotency::keyed))
+        .layer(axum::middleware::from_fn(validators::unchanged));
     Router::new()
         .nest(API_BASE, api)
         .route("/livez", get(operations::livez))

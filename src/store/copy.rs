@@ -39,6 +39,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("user_sessions", &["id"]),
     ("decisions", &["id"]),
     ("api_keys", &["id"]),
+    ("kept_answers", &["id"]),
     ("webhooks", &["id"]),
     ("webhook_events", &["id"]),
     ("webhook_deliveries", &["webhook_id", "event_id"]),

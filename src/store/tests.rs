@@ -246,6 +246,7 @@ async fn every_statement_is_accepted_by_the_database() {
     let rig = Rig::new().await;
     let mut conn = rig.store.reader().await.unwrap();
     let rooms = [
+        answers::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
         calls::STATEMENTS,

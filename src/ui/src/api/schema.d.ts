@@ -119,7 +119,10 @@ export interface paths {
         };
         /** One campaign. */
         get: operations["campaign"];
-        /** Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`. */
+        /**
+         * Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`. With `If-Match` only where
+         *     that revision is in force. The text that is in force already is no change, whatever it was based on.
+         */
         put: operations["apply_campaign"];
         post?: never;
         delete?: never;
@@ -247,7 +250,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A text of a campaign, as it was applied. */
+        /** A text of a campaign, as it was applied. Its `ETag` is what `If-Match` wants. */
         get: operations["campaign_text"];
         put?: never;
         post?: never;
@@ -3658,7 +3661,12 @@ export interface operations {
     apply_campaign: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the tag of the revision that was changed, "revision-N", or * */
+                "If-Match"?: string | null;
+                /** @description *: only where there is no such campaign */
+                "If-None-Match"?: string | null;
+            };
             path: {
                 key: string;
             };
@@ -4116,7 +4124,10 @@ export interface operations {
     record_consent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4148,7 +4159,10 @@ export interface operations {
     revoke_consent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4812,7 +4826,10 @@ export interface operations {
     suppress: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4932,7 +4949,10 @@ export interface operations {
     add_user: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5026,7 +5046,10 @@ export interface operations {
     add_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
