@@ -19,6 +19,8 @@ use crate::store::{Due, Store, StoreError, Tried, Webhook};
 /// Tries at once, and of these to one endpoint: each holds a connection and a body.
 const FLIGHTS_MAX: usize = 32;
 const FLIGHTS_OF_ONE_MAX: usize = 8;
+/// What happens within this time is looked at together: a busy dialer commits hundreds of times a second.
+const GATHER: Duration = Duration::from_millis(20);
 /// How often it is looked for what has become due, or was told by a command beside the service.
 const EVERY: Duration = Duration::from_secs(1);
 /// After the store could not be read or written it is tried again so often.
@@ -49,6 +51,7 @@ pub async fn run(messenger: Arc<Messenger>, store: Store, clock: Clock, mut stop
             () = store.told() => {}
             () = sleep(if store_up { EVERY } else { STORE_AGAIN }) => {}
         }
+        sleep(GATHER).await;
         while let Some(landed) = flights.try_join_next() {
             land(&mut flying, landed);
         }

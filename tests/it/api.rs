@@ -312,6 +312,27 @@ fn a_request_that_is_sent_again_under_its_key_is_answered_and_not_done_again() {
 }
 
 #[test]
+fn of_requests_under_one_key_at_the_same_time_one_is_done() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss().with_header("Idempotency-Key", "all at once");
+    // Without a time it is now: done twice, it would be there twice.
+    let consent = json!({
+        "number": "+8613800000001", "purpose": "*", "text": "call me", "text_version": "1", "channel": "web",
+    });
+    let ask = || boss.post("/api/v1/consents", &consent);
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..12).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|one| one.join().expect("it was asked")).collect()
+    });
+    let done = replies.iter().filter(|one| one.status == 201 && one.header("idempotency-replayed").is_none()).count();
+    assert_eq!(done, 1, "{replies:?}");
+    for reply in replies.iter().filter(|one| one.status != 201) {
+        assert_eq!((reply.status, &reply.json()["code"]), (409, &json!("idempotency_key_in_use")), "{}", reply.text());
+    }
+    assert_eq!(centre.value("select count(*) from consents"), 1);
+}
+
+#[test]
 fn who_changes_a_campaign_that_somebody_else_changed_meanwhile_is_told_so() {
     let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
     let boss = centre.boss();
