@@ -182,6 +182,11 @@ statements! {
         select count(*) as count, min(d.created_at) as oldest
         from webhooks e join webhook_deliveries d on d.webhook_id = e.id
         where e.disabled_at is null and d.state = 'waiting'";
+    CROWDED = "
+        select d.webhook_id as id
+        from webhooks e join webhook_deliveries d on d.webhook_id = e.id
+        where e.disabled_at is null and d.state = 'waiting'
+        group by d.webhook_id having count(*) > $1";
     FORGET_TRIES = "
         delete from webhook_attempts where event_id in (
             select v.id from webhook_events v
@@ -336,6 +341,12 @@ impl Store {
         let mut conn = self.reader().await?;
         let row = conn.one(WAITING, vec![]).await?;
         Ok(Waiting { count: row.count("count")?, oldest: row.opt_time("oldest")? })
+    }
+
+    /// Endpoints that are enabled and for which more than so many deliveries wait.
+    pub async fn crowded_webhooks(&self, most: u64) -> Result<Vec<WebhookId>, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.rows(CROWDED, params![most]).await?.iter().map(|row| row.int("id").map(WebhookId)).collect()
     }
 
     /// Removes events from before a time with their deliveries and tries, except what still waits for an endpoint that is

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::Messenger;
 use crate::clock::Clock;
 use crate::model::id::{EventId, WebhookId};
+use crate::model::time::Timestamp;
 use crate::store::{Due, Store, StoreError, Tried, Webhook};
 
 /// Tries at once, and of these to one endpoint: each holds a connection and a body.
@@ -23,6 +24,10 @@ const FLIGHTS_OF_ONE_MAX: usize = 8;
 const GATHER: Duration = Duration::from_millis(20);
 /// How often it is looked for what has become due, or was told by a command beside the service.
 const EVERY: Duration = Duration::from_secs(1);
+/// An endpoint for which more than this waits takes less than happens, and would for ever: some days of a large floor.
+const WAITING_MAX: u64 = 200_000;
+/// How often that is counted.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
 /// After the store could not be read or written it is tried again so often.
 const STORE_AGAIN: Duration = Duration::from_secs(5);
 /// Tries that are under way at the end get this long; whatever is cut off is sent again after the next start.
@@ -36,8 +41,14 @@ pub async fn run(messenger: Arc<Messenger>, store: Store, clock: Clock, mut stop
     let mut flights = JoinSet::new();
     let mut flying: BTreeSet<Flight> = BTreeSet::new();
     let mut store_up = true;
+    let mut counted = clock.now().instant;
     loop {
-        let looked = depart(&messenger, &store, &clock, &mut flights, &mut flying).await;
+        let mut looked = depart(&messenger, &store, &clock, &mut flights, &mut flying).await;
+        let now = clock.now();
+        if looked.is_ok() && now.instant.since(counted) >= COUNT_EVERY {
+            counted = now.instant;
+            looked = turn_away(&store, WAITING_MAX, now.timestamp).await;
+        }
         if let Err(error) = &looked
             && store_up
         {
@@ -102,6 +113,16 @@ async fn depart(
     Ok(())
 }
 
+/// Disables endpoints for which too much waits: what happens must not fill the disk.
+async fn turn_away(store: &Store, most: u64, now: Timestamp) -> Result<(), StoreError> {
+    for webhook in store.crowded_webhooks(most).await? {
+        let why = format!("more than {most} deliveries wait for it: it takes less than happens");
+        tracing::error!(%webhook, why, "a webhook is told nothing more");
+        store.disable_webhook(webhook, &why, "service", now).await?;
+    }
+    Ok(())
+}
+
 /// How many more may be sent to an endpoint.
 fn room(webhook: &Webhook, under_way: usize) -> usize {
     let most = if webhook.failing_since.is_some() { 1 } else { FLIGHTS_OF_ONE_MAX };
@@ -111,12 +132,15 @@ fn room(webhook: &Webhook, under_way: usize) -> usize {
 async fn deliver(messenger: &Messenger, store: &Store, webhook: &Webhook, due: Due) -> Flight {
     let tried = messenger.send(webhook, due.event, &due.body, due.attempts).await;
     let Tried { status, error, took, .. } = &tried;
+    let (name, event, tries) = (&webhook.name, due.event, due.attempts + 1);
     match (&tried.error, &tried.disable) {
-        (None, _) => tracing::debug!(webhook = webhook.name, event = %due.event, status, ?took, "told a webhook"),
-        (Some(_), Some(why)) => tracing::error!(webhook = webhook.name, why, "a webhook is told nothing more"),
-        (Some(_), None) => {
-            tracing::warn!(webhook = webhook.name, event = %due.event, error, tries = due.attempts + 1, "a webhook was not reached");
+        (None, _) => tracing::debug!(webhook = name, %event, status, ?took, "told a webhook"),
+        (Some(_), Some(why)) => tracing::error!(webhook = name, why, "a webhook is told nothing more"),
+        // Said once: the log of tries has all that follow.
+        (Some(_), None) if webhook.failing_since.is_none() => {
+            tracing::warn!(webhook = name, %event, error, tries, "a webhook was not reached");
         }
+        (Some(_), None) => tracing::debug!(webhook = name, %event, error, tries, "a webhook was not reached again"),
     }
     // Until it is written down it counts as under way: else a receiver would be told again as often as it is looked.
     while let Err(error) = store.record_try(tried.clone()).await {
@@ -127,4 +151,56 @@ async fn deliver(messenger: &Messenger, store: &Store, webhook: &Webhook, due: D
         sleep(STORE_AGAIN).await;
     }
     (webhook.id, due.event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::lead::SuppressionReason;
+    use crate::store::{NewWebhook, Options, Scope, Suppression, Wants};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_318_496_000);
+
+    fn webhook(name: &str) -> NewWebhook {
+        NewWebhook { name: name.to_owned(), url: "https://crm.example/".to_owned(), events: Wants::All, campaign: None }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_for_which_too_much_waits_is_told_nothing_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("lull.db").as_path(), Options::default()).await.unwrap();
+        let first = store.add_webhook(webhook("first"), "ann", NOW).await.unwrap();
+        for number in ["+8613800000001", "+8613800000002"] {
+            let suppression = Suppression {
+                number: crate::model::phone::PhoneNumber::from_e164(number).unwrap(),
+                scope: Scope::All,
+                reason: SuppressionReason::OptOut,
+                source: "hand".to_owned(),
+                note: String::new(),
+                expires_at: None,
+            };
+            store.suppress(suppression, "ann", NOW).await.unwrap();
+        }
+        store.add_webhook(webhook("second"), "ann", NOW).await.unwrap();
+        turn_away(&store, 2, NOW).await.unwrap();
+        assert!(store.webhooks().await.unwrap().iter().all(|webhook| webhook.disabled_at.is_none()));
+        turn_away(&store, 1, NOW).await.unwrap();
+        let all = store.webhooks().await.unwrap();
+        let disabled: Vec<_> = all.iter().filter(|webhook| webhook.disabled_at.is_some()).collect();
+        assert!(disabled.len() == 1 && disabled[0].id == first.id, "{disabled:?}");
+        assert!(disabled[0].disabled_why.as_deref().is_some_and(|why| why.contains("more than 1 deliveries")));
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_gets_one_try_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let good = runtime.block_on(async {
+            let store = Store::open(directory.path().join("lull.db").as_path(), Options::default()).await.unwrap();
+            store.add_webhook(webhook("crm"), "ann", NOW).await.unwrap()
+        });
+        assert_eq!((room(&good, 0), room(&good, 7), room(&good, 8), room(&good, 9)), (8, 1, 0, 0));
+        let failing = Webhook { failing_since: Some(NOW), ..good };
+        assert_eq!((room(&failing, 0), room(&failing, 1), room(&failing, 8)), (1, 0, 0));
+    }
 }
