@@ -30,6 +30,7 @@ mod replay;
 mod results;
 mod serve;
 mod simulate;
+mod webhooks;
 mod whatif;
 
 /// Outbound campaigns and predictive dialling in the lulls of inbound traffic.
@@ -74,6 +75,9 @@ enum Command {
     /// Keys of programs that use the API.
     #[command(subcommand)]
     Key(keys::Keys),
+    /// Endpoints that are told what happened: calls, results, leads, suppressions, consents, campaigns, imports.
+    #[command(subcommand)]
+    Webhook(webhooks::Webhooks),
     /// Numbers that must not be dialled.
     #[command(subcommand)]
     Suppression(ledgers::Suppressions),
@@ -161,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::List(lists) => lists.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
+        Command::Webhook(webhooks) => webhooks.run(&cli.place),
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),

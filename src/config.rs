@@ -53,6 +53,8 @@ pub struct Config {
     pub http: Http,
     /// Signing in.
     pub access: Access,
+    /// Telling others what happened.
+    pub webhooks: Webhooks,
     /// Logging.
     pub log: Log,
     /// SIP listeners.
@@ -113,6 +115,36 @@ pub struct Retention {
     pub journal_days: u32,
     /// Why campaigns dialled as much as they did.
     pub decisions_days: u32,
+    /// What webhooks were told, and how that went.
+    pub webhooks_days: u32,
+}
+
+/// Telling others what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Networks that are not the internet's and may be entered, also without encryption.
+    pub allow_private: Vec<Network>,
+    /// Whom endpoints may be vouched for by, besides the system's authorities: a PEM file.
+    pub authorities_file: Option<PathBuf>,
+    /// How long an endpoint may take, in seconds.
+    pub timeout_s: u32,
+    /// How long is waited after each try that failed, in seconds; there is one try more than there are waits.
+    pub retry_after_s: Vec<u32>,
+    /// An endpoint to which nothing could be delivered for this long is told nothing more, in hours.
+    pub disable_after_h: u32,
+}
+
+impl Default for Webhooks {
+    /// Nothing but the internet, and the waits that Standard Webhooks suggests.
+    fn default() -> Webhooks {
+        Webhooks {
+            allow_private: Vec::new(),
+            authorities_file: None,
+            timeout_s: 15,
+            retry_after_s: vec![5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            disable_after_h: 120,
+        }
+    }
 }
 
 /// Pages and API.

@@ -17,4 +17,5 @@ pub mod sim;
 pub mod sip;
 pub mod store;
 pub mod web;
+pub mod webhooks;
 pub mod whatif;

@@ -7,6 +7,7 @@
 //!
 //! Read [`Store`], [`StoreError`] and [`IntentOutcome`] first; `writer` is how writes become durable together.
 
+mod answers;
 mod attempts;
 mod audit;
 mod batch;
@@ -16,6 +17,7 @@ mod consents;
 mod copy;
 mod db;
 mod decisions;
+mod deliveries;
 mod due;
 mod error;
 mod figures;
@@ -25,25 +27,29 @@ mod import;
 mod journal;
 mod keys;
 mod leads;
+mod outbox;
 mod password;
 mod results;
 mod schema;
 mod sessions;
 mod suppressions;
 mod users;
+mod webhooks;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use answers::{ANSWERS_KEPT, KeptAnswer};
 pub use attempts::{Ended, IntentCheck, IntentOutcome, OpenAttempt, OpenStage};
 pub use audit::{AuditEntry, Discrepancy};
 pub use batch::{Receipt, Write};
 pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt, RunningDialog};
-pub use campaigns::{CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
+pub use campaigns::{Base, CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
 pub use copy::{Copied, CopyProgress, back_up, copy_database, restore, schema_of};
 pub use decisions::DecisionCursor;
+pub use deliveries::{DeliveryRow, DeliveryState, Due, Tried, TryRow, Verdict, Waiting};
 pub use error::{DownReason, Health, StoreError};
 pub use figures::behind::{Behind, Stage};
 pub use figures::upkeep::Recount;
@@ -57,11 +63,13 @@ pub use import::{
 };
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
+pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use results::{CallPage, CallRecord};
 pub use sessions::{SessionLife, SessionRow, SignedIn};
 pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
 pub use users::{NewUser, Role, User};
+pub use webhooks::{NewWebhook, SECRET_PREFIX, Secrets, Webhook};
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -122,12 +130,19 @@ struct Inner {
     _lock: Option<File>,
 }
 
-/// Mints the ids of what the store itself makes.
-pub(crate) struct Ids(Mutex<Mint>);
+/// Mints the ids of what the store itself makes, and knows what of it somebody is to be told.
+pub(crate) struct Ids {
+    mint: Mutex<Mint>,
+    outbox: outbox::Outbox,
+}
 
 impl Ids {
+    fn new(salt: u64) -> Ids {
+        Ids { mint: Mutex::new(Mint::new(salt)), outbox: outbox::Outbox::default() }
+    }
+
     fn next(&self, now: Timestamp) -> i64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+        self.mint.lock().unwrap_or_else(PoisonError::into_inner).next(now)
     }
 }
 
@@ -149,7 +164,8 @@ impl Store {
         let db = Arc::new(Db::at(place.clone(), service, pages)?);
         let mut conn = db.writer(true).await?;
         schema::prepare(&mut conn, &place.to_string(), options.quick_check).await?;
-        let ids = Arc::new(Ids(Mutex::new(Mint::new(salt()))));
+        let ids = Arc::new(Ids::new(salt()));
+        webhooks::learn(&mut conn, &ids).await?;
         let journal = match options.opener {
             Opener::Service => {
                 let kept = place.beside("results");

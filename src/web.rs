@@ -17,6 +17,7 @@ mod exports;
 mod frame;
 mod groups;
 mod history;
+mod idempotency;
 mod lists;
 mod live;
 mod login;
@@ -30,6 +31,8 @@ mod suppressions;
 mod throttle;
 mod upload;
 mod users;
+mod validators;
+mod webhooks;
 mod whatif;
 
 #[cfg(test)]
@@ -67,6 +70,7 @@ use crate::model::time::{Now, Timestamp};
 use crate::model::zone::Zone;
 use crate::runtime::handle::Handle;
 use crate::store::{SessionLife, Store};
+use crate::webhooks::Messenger;
 use problem::{ErrorItem, Kind, Problem};
 use records::Records;
 
@@ -127,6 +131,8 @@ pub struct Parts {
     pub handle: Handle,
     /// What is remembered.
     pub store: Store,
+    /// Who tells webhooks.
+    pub messenger: Arc<Messenger>,
     /// Settings, and new ones after a reload.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Phones, and news of their registrations.
@@ -145,6 +151,7 @@ pub struct WebState(Arc<Site>);
 pub struct Site {
     pub(super) handle: Handle,
     records: Records,
+    messenger: Arc<Messenger>,
     settings: watch::Receiver<Arc<Settings>>,
     phones: watch::Receiver<Arc<Vec<PhoneView>>>,
     clock: ClockReader,
@@ -155,6 +162,7 @@ pub struct Site {
     uploads: Semaphore,
     logins: Semaphore,
     streams: Arc<Semaphore>,
+    under_way: idempotency::UnderWay,
     last_event: live::LastEvent,
     closing: watch::Sender<bool>,
     openapi: String,
@@ -172,7 +180,7 @@ impl std::ops::Deref for WebState {
 impl WebState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> WebState {
-        let Parts { handle, store, settings, phones, clock, salt } = parts;
+        let Parts { handle, store, messenger, settings, phones, clock, salt } = parts;
         let description = openapi();
         let operations = operations(&description);
         let openapi = description.to_json().unwrap_or_default();
@@ -180,6 +188,7 @@ impl WebState {
         WebState(Arc::new(Site {
             handle,
             records: Records::new(store, settings.clone()),
+            messenger,
             settings,
             phones,
             clock,
@@ -190,6 +199,7 @@ impl WebState {
             rehearsals: whatif::Rehearsals::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            under_way: idempotency::UnderWay::default(),
             last_event: live::LastEvent::default(),
             closing: watch::Sender::new(false),
             openapi,
@@ -329,6 +339,15 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(suppressions::lift_suppression))
         .routes(routes!(consents::consents, consents::record_consent))
         .routes(routes!(consents::revoke_consent))
+        .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
+        .routes(routes!(webhooks::webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::test_webhook))
+        .routes(routes!(webhooks::rotate_webhook))
+        .routes(routes!(webhooks::enable_webhook))
+        .routes(routes!(webhooks::disable_webhook))
+        .routes(routes!(webhooks::webhook_deliveries))
+        .routes(routes!(webhooks::webhook_log))
+        .routes(routes!(webhooks::resend_webhook))
         .routes(routes!(users::users, users::add_user))
         .routes(routes!(users::change_user))
         .routes(routes!(customers::lead))
@@ -356,7 +375,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .version("1")
         .description(Some(
             "Times are milliseconds since 1970-01-01T00:00:00Z. Phone numbers are E.164. Errors are problem+json with \
-             stable codes. Roles that may use an operation are listed with its security requirement.",
+             stable codes. Roles that may use an operation are listed with its security requirement. Operations that make \
+             something take an `Idempotency-Key`: for 24 hours the same request of the same caller under the same key is \
+             answered as it was, with `Idempotency-Replayed: true`, and not done again; another request under that key is \
+             refused (422 `idempotency_key_reused`), and so is one while the first is under way (409 \
+             `idempotency_key_in_use`). Only successes are kept. Answers to GET have an `ETag`; with `If-None-Match` what \
+             is unchanged is answered with 304. The text of a campaign's revision has the tag `\"revision-N\"`: a text that \
+             is applied with `If-Match` and that tag is refused (412 `revision_differs`) where another is in force by then, \
+             and with `If-None-Match: *` where there is one at all.",
         ))
         .build();
     let schemes = description.components.get_or_insert_default();
@@ -371,6 +397,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     schemes.schemas.insert("ErrorItem".to_owned(), <ErrorItem as utoipa::PartialSchema>::schema());
     schemes.schemas.insert("DeskMessage".to_owned(), <desk_socket::DeskMessage as utoipa::PartialSchema>::schema());
     describe_problems(&mut description);
+    describe_keys(&mut description);
     description
 }
 
@@ -400,6 +427,24 @@ fn operations(description: &utoipa::openapi::OpenApi) -> BTreeMap<(String, Strin
     operations
 }
 
+/// Operations that heed an `Idempotency-Key`.
+fn describe_keys(description: &mut utoipa::openapi::OpenApi) {
+    use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+    for path in idempotency::OPERATIONS {
+        let item = description.paths.paths.get_mut(&format!("{API_BASE}{path}"));
+        if let Some(operation) = item.and_then(|item| item.post.as_mut()) {
+            let text = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).build();
+            let key = ParameterBuilder::new()
+                .name("Idempotency-Key")
+                .parameter_in(ParameterIn::Header)
+                .description(Some("names the request, such as a random UUID, so that it can be sent again"))
+                .schema(Some(text))
+                .build();
+            operation.parameters.get_or_insert_default().push(key.into());
+        }
+    }
+}
+
 /// Every operation may answer with a problem.
 fn describe_problems(description: &mut utoipa::openapi::OpenApi) {
     let problem = || {
@@ -425,7 +470,9 @@ pub fn router(state: WebState) -> Router {
     let api = api
         .fallback(no_such_address)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(body::JSON_MAX));
+        .layer(DefaultBodyLimit::max(body::JSON_MAX))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), idempotency::keyed))
+        .layer(axum::middleware::from_fn(validators::unchanged));
     Router::new()
         .nest(API_BASE, api)
         .route("/livez", get(operations::livez))

@@ -20,6 +20,7 @@ use crate::runtime::service::{Reread, Service};
 use crate::runtime::setup;
 use crate::store::{Options, SessionLife, Store};
 use crate::web::{self, Listening, Parts, PhoneView, WebState};
+use crate::webhooks::{Messenger, courier};
 
 /// Largest list that a browser may send: ten million short rows.
 const UPLOAD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -48,11 +49,14 @@ impl Serve {
         let options = Options { password_length_min: Some(config.access.password_length_min), ..Options::default() };
         let store = Store::open(&config.data.database, options).await?;
         let (settings_in, settings) = watch::channel(Arc::new(web_settings(&config)));
+        let (told_in, told) = watch::channel(Arc::new(config.webhooks.clone()));
+        let messenger = Arc::new(Messenger::new(told, clock)?);
         let (sources, judged) = (sources(place), store.clone());
         let reread: Reread = Box::new(move || {
             let config = config::load(&sources).map_err(|complaints| complaints.rendered(false))?;
             setup::prompts(&config).map_err(|error| error.to_string())?;
             settings_in.send_replace(Arc::new(web_settings(&config)));
+            told_in.send_replace(Arc::new(config.webhooks.clone()));
             judged.demand_password_length(config.access.password_length_min);
             Ok(config)
         });
@@ -83,6 +87,7 @@ impl Serve {
         let state = WebState::new(Parts {
             handle: service.handle.clone(),
             store: store.clone(),
+            messenger: Arc::clone(&messenger),
             settings,
             phones: phones(&config, &service.handle),
             clock: Arc::new(move || clock.now()),
@@ -90,7 +95,8 @@ impl Serve {
         });
         let (close_pages, closed) = watch::channel(false);
         let figures = metrics.map(|listener| tokio::spawn(web::serve_metrics(listener, state.clone(), closed.clone())));
-        let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed));
+        let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed.clone()));
+        let courier = tokio::spawn(courier::run(messenger, store.clone(), clock, closed));
         let sip: Vec<String> = service.sip_bound.iter().map(ToString::to_string).collect();
         tracing::info!(pages = format!("{scheme}://{bound}"), sip = sip.join(", "), "ready");
         tokio::select! {
@@ -109,6 +115,7 @@ impl Serve {
         }
         close_pages.send_replace(true);
         pages.await?;
+        courier.await?;
         if let Some(figures) = figures {
             figures.await?;
         }

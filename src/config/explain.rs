@@ -34,6 +34,11 @@ impl Config {
             ("data", self.data != other.data, true),
             ("retention", self.retention != other.retention, false),
             ("http", self.http != other.http, true),
+            (
+                "webhooks",
+                self.webhooks != other.webhooks,
+                self.webhooks.authorities_file != other.webhooks.authorities_file,
+            ),
             ("access", self.access != other.access, false),
             ("log", self.log != other.log, true),
             ("sip", self.sip != other.sip, self.sip.sockets() != other.sip.sockets()),

@@ -26,6 +26,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
     let retention = section(root, "retention").and_then(|table| sections::retention(&table));
     let http = section(root, "http").and_then(|table| sections::http(&table, base));
     let access = section(root, "access").and_then(|table| sections::access(&table));
+    let webhooks = section(root, "webhooks").and_then(|table| sections::webhooks(&table, base));
     let log = section(root, "log").and_then(|table| sections::log(&table));
     let sip = section(root, "sip").and_then(|table| telephony::sip(&table, base));
     let rtp = section(root, "rtp").and_then(|table| telephony::rtp(&table));
@@ -47,6 +48,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
         retention: retention?,
         http: http?,
         access: access?,
+        webhooks: webhooks?,
         log: log?,
         sip: sip?,
         rtp: rtp?,

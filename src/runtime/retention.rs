@@ -1,5 +1,5 @@
-//! What is older than the operator wants to keep is removed: calls with their results, recordings, journals, and why campaigns
-//! dialled as much as they did, by the days of `retention`.
+//! What is older than the operator wants to keep is removed: calls with their results, recordings, journals, why campaigns
+//! dialled as much as they did, and what webhooks were told, by the days of `retention`.
 //!
 //! Not suppressions and consents, which are kept for good. Age is the time of the last change, so that a file
 //! that is being written is never old. Read [`keep`] first.
@@ -41,6 +41,9 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         let (calls, decisions) = (current.retention.attempts_days, current.retention.decisions_days);
         told("calls", calls, store.forget_calls(now - DAY * calls).await);
         told("decisions", decisions, store.forget_decisions(now - DAY * decisions).await);
+        let webhooks = current.retention.webhooks_days;
+        told("webhooks", webhooks, store.forget_webhook_log(now - DAY * webhooks).await);
+        told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {
             return;

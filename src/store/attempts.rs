@@ -10,6 +10,7 @@ use super::batch::{Receipt, Write};
 use super::db::{Conn, Row, Value, json, params, rows, statements, word};
 use super::error::StoreError;
 use super::leads::{self, Next};
+use super::{Ids, outbox};
 use crate::model::attempt::{AttemptEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
@@ -350,6 +351,7 @@ fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {
 /// Ends attempts; `false` for those that had ended before. No attempt may stand twice among them.
 pub(super) async fn apply_ends(
     conn: &mut Conn,
+    ids: &Ids,
     ends: &[&AttemptEnd],
     changed: &mut Changed,
 ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
@@ -369,7 +371,8 @@ pub(super) async fn apply_ends(
         let (lead, next) = (leads.get(&end.attempt)?, end.next.as_ref()?);
         Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at })
     });
-    leads::apply_nexts(conn, leads::Decider::End, &decided.collect::<Vec<_>>()).await?;
+    leads::apply_nexts(conn, ids, leads::Decider::End, &decided.collect::<Vec<_>>()).await?;
+    outbox::calls_ended(conn, ids, leads.keys().copied()).await?;
     let outcome = |end: &&AttemptEnd| match (leads.contains_key(&end.attempt), known.contains(&end.attempt)) {
         (true, _) => Ok(true),
         (false, true) => Ok(false),

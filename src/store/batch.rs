@@ -199,14 +199,14 @@ impl<'a> Wave<'a> {
         say(conn, ids, &self.early, receipts, changed).await?;
         if !self.ends.is_empty() {
             let ends: Vec<&AttemptEnd> = self.ends.iter().map(|(_, end)| *end).collect();
-            for ((place, _), outcome) in self.ends.iter().zip(apply_ends(conn, &ends, changed).await?) {
+            for ((place, _), outcome) in self.ends.iter().zip(apply_ends(conn, ids, &ends, changed).await?) {
                 receipts[*place] = Some(outcome.map(|fresh| Receipt::End { fresh }));
             }
         }
         say(conn, ids, &self.late, receipts, changed).await?;
         if !self.inbound.is_empty() {
             let ends: Vec<&InboundEnd> = self.inbound.iter().map(|(_, end)| *end).collect();
-            apply_inbounds(conn, &ends).await?;
+            apply_inbounds(conn, ids, &ends).await?;
             for (place, _) in &self.inbound {
                 receipts[*place] = Some(Ok(Receipt::Inbound));
             }

@@ -10,10 +10,10 @@ use super::db::{Conn, Row, Value, json, params, rows, statements};
 use super::error::StoreError;
 use super::leads::{self, Decider, Next};
 use super::suppressions::{Scope, Suppression};
-use super::{Ids, Store};
+use super::{Ids, Store, outbox};
 use crate::model::agent::AgentState;
 use crate::model::attempt::{CallRef, CallResult, GateChange, InboundEnd};
-use crate::model::id::{AttemptId, UserId};
+use crate::model::id::{AttemptId, InboundId, UserId};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
 
@@ -111,7 +111,8 @@ statements! {
             cast(j.value ->> 5 as bigint), cast(j.value ->> 6 as bigint), cast(j.value ->> 7 as bigint),
             cast(j.value ->> 8 as bigint), j.value ->> 9
         from json_each($1) j where true
-        on conflict (id) do nothing";
+        on conflict (id) do nothing
+        returning id";
     INSERT_GATE_CHANGE = "
         insert into gate_changes (id, group_name, at, open, idleness, idle_threshold, agents, inbound_busy, waiting,
                                   slots)
@@ -363,7 +364,8 @@ pub(super) async fn apply_results(
         conn.run(INSERT_RESULTS, vec![rows(taken.iter().map(|(result, revision)| result_row(result, *revision)))])
             .await?;
     }
-    move_leads(conn, &taken).await?;
+    outbox::results_recorded(conn, ids, &taken).await?;
+    move_leads(conn, ids, &taken).await?;
     for (result, _) in &taken {
         suppress_with(conn, ids, result).await?;
     }
@@ -392,7 +394,7 @@ fn result_row(result: &CallResult, revision: u64) -> Vec<Value> {
 }
 
 /// What the results make of their leads.
-async fn move_leads(conn: &mut Conn, taken: &[(&CallResult, u64)]) -> Result<(), StoreError> {
+async fn move_leads(conn: &mut Conn, ids: &Ids, taken: &[(&CallResult, u64)]) -> Result<(), StoreError> {
     let mut dialled = Vec::new();
     for (result, _) in taken {
         let (Some(lead), Some(next)) = (result.lead, &result.next) else { continue };
@@ -402,11 +404,11 @@ async fn move_leads(conn: &mut Conn, taken: &[(&CallResult, u64)]) -> Result<(),
             // Two callers may be one customer: each decides in turn.
             CallRef::Inbound(_) => {
                 let next = Next { lead, attempt: AttemptId(0), next, at };
-                leads::apply_nexts(conn, Decider::Inbound, &[next]).await?;
+                leads::apply_nexts(conn, ids, Decider::Inbound, &[next]).await?;
             }
         }
     }
-    leads::apply_nexts(conn, Decider::Result, &dialled).await
+    leads::apply_nexts(conn, ids, Decider::Result, &dialled).await
 }
 
 enum Revision {
@@ -474,7 +476,7 @@ async fn suppress_with(conn: &mut Conn, ids: &Ids, result: &CallResult) -> Resul
 }
 
 /// Records inbound calls that are over; repetitions change nothing.
-pub(super) async fn apply_inbounds(conn: &mut Conn, ends: &[&InboundEnd]) -> Result<(), StoreError> {
+pub(super) async fn apply_inbounds(conn: &mut Conn, ids: &Ids, ends: &[&InboundEnd]) -> Result<(), StoreError> {
     let row = |end: &&InboundEnd| {
         params![
             end.call.0,
@@ -489,5 +491,7 @@ pub(super) async fn apply_inbounds(conn: &mut Conn, ends: &[&InboundEnd]) -> Res
             end.outcome.as_str(),
         ]
     };
-    conn.run(INSERT_INBOUND, vec![rows(ends.iter().map(row))]).await.map(drop)
+    let inserted = conn.rows(INSERT_INBOUND, vec![rows(ends.iter().map(row))]).await?;
+    let fresh: Vec<InboundId> = inserted.iter().map(|row| row.int("id").map(InboundId)).collect::<Result<_, _>>()?;
+    outbox::inbound_ended(conn, ids, fresh.into_iter()).await
 }

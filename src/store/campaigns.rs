@@ -4,9 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
 use super::db::{Conn, Row, json, params, statements, word};
 use super::error::StoreError;
+use super::{Store, outbox};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::changes::{Differences, differences};
 use crate::model::name::{CampaignKey, GroupName};
@@ -29,6 +29,31 @@ pub struct CampaignRow {
     pub state_why: String,
     /// When the campaign was first applied.
     pub created_at: Timestamp,
+}
+
+/// What must be in force for a text to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// Whatever there is.
+    Any,
+    /// Any revision.
+    Something,
+    /// No campaign of this name.
+    Nothing,
+    /// One of these revisions.
+    Revisions(Vec<u64>),
+}
+
+impl Base {
+    /// Whether a revision in force fits; 0 where there is no campaign.
+    fn is(&self, revision: u64) -> bool {
+        match self {
+            Base::Any => true,
+            Base::Something => revision > 0,
+            Base::Nothing => revision == 0,
+            Base::Revisions(revisions) => revision > 0 && revisions.contains(&revision),
+        }
+    }
 }
 
 /// One applied text.
@@ -128,6 +153,22 @@ impl Store {
         why: &str,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
+        self.apply_campaign_based_on(Base::Any, campaign, text, (by, why), at).await
+    }
+
+    /// Applies a campaign as [`Store::apply_campaign`] does, if what is in force is what the text is based on. The text that is in
+    /// force already is no change, whatever it is based on: whoever lost the answer may say it again.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] where something else is in force.
+    pub async fn apply_campaign_based_on(
+        &self,
+        base: Base,
+        campaign: Campaign,
+        text: &str,
+        (by, why): (&str, &str),
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
         let (ids, text, by, why) = (self.ids(), text.to_owned(), by.to_owned(), why.to_owned());
         self.write(move |conn| {
             Box::pin(async move {
@@ -143,6 +184,10 @@ impl Store {
                     }
                     None => (1, false),
                 };
+                if !base.is(revision - 1) {
+                    let (what, name) = ("campaign", campaign.key.to_string());
+                    return Err(StoreError::Moved { what, name, revision: revision - 1 });
+                }
                 if latest.is_none() {
                     conn.run(CREATE, params![key, by.as_str(), at, why.as_str()]).await?;
                 }
@@ -192,7 +237,8 @@ impl Store {
                 }
                 set_state(conn, &key, state, &by, &why, at).await?;
                 let detail = format!("{} to {}: {why}", word(&before), word(&state));
-                super::audit::note(conn, &ids, at, &by, "campaign_state", key.as_str(), &detail).await
+                super::audit::note(conn, &ids, at, &by, "campaign_state", key.as_str(), &detail).await?;
+                outbox::campaign_changed(conn, &ids, &key, (before, state), (&by, &why), at).await
             })
         })
         .await

@@ -9,7 +9,7 @@ use super::attempts::phone;
 use super::db::{Conn, Row, params, statements};
 use super::error::StoreError;
 use super::suppressions::Scope;
-use super::{Ids, Store};
+use super::{Ids, Store, outbox};
 use crate::model::id::ConsentId;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
@@ -131,10 +131,19 @@ impl Store {
         at: Timestamp,
     ) -> Result<ConsentId, StoreError> {
         let (ids, by) = (self.ids(), by.to_owned());
-        self.write(move |conn| Box::pin(async move { apply_given(conn, &ids, &consent, &by, at).await })).await
+        self.write(move |conn| {
+            Box::pin(async move {
+                let (id, fresh) = apply_given(conn, &ids, &consent, &by, at).await?;
+                if fresh {
+                    outbox::consent_recorded(conn, &ids, id, at).await?;
+                }
+                Ok(id)
+            })
+        })
+        .await
     }
 
-    /// Records many, in transactions of 500.
+    /// Records many, in transactions of 500. Webhooks hear of the import, not of each.
     pub async fn record_consents(
         &self,
         consents: Vec<ConsentGiven>,
@@ -174,7 +183,11 @@ impl Store {
                     at: revocation.at,
                 };
                 let words = (revocation.text.as_str(), "", revocation.channel.as_str());
-                append(conn, &ids, key, words, None, &by, at).await
+                let (id, fresh) = append(conn, &ids, key, words, None, &by, at).await?;
+                if fresh {
+                    outbox::consent_recorded(conn, &ids, id, at).await?;
+                }
+                Ok(id)
             })
         })
         .await
@@ -209,13 +222,13 @@ struct Key<'k> {
     at: Timestamp,
 }
 
-pub(super) async fn apply_given(
+async fn apply_given(
     conn: &mut Conn,
     ids: &Ids,
     consent: &ConsentGiven,
     by: &str,
     at: Timestamp,
-) -> Result<ConsentId, StoreError> {
+) -> Result<(ConsentId, bool), StoreError> {
     let key = Key {
         number: consent.number.as_str(),
         purpose: consent.purpose.to_string(),
@@ -227,7 +240,7 @@ pub(super) async fn apply_given(
     append(conn, ids, key, words, consent.expires_at, by, at).await
 }
 
-/// `words`: text, its version, the channel.
+/// `words`: text, its version, the channel. Says also whether it is new.
 async fn append(
     conn: &mut Conn,
     ids: &Ids,
@@ -236,7 +249,7 @@ async fn append(
     expires_at: Option<Timestamp>,
     by: &str,
     recorded_at: Timestamp,
-) -> Result<ConsentId, StoreError> {
+) -> Result<(ConsentId, bool), StoreError> {
     let id = ids.next(recorded_at);
     let (text, version, channel) = words;
     let purpose = key.purpose.as_str();
@@ -255,10 +268,10 @@ async fn append(
         recorded_at
     ];
     if conn.run(APPEND, values).await? == 1 {
-        return Ok(ConsentId(id));
+        return Ok((ConsentId(id), true));
     }
     let values = params![key.number, purpose, key.kind, key.at, key.source];
-    conn.one(EXISTING, values).await?.int("id").map(ConsentId)
+    Ok((ConsentId(conn.one(EXISTING, values).await?.int("id")?), false))
 }
 
 fn row(row: &Row) -> Result<ConsentRow, StoreError> {

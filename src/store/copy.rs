@@ -42,6 +42,11 @@ const TABLES: &[(&str, &[&str])] = &[
     ("figures", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
     ("figures_kept", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
     ("figures_stale", &["campaign", "hour"]),
+    ("kept_answers", &["id"]),
+    ("webhooks", &["id"]),
+    ("webhook_events", &["id"]),
+    ("webhook_deliveries", &["webhook_id", "event_id"]),
+    ("webhook_attempts", &["id"]),
 ];
 
 const FILE_COLUMNS: Statement = Statement {

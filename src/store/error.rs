@@ -135,6 +135,18 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// What was to be changed is not what the change is based on.
+    #[error(
+        "the {what} `{name}` is at revision {revision} by now (0: there is none); look at what was changed and try again"
+    )]
+    Moved {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What is in force; 0 where there is nothing.
+        revision: u64,
+    },
     /// Nothing of that name is there.
     #[error("there is no {what} `{name}`")]
     NotFound {
@@ -202,6 +214,7 @@ impl StoreError {
             | StoreError::Closed
             | StoreError::AlreadyExists { .. }
             | StoreError::NotFound { .. }
+            | StoreError::Moved { .. }
             | StoreError::Unfit { .. }
             | StoreError::Unreadable { .. }
             | StoreError::Statement { .. } => false,

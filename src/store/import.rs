@@ -291,15 +291,16 @@ impl Store {
         failed: Option<&ImportError>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (counts, detail) = (*counts, failed.map(ToString::to_string));
+        let (ids, counts, detail) = (self.ids(), *counts, failed.map(ToString::to_string));
         self.write(move |conn| {
             Box::pin(async move {
                 let state = if detail.is_some() { "failed" } else { "done" };
                 let ImportCounts { rows, accepted, updated, duplicate, invalid, suppressed, .. } = counts;
-                let detail = detail.unwrap_or_default();
+                let said = detail.as_deref().unwrap_or_default();
                 let values =
-                    params![import.0, state, rows, accepted, duplicate, invalid, suppressed, detail, at, updated];
-                conn.run(END_IMPORT, values).await.map(drop)
+                    params![import.0, state, rows, accepted, duplicate, invalid, suppressed, said, at, updated];
+                conn.run(END_IMPORT, values).await?;
+                super::outbox::import_finished(conn, &ids, import, &counts, detail.as_deref(), at).await
             })
         })
         .await

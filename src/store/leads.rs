@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Store;
 use super::attempts::{phone, zones_text};
 use super::db::{Conn, Row, json, params, rows, statements};
 use super::due::FETCH_MAX;
 use super::error::StoreError;
+use super::{Ids, Store, outbox};
 use crate::model::id::{AttemptId, LeadId, ListId};
 use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
@@ -143,7 +143,8 @@ statements! {
         where leads.id = w.id and case $2
             when 'end' then leads.state = 'dialling' and leads.last_attempt = w.attempt
             when 'result' then leads.last_attempt = w.attempt
-            else leads.state <> 'dialling' end";
+            else leads.state <> 'dialling' end
+        returning leads.id, leads.changed_at";
     PUT_OFF = "
         update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
     GIVE_UP = "
@@ -212,13 +213,16 @@ impl Store {
     /// Gives leads up without an attempt: their caps can never allow one again.
     pub async fn give_up(&self, leads: Vec<LeadId>, at: Timestamp) -> Result<(), StoreError> {
         for some in leads.chunks(LEADS_PER_WRITE) {
-            let some = some.to_vec();
+            let (ids, some) = (self.ids(), some.to_vec());
             self.write(move |conn| {
                 Box::pin(async move {
+                    let mut given_up = Vec::new();
                     for lead in some {
-                        conn.run(GIVE_UP, params![lead.0, at]).await?;
+                        if conn.run(GIVE_UP, params![lead.0, at]).await? > 0 {
+                            given_up.push((lead, at));
+                        }
                     }
-                    Ok(())
+                    outbox::leads_moved(conn, &ids, given_up.into_iter()).await
                 })
             })
             .await?;
@@ -234,8 +238,11 @@ impl Store {
         next: LeadNext,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let ids = self.ids();
         self.write(move |conn| {
-            Box::pin(async move { apply_nexts(conn, Decider::End, &[Next { lead, attempt, next: &next, at }]).await })
+            Box::pin(
+                async move { apply_nexts(conn, &ids, Decider::End, &[Next { lead, attempt, next: &next, at }]).await },
+            )
         })
         .await
     }
@@ -349,7 +356,12 @@ pub(super) struct Next<'a> {
 }
 
 /// Moves leads on. No lead may stand twice among them with the same attempt.
-pub(super) async fn apply_nexts(conn: &mut Conn, decider: Decider, nexts: &[Next<'_>]) -> Result<(), StoreError> {
+pub(super) async fn apply_nexts(
+    conn: &mut Conn,
+    ids: &Ids,
+    decider: Decider,
+    nexts: &[Next<'_>],
+) -> Result<(), StoreError> {
     if nexts.is_empty() {
         return Ok(());
     }
@@ -367,7 +379,10 @@ pub(super) async fn apply_nexts(conn: &mut Conn, decider: Decider, nexts: &[Next
         Decider::Result => "result",
         Decider::Inbound => "inbound",
     };
-    conn.run(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await.map(drop)
+    let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await?;
+    let moved: Vec<_> =
+        moved.iter().map(|row| Ok((LeadId(row.int("id")?), row.time("changed_at")?))).collect::<Result<_, _>>()?;
+    outbox::leads_moved(conn, ids, moved.into_iter()).await
 }
 
 const _: () = assert!(CALLBACK_RANK == 100, "the statements above write it out");

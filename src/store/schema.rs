@@ -21,6 +21,8 @@ const SERIES: &[(i64, &str, &str)] = &[
     (6, "imports", include_str!("../../migrations/0006_imports.sql")),
     (7, "api keys", include_str!("../../migrations/0007_api_keys.sql")),
     (8, "figures", include_str!("../../migrations/0008_figures.sql")),
+    (9, "webhooks", include_str!("../../migrations/0009_webhooks.sql")),
+    (10, "idempotency", include_str!("../../migrations/0010_idempotency.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

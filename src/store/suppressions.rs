@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::attempts::phone;
 use super::db::{Conn, Row, params, statements};
 use super::error::StoreError;
-use super::{Ids, Store};
-use crate::model::id::SuppressionId;
+use super::{Ids, Store, outbox};
+use crate::model::id::{LeadId, SuppressionId};
 use crate::model::lead::SuppressionReason;
 use crate::model::name::{CampaignKey, NameError};
 use crate::model::phone::PhoneNumber;
@@ -116,7 +116,8 @@ statements! {
         returning id";
     CLOSE_LEADS = "
         update leads set state = 'given_up', due_at = null, closed_by = 'suppression', changed_at = $3
-        where number = $1 and state in ('open', 'callback') and ($2 = '*' or campaign = $2)";
+        where number = $1 and state in ('open', 'callback') and ($2 = '*' or campaign = $2)
+        returning id";
     PUT_LEADS_OFF = "
         update leads set due_at = $3
         where number = $1 and state in ('open', 'callback') and ($2 = '*' or campaign = $2) and due_at < $3";
@@ -163,7 +164,7 @@ impl Store {
         self.write(move |conn| Box::pin(async move { apply(conn, &ids, &suppression, &by, at).await })).await
     }
 
-    /// Adds many, in transactions of 500: the dialer's own writes go between them.
+    /// Adds many, in transactions of 500: the dialer's own writes go between them. Webhooks hear of the import, not of each.
     pub async fn suppress_all(
         &self,
         suppressions: Vec<Suppression>,
@@ -177,7 +178,7 @@ impl Store {
             self.write(move |conn| {
                 Box::pin(async move {
                     for suppression in &some {
-                        apply(conn, &ids, suppression, &by, at).await?;
+                        add(conn, &ids, suppression, &by, at).await?;
                     }
                     Ok(())
                 })
@@ -236,6 +237,7 @@ impl Store {
                     return Err(StoreError::NotFound { what: "suppression in force", name: id.to_string() });
                 };
                 conn.run(REOPEN_LEADS, params![row.text("number")?, row.text("scope")?, at]).await?;
+                outbox::suppression_lifted(conn, &ids, id, at).await?;
                 super::audit::note(conn, &ids, at, &by, "suppression_lifted", &id.to_string(), &why).await
             })
         })
@@ -243,7 +245,7 @@ impl Store {
     }
 }
 
-/// Adds a suppression within the caller's transaction.
+/// Adds a suppression within the caller's transaction, and tells webhooks of one that is new.
 pub(super) async fn apply(
     conn: &mut Conn,
     ids: &Ids,
@@ -251,10 +253,35 @@ pub(super) async fn apply(
     by: &str,
     at: Timestamp,
 ) -> Result<SuppressionId, StoreError> {
+    let Added { id, fresh, closed } = add(conn, ids, suppression, by, at).await?;
+    if fresh {
+        outbox::suppression_added(conn, ids, id, suppression, by, at).await?;
+    }
+    outbox::leads_moved(conn, ids, closed.into_iter().map(|lead| (lead, at))).await?;
+    Ok(id)
+}
+
+/// A suppression that is in force.
+struct Added {
+    id: SuppressionId,
+    /// It was not there before.
+    fresh: bool,
+    /// Leads that it took off their lists.
+    closed: Vec<LeadId>,
+}
+
+async fn add(
+    conn: &mut Conn,
+    ids: &Ids,
+    suppression: &Suppression,
+    by: &str,
+    at: Timestamp,
+) -> Result<Added, StoreError> {
     let scope = suppression.scope.to_string();
     let number = suppression.number.as_str();
+    let minted = ids.next(at);
     let values = params![
-        ids.next(at),
+        minted,
         number,
         scope.as_str(),
         suppression.reason.as_str(),
@@ -265,11 +292,16 @@ pub(super) async fn apply(
         suppression.expires_at,
     ];
     let id = conn.one(ADD, values).await?.int("id")?;
+    let mut closed = Vec::new();
     match suppression.expires_at {
-        None => conn.run(CLOSE_LEADS, params![number, scope, at]).await?,
-        Some(end) => conn.run(PUT_LEADS_OFF, params![number, scope, end]).await?,
-    };
-    Ok(SuppressionId(id))
+        None => {
+            for row in conn.rows(CLOSE_LEADS, params![number, scope, at]).await? {
+                closed.push(LeadId(row.int("id")?));
+            }
+        }
+        Some(end) => drop(conn.run(PUT_LEADS_OFF, params![number, scope, end]).await?),
+    }
+    Ok(Added { id: SuppressionId(id), fresh: id == minted, closed })
 }
 
 /// Whether a number is suppressed for a campaign at `now`.

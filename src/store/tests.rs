@@ -12,6 +12,7 @@ mod importing;
 mod outages;
 mod people;
 mod reading;
+mod telling;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -249,12 +250,14 @@ async fn every_statement_is_accepted_by_the_database() {
     let rig = Rig::new().await;
     let mut conn = rig.store.reader().await.unwrap();
     let rooms = [
+        answers::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
         calls::STATEMENTS,
         campaigns::STATEMENTS,
         consents::STATEMENTS,
         decisions::STATEMENTS,
+        deliveries::STATEMENTS,
         figures::STATEMENTS,
         figures::behind::STATEMENTS,
         figures::upkeep::STATEMENTS,
@@ -264,11 +267,14 @@ async fn every_statement_is_accepted_by_the_database() {
         keys::STATEMENTS,
         due::STATEMENTS,
         leads::STATEMENTS,
+        outbox::STATEMENTS,
+        outbox::PAYLOAD_STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         sessions::STATEMENTS,
         suppressions::STATEMENTS,
         users::STATEMENTS,
+        webhooks::STATEMENTS,
     ];
     for statement in rooms.into_iter().flatten() {
         conn.prepare(*statement).await.unwrap_or_else(|error| panic!("{error}"));

@@ -206,7 +206,10 @@ impl Writer {
         }
         // Released by name: a server would answer the commit of a transaction that failed unseen with success, and undo it.
         match conn.control("release item; commit").await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.ids.outbox.committed();
+                Ok(())
+            }
             Err(full @ StoreError::DiskFull { .. }) => {
                 let _ = conn.control("rollback").await;
                 Err(full)

@@ -132,7 +132,7 @@ fn within_scopes(key: &ApiKey, parts: &Parts, state: &WebState) -> Result<(), Pr
 }
 
 /// The user whose session the request carries, or the program whose key it carries.
-async fn identify(headers: &HeaderMap, state: &WebState) -> Result<SignedIn, Problem> {
+pub(super) async fn identify(headers: &HeaderMap, state: &WebState) -> Result<SignedIn, Problem> {
     let missing = || Problem::new(Kind::NotLoggedIn, "log in first");
     let token = token_of(headers, state).ok_or_else(missing)?;
     if token.starts_with(KEY_PREFIX) {

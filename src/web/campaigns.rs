@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use super::access::{Anyone, Can, Managers, Watchers};
 use super::body::{Asked, Named, Sent};
 use super::history::AttemptView;
 use super::problem::{ErrorItem, Kind, Problem};
+use super::validators::{self, BasedOn};
 use crate::engine::event::DayCounts;
 use crate::engine::snapshot::CampaignView;
 use crate::model::campaign::{Campaign, CampaignState};
@@ -291,15 +292,19 @@ pub async fn campaign(
     Ok(Json(detail))
 }
 
-/// Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`.
-#[utoipa::path(put, path = "/campaigns/{key}", tag = "campaigns", params(("key" = String, Path)),
+/// Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`. With `If-Match` only where
+/// that revision is in force. The text that is in force already is no change, whatever it was based on.
+#[utoipa::path(put, path = "/campaigns/{key}", tag = "campaigns", params(("key" = String, Path),
+    ("If-Match" = Option<String>, Header, description = "the tag of the revision that was changed, \"revision-N\", or *"),
+    ("If-None-Match" = Option<String>, Header, description = "*: only where there is no such campaign")),
     request_body = CampaignText, security(("session" = ["manager"])), responses((status = 200, body = CampaignApplied)))]
 pub async fn apply_campaign(
     State(state): State<WebState>,
     user: Can<Managers>,
     Named(key): Named<CampaignKey>,
+    BasedOn(base): BasedOn,
     Sent(sent): Sent<CampaignText>,
-) -> Result<Json<CampaignApplied>, Problem> {
+) -> Result<([(HeaderName, String); 1], Json<CampaignApplied>), Problem> {
     let file = format!("{key}.toml");
     let campaign = state.read_campaign(&sent.text, &file).map_err(bad_campaign)?;
     if campaign.key != key {
@@ -307,10 +312,10 @@ pub async fn apply_campaign(
         return Err(Problem::field("/text", "other_key", detail));
     }
     let now = state.now().timestamp;
-    let applied = state.records.apply_campaign(&campaign, &sent.text, &user.login, &sent.why, now).await?;
+    let applied = state.records.apply_campaign(&campaign, &sent.text, base, (&user.login, &sent.why), now).await?;
     // Told again even without a change: an engine that missed it before gets it now.
     state.handle.campaign_applied(campaign.into(), applied.state)?;
-    Ok(Json(applied))
+    Ok((validators::of_revision(applied.revision), Json(applied)))
 }
 
 /// Check a text without applying it, and tell what it would change.
@@ -334,7 +339,7 @@ pub async fn check_campaign(
     Ok(Json(CampaignChecked { ok: true, errors: Vec::new(), campaign: Some(campaign), differences, revision }))
 }
 
-/// A text of a campaign, as it was applied.
+/// A text of a campaign, as it was applied. Its `ETag` is what `If-Match` wants.
 #[utoipa::path(get, path = "/campaigns/{key}/text", tag = "campaigns", params(("key" = String, Path), TextQuery),
     security(("session" = ["manager", "marketing", "operator"])), responses((status = 200, body = RevisionDetail)))]
 pub async fn campaign_text(
@@ -342,10 +347,10 @@ pub async fn campaign_text(
     _user: Can<Watchers>,
     Named(key): Named<CampaignKey>,
     Asked(query): Asked<TextQuery>,
-) -> Result<Json<RevisionDetail>, Problem> {
+) -> Result<([(HeaderName, String); 1], Json<RevisionDetail>), Problem> {
     let row = state.records.revision(&key, query.revision).await?.ok_or_else(|| no_campaign(&key))?;
     let RevisionRow { revision, text, applied_by: by, applied_at: at, why, .. } = row;
-    Ok(Json(RevisionDetail { revision, by, at, why, text }))
+    Ok((validators::of_revision(revision), Json(RevisionDetail { revision, by, at, why, text })))
 }
 
 /// What two revisions of a campaign differ in.

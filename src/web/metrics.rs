@@ -22,6 +22,8 @@ use super::{WebState, operations};
 use crate::engine::event::DayCounts;
 use crate::engine::snapshot::{CampaignView, GroupView, QueueView, Snapshot, TrunkView};
 use crate::model::campaign::CampaignState;
+use crate::model::time::Timestamp;
+use crate::store::Waiting;
 
 /// What the format calls itself (OpenMetrics 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -38,6 +40,15 @@ struct Figures {
     store_up: bool,
     problems: usize,
     resident_bytes: Option<u64>,
+    webhooks: Webhooks,
+}
+
+/// What webhooks were told since the start, and what waits.
+#[derive(Debug)]
+struct Webhooks {
+    tries: [(&'static str, u64); 3],
+    waiting: Option<Waiting>,
+    now: Timestamp,
 }
 
 /// `/metrics`, and the two questions of a supervisor.
@@ -55,6 +66,7 @@ async fn metrics(State(state): State<WebState>) -> impl IntoResponse {
         store_up: state.records.trouble().await.is_none(),
         problems: operations::problems(&state).await.len(),
         resident_bytes: resident_bytes(),
+        webhooks: webhooks(&state).await,
     };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(figures));
@@ -62,6 +74,12 @@ async fn metrics(State(state): State<WebState>) -> impl IntoResponse {
     // Writing to a string does not fail.
     let _ = encode(&mut text, &registry);
     ([(CONTENT_TYPE, OPEN_METRICS)], text)
+}
+
+async fn webhooks(state: &WebState) -> Webhooks {
+    let figures = state.messenger.figures();
+    let tries = [("delivered", figures.delivered()), ("failed", figures.failed()), ("given_up", figures.given_up())];
+    Webhooks { tries, waiting: state.records.deliveries_waiting().await, now: state.now().timestamp }
 }
 
 impl Collector for Figures {
@@ -81,7 +99,8 @@ impl Collector for Figures {
         page.groups(groups)?;
         page.queues(queues)?;
         page.campaigns(campaigns)?;
-        page.trunks(trunks)
+        page.trunks(trunks)?;
+        page.webhooks(&self.webhooks)
     }
 }
 
@@ -207,6 +226,19 @@ impl Page<'_, '_> {
         self.counter("lull_refusals", "How often a dial was held back today, by reason", refusals)?;
         let held = campaigns.iter().filter_map(|one| Some((with(one, "reason", one.not_dialling.as_deref()?), 1.0)));
         self.gauge("lull_not_dialling", "1 with the reason for which a campaign places no further dial", held)
+    }
+
+    fn webhooks(&mut self, webhooks: &Webhooks) -> Result<(), Error> {
+        let tries = webhooks.tries.map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count));
+        self.counter(
+            "lull_webhook_tries",
+            "Tries to tell webhooks something since the start, by what came of them",
+            tries,
+        )?;
+        let Some(waiting) = webhooks.waiting else { return Ok(()) };
+        self.gauge("lull_webhook_waiting", "Deliveries that wait", [(vec![], waiting.count as f64)])?;
+        let oldest = waiting.oldest.map_or(0.0, |at| webhooks.now.since(at).as_secs_f64());
+        self.gauge("lull_webhook_oldest_wait_seconds", "How long ago the oldest of them happened", [(vec![], oldest)])
     }
 
     fn trunks(&mut self, trunks: &[TrunkView]) -> Result<(), Error> {

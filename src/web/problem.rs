@@ -118,6 +118,14 @@ kinds! {
     MalformedJson = "malformed_json", BAD_REQUEST, "Malformed JSON", "JSON 格式错误";
     /// The body is JSON but not what was expected.
     BadField = "bad_field", UNPROCESSABLE_ENTITY, "A field is wrong", "字段有误";
+    /// A header is wrong.
+    BadHeader = "bad_header", BAD_REQUEST, "A header is wrong", "请求头有误";
+    /// A request with the same key is under way.
+    KeyInUse = "idempotency_key_in_use", CONFLICT, "The same request is under way", "相同请求正在处理";
+    /// The key was used for another request.
+    KeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The key was used for another request", "幂等键已用于其他请求";
+    /// What was to be changed is not what the request is based on.
+    RevisionDiffers = "revision_differs", PRECONDITION_FAILED, "It was changed meanwhile", "内容已被他人更改";
     /// A query parameter is wrong.
     BadQuery = "bad_query", BAD_REQUEST, "A query parameter is wrong", "查询参数有误";
     /// The body is of the wrong type.

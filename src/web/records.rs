@@ -5,6 +5,7 @@ mod decisions;
 mod ledgers;
 pub(super) mod lists;
 mod people;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 
 use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
-use super::problem::{Kind, Problem};
+use super::problem::{ErrorItem, Kind, Problem};
 use crate::engine::event::DayCounts;
 use crate::export::{self, Ask};
 use crate::model::attempt::GateChange;
@@ -25,7 +26,7 @@ use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::report::{self, Question, Report};
-use crate::store::{self, AttemptTotals, RevisionRow, SessionLife, Store, StoreError};
+use crate::store::{self, AttemptTotals, Base, KeptAnswer, RevisionRow, SessionLife, Store, StoreError};
 
 /// How far back gate changes are read: more than any chart of the wallboard shows.
 const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
@@ -45,9 +46,21 @@ impl From<StoreError> for Problem {
                 let pointer = match what.split_whitespace().next() {
                     Some("password") => "/password",
                     Some("login") => "/login",
+                    Some("name") => "/name",
+                    Some("url") => "/url",
+                    Some("events") => "/events",
                     _ => "",
                 };
                 Problem::field(pointer, "unfit", error.to_string())
+            }
+            StoreError::Moved { revision, .. } => {
+                let found = ErrorItem {
+                    code: Kind::RevisionDiffers.code().to_owned(),
+                    detail: error.to_string(),
+                    value: Some(revision.to_string()),
+                    ..ErrorItem::default()
+                };
+                Problem::new(Kind::RevisionDiffers, error.to_string()).with_errors(vec![found])
             }
             StoreError::Unreadable { .. } | StoreError::Statement { .. } => Problem::internal("the store", error),
             StoreError::Down(_)
@@ -96,6 +109,18 @@ impl Records {
         now: Timestamp,
     ) -> Result<(), Problem> {
         Ok(self.store.audit(who, what, object, detail, now).await?)
+    }
+
+    /// The answer that is kept under an id.
+    pub(super) async fn kept_answer(&self, id: &str, now: Timestamp) -> Result<Option<KeptAnswer>, Problem> {
+        Ok(self.store.kept_answer(id, now).await?)
+    }
+
+    /// Keeps an answer. What was asked is done already: a failure is logged and stops nothing.
+    pub(super) async fn keep_answer(&self, id: String, answer: KeptAnswer, now: Timestamp) {
+        if let Err(error) = self.store.keep_answer(id, answer, now).await {
+            tracing::error!(%error, "an answer could not be kept for whoever asks again");
+        }
     }
 
     /// Gate changes of these groups, latest first.
@@ -212,13 +237,13 @@ impl Records {
         &self,
         campaign: &Campaign,
         text: &str,
-        by: &str,
-        why: &str,
+        base: Base,
+        (by, why): (&str, &str),
         now: Timestamp,
     ) -> Result<CampaignApplied, Problem> {
         let key = campaign.key.clone();
         let before = self.store.campaign(&key).await?.map(|row| row.revision);
-        let revision = self.store.apply_campaign(campaign.clone(), text, by, why, now).await?;
+        let revision = self.store.apply_campaign_based_on(base, campaign.clone(), text, (by, why), now).await?;
         // Applying makes an ended campaign ready again, so the state is read afterwards.
         let state = self.store.campaign(&key).await?.map_or(CampaignState::Ready, |row| row.state);
         Ok(CampaignApplied { key, revision, changed: before != Some(revision), state })

@@ -264,3 +264,118 @@ fn the_pages_are_served_with_a_policy_that_lets_no_foreign_script_in() {
 fn snapshot(board: &Value) -> Value {
     if board["groups"].is_array() { board.clone() } else { board["snapshot"].clone() }
 }
+
+#[test]
+fn a_request_that_is_sent_again_under_its_key_is_answered_and_not_done_again() {
+    let mut centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    let keyed = |boss: &Api, key: &str| boss.with_header("Idempotency-Key", key);
+    let consent = json!({
+        "number": "+8613800000001", "purpose": "*", "text": "call me", "text_version": "1", "channel": "web",
+    });
+    let first = keyed(&boss, "a-1").post("/api/v1/consents", &consent);
+    assert_eq!((first.status, first.header("idempotency-replayed")), (201, None), "{}", first.text());
+    let again = keyed(&boss, "a-1").post("/api/v1/consents", &consent);
+    assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
+    assert_eq!((again.text(), again.header("content-type")), (first.text(), first.header("content-type")));
+    let count = "select count(*) from consents";
+    assert_eq!(centre.value(count), 1, "although it says no time, which is now, it was recorded once");
+    // Another request, another caller and no key are each something new.
+    let mut other = consent.clone();
+    other["channel"] = "sms".into();
+    let reused = keyed(&boss, "a-1").post("/api/v1/consents", &other);
+    assert_eq!((reused.status, &reused.json()["code"]), (422, &json!("idempotency_key_reused")), "{}", reused.text());
+    let elsewhere =
+        keyed(&boss, "a-1").post("/api/v1/suppressions", &json!({ "number": "+8613800000002", "reason": "opt_out" }));
+    assert_eq!(elsewhere.status, 422, "{}", elsewhere.text());
+    centre.add_user(&["chief", "--role", "manager"]);
+    assert_eq!(
+        keyed(&centre.api("chief"), "a-1").post("/api/v1/consents", &other).header("idempotency-replayed"),
+        None
+    );
+    assert_eq!(centre.value(count), 2);
+    // What was refused may be corrected under its key.
+    let wrong = keyed(&boss, "b-1").post("/api/v1/suppressions", &json!({ "number": "12", "reason": "opt_out" }));
+    assert_eq!(wrong.status, 422, "{}", wrong.text());
+    let right = json!({ "number": "+8613800000003", "reason": "opt_out" });
+    keyed(&boss, "b-1").post("/api/v1/suppressions", &right).good();
+    let bad = keyed(&boss, &"x".repeat(256)).post("/api/v1/suppressions", &right);
+    assert_eq!((bad.status, &bad.json()["code"]), (400, &json!("bad_header")), "{}", bad.text());
+    assert_eq!(keyed(&Api::anonymous(centre.http()), "a-1").post("/api/v1/consents", &consent).status, 401);
+    // It is kept on the disk, and nothing in it tells what was asked.
+    centre.kill();
+    centre.serve();
+    let after = keyed(&centre.boss(), "a-1").post("/api/v1/consents", &consent);
+    assert_eq!((after.text(), after.header("idempotency-replayed")), (first.text(), Some("true")));
+    let kept = centre.rows("select id, request from kept_answers");
+    assert!(kept.len() == 3 && !format!("{kept:?}").contains("a-1"), "{kept:?}");
+}
+
+#[test]
+fn of_requests_under_one_key_at_the_same_time_one_is_done() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss().with_header("Idempotency-Key", "all at once");
+    // Without a time it is now: done twice, it would be there twice.
+    let consent = json!({
+        "number": "+8613800000001", "purpose": "*", "text": "call me", "text_version": "1", "channel": "web",
+    });
+    let ask = || boss.post("/api/v1/consents", &consent);
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..12).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|one| one.join().expect("it was asked")).collect()
+    });
+    let done = replies.iter().filter(|one| one.status == 201 && one.header("idempotency-replayed").is_none()).count();
+    assert_eq!(done, 1, "{replies:?}");
+    for reply in replies.iter().filter(|one| one.status != 201) {
+        assert_eq!((reply.status, &reply.json()["code"]), (409, &json!("idempotency_key_in_use")), "{}", reply.text());
+    }
+    assert_eq!(centre.value("select count(*) from consents"), 1);
+}
+
+#[test]
+fn who_changes_a_campaign_that_somebody_else_changed_meanwhile_is_told_so() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    let read = boss.get("/api/v1/campaigns/spring/text");
+    let tag = read.header("etag").expect("a tag").to_owned();
+    assert_eq!(tag, "\"revision-1\"");
+    let text = read.good()["text"].as_str().expect("a text").to_owned();
+    let with_timeout = |seconds: u32| json!({ "text": text.replacen("ring_timeout_s = 30", &format!("ring_timeout_s = {seconds}"), 1) });
+    let based_on = |tag: &str| boss.with_header("If-Match", tag);
+    let applied = based_on(&tag).put("/api/v1/campaigns/spring", &with_timeout(40));
+    assert_eq!((applied.status, applied.header("etag")), (200, Some("\"revision-2\"")), "{}", applied.text());
+    let late = based_on(&tag).put("/api/v1/campaigns/spring", &with_timeout(50));
+    assert_eq!((late.status, &late.json()["code"]), (412, &json!("revision_differs")), "{}", late.text());
+    assert_eq!(late.json()["errors"][0]["value"], "2", "{}", late.text());
+    // Whoever lost the answer may say the same again; whoever names nothing changes what there is.
+    assert_eq!(based_on(&tag).put("/api/v1/campaigns/spring", &with_timeout(40)).good()["changed"], false);
+    assert_eq!(based_on("W/\"revision-2\"").put("/api/v1/campaigns/spring", &with_timeout(50)).status, 412);
+    assert_eq!(boss.put("/api/v1/campaigns/spring", &with_timeout(50)).good()["revision"], 3);
+    assert_eq!(based_on("*").put("/api/v1/campaigns/spring", &with_timeout(60)).good()["revision"], 4);
+    let new = boss.with_header("If-None-Match", "*").put("/api/v1/campaigns/spring", &with_timeout(70));
+    assert_eq!(new.status, 412, "{}", new.text());
+    assert_eq!(centre.value("select max(revision) from campaign_revisions"), 4);
+}
+
+#[test]
+fn whoever_has_an_answer_already_is_not_sent_it_again() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let boss = centre.boss();
+    for path in
+        ["/api/v1/users", "/api/v1/campaigns/spring/text", "/api/v1/campaigns/spring/lists", "/api/v1/openapi.json"]
+    {
+        let first = boss.get(path);
+        let tag = first.header("etag").unwrap_or_else(|| panic!("{path} has no tag: {}", first.head)).to_owned();
+        let same = boss.with_header("If-None-Match", &format!("\"other\", {tag}")).get(path);
+        assert_eq!((same.status, same.body.len(), same.header("etag")), (304, 0, Some(tag.as_str())), "{path}");
+        let other = boss.with_header("If-None-Match", "\"other\"").get(path);
+        assert_eq!((other.status, other.text()), (200, first.text()), "{path}");
+    }
+    let tag = boss.get("/api/v1/users").header("etag").expect("a tag").to_owned();
+    centre.add_user(&["mei", "--role", "marketing"]);
+    let changed = boss.with_header("If-None-Match", &tag).get("/api/v1/users");
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), Some(tag.as_str()));
+    let nobody = Api::anonymous(centre.http()).with_header("If-None-Match", "*");
+    assert_eq!(nobody.get("/api/v1/users").status, 401);
+}

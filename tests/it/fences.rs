@@ -23,7 +23,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("export", &["model", "store"]),
     // Results as people read them, for `cli` and `web`.
     ("report", &["model", "store"]),
-    ("web", &["export", "report", "model", "engine", "store", "runtime", "certificate", "clock", "whatif"]),
+    // What happened, on its way to other systems.
+    ("webhooks", &["model", "store", "config", "certificate", "clock"]),
+    ("web", &["export", "report", "model", "engine", "store", "runtime", "certificate", "clock", "webhooks", "whatif"]),
     // Between the journals of the driver and the simulator: it reads the one and asks the other.
     ("whatif", &["model", "engine", "sim", "runtime", "config"]),
 ];
@@ -45,7 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mio", &["media"]),
     ("clap", &["cli"]),
     ("governor", &["runtime", "web"]),
-    ("tokio", &["runtime", "store", "web", "cli"]),
+    ("tokio", &["runtime", "store", "web", "webhooks", "cli"]),
     // Expressions of schedules only; time is jiff's.
     ("cron", &["model"]),
     ("chrono", &["model"]),

@@ -17,4 +17,5 @@ mod replay;
 mod rig;
 mod torture;
 mod trunks;
+mod webhooks;
 mod whatif;

@@ -31,6 +31,8 @@ fn figures_are_read_beside_the_pages_and_the_dashboard_asks_for_none_that_is_not
         "lull_calls_total{campaign=\"spring\",outcome=\"connected\"} 0",
         "lull_trunk_channels{trunk=\"carrier\"} 0.0",
         "# TYPE lull_calls counter",
+        "lull_webhook_tries_total{outcome=\"delivered\"} 0",
+        "lull_webhook_waiting 0.0",
         "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

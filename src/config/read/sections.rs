@@ -1,9 +1,9 @@
-//! Sections without names: installation, data, retention, http, access, log.
+//! Sections without names: installation, data, retention, http, access, webhooks, log.
 
 use std::path::Path;
 
 use super::{certificate, parsed, parsed_if_there, password, text_if_there};
-use crate::config::{Access, Config, Data, Http, Installation, Log, Retention, Tls};
+use crate::config::{Access, Config, Data, Http, Installation, Log, Network, Retention, Tls, Webhooks};
 use crate::model::database::{AddressFault, DatabasePlace};
 use crate::model::document::{ComplaintCode, Table};
 
@@ -11,6 +11,9 @@ use crate::model::document::{ComplaintCode, Table};
 const DAYS_MAX: u32 = 36_500;
 /// Most reasons for not being ready: they are shown as a menu.
 const REASONS_MAX: usize = 30;
+/// Most tries of one delivery, and the longest wait between two, in seconds: a week.
+const WAITS_MAX: usize = 20;
+const WAIT_MAX_S: u32 = 7 * 86_400;
 
 pub(super) fn installation(table: &Table<'_>) -> Option<Installation> {
     let title = table.required("title");
@@ -71,11 +74,13 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let recordings_days = table.required_within("recordings_days", 1..=DAYS_MAX);
     let journal_days = table.required_within("journal_days", 1..=DAYS_MAX);
     let decisions_days = table.required_within("decisions_days", 1..=DAYS_MAX);
+    let webhooks_days = table.required_within("webhooks_days", 1..=DAYS_MAX);
     Some(Retention {
         attempts_days: attempts_days?,
         recordings_days: recordings_days?,
         journal_days: journal_days?,
         decisions_days: decisions_days?,
+        webhooks_days: webhooks_days?,
     })
 }
 
@@ -125,6 +130,30 @@ pub(super) fn access(table: &Table<'_>) -> Option<Access> {
         session_max_s: session_max_s?,
         logins_per_minute: logins_per_minute?,
         password_length_min: password_length_min?,
+    })
+}
+
+pub(super) fn webhooks(table: &Table<'_>, base: &Path) -> Option<Webhooks> {
+    let allow_private: Option<Vec<Network>> = table.required("allow_private");
+    let authorities_file = text_if_there(table, "authorities_file");
+    let timeout_s = table.required_within("timeout_s", 1..=60);
+    let disable_after_h = table.required_within("disable_after_h", 1..=24 * 365);
+    let retry_after_s: Option<Vec<u32>> = table.required("retry_after_s");
+    if let (Some(waits), Some(spot)) = (&retry_after_s, table.spot("retry_after_s")) {
+        let expected = || format!("expected at most {WAITS_MAX} waits of 1 to {WAIT_MAX_S} s");
+        if waits.len() > WAITS_MAX {
+            return spot.wrong(ComplaintCode::OutOfRange, format!("there are {} waits", waits.len()), expected());
+        }
+        if let Some(wait) = waits.iter().find(|wait| !(1..=WAIT_MAX_S).contains(*wait)) {
+            return spot.wrong(ComplaintCode::OutOfRange, format!("there is a wait of {wait} s"), expected());
+        }
+    }
+    Some(Webhooks {
+        allow_private: allow_private?,
+        authorities_file: authorities_file?.map(|path| Config::beside(base, &path)),
+        timeout_s: timeout_s?,
+        retry_after_s: retry_after_s?,
+        disable_after_h: disable_after_h?,
     })
 }
 

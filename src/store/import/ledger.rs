@@ -204,11 +204,13 @@ impl Store {
     }
 
     async fn end_ledger(&self, import: ImportId, counts: ImportCounts, at: Timestamp) -> Result<(), StoreError> {
+        let ids = self.ids();
         self.write(move |conn| {
             Box::pin(async move {
                 let ImportCounts { rows, accepted, updated, duplicate, invalid, suppressed, .. } = counts;
                 let values = params![import.0, "done", rows, accepted, duplicate, invalid, suppressed, "", at, updated];
-                conn.run(END_IMPORT, values).await.map(drop)
+                conn.run(END_IMPORT, values).await?;
+                crate::store::outbox::import_finished(conn, &ids, import, &counts, None, at).await
             })
         })
         .await

@@ -81,16 +81,26 @@ super::super::db::statements! {
     PICTURE_INBOUND = "
         select cast(id as text) || ' ' || cast(ended_at as text) || ' ' || outcome as line
         from inbound_calls order by id";
+    PICTURE_TOLD = "
+        select v.type || ' ' || cast(v.at as text) || ' ' || d.state as line
+        from webhook_events v join webhook_deliveries d on d.event_id = v.id order by v.type, v.at";
 }
 const PICTURE: &[super::super::db::Statement] = STATEMENTS;
 
-/// Four leads that are being dialled, and the same writes with their leads' ids.
+/// Four leads that are being dialled with somebody who is told what becomes of them, and the same writes with their leads' ids.
 async fn dialled(writes: &[Write]) -> (Rig, Vec<Write>) {
     let mut rig = Rig::new().await;
     let mut leads = Vec::new();
     for n in 1..=LEADS {
         leads.push(rig.dialling(&phone(n)).await.0);
     }
+    let new = NewWebhook {
+        name: "crm".to_owned(),
+        url: "https://crm.example/".to_owned(),
+        events: Wants::All,
+        campaign: None,
+    };
+    rig.store.add_webhook(new, "ann", NOW).await.unwrap();
     let mut writes = writes.to_vec();
     for write in &mut writes {
         if let Write::Result(result) = write

@@ -333,3 +333,21 @@ async fn calls_that_are_too_old_go_with_their_results_unless_their_lead_may_be_d
     assert_eq!(rig.store.lead(done).await.unwrap().unwrap().state, crate::model::lead::LeadState::Done);
     assert_eq!(rig.store.audit_sums(after(100), 3600).await.unwrap(), vec![]);
 }
+
+#[tokio::test]
+async fn a_campaign_is_applied_only_to_what_it_is_based_on() {
+    let rig = Rig::new().await;
+    let apply = async |base: Base, name: &str, text: &str| {
+        rig.store.apply_campaign_based_on(base, campaign(name), text, ("ann", "why"), NOW).await
+    };
+    let moved = |name: &str, revision| Err(StoreError::Moved { what: "campaign", name: name.to_owned(), revision });
+    assert_eq!(apply(Base::Revisions(vec![1]), "spring", "second").await, Ok(2));
+    assert_eq!(apply(Base::Revisions(vec![1]), "spring", "third").await, moved("spring", 2));
+    assert_eq!(apply(Base::Revisions(vec![1]), "spring", "second").await, Ok(2), "is in force already");
+    assert_eq!(apply(Base::Revisions(vec![]), "spring", "third").await, moved("spring", 2));
+    assert_eq!(apply(Base::Revisions(vec![2, 7]), "spring", "third").await, Ok(3));
+    assert_eq!(apply(Base::Nothing, "spring", "fourth").await, moved("spring", 3));
+    assert_eq!(apply(Base::Something, "spring", "fourth").await, Ok(4));
+    assert_eq!(apply(Base::Something, "autumn", "first").await, moved("autumn", 0));
+    assert_eq!(apply(Base::Nothing, "autumn", "first").await, Ok(1));
+}

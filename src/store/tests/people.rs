@@ -81,3 +81,23 @@ async fn neither_token_nor_password_can_be_read_from_the_file() {
     assert!(holds("ann.li"));
     assert!(!holds(PASSWORD) && !holds(&token));
 }
+
+#[tokio::test]
+async fn an_answer_is_kept_for_a_day_and_the_first_one_stays() {
+    let rig = Rig::new().await;
+    let answer = |body: &str| KeptAnswer {
+        request: "hash".to_owned(),
+        status: 201,
+        content_type: "application/json".to_owned(),
+        body: body.to_owned(),
+    };
+    rig.store.keep_answer("id".to_owned(), answer("{\"n\":1}"), NOW).await.unwrap();
+    rig.store.keep_answer("id".to_owned(), answer("{}"), after(1)).await.unwrap();
+    let end = NOW + ANSWERS_KEPT;
+    assert_eq!(rig.store.kept_answer("id", after(5)).await.unwrap(), Some(answer("{\"n\":1}")));
+    assert_eq!(rig.store.kept_answer("id", end).await.unwrap(), None);
+    rig.store.keep_answer("id".to_owned(), answer("{}"), end).await.unwrap();
+    assert_eq!(rig.store.kept_answer("id", end).await.unwrap(), Some(answer("{}")), "after its day the key is free");
+    assert_eq!(rig.store.forget_answers(end).await.unwrap(), 0);
+    assert_eq!(rig.store.forget_answers(end + ANSWERS_KEPT).await.unwrap(), 1);
+}

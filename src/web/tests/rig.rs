@@ -90,9 +90,12 @@ impl Rig {
         let (settings, settings_seen) = watch::channel(Arc::new(example_settings(directory.path())));
         let phone = PhoneView { phone: "101".into(), address: None, registered_until: None };
         let (phones, phones_seen) = watch::channel(Arc::new(vec![phone]));
+        let (_, webhooks) = watch::channel(Arc::default());
+        let messenger = crate::webhooks::Messenger::new(webhooks, crate::clock::Clock::start()).unwrap();
         let state = WebState::new(Parts {
             handle,
             store: store.clone(),
+            messenger: Arc::new(messenger),
             settings: settings_seen,
             phones: phones_seen,
             clock: Arc::new(move || *read.lock().unwrap()),

@@ -14,6 +14,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub struct Api {
     at: SocketAddr,
     token: Option<String>,
+    /// Further lines of the head.
+    headers: String,
 }
 
 /// One answer.
@@ -56,12 +58,17 @@ impl Reply {
 impl Api {
     /// Nobody in particular.
     pub fn anonymous(at: SocketAddr) -> Api {
-        Api { at, token: None }
+        Api { at, token: None, headers: String::new() }
     }
 
     /// Whoever has this token or key.
     pub fn with_token(at: SocketAddr, token: &str) -> Api {
-        Api { at, token: Some(token.to_owned()) }
+        Api { at, token: Some(token.to_owned()), headers: String::new() }
+    }
+
+    /// The same with a header in every request.
+    pub fn with_header(&self, name: &str, value: &str) -> Api {
+        Api { headers: format!("{}{name}: {value}\r\n", self.headers), ..self.clone() }
     }
 
     /// Logs in.
@@ -69,7 +76,7 @@ impl Api {
     pub fn login(at: SocketAddr, login: &str, password: &str) -> Api {
         let body = json!({ "login": login, "password": password, "token": true });
         let answer = Api::anonymous(at).post("/api/v1/login", &body).good();
-        Api { at, token: Some(answer["token"].as_str().expect("a token was asked for").to_owned()) }
+        Api::with_token(at, answer["token"].as_str().expect("a token was asked for"))
     }
 
     /// Asks.
@@ -115,6 +122,7 @@ impl Api {
         if let Some(token) = &self.token {
             head += &format!("Authorization: Bearer {token}\r\n");
         }
+        head += &self.headers;
         if let Some((content_type, bytes)) = body {
             head += &format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n", bytes.len());
         }

@@ -119,7 +119,10 @@ export interface paths {
         };
         /** One campaign. */
         get: operations["campaign"];
-        /** Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`. */
+        /**
+         * Check and apply a text. The campaign's live state stays as it is; a new campaign starts as `ready`. With `If-Match` only where
+         *     that revision is in force. The text that is in force already is no change, whatever it was based on.
+         */
         put: operations["apply_campaign"];
         post?: never;
         delete?: never;
@@ -267,7 +270,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A text of a campaign, as it was applied. */
+        /** A text of a campaign, as it was applied. Its `ETag` is what `If-Match` wants. */
         get: operations["campaign_text"];
         put?: never;
         post?: never;
@@ -736,6 +739,161 @@ export interface paths {
         patch: operations["change_user"];
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All endpoints, by name. */
+        get: operations["webhooks"];
+        put?: never;
+        /** Add an endpoint. It is told what happens from then on, signed as Standard Webhooks has it. */
+        post: operations["add_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One endpoint. */
+        get: operations["webhook"];
+        put?: never;
+        post?: never;
+        /** Remove an endpoint, with what waits for it and its log. */
+        delete: operations["remove_webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an endpoint was or will be told, newest first, and how each delivery stands. */
+        get: operations["webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell an endpoint nothing more. What happens meanwhile it will not hear of. */
+        post: operations["disable_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell an endpoint again what happens, beginning with what still waits for it. */
+        post: operations["enable_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every try to tell an endpoint something, newest first, with what came back. */
+        get: operations["webhook_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send again, now: one event, or all that failed. A receiver knows them by their `webhook-id`, which stays. */
+        post: operations["resend_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new secret. Until the one before is over both sign, so that a receiver can change over without a gap. */
+        post: operations["rotate_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send an endpoint an event of its own, `webhook.test`, once and now, and say what came back. */
+        post: operations["test_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1187,6 +1345,8 @@ export interface components {
              * @description How long it rings before it counts as no answer, in seconds.
              */
             ring_timeout_s: number;
+            /** @description When it starts and pauses by itself. */
+            schedule?: components["schemas"]["Planned"][];
             /** @description What the agent says, in order. */
             script: components["schemas"]["ScriptSection"][];
             /**
@@ -1564,6 +1724,43 @@ export interface components {
             /** @description Give it as `cursor` for the next page; `null` at the end. */
             next_cursor?: string | null;
         };
+        /**
+         * @description What a schedule does with its campaign.
+         * @enum {string}
+         */
+        Deed: "start" | "pause";
+        /** @description A delivery as pages show it. */
+        DeliveryRow: {
+            /** @description When it happened. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description Tries so far, since it was last sent by hand.
+             */
+            attempts: number;
+            /** @description Whose it is. */
+            campaign?: string | null;
+            due_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What went wrong last. */
+            error?: string | null;
+            /** @description What is told: the `webhook-id` of every try. */
+            event: components["schemas"]["EventId"];
+            finished_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How it stands. */
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: int32
+             * @description What the receiver answered last.
+             */
+            status?: number | null;
+            /** @description Its type. */
+            type: string;
+        };
+        /**
+         * @description How a delivery stands.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "delivered" | "failed";
         /** @description What is on an agent's screen. */
         Desk: {
             campaign?: components["schemas"]["Campaign"] | null;
@@ -1686,6 +1883,11 @@ export interface components {
             /** @description Values, by key. Empty where only words without meaning differ: comments, order, spaces. */
             values: components["schemas"]["Change"][];
         };
+        /** @description Why an endpoint is told nothing. */
+        DisableRequest: {
+            /** @description Why; shown with it. */
+            why: string;
+        };
         /**
          * @description The recorded outcome of an attempt or call.
          *
@@ -1726,6 +1928,13 @@ export interface components {
             /** @description What was found. */
             value?: string | null;
         };
+        /** @description Something that webhooks are told: the `webhook-id` of every try to tell it. */
+        EventId: string;
+        /**
+         * @description What an event tells. Named as what happened, with full stops.
+         * @enum {string}
+         */
+        EventType: "CallEnded" | "ResultRecorded" | "LeadDone" | "LeadGivenUp" | "LeadCallback" | "SuppressionAdded" | "SuppressionLifted" | "ConsentGiven" | "ConsentRevoked" | "CampaignStarted" | "CampaignPaused" | "CampaignEnded" | "ImportFinished" | "WebhookTest";
         /** @description Sums over attempts. What one attempt adds to each stands in the database's view `attempt_figures`, and nowhere else. */
         Figures: {
             /**
@@ -2417,6 +2626,17 @@ export interface components {
             /** @description What the user is here to do. */
             role: components["schemas"]["Role"];
         };
+        /** @description An endpoint to be added. */
+        NewWebhook: {
+            /** @description Of this campaign only. */
+            campaign?: string | null;
+            /** @description Which; all, and those to come, without it. */
+            events?: components["schemas"]["EventType"][] | null;
+            /** @description What it is for; no two have the same. */
+            name: string;
+            /** @description Where events are posted: https://, or http:// in a network that the configuration allows. */
+            url: string;
+        };
         /** @description The kinds of [`DeskNotice`]. */
         NoticeKind: {
             /** @enum {string} */
@@ -2536,6 +2756,13 @@ export interface components {
             /** @description Its name in the configuration. */
             phone: string;
             registered_until?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description What is to happen again and again. */
+        Planned: {
+            /** @description When. */
+            at: string;
+            /** @description What. */
+            do: components["schemas"]["Deed"];
         };
         /** @description The parameters of preview. */
         Preview: {
@@ -2867,6 +3094,19 @@ export interface components {
             /** @description Its name for people, where it has another one. */
             title?: string | null;
         };
+        /** @description What is to be sent again. */
+        ResendRequest: {
+            /** @description One event, however its delivery stands; all that failed, without it. */
+            event?: string | null;
+        };
+        /** @description What is sent again. */
+        Resent: {
+            /**
+             * Format: int64
+             * @description How many deliveries.
+             */
+            deliveries: number;
+        };
         /** @description What an agent recorded. */
         ResultView: {
             /** @description By whom. */
@@ -2942,6 +3182,14 @@ export interface components {
          * @enum {string}
          */
         Role: "manager" | "agent" | "marketing" | "operator";
+        /** @description For how long the secret before counts. */
+        RotateRequest: {
+            /**
+             * Format: int32
+             * @description In hours, at most 720; 24 without it, and 0 for a secret that leaked.
+             */
+            keep_h?: number | null;
+        };
         /** @description A part of the script; `{name}` and the list's extra columns are filled in. */
         ScriptSection: {
             /** @description What is said. */
@@ -3070,6 +3318,34 @@ export interface components {
             /** @description Answers its keep-alive. */
             up: boolean;
         };
+        /** @description A try as pages show it. */
+        TryRow: {
+            /** @description When it began. */
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How long it took, in ms.
+             */
+            duration_ms: number;
+            /** @description What went wrong. */
+            error?: string | null;
+            /** @description What was told. */
+            event: components["schemas"]["EventId"];
+            /**
+             * Format: int64
+             * @description Raised with each try; the cursor of the next page.
+             */
+            id: number;
+            /** @description The beginning of the answer. */
+            response: string;
+            /**
+             * Format: int32
+             * @description What the receiver answered; null where it did not.
+             */
+            status?: number | null;
+            /** @description Its type. */
+            type: string;
+        };
         /** @description A change of a user. What is absent stays; `"device": null` takes the phone away. */
         UserChange: {
             /** @default null */
@@ -3128,6 +3404,63 @@ export interface components {
          * @enum {string}
          */
         WantedState: "running" | "paused" | "ended";
+        /** @description An endpoint that was added. */
+        WebhookAdded: {
+            /** @description What signatures are checked with. This is the only time that it is shown. */
+            secret: string;
+            /** @description What was added. */
+            webhook: components["schemas"]["WebhookView"];
+        };
+        /** @description An endpoint that is told what happened. */
+        WebhookId: string;
+        /** @description A new secret. */
+        WebhookSecret: {
+            /** @description What signatures are checked with. This is the only time that it is shown. */
+            secret: string;
+        };
+        /** @description What came back from an endpoint that was tried. */
+        WebhookTested: {
+            /** @description Whether it was taken. */
+            delivered: boolean;
+            /**
+             * Format: int64
+             * @description How long it took, in ms.
+             */
+            duration_ms: number;
+            /** @description What went wrong. */
+            error?: string | null;
+            /** @description The event that was sent. */
+            event: components["schemas"]["EventId"];
+            /** @description The beginning of the answer. */
+            response: string;
+            /**
+             * Format: int32
+             * @description What the receiver answered; `null` where it did not.
+             */
+            status?: number | null;
+        };
+        /** @description An endpoint. Its secret is shown when it is made and never again. */
+        WebhookView: {
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who added it. */
+            created_by: string;
+            disabled_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Why. */
+            disabled_why?: string | null;
+            /** @description Which; `null`: all, and those to come. */
+            events?: components["schemas"]["EventType"][] | null;
+            failing_since?: components["schemas"]["Timestamp"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["WebhookId"];
+            /** @description What it is for. */
+            name: string;
+            secret_before_until?: components["schemas"]["Timestamp"] | null;
+            succeeded_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Where events are posted. */
+            url: string;
+        };
         /** @description Weekly hours with exceptions. Days are Monday = 0 to Sunday = 6. */
         WeeklyHours: {
             /** @description Spans of each weekday, sorted and not overlapping. An empty day is closed. */
@@ -3569,7 +3902,12 @@ export interface operations {
     apply_campaign: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the tag of the revision that was changed, "revision-N", or * */
+                "If-Match"?: string | null;
+                /** @description *: only where there is no such campaign */
+                "If-None-Match"?: string | null;
+            };
             path: {
                 key: string;
             };
@@ -4078,7 +4416,10 @@ export interface operations {
     record_consent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4110,7 +4451,10 @@ export interface operations {
     revoke_consent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4774,7 +5118,10 @@ export interface operations {
     suppress: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4894,7 +5241,10 @@ export interface operations {
     add_user: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4944,6 +5294,359 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookAdded"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhook_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only those that stand like this. */
+                state?: components["schemas"]["DeliveryState"];
+                /** @description Older than this event: the last of the page before. */
+                before?: string;
+                /** @description At most so many, 1,000 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryRow"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disable_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DisableRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enable_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhook_log: {
+        parameters: {
+            query?: {
+                /** @description Only those of this event. */
+                event?: string;
+                /** @description Older than this try: the last of the page before. */
+                before?: number;
+                /** @description At most so many, 1,000 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TryRow"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResendRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resent"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTested"];
                 };
             };
             /** @description what is wrong */
