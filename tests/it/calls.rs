@@ -138,7 +138,7 @@ fn the_call_is_in_the_results(centre: &Centre) {
     let at = |path: &str| boss.get(&format!("/api/v1/campaigns/spring/{path}")).good();
     let report = at("results?by=agent");
     let line = &report["lines"][0];
-    assert_eq!((&line["title"], &line["figures"]["accepted"]), (&"Agent 1".into(), &1.into()), "{report}");
+    assert_eq!((&line["title"], &line["figures"]["accepted"]), (&"agent-1".into(), &1.into()), "{report}");
     assert_eq!((&line["figures"]["attempts"], &line["rates"]["conversion"]), (&1.into(), &1.0.into()), "{report}");
     let funnel: Vec<i64> = report["funnel"].as_array().expect("steps").iter().map(|step| ms(&step["leads"])).collect();
     assert_eq!(funnel, [1; 5], "{report}");
