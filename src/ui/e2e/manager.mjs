@@ -69,6 +69,17 @@ export async function run(browser, { login, password, list }) {
   await byId(page, "list-upload").click();
   await until("the customer is brought up to date", () => byId(page, "import-updated").textContent(), (text) => text?.trim() === "1");
 
+  // Everything about a number, for whoever asks "why do you call me?".
+  await byId(page, "nav-customers").click();
+  await byId(page, "customer-number").fill("+8613800000001");
+  await byId(page, "customer-look-up").click();
+  await byId(page, "customer-found").waitFor();
+  same("nothing forbids the call", await byId(page, "customer-standing").getAttribute("data-blocked"), "false");
+  same("the campaign is named", await byId(page, "customer-found").getByRole("link", { name: "spring" }).count(), 1);
+  await byId(page, "customer-number").fill("not a number");
+  await byId(page, "customer-look-up").click();
+  await byId(page, "problem").waitFor();
+
   await byId(page, "language").click();
   await byId(page, "language-zh-CN").click();
   await until("the pages are Chinese", () => byId(page, "nav-board").textContent(), (text) => text?.includes("大屏"));

@@ -6,6 +6,7 @@ import type { Me, Role } from "./api/types";
 import { Wallboard } from "./board/Wallboard";
 import { CampaignList } from "./campaigns/CampaignList";
 import { CampaignPage } from "./campaigns/CampaignPage";
+import { CustomersPage } from "./customers/CustomersPage";
 import { DeskPage } from "./desk/DeskPage";
 import { Login } from "./login/Login";
 import { OperatorPage } from "./operator/OperatorPage";
@@ -38,6 +39,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/board" element={only("board", <Wallboard me={me} />)} />
         <Route path="/campaigns" element={only("campaigns", <CampaignList me={me} />)} />
         <Route path="/campaigns/:key" element={only("campaigns", <CampaignPage me={me} />)} />
+        <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
         <Route path="/operator" element={only("operator", <OperatorPage />)} />
         <Route path="/desk" element={only("desk", <DeskPage me={me} />)} />

@@ -164,6 +164,9 @@ export const suppress = (entry: SuppressionRequest) => told(api.POST("/api/v1/su
 export const unsuppress = (id: string, why: string) =>
   told(api.DELETE("/api/v1/suppressions/{id}", { params: { path: { id } }, body: { why } }));
 
+/** All there is about a number. */
+export const customer = (number: string) => told(api.GET("/api/v1/customers", { params: { query: { number } } }));
+
 // ---- the desk ----
 
 export const deskSignIn = async (groups: string[]) => {

@@ -1,7 +1,7 @@
-import { Badge, Button, Group, Menu, Select, Stack, Table, Text } from "@mantine/core";
+import { Anchor, Badge, Button, Group, Menu, Select, Stack, Table, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { attempts, callsFile } from "../api/client";
 import type { AttemptView, Campaign } from "../api/types";
 import { Panel } from "../board/Panel";
@@ -136,7 +136,16 @@ function AttemptTable({ rows, campaign }: { rows: AttemptView[]; campaign: Campa
           {rows.map((row) => (
             <Table.Tr key={row.id} title={row.id}>
               <Table.Td>{moment(row.at, i18n.language)}</Table.Td>
-              <Table.Td>{phone(row.number)}</Table.Td>
+              <Table.Td>
+                {/* A masked number leads nowhere. */}
+                {row.number.includes("*") ? (
+                  phone(row.number)
+                ) : (
+                  <Anchor component={Link} to={`/customers?${new URLSearchParams({ number: row.number })}`} size="sm">
+                    {phone(row.number)}
+                  </Anchor>
+                )}
+              </Table.Td>
               <Table.Td>
                 {row.disposition ? t(`disposition.${row.disposition}`, { defaultValue: row.disposition }) : t("disposition.open")}
                 <Text size="xs" c="dimmed">

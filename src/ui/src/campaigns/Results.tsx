@@ -1,4 +1,4 @@
-import { Group, Select, SegmentedControl, SimpleGrid, Stack, Table, Text, Tooltip } from "@mantine/core";
+import { Anchor, Group, Select, SegmentedControl, SimpleGrid, Stack, Table, Text, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -98,7 +98,13 @@ function Funnel({ steps, behind }: { steps: ResultStep[]; behind: Behind }) {
                 {t(`results.stages.${stage}`)}
               </Table.Th>
               <Table.Td w="5rem" ta="right" data-testid={`funnel-${stage}`}>
-                {step.stage ? <Link to={addressOf({ ...behind, stage: step.stage })}>{number}</Link> : number}
+                {step.stage ? (
+                  <Anchor component={Link} to={addressOf({ ...behind, stage: step.stage })} size="sm">
+                    {number}
+                  </Anchor>
+                ) : (
+                  number
+                )}
               </Table.Td>
               <Table.Td>
                 <svg width="100%" height="18" viewBox="0 0 100 18" preserveAspectRatio="none" aria-hidden="true">
@@ -180,7 +186,12 @@ function PartName({ report, line, behind }: { report: Report; line: ResultLine; 
       ? t(line.key ? `disposition.${line.key}` : "disposition.open", { defaultValue: line.key })
       : line.title || line.key || t("results.without");
   const rows = rowsOf(report, line, behind);
-  return rows ? <Link to={addressOf(rows)}>{name}</Link> : <>{name}</>;
+  if (!rows) return <>{name}</>;
+  return (
+    <Anchor component={Link} to={addressOf(rows)} size="sm">
+      {name}
+    </Anchor>
+  );
 }
 
 function rowsOf(report: Report, line: ResultLine, behind: Behind): Behind | null {

@@ -34,7 +34,8 @@ export function about(desk: Desk): About {
   };
 }
 
-function historyOf({ lead, customer }: Desk): (HistoryEntry & { id: string })[] {
+/** Calls with a customer in both directions, latest first, with what agents said of them. */
+export function historyOf({ lead, customer }: Pick<Desk, "lead" | "customer">): (HistoryEntry & { id: string })[] {
   const attempts = customer?.attempts ?? lead?.attempts ?? [];
   const results = customer?.results ?? lead?.results ?? [];
   const recorded = new Map(results.map((result) => [result.call.id, result]));
