@@ -35,6 +35,8 @@ pub(crate) enum Campaigns {
     History(History),
     /// Lists the campaigns with their state and leads.
     List,
+    /// Prints the JSON Schema of campaign files, by which editors complete keys and mark mistakes.
+    Schema,
 }
 
 /// Makes a file the newest revision of its campaign.
@@ -117,19 +119,24 @@ struct Row {
 
 impl Campaigns {
     pub(crate) fn run(self, place: &Place) -> Result<Outcome, Failure> {
-        let installation = Installation::open(place)?;
+        // The schema is the same everywhere: no installation is needed for it.
+        let installation = || Installation::open(place);
         match self {
             Campaigns::Check(args) => {
                 let colour = std::io::stdout().is_terminal();
                 let mut out = std::io::stdout().lock();
-                Ok(check::run(&args, &installation.config, place.json, colour, &mut out)?)
+                Ok(check::run(&args, &installation()?.config, place.json, colour, &mut out)?)
             }
-            Campaigns::Apply(apply) => apply.run(place, &installation),
-            Campaigns::Plan(plan) => plan.run(place, &installation),
-            Campaigns::Export(export) => export.run(place, &installation),
-            Campaigns::Diff(diff) => diff.run(place, &installation),
-            Campaigns::History(history) => history.run(place, &installation),
-            Campaigns::List => list(place, &installation),
+            Campaigns::Apply(apply) => apply.run(place, &installation()?),
+            Campaigns::Plan(plan) => plan.run(place, &installation()?),
+            Campaigns::Export(export) => export.run(place, &installation()?),
+            Campaigns::Diff(diff) => diff.run(place, &installation()?),
+            Campaigns::History(history) => history.run(place, &installation()?),
+            Campaigns::List => list(place, &installation()?),
+            Campaigns::Schema => {
+                show(true, &campaign_file::schema(), String::new);
+                Ok(Outcome::Done)
+            }
         }
     }
 }

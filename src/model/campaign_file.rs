@@ -5,8 +5,10 @@
 
 mod pacing;
 mod parts;
+mod schema;
 
 pub use pacing::{PacingDefaults, pacing};
+pub use schema::schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 
