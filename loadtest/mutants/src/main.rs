@@ -6,8 +6,12 @@
 
 mod weave;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
 
 use weave::{Mutant, Trouble};
 
@@ -75,26 +79,72 @@ fn hunt(wishes: &Wishes) -> Result<bool, Trouble> {
     {
         return Err(Trouble::Tests);
     }
-    let (mut count, mut known_before) = (0, 0);
-    for mutant in &chosen {
+    let judged = judge_all(&chosen, |mutant| {
         let found = live(&copy, &mutant.name, wishes.seeds)?;
-        count += usize::from(found.is_some());
-        let known = match &tests {
-            Some(tests) if !passes(tests, &copy, &mutant.name)? => {
-                known_before += 1;
-                "  (A UNIT TEST FINDS IT: it says nothing of the trials)"
-            }
-            Some(_) => "  (passes the unit tests)",
-            None => "",
-        };
-        let verdict = found.unwrap_or_else(|| format!("MISSED in {} seeds: {}", wishes.seeds, mutant.simulates));
-        println!("{:32} {:24} {:9} {verdict}{known}", mutant.name, mutant.group, mutant.breaks);
-    }
+        let passes = tests.as_deref().map(|tests| passes(tests, &copy, &mutant.name)).transpose()?;
+        Ok(Judged { found, passes })
+    })?;
+    let count = judged.iter().filter(|judged| judged.found.is_some()).count();
+    let known_before = judged.iter().filter(|judged| judged.passes == Some(false)).count();
     println!("{count} of {} found", chosen.len());
-    if known_before > 0 {
-        println!("{known_before} are found by a unit test: the list is to have none of these");
+    if tests.is_some() {
+        println!("{known_before} found by a unit test as well; none is to be");
     }
     Ok(count as f64 >= SHARE * chosen.len() as f64 && known_before == 0)
+}
+
+/// What became of a bug.
+struct Judged {
+    /// The first violation.
+    found: Option<String>,
+    /// Whether the unit tests hold, if they were asked.
+    passes: Option<bool>,
+}
+
+/// Judges as many bugs at a time as there are processors, and tells of each in the order of the list.
+fn judge_all(
+    chosen: &[&Mutant],
+    judge: impl Fn(&Mutant) -> Result<Judged, Trouble> + Sync,
+) -> Result<Vec<Judged>, Trouble> {
+    let next = AtomicUsize::new(0);
+    let (done, all) = mpsc::sync_channel(1);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let (done, next, judge) = (done.clone(), &next, &judge);
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Relaxed);
+                    let Some(mutant) = chosen.get(place) else { return };
+                    let judged = judge(mutant);
+                    let goes_on = judged.is_ok();
+                    if done.send((place, judged)).is_err() || !goes_on {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut judged: Vec<Judged> = Vec::new();
+        let mut early: BTreeMap<usize, Judged> = BTreeMap::new();
+        for (place, result) in all {
+            early.insert(place, result?);
+            while let Some((one, mutant)) = early.remove(&judged.len()).zip(chosen.get(judged.len())) {
+                tell(mutant, &one);
+                judged.push(one);
+            }
+        }
+        Ok(judged)
+    })
+}
+
+fn tell(Mutant { name, group, breaks, simulates, .. }: &Mutant, Judged { found, passes }: &Judged) {
+    let known = match passes {
+        Some(true) => "  (passes the unit tests)",
+        Some(false) => "  (A UNIT TEST FINDS IT AS WELL)",
+        None => "",
+    };
+    let verdict = found.clone().unwrap_or_else(|| format!("MISSED: {simulates}"));
+    println!("{name:32} {group:24} {breaks:9} {verdict}{known}");
 }
 
 fn cargo(copy: &Path, words: &[&str]) -> Result<(), Trouble> {
