@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::event::{Event, OpenAttempt};
+use crate::engine::event::{DayCounts, Event, OpenAttempt};
 use crate::engine::guard;
 use crate::engine::recovery::DayTotals;
 use crate::model::attempt::{AttemptEnd, CallRef, CallResult, InboundEnd, Intent, Refusal};
@@ -219,12 +219,11 @@ impl Books {
         rows.map(|row| OpenAttempt::of(row.intent.clone(), row.end.is_some())).collect()
     }
 
-    /// What a campaign has done since midnight.
-    pub fn today(&self, campaign: &CampaignKey, midnight: Timestamp) -> crate::engine::event::DayCounts {
-        let rows = self.attempts.values().filter(|row| row.intent.campaign == *campaign && row.intent.at >= midnight);
+    /// What a campaign has done since midnight, counted as a store does it: what an engine begins with.
+    pub fn today(&self, campaign: &CampaignKey, midnight: Timestamp) -> DayCounts {
         let mut totals = DayTotals::default();
         let mut by: BTreeMap<Disposition, u64> = BTreeMap::new();
-        for row in rows {
+        for row in self.since(campaign, midnight) {
             let end = row.end.as_ref();
             totals.attempts += 1;
             totals.answered += u64::from(end.is_some_and(|end| end.answered_at.is_some()));
@@ -235,5 +234,27 @@ impl Books {
             }
         }
         totals.day(|disposition| by.get(&disposition).copied().unwrap_or_default())
+    }
+
+    /// The same from the record alone, one attempt after the other: not by the sums that the engine begins with.
+    pub fn judged(&self, campaign: &CampaignKey, midnight: Timestamp) -> DayCounts {
+        let mut day = DayCounts::default();
+        for row in self.since(campaign, midnight) {
+            let end = row.end.as_ref();
+            let machine = matches!(row.disposition(), Some(Disposition::Machine | Disposition::Fax));
+            let answered = end.is_some_and(|end| end.answered_at.is_some());
+            day.dialled += u64::from(row.disposition() != Some(Disposition::NotDialled));
+            day.machines += u64::from(machine);
+            day.answered += u64::from(answered && !machine);
+            day.connected += u64::from(end.is_some_and(|end| end.connected_at.is_some()));
+            day.abandoned += u64::from(end.is_some_and(|end| end.disposition == Disposition::Abandoned));
+            day.hung_up += u64::from(row.disposition() == Some(Disposition::HungUp));
+            day.accepted += u64::from(row.disposition() == Some(Disposition::Accepted));
+        }
+        day
+    }
+
+    fn since(&self, campaign: &CampaignKey, midnight: Timestamp) -> impl Iterator<Item = &Row> {
+        self.attempts.values().filter(move |row| row.intent.campaign == *campaign && row.intent.at >= midnight)
     }
 }

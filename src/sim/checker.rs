@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::books::Write;
 use super::faults::Law;
 use crate::engine::command::{Answer, Command};
-use crate::engine::event::Event;
+use crate::engine::event::{AgentAction, Event};
 use crate::model::attempt::CallRef;
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
@@ -133,6 +133,8 @@ pub struct Checker {
     suppressed: BTreeSet<PhoneNumber>,
     consents: BTreeSet<PhoneNumber>,
     running: BTreeMap<CampaignKey, bool>,
+    /// Campaigns of which the record says that they do not run.
+    stopped: BTreeSet<CampaignKey>,
     starting: BTreeMap<RequestId, CampaignKey>,
     gates: BTreeMap<GroupName, bool>,
     store_up: bool,
@@ -151,8 +153,11 @@ pub struct Checker {
     agents_lost: Option<Instant>,
     /// Calls that were abandoned through no fault of the pacing, by campaign.
     excused: BTreeMap<CampaignKey, u64>,
+    /// Requests of agents to record a result.
     results: BTreeSet<RequestId>,
     durable_results: BTreeSet<RequestId>,
+    /// Calls of which an agent's word is durable.
+    said: BTreeSet<CallRef>,
     last_dial: Option<Instant>,
     /// Inputs at this instant.
     at_once: (Instant, u32),
@@ -176,6 +181,7 @@ impl Checker {
             suppressed: BTreeSet::new(),
             consents: BTreeSet::new(),
             running: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             starting: BTreeMap::new(),
             gates: BTreeMap::new(),
             store_up: true,
@@ -189,6 +195,7 @@ impl Checker {
             callers: BTreeSet::new(),
             results: BTreeSet::new(),
             durable_results: BTreeSet::new(),
+            said: BTreeSet::new(),
             last_dial: None,
             at_once: (Instant::ZERO, 0),
             dials: 0,
@@ -229,7 +236,9 @@ impl Checker {
     pub fn told(&mut self, now: Now, event: &Event) {
         match event {
             Event::CampaignApplied { campaign, state, .. } => {
-                self.running.insert(campaign.key.clone(), *state == CampaignState::Running);
+                // After a crash the engine is told by its own recovery; what the record says counts.
+                let runs = *state == CampaignState::Running && !self.stopped.contains(&campaign.key);
+                self.running.insert(campaign.key.clone(), runs);
             }
             Event::CampaignControl { request, campaign, state } => {
                 if *state == CampaignState::Running {
@@ -261,6 +270,10 @@ impl Checker {
                 self.callers.insert(*call);
             }
             Event::AgentSignedIn { user, groups, device, .. } => self.sign_in(*user, groups, device.leg),
+            // From here on, not from the record on: it may be acknowledged before it is even sent to the store.
+            Event::AgentActed { request, action: AgentAction::Record { .. }, .. } => {
+                self.results.insert(*request);
+            }
             Event::Bridged { call, .. } => self.bridged(*call),
             Event::BridgeFailed { call, user } => {
                 self.agents_lost = Some(now.instant);
@@ -285,7 +298,7 @@ impl Checker {
             }
             Command::RejectInbound { call, .. } => self.caller_gone(*call),
             Command::Bridge { call, user, .. } => self.bridge(now, *call, *user),
-            Command::HangUp { call } => self.heard(*call),
+            Command::HangUp { call } => self.hung_up(now, *call),
             Command::RecordAttempt { end } => self.ended(now, end),
             Command::RecordInbound { end } => {
                 if !self.callers.contains(&end.call) {
@@ -293,7 +306,6 @@ impl Checker {
                 }
                 self.caller_gone(end.call);
             }
-            Command::RecordResult { result } => self.results.extend(result.request),
             Command::RecordGate { change } => {
                 self.gates.insert(change.group.clone(), change.open);
             }
@@ -327,9 +339,28 @@ impl Checker {
                 {
                     self.violated(now, "I-14", format!("the result of {request} was applied twice"));
                 }
-                self.suppressed.extend(result.number.clone().filter(|_| result.suppress.is_some()));
+                let said_before = self.said.contains(&result.call);
+                match result.request {
+                    Some(_) => drop(self.said.insert(result.call)),
+                    None if said_before => {
+                        let what = format!("what was said of {:?} is replaced by silence", result.call);
+                        self.violated(now, "I-14", what);
+                    }
+                    None => {} // the agent said nothing in time
+                }
+                if let Some(number) = result.number.as_ref().filter(|_| result.suppress.is_some()) {
+                    self.suppressed.insert(number.clone());
+                    self.suppression_told(now, number);
+                }
             }
-            Write::End(_) | Write::Inbound(_) | Write::State(..) | Write::PutOff(..) | Write::Settle(..) => {}
+            Write::State(_, campaign, state) => {
+                if *state == CampaignState::Running {
+                    self.stopped.remove(campaign);
+                } else {
+                    self.stopped.insert(campaign.clone());
+                }
+            }
+            Write::End(_) | Write::Inbound(_) | Write::PutOff(..) | Write::Settle(..) => {}
         }
     }
 

@@ -46,11 +46,13 @@ impl Checker {
         }
     }
 
-    /// The customer hears somebody, or the call is over.
-    pub(super) fn heard(&mut self, call: CallRef) {
-        match call {
-            CallRef::Outbound(id) => self.call(id, |call| call.heard = true),
-            CallRef::Inbound(_) => {}
+    /// The call is over. A customer who answered must have heard somebody before; a machine need not.
+    pub(super) fn hung_up(&mut self, now: Now, call: CallRef) {
+        let CallRef::Outbound(id) = call else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let heard = std::mem::replace(&mut call.heard, true);
+        if call.answered.is_some() && !heard && !call.machine && !call.ended {
+            self.violated(now, "I-32", format!("{id} was answered and is hung up without a word"));
         }
     }
 

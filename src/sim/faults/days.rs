@@ -92,6 +92,8 @@ pub fn day(seed: u64) -> Scenario {
     match dice.below(4) {
         0 => faults.extend(closing(&mut dice, &mut law)),
         1 => faults.extend(suppressed_meanwhile(&mut dice)),
+        2 if dice.chance(0.4) => faults.extend(stepped_twice(&mut dice)),
+        3 if dice.chance(0.4) => faults.extend(started_in_vain(&mut dice)),
         _ => {}
     }
     let (warm_up_s, duration_s, replications) = (0.0, DURATION_S, 1);
@@ -264,7 +266,7 @@ fn closing(dice: &mut Dice, law: &mut Law) -> Vec<Fault> {
         }
         false => dice.pick(&ends),
     };
-    let known: Vec<&'static str> = law.zones.iter().filter_map(|zones| zones.first().copied()).collect();
+    let known: Vec<&'static str> = law.zones.iter().flatten().copied().collect();
     let zone = dice.pick(&known);
     let at_s = dice.between(60.0, CALM_S - 400.0);
     let day = law.begins.to_jiff().in_tz(zone).map(|there| there.date());
@@ -290,6 +292,24 @@ fn suppressed_meanwhile(dice: &mut Dice) -> Vec<Fault> {
     };
     let count = 5 + dice.below(20) as u32;
     vec![slow, Fault::Suppressed { at_s, count }, Fault::Suppressed { at_s: after_s, count }]
+}
+
+/// The clock steps, and again before it is trusted: a time server that was found and lost.
+fn stepped_twice(dice: &mut Dice) -> Vec<Fault> {
+    let at_s = dice.between(30.0, CALM_S - 400.0);
+    let by_s = dice.pick(&[3.0, -30.0, 600.0]);
+    let again_s = at_s + dice.between(5.0, 55.0);
+    vec![Fault::ClockStep { at_s, by_s }, Fault::ClockStep { at_s: again_s, by_s: -by_s }]
+}
+
+/// A campaign is paused, and started again while the store refuses that; or the program is killed while it is paused.
+fn started_in_vain(dice: &mut Dice) -> Vec<Fault> {
+    let from_s = dice.between(30.0, CALM_S - 400.0);
+    let span = Span { from_s, to_s: from_s + dice.between(20.0, 120.0) };
+    let to_s = from_s + dice.between(0.2, 0.9) * (span.to_s - from_s);
+    let pause = Fault::Pause { span: Span { from_s: from_s - dice.between(1.0, 20.0), to_s } };
+    let crash = Fault::Crash { at_s: to_s - dice.between(0.0, 5.0), down_s: dice.between(0.5, 10.0) };
+    if dice.chance(0.5) { vec![Fault::StoreRefusal(span), pause] } else { vec![pause, crash] }
 }
 
 fn fault(dice: &mut Dice) -> Fault {

@@ -105,7 +105,8 @@ impl World<'_> {
         }
         let faults = scenario.faults.clone();
         let quiet = faults.iter().map(|fault| fault.span().to_s).fold(0.0, f64::max);
-        let mut trial = Trial::new(faults, checker, chance, Clocks::new(self.now));
+        let chances = [chance, self.streams.stream(Kind::Trial, 3, 0)];
+        let mut trial = Trial::new(faults, checker, chances, Clocks::new(self.now));
         trial.books = books;
         trial.quiet = self.instant(quiet);
         self.trial = Some(Box::new(trial));
@@ -342,7 +343,7 @@ impl World<'_> {
         let midnight = self.midnight_before();
         let Some(trial) = self.trial.as_mut() else { return };
         let books = &trial.books;
-        trial.checker.crashed(now, |key| books.today(key, midnight).abandoned);
+        trial.checker.crashed(now, |key| books.judged(key, midnight).abandoned);
         for write in lost {
             if let Write::End(end) = write {
                 trial.checker.reopen(end.attempt);
@@ -439,7 +440,7 @@ impl World<'_> {
         trial.checker.day_ends(now);
         let one_day = began == Some(midnight) && trial.offset_ms == 0;
         for view in snapshot.campaigns.iter().filter(|_| one_day) {
-            let record = trial.books.today(&view.campaign, midnight);
+            let record = trial.books.judged(&view.campaign, midnight);
             let known: &DayCounts = &view.today;
             if *known != record {
                 let what = format!("{}: the record says {record:?}, the engine {known:?}", view.campaign);

@@ -17,6 +17,8 @@ const LEAVING: &str = "leaving";
 const STATUS_FAILED: u16 = 404;
 /// In a trial, share of customers who answer and do not wait as long as they might.
 const LEAVES_EARLY: f64 = 0.05;
+/// In a trial, share of agents who press Ready as soon as they have sent a result, and do not wait until it is durable.
+const IMPATIENT: f64 = 0.15;
 /// Nobody answered in the network's own time (RFC 3261, 21.4.18).
 const STATUS_NO_ANSWER: u16 = 480;
 
@@ -155,6 +157,10 @@ impl World<'_> {
             self.act(user(seat), action.clone());
         }
         self.act(user(seat), action);
+        let wraps_up = self.seats[seat].wrapping == Some(call) && !self.seats[seat].leaving;
+        if wraps_up && self.trial.as_mut().is_some_and(|trial| trial.impatience.unit() < IMPATIENT) {
+            self.act(user(seat), AgentAction::Ready);
+        }
     }
 
     /// What the customer of an attempt said: the same however often it is asked.

@@ -68,6 +68,8 @@ pub(in crate::sim) struct Trial {
     pub(in crate::sim) books: Books,
     pub(in crate::sim) checker: Checker,
     pub(super) chance: Stream,
+    /// Of agents who do not wait; apart, so that all else stays as it is.
+    pub(super) impatience: Stream,
     pub(super) clocks: Clocks,
     pub(super) offset_ms: i64,
     pub(super) late: BTreeMap<u64, Event>,
@@ -89,12 +91,18 @@ pub(in crate::sim) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn new(faults: Vec<Fault>, checker: Checker, chance: Stream, clocks: Clocks) -> Trial {
+    pub(super) fn new(
+        faults: Vec<Fault>,
+        checker: Checker,
+        [chance, impatience]: [Stream; 2],
+        clocks: Clocks,
+    ) -> Trial {
         Trial {
             faults,
             books: Books::default(),
             checker,
             chance,
+            impatience,
             clocks,
             offset_ms: 0,
             late: BTreeMap::new(),
@@ -388,6 +396,7 @@ impl World<'_> {
             Write::State(request, campaign, state) => {
                 if !refuses {
                     trial.books.states.insert(campaign.clone(), *state);
+                    trial.checker.durable(now, &write);
                 }
                 request.map(|request| Event::Recorded { request, ok: !refuses })
             }
