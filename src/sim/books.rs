@@ -13,6 +13,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, RequestId};
 use crate::model::lead::{Callback, Lead, LeadNext, LeadState, NumberFacts, PastAttempt, SuppressionReason};
+use crate::model::limits::Used;
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -252,6 +253,18 @@ impl Books {
             day.accepted += u64::from(row.disposition() == Some(Disposition::Accepted));
         }
         day
+    }
+
+    /// What a campaign has used since the beginning: as an engine begins with it.
+    pub fn used(&self, campaign: &CampaignKey) -> Used {
+        let mut used = Used::default();
+        for row in self.since(campaign, Timestamp::from_millis(i64::MIN)) {
+            used.dialled += u64::from(row.disposition() != Some(Disposition::NotDialled));
+            used.accepted += u64::from(row.disposition() == Some(Disposition::Accepted));
+            let talked = row.end.as_ref().and_then(|end| Some(end.ended_at.since(end.connected_at?)));
+            used.talk_ms += talked.map_or(0, |talked| u64::try_from(talked.as_millis()).unwrap_or(u64::MAX));
+        }
+        used
     }
 
     fn since(&self, campaign: &CampaignKey, midnight: Timestamp) -> impl Iterator<Item = &Row> {

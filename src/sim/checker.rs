@@ -156,6 +156,8 @@ pub struct Checker {
     /// Requests of agents to record a result.
     results: BTreeSet<RequestId>,
     durable_results: BTreeSet<RequestId>,
+    /// Dials that left, by campaign.
+    left: BTreeMap<CampaignKey, u64>,
     /// Calls of which an agent's word is durable.
     said: BTreeSet<CallRef>,
     last_dial: Option<Instant>,
@@ -183,6 +185,7 @@ impl Checker {
             running: BTreeMap::new(),
             stopped: BTreeSet::new(),
             starting: BTreeMap::new(),
+            left: BTreeMap::new(),
             gates: BTreeMap::new(),
             store_up: true,
             stepped: None,
@@ -258,9 +261,7 @@ impl Checker {
             Event::IntentRefused { attempt, .. } => {
                 self.calls.remove(attempt); // it never was
             }
-            Event::AttemptSent { attempt, .. } => {
-                self.call(*attempt, |call| call.sent = call.sent.or(Some(now.instant)))
-            }
+            Event::AttemptSent { attempt, .. } => self.sent(now, *attempt),
             Event::AttemptRinging { attempt } => {
                 self.call(*attempt, |call| call.rang = call.rang.or(Some(now.instant)))
             }

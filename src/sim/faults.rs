@@ -166,6 +166,8 @@ pub struct Law {
     pub retry: BTreeMap<Disposition, RetryRule>,
     /// Attempts for each lead.
     pub attempts_max: u32,
+    /// Dials of each campaign.
+    pub dials_max: Option<u64>,
     /// The clock ends wrap-up after this, in seconds; `None`: the agents do.
     pub wrap_up_max_s: Option<u32>,
     /// Every second phone is held up between calls.
@@ -191,6 +193,7 @@ impl Law {
             numbers: 1_000_000,
             retry: BTreeMap::new(),
             attempts_max: 1,
+            dials_max: None,
             wrap_up_max_s: None,
             nailed_up: false,
             keeps_for_answers: false,

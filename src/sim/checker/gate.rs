@@ -93,6 +93,21 @@ impl Checker {
         self.alone_and_within_caps(now, id);
     }
 
+    /// The INVITE left: one more of those that the campaign may have, whatever became of the record meanwhile.
+    pub(super) fn sent(&mut self, now: Now, id: AttemptId) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.sent.is_none()) else { return };
+        call.sent = Some(now.instant);
+        let campaign = call.campaign.clone();
+        let left = self.left.entry(campaign.clone()).or_default();
+        *left += 1;
+        if let Some(most) = self.law.dials_max
+            && *left > most
+        {
+            let what = format!("dial {left} of {campaign} left, which may have {most}");
+            self.violated(now, "quota", what);
+        }
+    }
+
     /// Whether anything may leave at this moment, whoever is called.
     fn may_dial(&mut self, now: Now, id: AttemptId, what: &str) {
         let Some(call) = self.calls.get(&id) else { return };

@@ -96,6 +96,11 @@ pub fn day(seed: u64) -> Scenario {
         3 if dice.chance(0.4) => faults.extend(started_in_vain(&mut dice)),
         _ => {}
     }
+    // So is this one.
+    let mut dice = Dice(Streams::new(seed, 0).stream(Kind::Trial, 4, 0));
+    if dice.chance(0.1) {
+        law.dials_max = Some(20 + dice.below(200) as u64);
+    }
     let (warm_up_s, duration_s, replications) = (0.0, DURATION_S, 1);
     Scenario {
         seed,
@@ -146,6 +151,7 @@ fn law(dice: &mut Dice) -> Law {
         numbers: dice.pick(&[60, 300, 900]),
         retry,
         attempts_max: dice.pick(&[1, 3, 6]),
+        dials_max: None,
         wrap_up_max_s: dice.chance(0.4).then(|| dice.pick(&[0, 5, 30])),
         nailed_up: dice.chance(0.6),
         keeps_for_answers: dice.chance(0.3),

@@ -13,6 +13,7 @@ use crate::model::abandonment::AbandonMeasure;
 use crate::model::calling_hours::WeeklyHours;
 use crate::model::campaign::{AgentResult, Assignment, Campaign, Offer, Recording};
 use crate::model::disposition::Disposition;
+use crate::model::limits::Limits;
 use crate::model::name::{CampaignKey, GroupName, ProfileName, PromptName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -228,7 +229,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         profile: profile_name(place),
         caller_id: number("+10000000001"),
         caller_ids: vec![],
-        limits: Default::default(),
+        limits: Limits { dials_max: law.and_then(|law| law.dials_max), ..Limits::default() },
         schedule: vec![],
         trunks: vec![trunk()],
         ring_timeout_s: wanted.engine_ring_timeout_s(),

@@ -381,7 +381,7 @@ impl World<'_> {
                 campaign: std::sync::Arc::new(campaign.clone()),
                 state,
                 today,
-                used: Default::default(), // no campaign of a trial has limits
+                used: books.used(&campaign.key),
                 hours: Vec::new(),
             });
         }
