@@ -74,6 +74,14 @@ impl Requests {
         }
     }
 
+    /// Whether somebody has asked a campaign to stop and the store has not answered yet.
+    pub fn stops(&self, wanted: &CampaignKey) -> bool {
+        self.waiting.values().any(|pending| match pending {
+            Pending::CampaignState { campaign, state } => campaign == wanted && *state != CampaignState::Running,
+            Pending::Result(_) | Pending::GroupControl => false,
+        })
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

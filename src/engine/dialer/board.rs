@@ -327,9 +327,10 @@ impl Engine {
         state: CampaignState,
         ok: bool,
     ) {
+        let stops = self.requests.stops(campaign);
         if ok && let Some(board) = self.campaigns.get_mut(campaign) {
-            // A pause that came in between holds.
-            let overtaken = state == CampaignState::Running && board.state == CampaignState::Ended;
+            // A pause that came in between holds, durable or not.
+            let overtaken = state == CampaignState::Running && (stops || board.state == CampaignState::Ended);
             board.state = if overtaken { board.state } else { state };
         }
         self.follow_state(campaign);

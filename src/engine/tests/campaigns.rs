@@ -217,6 +217,24 @@ fn a_start_is_durable_before_it_dials_and_a_pause_is_obeyed_before_it_is_durable
 }
 
 #[test]
+fn a_pause_that_overtakes_a_start_holds_when_the_start_becomes_durable() {
+    let mut rig = Rig::with(2, campaign());
+    rig.set_campaign(CampaignState::Paused);
+    let dialled = rig.count(|c| matches!(c, Command::Dial { .. }));
+    rig.manners.records = None;
+    rig.set_campaign(CampaignState::Running);
+    let start = crate::model::id::RequestId(rig.next_id);
+    rig.set_campaign(CampaignState::Paused);
+    let pause = crate::model::id::RequestId(rig.next_id);
+    rig.tell(Event::Recorded { request: start, ok: true });
+    rig.wait(60.0);
+    assert_eq!((rig.board().state, rig.count(|c| matches!(c, Command::Dial { .. }))), (CampaignState::Paused, dialled));
+    rig.tell(Event::Recorded { request: pause, ok: false });
+    rig.wait(60.0);
+    assert_eq!(rig.board().state, CampaignState::Paused, "what could not be stored leaves it stopped");
+}
+
+#[test]
 fn a_pause_takes_back_the_dials_that_still_wait_for_their_trunk() {
     let mut rig = Rig::bare(settings());
     rig.manners.sends = false;
