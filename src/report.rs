@@ -31,6 +31,24 @@ pub enum Breakdown {
     Disposition,
 }
 
+impl Breakdown {
+    /// All of them.
+    pub const ALL: [Breakdown; 6] =
+        [Breakdown::Day, Breakdown::Hour, Breakdown::List, Breakdown::Agent, Breakdown::Result, Breakdown::Disposition];
+
+    /// As it is written and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Breakdown::Day => "day",
+            Breakdown::Hour => "hour",
+            Breakdown::List => "list",
+            Breakdown::Agent => "agent",
+            Breakdown::Result => "result",
+            Breakdown::Disposition => "disposition",
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 
 use super::moment::{Moment, moment};
 use super::place::Installation;
@@ -58,19 +59,8 @@ pub(crate) struct ShowFigures {
     #[arg(long, value_parser = moment)]
     to: Option<Moment>,
     /// The parts.
-    #[arg(long, value_enum, default_value_t = Parts::Day)]
-    by: Parts,
-}
-
-/// What results are broken down by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Parts {
-    Day,
-    Hour,
-    List,
-    Agent,
-    Result,
-    Disposition,
+    #[arg(long, default_value = Breakdown::Day.as_str(), value_parser = breakdown())]
+    by: Breakdown,
 }
 
 /// Counts all attempts of a campaign again.
@@ -78,6 +68,12 @@ enum Parts {
 pub(crate) struct Recount {
     /// The campaign.
     campaign: CampaignKey,
+}
+
+/// Reads a breakdown, and names them all in the help.
+fn breakdown() -> impl TypedValueParser<Value = Breakdown> {
+    let words = PossibleValuesParser::new(Breakdown::ALL.map(Breakdown::as_str));
+    words.map(|word| Breakdown::ALL.into_iter().find(|by| by.as_str() == word).unwrap_or_default())
 }
 
 impl Results {
@@ -114,15 +110,7 @@ impl ShowFigures {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         let zone = installation.zone();
         let (from, to) = span(self.from, self.to, &zone, installation.now())?;
-        let by = match self.by {
-            Parts::Day => Breakdown::Day,
-            Parts::Hour => Breakdown::Hour,
-            Parts::List => Breakdown::List,
-            Parts::Agent => Breakdown::Agent,
-            Parts::Result => Breakdown::Result,
-            Parts::Disposition => Breakdown::Disposition,
-        };
-        let question = Question { campaign: self.campaign, from, to, by };
+        let question = Question { campaign: self.campaign, from, to, by: self.by };
         let report = installation.with_store(|store, _| {
             let (question, zone) = (&question, &zone);
             async move { report::report(&store, question, zone).await }
@@ -154,9 +142,8 @@ fn drawn(report: &Report) -> String {
         ]);
         cells
     };
-    let by = serde_json::to_value(report.by).unwrap_or_default();
     let mut table = vec![
-        [by.as_str().unwrap_or_default(), "attempts", "answered", "connected", "abandoned", "accepted"]
+        [report.by.as_str(), "attempts", "answered", "connected", "abandoned", "accepted"]
             .into_iter()
             .chain(["answer rate", "abandon rate", "conversion", "mean talk"])
             .map(str::to_owned)

@@ -37,7 +37,7 @@ pub(super) struct Statement {
 
 /// Names statements, and lists them for the test that prepares them all.
 macro_rules! statements {
-    ($($name:ident = $text:literal;)*) => {
+    ($($name:ident = $text:expr;)*) => {
         $(const $name: $crate::store::db::Statement =
             $crate::store::db::Statement { name: stringify!($name), text: $text };)*
         #[cfg(test)]

@@ -250,45 +250,40 @@ impl InboundFigures {
     }
 }
 
+/// All figures, added up.
+macro_rules! sums {
+    () => {
+        "
+        cast(sum(attempts) as bigint) as attempts, cast(sum(live) as bigint) as live,
+        cast(sum(answered) as bigint) as answered, cast(sum(machines) as bigint) as machines,
+        cast(sum(connected) as bigint) as connected, cast(sum(abandoned) as bigint) as abandoned,
+        cast(sum(accepted) as bigint) as accepted, cast(sum(leads_dialled) as bigint) as leads_dialled,
+        cast(sum(leads_answered) as bigint) as leads_answered, cast(sum(leads_connected) as bigint) as leads_connected,
+        cast(sum(ring_ms) as bigint) as ring_ms, cast(sum(wait_ms) as bigint) as wait_ms,
+        cast(sum(talk_ms) as bigint) as talk_ms"
+    };
+}
+pub(super) use sums;
+
+/// What they are broken down by, as [`By::as_str`] names it.
+macro_rules! parts {
+    () => {
+        "
+        case $4 when 'hour' then hour when 'list' then list_id when 'agent' then agent_id else 0 end as number,
+        case $4 when 'disposition' then disposition when 'result' then result else '' end as word,"
+    };
+}
+
 statements! {
-    COUNTED = "
-        select case $4 when 'hour' then hour when 'list' then list_id when 'agent' then agent_id else 0 end as number,
-               case $4 when 'disposition' then disposition when 'result' then result else '' end as word,
-               cast(sum(attempts) as bigint) as attempts, cast(sum(live) as bigint) as live,
-               cast(sum(answered) as bigint) as answered, cast(sum(machines) as bigint) as machines,
-               cast(sum(connected) as bigint) as connected, cast(sum(abandoned) as bigint) as abandoned,
-               cast(sum(accepted) as bigint) as accepted, cast(sum(leads_dialled) as bigint) as leads_dialled,
-               cast(sum(leads_answered) as bigint) as leads_answered,
-               cast(sum(leads_connected) as bigint) as leads_connected, cast(sum(ring_ms) as bigint) as ring_ms,
-               cast(sum(wait_ms) as bigint) as wait_ms, cast(sum(talk_ms) as bigint) as talk_ms
+    COUNTED = concat!("select ", parts!(), sums!(), "
         from figures f
         where campaign = $1 and hour >= $2 and hour < $3
           and not exists (select 1 from figures_stale s where s.campaign = f.campaign and s.hour = f.hour)
-        group by 1, 2";
-    FRESH = "
-        select case $4 when 'hour' then hour when 'list' then list_id when 'agent' then agent_id else 0 end as number,
-               case $4 when 'disposition' then disposition when 'result' then result else '' end as word,
-               cast(sum(attempts) as bigint) as attempts, cast(sum(live) as bigint) as live,
-               cast(sum(answered) as bigint) as answered, cast(sum(machines) as bigint) as machines,
-               cast(sum(connected) as bigint) as connected, cast(sum(abandoned) as bigint) as abandoned,
-               cast(sum(accepted) as bigint) as accepted, cast(sum(leads_dialled) as bigint) as leads_dialled,
-               cast(sum(leads_answered) as bigint) as leads_answered,
-               cast(sum(leads_connected) as bigint) as leads_connected, cast(sum(ring_ms) as bigint) as ring_ms,
-               cast(sum(wait_ms) as bigint) as wait_ms, cast(sum(talk_ms) as bigint) as talk_ms
-        from attempt_figures where campaign = $1 and at >= $2 and at < $3
-        group by 1, 2";
-    KEPT = "
-        select case $4 when 'hour' then hour when 'list' then list_id when 'agent' then agent_id else 0 end as number,
-               case $4 when 'disposition' then disposition when 'result' then result else '' end as word,
-               cast(sum(attempts) as bigint) as attempts, cast(sum(live) as bigint) as live,
-               cast(sum(answered) as bigint) as answered, cast(sum(machines) as bigint) as machines,
-               cast(sum(connected) as bigint) as connected, cast(sum(abandoned) as bigint) as abandoned,
-               cast(sum(accepted) as bigint) as accepted, cast(sum(leads_dialled) as bigint) as leads_dialled,
-               cast(sum(leads_answered) as bigint) as leads_answered,
-               cast(sum(leads_connected) as bigint) as leads_connected, cast(sum(ring_ms) as bigint) as ring_ms,
-               cast(sum(wait_ms) as bigint) as wait_ms, cast(sum(talk_ms) as bigint) as talk_ms
-        from figures_kept where campaign = $1 and hour >= $2 and hour < $3
-        group by 1, 2";
+        group by 1, 2");
+    FRESH = concat!("select ", parts!(), sums!(), "
+        from attempt_figures where campaign = $1 and at >= $2 and at < $3 group by 1, 2");
+    KEPT = concat!("select ", parts!(), sums!(), "
+        from figures_kept where campaign = $1 and hour >= $2 and hour < $3 group by 1, 2");
     LIST_NAMES = "select id, name from lists where campaign = $1 order by id";
     LEADS = "select cast(coalesce(sum(leads), 0) as bigint) as leads from lists where campaign = $1";
     STALE = "

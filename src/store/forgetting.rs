@@ -9,22 +9,28 @@ use super::error::StoreError;
 use super::figures::{hour_began, upkeep};
 use crate::model::time::Timestamp;
 
+/// The oldest attempts that may go.
+macro_rules! old_attempts {
+    () => {
+        "(select a.id from attempts a
+          where a.at < $1 and a.state = 'ended' and not exists (
+              select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
+          order by a.at, a.id limit $2)"
+    };
+}
+
 /// Rows removed in one transaction, which holds the writer for some milliseconds.
 const REMOVED_AT_ONCE: u32 = 500;
 
 statements! {
-    KEEP_FIGURES = "
+    KEEP_FIGURES = concat!("
         insert into figures_kept (campaign, hour, list_id, agent_id, disposition, result, attempts, live, answered, machines,
                                   connected, abandoned, accepted, leads_dialled, leads_answered, leads_connected, ring_ms,
                                   wait_ms, talk_ms)
         select campaign, hour, list_id, agent_id, disposition, result, sum(attempts), sum(live), sum(answered),
                sum(machines), sum(connected), sum(abandoned), sum(accepted), sum(leads_dialled), sum(leads_answered),
                sum(leads_connected), sum(ring_ms), sum(wait_ms), sum(talk_ms)
-        from attempt_figures where id in (
-            select a.id from attempts a
-            where a.at < $1 and a.state = 'ended' and not exists (
-                select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
-            order by a.at, a.id limit $2)
+        from attempt_figures where id in ", old_attempts!(), "
         group by campaign, hour, list_id, agent_id, disposition, result
         on conflict (campaign, hour, list_id, agent_id, disposition, result) do update set
             attempts = figures_kept.attempts + excluded.attempts, live = figures_kept.live + excluded.live,
@@ -36,26 +42,14 @@ statements! {
             leads_answered = figures_kept.leads_answered + excluded.leads_answered,
             leads_connected = figures_kept.leads_connected + excluded.leads_connected,
             ring_ms = figures_kept.ring_ms + excluded.ring_ms, wait_ms = figures_kept.wait_ms + excluded.wait_ms,
-            talk_ms = figures_kept.talk_ms + excluded.talk_ms";
-    CHANGED_HOURS = "
+            talk_ms = figures_kept.talk_ms + excluded.talk_ms");
+    CHANGED_HOURS = concat!("
         select distinct a.campaign as campaign, a.at / 3600000 as hour from attempts a
-        where a.id in (
-            select a.id from attempts a
-            where a.at < $1 and a.state = 'ended' and not exists (
-                select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
-            order by a.at, a.id limit $2)";
-    RESULTS_OF_ATTEMPTS = "
-        delete from results where direction = 'outbound' and call_id in (
-            select a.id from attempts a
-            where a.at < $1 and a.state = 'ended' and not exists (
-                select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
-            order by a.at, a.id limit $2)";
-    ATTEMPTS = "
-        delete from attempts where id in (
-            select a.id from attempts a
-            where a.at < $1 and a.state = 'ended' and not exists (
-                select 1 from leads l where l.id = a.lead_id and l.state in ('open', 'dialling', 'callback'))
-            order by a.at, a.id limit $2)";
+        where a.id in ", old_attempts!());
+    RESULTS_OF_ATTEMPTS = concat!("
+        delete from results where direction = 'outbound' and call_id in ", old_attempts!());
+    ATTEMPTS = concat!("
+        delete from attempts where id in ", old_attempts!());
     RESULTS_OF_INBOUND = "
         delete from results where direction = 'inbound' and call_id in (
             select id from inbound_calls where offered_at < $1 order by offered_at, id limit $2)";

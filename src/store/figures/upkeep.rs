@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Figures, HOUR_MS, hour_began};
+use super::{Figures, HOUR_MS, hour_began, sums};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -44,17 +44,9 @@ statements! {
             union select hour from figures_kept where campaign = $1
             union select hour from figures_stale where campaign = $1) h
         order by hour";
-    COUNT = "
-        select list_id, agent_id, disposition, result,
-               cast(sum(attempts) as bigint) as attempts, cast(sum(live) as bigint) as live,
-               cast(sum(answered) as bigint) as answered, cast(sum(machines) as bigint) as machines,
-               cast(sum(connected) as bigint) as connected, cast(sum(abandoned) as bigint) as abandoned,
-               cast(sum(accepted) as bigint) as accepted, cast(sum(leads_dialled) as bigint) as leads_dialled,
-               cast(sum(leads_answered) as bigint) as leads_answered,
-               cast(sum(leads_connected) as bigint) as leads_connected, cast(sum(ring_ms) as bigint) as ring_ms,
-               cast(sum(wait_ms) as bigint) as wait_ms, cast(sum(talk_ms) as bigint) as talk_ms
+    COUNT = concat!("select list_id, agent_id, disposition, result,", sums!(), "
         from attempt_figures where campaign = $1 and at >= $2 and at < $3
-        group by list_id, agent_id, disposition, result";
+        group by list_id, agent_id, disposition, result");
     OF_HOUR = "select * from figures where campaign = $1 and hour = $2";
     KEPT_OF_HOUR = "select * from figures_kept where campaign = $1 and hour = $2";
     MARK_OF_HOUR = "select mark from figures_stale where campaign = $1 and hour = $2";
