@@ -184,7 +184,7 @@ impl Recount {
                 format!("{} attempts in {} hours were counted; all figures are right.", recount.attempts, recount.hours)
             }
             wrong => format!(
-                "{} attempts in {} hours were counted; the figures of {wrong} hours were wrong and are mended.",
+                "Counted again (attempts: {}, hours: {}): {wrong} hours were wrong and are mended.",
                 recount.attempts, recount.hours
             ),
         });

@@ -135,9 +135,7 @@ async fn best(
         let row = conn.row(NEXT_RANK, params![campaign.as_str(), zones.as_str(), rank_below]).await?;
         next.extend(row.map(|row| row.int("rank")).transpose()?.map(|rank| (zones.as_str(), rank)));
     }
-    while let Some(rank) = next.iter().map(|(_, rank)| *rank).max()
-        && chosen.len() < wanted
-    {
+    while let Some(rank) = next.iter().map(|(_, rank)| *rank).max() {
         let of_rank = next.iter().filter(|(_, of)| *of == rank);
         let mut queues: Vec<Queue<'_>> = of_rank
             .map(|(zones, _)| Queue { campaign, zones, rank, now, read: VecDeque::new(), last: None, more: true })
@@ -157,6 +155,9 @@ async fn best(
             if let Some(queue) = queues.get_mut(place) {
                 heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
             }
+        }
+        if chosen.len() >= wanted {
+            break; // what comes after is not asked for
         }
         rank_below = rank;
         let mut lower = Vec::with_capacity(next.len());

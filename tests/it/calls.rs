@@ -158,7 +158,7 @@ fn the_call_is_in_the_results(centre: &Centre) {
         .expect("it is JSON");
     assert_eq!((&shown["lines"], &shown["funnel"]), (&report["lines"], &report["funnel"]));
     let told = centre.good(&["results", "recount", "spring"]);
-    assert!(told.contains("1 attempts in 1 hours were counted; all figures are right"), "{told}");
+    assert!(told.contains("attempts: 1, hours: 1): all figures are right"), "{told}");
     let wrong = boss.get("/api/v1/campaigns/spring/results?days=0");
     assert!(wrong.status == 400 && wrong.text().contains("expected 1 to 3660"), "{}", wrong.text());
     assert_eq!(boss.get("/api/v1/campaigns/autumn/results").status, 404);
