@@ -181,7 +181,10 @@ impl Recount {
         bar.finish_and_clear();
         show(place.json, &recount, || match recount.wrong.len() {
             0 => {
-                format!("{} attempts in {} hours were counted; all figures are right.", recount.attempts, recount.hours)
+                format!(
+                    "Counted again (attempts: {}, hours: {}): all figures are right.",
+                    recount.attempts, recount.hours
+                )
             }
             wrong => format!(
                 "Counted again (attempts: {}, hours: {}): {wrong} hours were wrong and are mended.",
