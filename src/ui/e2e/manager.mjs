@@ -65,7 +65,8 @@ export async function run(browser, { login, password, list }) {
   await page.locator('input[type="file"]').setInputFiles({ name: "known.csv", mimeType: "text/csv", buffer: known });
   await byId(page, "list-name").fill("known");
   await byId(page, "list-more").click();
-  await byId(page, "list-update").check();
+  // By key: a click may miss what still unfolds.
+  await byId(page, "list-update").press(" ");
   await byId(page, "list-upload").click();
   await until("the customer is brought up to date", () => byId(page, "import-updated").textContent(), (text) => text?.trim() === "1");
 
