@@ -130,15 +130,17 @@ struct Inner {
     _lock: Option<File>,
 }
 
-/// Mints the ids of what the store itself makes, and knows what of it somebody is to be told.
+/// Mints the ids of what the store itself makes, and knows what of it somebody is to be told and which hours are marked.
 pub(crate) struct Ids {
     mint: Mutex<Mint>,
     outbox: outbox::Outbox,
+    marks: figures::marks::Marks,
 }
 
 impl Ids {
-    fn new(salt: u64) -> Ids {
-        Ids { mint: Mutex::new(Mint::new(salt)), outbox: outbox::Outbox::default() }
+    fn new(salt: u64, opener: Opener) -> Ids {
+        let marks = figures::marks::Marks::new(opener == Opener::Service);
+        Ids { mint: Mutex::new(Mint::new(salt)), outbox: outbox::Outbox::default(), marks }
     }
 
     fn next(&self, now: Timestamp) -> i64 {
@@ -164,7 +166,7 @@ impl Store {
         let db = Arc::new(Db::at(place.clone(), service, pages)?);
         let mut conn = db.writer(true).await?;
         schema::prepare(&mut conn, &place.to_string(), options.quick_check).await?;
-        let ids = Arc::new(Ids::new(salt()));
+        let ids = Arc::new(Ids::new(salt(), options.opener));
         webhooks::learn(&mut conn, &ids).await?;
         let journal = match options.opener {
             Opener::Service => {

@@ -136,9 +136,7 @@ pub(super) async fn apply(
         wave.add(place, write);
     }
     wave.apply(conn, ids, &mut receipts, &mut changed).await?;
-    if let Some(at) = changed.iter().map(|(_, at)| *at).max() {
-        upkeep::mark(conn, ids.next(at), changed).await?;
-    }
+    upkeep::mark(conn, ids, changed).await?;
     Ok(receipts.into_iter().map(|receipt| receipt.unwrap_or(Err(StoreError::Closed))).collect())
 }
 

@@ -5,6 +5,7 @@
 //! found no agent in time. The *abandon rate* is abandoned / (connected + abandoned).
 
 pub(super) mod behind;
+pub(super) mod marks;
 pub(super) mod upkeep;
 
 use std::collections::BTreeMap;

@@ -74,7 +74,7 @@ impl Store {
         let mut removed = 0;
         for (place, kind) in KINDS.into_iter().enumerate() {
             loop {
-                let mark = self.ids().next(before);
+                let ids = self.ids();
                 let gone = self
                     .write(move |conn| {
                         Box::pin(async move {
@@ -83,7 +83,7 @@ impl Store {
                                 let changed = conn.rows(CHANGED_HOURS, params![before, REMOVED_AT_ONCE]).await?;
                                 let hour = |row: &Row| Ok((row.parsed("campaign")?, hour_began(row.int("hour")?)));
                                 let changed: Vec<_> = changed.iter().map(hour).collect::<Result<_, StoreError>>()?;
-                                upkeep::mark(conn, mark, changed).await?;
+                                upkeep::mark(conn, &ids, changed).await?;
                             }
                             for statement in kind {
                                 gone = conn.run(*statement, params![before, REMOVED_AT_ONCE]).await?;

@@ -196,11 +196,15 @@ impl Writer {
                 Ok(()) => Ok(()),
                 Err(error) if error.ends_transaction() => Err(error),
                 // The savepoint stays, for the next one or the commit to release.
-                Err(_) => conn.control("rollback to item").await,
+                Err(_) => {
+                    self.ids.marks.undone();
+                    conn.control("rollback to item").await
+                }
             };
             if let Err(error) = settled {
                 // The database may have rolled back by itself; then there is nothing to roll back, which is as well.
                 let _ = conn.control("rollback").await;
+                self.ids.marks.undone();
                 return Err(error);
             }
         }
@@ -208,10 +212,12 @@ impl Writer {
         match conn.control("release item; commit").await {
             Ok(()) => {
                 self.ids.outbox.committed();
+                self.ids.marks.committed();
                 Ok(())
             }
             Err(full @ StoreError::DiskFull { .. }) => {
                 let _ = conn.control("rollback").await;
+                self.ids.marks.undone();
                 Err(full)
             }
             Err(error) => {
@@ -242,6 +248,7 @@ impl Writer {
                 false => StoreError::Down(DownReason::Io { detail: error.to_string() }),
             })?;
             self.conn = Some(conn);
+            self.ids.marks.forget();
             tracing::info!("the store has recovered");
             self.turn(Health::Up);
         }

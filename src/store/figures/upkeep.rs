@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::marks::Hour;
 use super::{Figures, HOUR_MS, hour_began, sums};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::Store;
 use crate::store::db::{Conn, Row, params, rows, statements};
 use crate::store::error::StoreError;
+use crate::store::{Ids, Store};
 
 /// An hour that ended so long ago is counted: before, it changes all the time.
 const QUIET_MS: i64 = 15 * 60 * 1000;
@@ -25,7 +26,7 @@ pub struct Recount {
     pub hours: u64,
     /// Attempts in them, those that were removed included.
     pub attempts: u64,
-    /// Hours that differ, as hours of UTC since 1970; they are counted again.
+    /// Hours that differ, as hours of UTC since 1970; they are marked to be counted again.
     pub wrong: Vec<i64>,
 }
 
@@ -68,16 +69,18 @@ statements! {
 /// Says that attempts that began then have changed: to be called in the transaction that changes them.
 pub(in crate::store) async fn mark(
     conn: &mut Conn,
-    mark: i64,
+    ids: &Ids,
     changed: impl IntoIterator<Item = (CampaignKey, Timestamp)>,
 ) -> Result<(), StoreError> {
-    let hours: BTreeSet<(CampaignKey, i64)> =
+    let mut hours: BTreeSet<Hour> =
         changed.into_iter().map(|(campaign, at)| (campaign, at.as_millis() / HOUR_MS)).collect();
-    if hours.is_empty() {
-        return Ok(());
-    }
+    ids.marks.leave_unmarked(&mut hours);
+    let Some(last) = hours.iter().map(|(_, hour)| *hour).max() else { return Ok(()) };
+    let mark = ids.next(hour_began(last));
     let marks = hours.iter().map(|(campaign, hour)| params![campaign.as_str(), *hour, mark]);
-    conn.run(MARK, vec![rows(marks)]).await.map(drop)
+    conn.run(MARK, vec![rows(marks)]).await?;
+    ids.marks.written(hours);
+    Ok(())
 }
 
 impl Store {
@@ -101,7 +104,8 @@ impl Store {
         }
     }
 
-    /// Counts all hours of a campaign from the attempts and compares them with what is kept.
+    /// Counts all hours of a campaign from the attempts and compares them with what is kept. What is wrong is marked, so that
+    /// it is read from the attempts from now on, until the service has counted it again.
     ///
     /// # Errors
     /// What the database says. `progress` is told how many hours are done, of how many.
@@ -128,16 +132,18 @@ impl Store {
         }
         drop(conn);
         for hour in &recount.wrong {
-            let began = hour_began(*hour);
-            let (id, changed) = (self.ids().next(began), vec![(campaign.clone(), began)]);
-            self.write(move |conn| Box::pin(async move { mark(conn, id, changed).await })).await?;
-            self.count_hour(campaign.clone(), *hour).await?;
+            let (ids, changed) = (self.ids(), vec![(campaign.clone(), hour_began(*hour))]);
+            self.write(move |conn| Box::pin(async move { mark(conn, &ids, changed).await })).await?;
         }
         Ok(recount)
     }
 
     /// Counts a marked hour. The counting holds up nobody who writes; what it found counts only if nothing changed meanwhile.
     async fn count_hour(&self, campaign: CampaignKey, hour: i64) -> Result<bool, StoreError> {
+        let ids = self.ids();
+        let _counting = ids.marks.counting((campaign.clone(), hour));
+        // Whoever was writing may have left out the mark: what they wrote is there after this.
+        self.write(|_| Box::pin(async { Ok(()) })).await?;
         let mut conn = self.reader().await?;
         conn.begin_snapshot().await?;
         let found = async {

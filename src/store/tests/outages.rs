@@ -154,7 +154,7 @@ async fn a_lost_connection_is_made_anew_and_the_store_goes_on() {
         conn: None,
         health,
         journal: None,
-        ids: std::sync::Arc::new(Ids::new(1)),
+        ids: std::sync::Arc::new(Ids::new(1, Opener::Service)),
         file: place.file().and_then(FileIdentity::of),
     };
     tokio::spawn(writer.run(queue));
