@@ -24,6 +24,7 @@ pub mod phone;
 pub mod profile;
 pub mod profile_file;
 pub mod schedule;
+pub mod selection;
 pub mod settings;
 pub mod time;
 pub mod zone;

@@ -29,6 +29,7 @@ mod keys;
 mod leads;
 mod outbox;
 mod password;
+mod placing;
 mod results;
 mod schema;
 mod sessions;

@@ -14,6 +14,7 @@ use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
 use super::phone::PhoneNumber;
 use super::profile::AttemptCap;
 use super::schedule::Planned;
+use super::selection::Selection;
 
 /// Everything that defines a campaign. Live controls (running, paused) are not part of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -59,6 +60,9 @@ pub struct Campaign {
     /// From when to when it dials, and how much it may use.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// Which of its leads it dials, and in which order.
+    #[serde(default, skip_serializing_if = "Selection::is_usual")]
+    pub leads: Selection,
     /// When it starts and pauses by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedule: Vec<Planned>,

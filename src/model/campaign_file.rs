@@ -6,6 +6,7 @@
 mod pacing;
 mod parts;
 mod schema;
+mod selection;
 
 pub use pacing::{PacingDefaults, pacing};
 pub use schema::schema;
@@ -101,6 +102,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let caller_id = caller_id(root, known);
     let caller_ids = parts::caller_ids(root, caller_id.as_ref(), known);
     let limits = parts::limits(root);
+    let leads = selection::read(root);
     let schedule = parts::schedule(root);
     let trunks = trunks(root, known);
     let ring_timeout_s = ring_timeout(root, rules);
@@ -138,6 +140,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         cancel_before_ring_min: cancel_before_ring_min?,
         may_cancel_ringing: may_cancel_ringing?,
         limits: limits?,
+        leads: leads?,
         schedule: schedule?,
         retry: retry?,
         attempt_caps: attempt_caps?,

@@ -123,6 +123,16 @@ struct Shared {
     history: Mutex<VecDeque<Arc<BoardSample>>>,
     requests: Mutex<Mint>,
     phones: watch::Sender<Arc<BTreeMap<String, PhoneSeen>>>,
+    sorting: Mutex<BTreeMap<CampaignKey, Sorting>>,
+}
+
+/// How far the leads of a campaign are sorted after its selection changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Sorting {
+    /// Leads that stand in their places.
+    pub done: u64,
+    /// All of them.
+    pub of: u64,
 }
 
 /// A phone that is registered.
@@ -145,6 +155,7 @@ pub fn pair(salt: u64) -> (Handle, Driver) {
         history: Mutex::default(),
         requests: Mutex::new(Mint::new(salt)),
         phones: watch::Sender::new(Arc::default()),
+        sorting: Mutex::default(),
     });
     (Handle { asks: sender, shared: shared.clone() }, Driver { asks, shared })
 }
@@ -290,6 +301,20 @@ impl Handle {
     /// One agent's desk as it changes; `None` while not signed in.
     pub fn desk(&self, user: UserId) -> watch::Receiver<Option<Arc<AgentView>>> {
         locked(&self.shared.desks).entry(user).or_insert_with(|| watch::Sender::new(None)).subscribe()
+    }
+
+    /// How far a campaign's leads are sorted; `None` while they are not.
+    pub fn sorting(&self, campaign: &CampaignKey) -> Option<Sorting> {
+        locked(&self.shared.sorting).get(campaign).copied()
+    }
+
+    /// Says how far a campaign's leads are sorted, or that they are.
+    pub(super) fn sorts(&self, campaign: &CampaignKey, how_far: Option<Sorting>) {
+        let mut sorting = locked(&self.shared.sorting);
+        match how_far {
+            Some(how_far) => sorting.insert(campaign.clone(), how_far),
+            None => sorting.remove(campaign),
+        };
     }
 
     /// Samples of the board, oldest first, taken after `since`.

@@ -405,7 +405,7 @@ async fn fetch(
     counted: &Counted,
 ) -> Result<Event, StoreError> {
     let open = |zones: &[String]| guard::is_open(now, campaign, profile, zones);
-    let leads = store.fetch_leads(&campaign.key, now, limit, held, &open).await?;
+    let leads = store.fetch_leads(&campaign.key, &campaign.leads, now, limit, held, &open).await?;
     let mut next_due = None;
     if leads.len() < limit {
         let waiting = store.next_due(&campaign.key, &open).await?;

@@ -17,7 +17,7 @@ use super::peers::{Peers, refresh_addresses, resolve_all, written_addresses};
 use super::records::Records;
 use super::setup::{self, Targets};
 use super::wire::Wire;
-use super::{control, counting, recovery, retention, schedules};
+use super::{control, counting, placing, recovery, retention, schedules};
 use crate::certificate::{Certificate, CertificateError};
 use crate::clock::Clock;
 use crate::config::{self, Config, Rtp, Transport};
@@ -139,6 +139,7 @@ impl Service {
         let (found, addresses) = mpsc::channel(1);
         tokio::spawn(retention::keep(current.clone(), store.clone(), clock));
         tokio::spawn(counting::keep(current.clone(), store.clone(), clock));
+        tokio::spawn(placing::keep(current.clone(), store.clone(), handle.clone()));
         tokio::spawn(schedules::keep(current.clone(), store.clone(), handle.clone(), clock));
         tokio::spawn(refresh_addresses(current, targets.clone(), holds, found));
         let (ready_in, ready) = oneshot::channel();

@@ -1,7 +1,7 @@
 //! Due leads: what the hopper fetches, and how much is left for it.
 //!
-//! The order of dialling: agreed callbacks that are due, then by priority, then whoever has waited longest. Campaign, zones,
-//! rank and due time are the columns of one index. The best leads of each set of zones are read from it a few at a time and
+//! The order of dialling: agreed callbacks that are due, then by priority, then as the campaign's selection has it. Campaign,
+//! zones, rank and due time are the columns of one index ([`placing`](super::placing) says what the last two hold). The best leads of each set of zones are read from it a few at a time and
 //! merged, and all else is read only of those that were chosen: fetching costs the same with a thousand leads and with ten
 //! million, and hardly more with twenty sets of zones than with one.
 
@@ -18,6 +18,7 @@ use crate::model::id::{LeadId, ListId};
 use crate::model::lead::{Lead, LeadState};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
+use crate::model::selection::{Again, Selected, Selection};
 use crate::model::time::Timestamp;
 
 /// Most leads fetched at once: the hopper holds minutes of dialling, not the list.
@@ -30,8 +31,14 @@ statements! {
     ZONE_SETS = "select zones from campaign_zones where campaign = $1 order by zones";
     NEXT_RANK = "
         select rank from leads
-        where campaign = $1 and zones = $2 and due_at is not null and rank < $3
+        where campaign = $1 and zones = $2 and due_at is not null and rank < $3 and rank >= 0
         order by rank desc limit 1";
+    NEXT_RANKS = "
+        select j.value ->> 0 as zones, (
+            select l.rank from leads l
+            where l.campaign = $1 and l.zones = j.value ->> 0 and l.due_at is not null and l.rank < $2 and l.rank >= 0
+            order by l.rank desc limit 1) as rank
+        from json_each($3) j";
     DUE_KEYS = "
         select due_at, id from leads
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
@@ -48,6 +55,11 @@ statements! {
         select due_at from leads
         where campaign = $1 and zones = $2 and rank = $3 and due_at is not null
         order by due_at limit 1";
+    SELECTED = "
+        select l.id as id, s.name as list, l.priority as priority, l.score as score, l.replied_at as replied_at,
+               l.created_at as created_at, l.extra as extra, l.state as state
+        from json_each($1) j cross join leads l cross join lists s
+        where l.id = cast(j.value ->> 0 as bigint) and s.id = l.list_id";
     COUNT_DUE = "
         select count(*) as count from leads where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4";
 }
@@ -55,11 +67,13 @@ statements! {
 impl Store {
     /// The next leads that are due and whose zones are all open, best first, with the facts about their numbers.
     ///
-    /// `claimed` leads are passed over (the hopper has them already). `open` is asked once for each set of zones that
-    /// occurs in the campaign. The facts are of now; the guard sees them again when the intent is recorded.
+    /// `selection` is the campaign's, `claimed` leads are passed over (the hopper has them already). `open` is asked once for
+    /// each set of zones that occurs in the campaign. Leads that the selection leaves out are none, also while they have not
+    /// been placed anew. The facts are of now; the guard sees them again when the intent is recorded.
     pub async fn fetch_leads(
         &self,
         campaign: &CampaignKey,
+        selection: &Selection,
         now: Timestamp,
         limit: usize,
         claimed: &HashSet<LeadId>,
@@ -67,7 +81,11 @@ impl Store {
     ) -> Result<Vec<Lead>, StoreError> {
         let mut conn = self.reader().await?;
         let sets = open_zone_sets(&mut conn, campaign, open).await?;
-        let best = best(&mut conn, campaign, now, &sets, limit.min(FETCH_MAX), claimed).await?;
+        let limits = Wanted { now, again: selection.again, leads: limit.min(FETCH_MAX), claimed };
+        let mut best = best(&mut conn, campaign, &sets, &limits).await?;
+        if !selection.only.is_empty() {
+            retain_admitted(&mut conn, selection, &mut best).await?;
+        }
         leads(&mut conn, campaign, now, &best).await
     }
 
@@ -117,61 +135,132 @@ impl Store {
 
 /// Due time and id: the order of leads of one rank.
 type Key = (Timestamp, LeadId);
+/// Before every key, and after those of all fresh leads.
+const BEFORE_ALL: Key = (Timestamp::from_millis(i64::MIN), LeadId(i64::MIN));
+const FRESH_ENDS: Key = (Timestamp::from_millis(0), LeadId(i64::MAX));
 
-/// The best leads of all `sets`, at most `wanted`.
+/// How many leads, and in which order where that is not the index's own.
+struct Wanted<'c> {
+    now: Timestamp,
+    again: Again,
+    leads: usize,
+    claimed: &'c HashSet<LeadId>,
+}
+
+/// The best leads of all `sets`.
 async fn best(
     conn: &mut Conn,
     campaign: &CampaignKey,
-    now: Timestamp,
     sets: &[String],
-    wanted: usize,
-    claimed: &HashSet<LeadId>,
+    wanted: &Wanted<'_>,
 ) -> Result<Vec<LeadId>, StoreError> {
-    let mut chosen = Vec::with_capacity(wanted);
-    let mut rank_below = i64::MAX;
-    // The highest rank below that, of each set; whoever has none is out of leads.
-    let mut next: Vec<(&str, i64)> = Vec::with_capacity(sets.len());
-    for zones in sets {
-        let row = conn.row(NEXT_RANK, params![campaign.as_str(), zones.as_str(), rank_below]).await?;
-        next.extend(row.map(|row| row.int("rank")).transpose()?.map(|rank| (zones.as_str(), rank)));
-    }
+    let mut chosen = Vec::with_capacity(wanted.leads);
+    // Fresh leads are due at 0 or before, others at a time: which come first, the order of the index or the other way round.
+    let (fresh, dialled) = ((BEFORE_ALL, Timestamp::from_millis(0)), (FRESH_ENDS, wanted.now));
+    let spans: &[(Key, Timestamp)] = match wanted.again {
+        Again::Last => &[(BEFORE_ALL, wanted.now)],
+        Again::First => &[dialled, fresh],
+    };
+    // The highest rank below the last one, of each set; whoever has none is out of leads.
+    let mut next = next_ranks(conn, campaign, i64::MAX, sets.iter().map(String::as_str)).await?;
     while let Some(rank) = next.iter().map(|(_, rank)| *rank).max() {
-        let of_rank = next.iter().filter(|(_, of)| *of == rank);
-        let mut queues: Vec<Queue<'_>> = of_rank
-            .map(|(zones, _)| Queue { campaign, zones, rank, now, read: VecDeque::new(), last: None, more: true })
-            .collect();
-        // What the hopper holds already stands first in the index, so it is read as well.
-        let each = ((wanted - chosen.len() + claimed.len()) / queues.len() + 1).max(KEYS_MIN);
-        let mut heads = BinaryHeap::with_capacity(queues.len());
-        for (place, queue) in queues.iter_mut().enumerate() {
-            heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
-        }
-        while let Some(Reverse((key, place))) = heads.pop()
-            && chosen.len() < wanted
-        {
-            if !claimed.contains(&key.1) {
-                chosen.push(key.1);
-            }
-            if let Some(queue) = queues.get_mut(place) {
-                heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
+        for (after, until) in spans {
+            let of_rank = next.iter().filter(|(_, of)| *of == rank);
+            let mut queues: Vec<Queue<'_>> = of_rank
+                .map(|(zones, _)| Queue {
+                    campaign,
+                    zones,
+                    rank,
+                    until: *until,
+                    read: VecDeque::new(),
+                    last: *after,
+                    more: true,
+                })
+                .collect();
+            merge(conn, &mut queues, wanted, &mut chosen).await?;
+            if chosen.len() >= wanted.leads {
+                return Ok(chosen); // what comes after is not asked for
             }
         }
-        if chosen.len() >= wanted {
-            break; // what comes after is not asked for
-        }
-        rank_below = rank;
-        let mut lower = Vec::with_capacity(next.len());
-        for (zones, of) in next {
-            if of < rank {
-                lower.push((zones, of));
-                continue;
-            }
-            let row = conn.row(NEXT_RANK, params![campaign.as_str(), zones, rank_below]).await?;
-            lower.extend(row.map(|row| row.int("rank")).transpose()?.map(|rank| (zones, rank)));
-        }
+        let (done, mut lower): (Vec<_>, Vec<_>) = next.into_iter().partition(|(_, of)| *of == rank);
+        lower.extend(next_ranks(conn, campaign, rank, done.into_iter().map(|(zones, _)| zones)).await?);
         next = lower;
     }
     Ok(chosen)
+}
+
+/// Takes from several queues of one rank, the first of all heads each time.
+async fn merge(
+    conn: &mut Conn,
+    queues: &mut [Queue<'_>],
+    wanted: &Wanted<'_>,
+    chosen: &mut Vec<LeadId>,
+) -> Result<(), StoreError> {
+    // What the hopper holds already stands first in the index, so it is read as well.
+    let each = ((wanted.leads - chosen.len() + wanted.claimed.len()) / queues.len().max(1) + 1).max(KEYS_MIN);
+    let mut heads = BinaryHeap::with_capacity(queues.len());
+    for (place, queue) in queues.iter_mut().enumerate() {
+        heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
+    }
+    while let Some(Reverse((key, place))) = heads.pop()
+        && chosen.len() < wanted.leads
+    {
+        if !wanted.claimed.contains(&key.1) {
+            chosen.push(key.1);
+        }
+        if let Some(queue) = queues.get_mut(place) {
+            heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
+        }
+    }
+    Ok(())
+}
+
+/// The highest rank below `below` of each of these sets of zones that has one, in one question.
+async fn next_ranks<'z>(
+    conn: &mut Conn,
+    campaign: &CampaignKey,
+    below: i64,
+    sets: impl Iterator<Item = &'z str>,
+) -> Result<Vec<(&'z str, i64)>, StoreError> {
+    let sets: BTreeMap<&str, &'z str> = sets.map(|zones| (zones, zones)).collect();
+    if sets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = params![campaign.as_str(), below, rows(sets.keys().map(|zones| params![*zones]))];
+    let found: Vec<(String, Option<i64>)> = conn.tuples(NEXT_RANKS, "zones, rank", asked).await?;
+    let mut ranks: Vec<(&str, i64)> =
+        found.iter().filter_map(|(zones, rank)| Some((*sets.get(zones.as_str())?, (*rank)?))).collect();
+    ranks.sort_unstable();
+    Ok(ranks)
+}
+
+/// Leaves out those that the selection does: they may not have been placed since it changed.
+async fn retain_admitted(conn: &mut Conn, selection: &Selection, ids: &mut Vec<LeadId>) -> Result<(), StoreError> {
+    type Found = (i64, String, u8, Option<i64>, Option<i64>, i64, String, LeadState);
+    let columns = "id, list, priority, score, replied_at, created_at, extra, state";
+    let asked = vec![rows(ids.iter().map(|id| params![id.0]))];
+    let mut admitted = HashSet::with_capacity(ids.len());
+    for (id, list, priority, score, replied_at, created_at, extra, state) in
+        conn.tuples::<Found>(SELECTED, columns, asked).await?
+    {
+        let unreadable = |_| StoreError::Unreadable { what: "extra", value: extra.clone() };
+        let cells: BTreeMap<String, String> = serde_json::from_str(&extra).map_err(unreadable)?;
+        let lead = Selected {
+            id: LeadId(id),
+            list: &list,
+            priority,
+            score,
+            replied_at: replied_at.map(Timestamp::from_millis),
+            created_at: Timestamp::from_millis(created_at),
+            extra: &cells,
+        };
+        // One that agreed to be called back is called, whatever the selection says.
+        if state == LeadState::Callback || selection.admits(&lead) {
+            admitted.insert(lead.id);
+        }
+    }
+    ids.retain(|id| admitted.contains(id));
+    Ok(())
 }
 
 /// The due leads of one place in the index, in their order, read a few at a time.
@@ -179,22 +268,22 @@ struct Queue<'q> {
     campaign: &'q CampaignKey,
     zones: &'q str,
     rank: i64,
-    now: Timestamp,
+    until: Timestamp,
     read: VecDeque<Key>,
-    last: Option<Key>,
+    last: Key,
     more: bool,
 }
 
 impl Queue<'_> {
     async fn next(&mut self, conn: &mut Conn, each: usize) -> Result<Option<Key>, StoreError> {
         if self.read.is_empty() && self.more {
-            let (due_at, id) = self.last.map_or((i64::MIN, i64::MIN), |(due_at, id)| (due_at.as_millis(), id.0));
-            let values = params![self.campaign.as_str(), self.zones, self.rank, self.now, due_at, id, each as u64];
+            let (due_at, id) = (self.last.0.as_millis(), self.last.1.0);
+            let values = params![self.campaign.as_str(), self.zones, self.rank, self.until, due_at, id, each as u64];
             let mut keys: Vec<(i64, i64)> = conn.tuples(DUE_KEYS, "due_at, id", values).await?;
             keys.sort_unstable();
             self.read.extend(keys.into_iter().map(|(due_at, id)| (Timestamp::from_millis(due_at), LeadId(id))));
             self.more = self.read.len() == each;
-            self.last = self.read.back().copied();
+            self.last = self.read.back().copied().unwrap_or(self.last);
         }
         Ok(self.read.pop_front())
     }

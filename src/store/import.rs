@@ -13,6 +13,7 @@ mod source;
 mod staging;
 mod text;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -25,9 +26,11 @@ use self::staging::{Staged, Staging, Verdict};
 use super::Store;
 use super::db::{Conn, params, rows as batch, statements};
 use super::error::StoreError;
+use super::placing;
 use crate::model::database::DatabasePlace;
-use crate::model::id::{ImportId, ListId};
+use crate::model::id::{ImportId, LeadId, ListId};
 use crate::model::name::CampaignKey;
+use crate::model::selection::{Mixed, Selected, Selection};
 use crate::model::time::Timestamp;
 
 pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
@@ -71,10 +74,11 @@ statements! {
         from json_each($1) j cross join leads l
         where l.number = j.value ->> 0 and (l.campaign = $2 or $3)";
     MERGE = "
-        insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
-                           state, due_at, created_at, changed_at)
+        insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, score,
+                           replied_at, rank, extra, state, due_at, created_at, changed_at)
         select cast(j.value ->> 0 as bigint), $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
-               cast(j.value ->> 5 as bigint), cast(j.value ->> 5 as bigint), j.value ->> 6, 'open', 0, $5, $5
+               cast(j.value ->> 5 as bigint), cast(j.value ->> 6 as bigint), cast(j.value ->> 7 as bigint),
+               cast(j.value ->> 8 as bigint), j.value ->> 9, 'open', cast(j.value ->> 10 as bigint), $5, $5
         from json_each($1) j where true";
     UPDATE = "
         update leads set
@@ -83,10 +87,13 @@ statements! {
             zone_source = case when u.zone_source = 'column' then u.zone_source else leads.zone_source end,
             rank = leads.rank - leads.priority + coalesce(u.priority, leads.priority),
             priority = coalesce(u.priority, leads.priority),
+            score = coalesce(u.score, leads.score),
+            replied_at = coalesce(u.replied_at, leads.replied_at),
             extra = json_patch(leads.extra, u.extra),
             changed_at = $3
         from (select j.value ->> 0 as number, j.value ->> 1 as name, j.value ->> 2 as zones, j.value ->> 3 as zone_source,
-                     cast(j.value ->> 4 as bigint) as priority, j.value ->> 5 as extra
+                     cast(j.value ->> 4 as bigint) as priority, j.value ->> 5 as extra,
+                     cast(j.value ->> 6 as bigint) as score, cast(j.value ->> 7 as bigint) as replied_at
               from json_each($1) j) u
         where leads.number = u.number and leads.campaign = $2";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
@@ -317,6 +324,7 @@ impl Store {
         let mut done = 0;
         let mut last: Option<(String, u64)> = None; // number and first line of it
         let mut seen: Option<(String, u64)> = None; // where the batch before ended
+        let mut mixed = self.mixed(&plan.campaign).await?;
         loop {
             let rows = staging.next_by_number(seen.as_ref(), self.rows_per_merge()).await?;
             let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
@@ -336,7 +344,9 @@ impl Store {
                     }
                 }
             }
-            verdicts.extend(self.merge_batch(plan, into, fresh).await?);
+            let (judged, ahead) = self.merge_batch(plan, into, fresh, mixed).await?;
+            verdicts.extend(judged);
+            mixed = ahead;
             staging.judge(&verdicts).await?;
             done += count;
             (last, seen) = (first, Some(end));
@@ -349,42 +359,81 @@ impl Store {
         plan: &ImportPlan,
         into: Option<(ImportId, ListId)>,
         rows: Vec<Staged>,
-    ) -> Result<Vec<Verdict>, StoreError> {
+        mut mixed: Mixed,
+    ) -> Result<(Vec<Verdict>, Mixed), StoreError> {
         let (campaign, duplicates, at) = (plan.campaign.clone(), plan.duplicates, plan.at);
         let Some((import, list)) = into else {
             let mut conn = self.reader().await?;
             let judged = judge_batch(&mut conn, &campaign, duplicates, None, at, &rows).await?;
-            return Ok(judged.verdicts);
+            return Ok((judged.verdicts, mixed));
         };
-        let ids = self.ids();
+        let (ids, name) = (self.ids(), plan.list.clone());
         self.write(move |conn| {
             Box::pin(async move {
+                let selection = placing::selection(conn, &campaign).await?;
                 let Judged { verdicts, taken, known } =
                     judge_batch(conn, &campaign, duplicates, Some(import), at, &rows).await?;
                 let leads = batch(taken.iter().map(|row| {
-                    let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
-                    let (id, priority) = (ids.next(at), priority.unwrap_or(PRIORITY_DEFAULT));
-                    params![id, &**number, &**name, &**zones, &**zone_source, u32::from(priority), &**extra]
+                    let id = ids.next(at);
+                    let priority = row.priority.unwrap_or(PRIORITY_DEFAULT);
+                    let extra = cells(row, &selection);
+                    let lead = Selected {
+                        id: LeadId(id),
+                        list: &name,
+                        priority,
+                        score: row.score,
+                        replied_at: row.replied_at,
+                        created_at: at,
+                        extra: &extra,
+                    };
+                    let place = placing::place(&selection, &lead, &mut mixed);
+                    params![
+                        id,
+                        &*row.number,
+                        &*row.name,
+                        &*row.zones,
+                        &*row.zone_source,
+                        u32::from(priority),
+                        row.score,
+                        row.replied_at,
+                        place.rank,
+                        &*row.extra,
+                        place.due_at,
+                    ]
                 }));
                 let grown = conn.run(MERGE, params![leads, campaign.as_str(), list.0, import.0, at]).await?;
                 conn.run(LIST_GREW, params![list.0, grown]).await?;
                 if !known.is_empty() {
                     let rows = batch(known.iter().map(|row| {
-                        let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
-                        let priority = priority.map(i64::from);
-                        params![&**number, &**name, &**zones, &**zone_source, priority, &**extra]
+                        params![
+                            &*row.number,
+                            &*row.name,
+                            &*row.zones,
+                            &*row.zone_source,
+                            row.priority.map(i64::from),
+                            &*row.extra,
+                            row.score,
+                            row.replied_at,
+                        ]
                     }));
                     conn.run(UPDATE, params![rows, campaign.as_str(), at]).await?;
+                    let numbers = known.iter().map(|row| row.number.as_str());
+                    placing::place_numbers(conn, &campaign, &selection, numbers).await?;
                 }
                 let zones = taken.iter().chain(&known).map(|row| row.zones.as_str());
                 for zones in zones.collect::<std::collections::BTreeSet<&str>>() {
                     conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
                 }
-                Ok(verdicts)
+                Ok((verdicts, mixed))
             })
         })
         .await
     }
+}
+
+/// A row's other cells, where somebody asks for them.
+fn cells(row: &Staged, selection: &Selection) -> BTreeMap<String, String> {
+    if selection.only.is_empty() { BTreeMap::new() } else { serde_json::from_str(&row.extra).unwrap_or_default() }
 }
 
 /// What becomes of a batch: rows that are not taken or only bring what is known up to date, rows that are taken, and those
@@ -410,7 +459,7 @@ async fn judge_batch<'r>(
         suppressed.insert(row.text("number")?);
     }
     let everywhere = duplicates.scope == DuplicateScope::Everywhere;
-    let mut present: std::collections::BTreeMap<String, (CampaignKey, Option<ImportId>)> = Default::default();
+    let mut present: BTreeMap<String, (CampaignKey, Option<ImportId>)> = Default::default();
     for row in conn.rows(PRESENT_AMONG, vec![numbers, campaign.as_str().into(), everywhere.into()]).await? {
         let where_it_is: CampaignKey = row.parsed("campaign")?;
         let (number, by) = (row.text("number")?, row.opt_int("import_id")?.map(ImportId));

@@ -9,17 +9,17 @@ use super::attempts::{phone, zones_text};
 use super::db::{Conn, Row, json, params, rows, statements};
 use super::due::FETCH_MAX;
 use super::error::StoreError;
+use super::placing::{self, ranked};
 use super::{Ids, Store, outbox};
 use crate::model::id::{AttemptId, LeadId, ListId};
 use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
+use crate::model::selection::Selected;
 use crate::model::time::Timestamp;
 
 /// Most leads handed to one write: bounds how long it holds the writer.
 const LEADS_PER_WRITE: usize = 500;
-/// Added to the rank of a lead with a callback.
-const CALLBACK_RANK: i64 = 100;
 
 /// Where a lead's time zones come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
@@ -52,6 +52,10 @@ pub struct LeadCard {
     pub zone_source: ZoneSource,
     /// 0 to 99; higher first.
     pub priority: u8,
+    /// Its score, where its list had one.
+    pub score: Option<i64>,
+    /// When the customer replied, where its list says so.
+    pub replied_at: Option<Timestamp>,
     /// The list's other columns.
     pub extra: BTreeMap<String, String>,
     /// Where it stands.
@@ -79,6 +83,10 @@ pub struct NewLead {
     pub zone_source: ZoneSource,
     /// 0 to 99.
     pub priority: u8,
+    /// How promising it is; higher is better.
+    pub score: Option<i64>,
+    /// When the customer replied.
+    pub replied_at: Option<Timestamp>,
     /// Other columns.
     pub extra: BTreeMap<String, String>,
 }
@@ -96,12 +104,14 @@ pub struct LeadCounts {
     pub done: u64,
     /// Given up.
     pub given_up: u64,
+    /// May be dialled, but the campaign's selection leaves them out.
+    pub left_out: u64,
 }
 
 impl LeadCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.open + self.dialling + self.callback + self.done + self.given_up
+        self.open + self.dialling + self.callback + self.done + self.given_up + self.left_out
     }
 }
 
@@ -119,23 +129,23 @@ pub(super) enum Decider {
 statements! {
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
     CARD = "
-        select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
-               callback_agent, created_at, changed_at
+        select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
+               state, due_at, callback_agent, created_at, changed_at
         from leads where id = $1";
     CARDS_OF_NUMBER = "
-        select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
-               callback_agent, created_at, changed_at
+        select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
+               state, due_at, callback_agent, created_at, changed_at
         from leads where number = $1 order by created_at desc, id desc";
     CARDS_OF_CAMPAIGN = "
-        select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
-               callback_agent, created_at, changed_at
+        select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
+               state, due_at, callback_agent, created_at, changed_at
         from leads
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
-    NEXT = "
+    NEXT = concat!("
         update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
             closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
-            rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
+            rank = ", ranked!("w.state = 'callback'"), "
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
                   cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
                   cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
@@ -144,19 +154,20 @@ statements! {
             when 'end' then leads.state = 'dialling' and leads.last_attempt = w.attempt
             when 'result' then leads.last_attempt = w.attempt
             else leads.state <> 'dialling' end
-        returning leads.id, leads.changed_at";
+        returning leads.id, leads.changed_at");
     PUT_OFF = "
         update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
     GIVE_UP = "
         update leads set state = 'given_up', due_at = null, closed_by = 'attempt', changed_at = $2
         where id = $1 and state in ('open', 'callback')";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
+    LIST_NAME = "select name from lists where id = $1";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
     ADD_LEAD = "
-        insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, rank, extra,
-                           state, due_at, created_at, changed_at)
-        values ($1, $2, $3, null, $4, $5, $6, $7, $8, $8, $9, 'open', 0, $10, $10)
+        insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, score,
+                           replied_at, rank, extra, state, due_at, created_at, changed_at)
+        values ($1, $2, $3, null, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', $13, $14, $14)
         on conflict (number, campaign) do nothing";
 }
 
@@ -276,6 +287,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Option<LeadId>, StoreError> {
         let id = self.inner.ids.next(at);
+        let mut mixed = self.mixed(campaign).await?;
         let campaign = campaign.clone();
         self.write(move |conn| {
             Box::pin(async move {
@@ -283,6 +295,18 @@ impl Store {
                     return Ok(None);
                 }
                 let zones = zones_text(&lead.zones);
+                let selection = placing::selection(conn, &campaign).await?;
+                let name = conn.one(LIST_NAME, params![list.0]).await?.text("name")?;
+                let selected = Selected {
+                    id: LeadId(id),
+                    list: &name,
+                    priority: lead.priority.min(99),
+                    score: lead.score,
+                    replied_at: lead.replied_at,
+                    created_at: at,
+                    extra: &lead.extra,
+                };
+                let place = placing::place(&selection, &selected, &mut mixed);
                 let values = params![
                     id,
                     campaign.as_str(),
@@ -292,7 +316,11 @@ impl Store {
                     zones.as_str(),
                     super::db::word(&lead.zone_source),
                     u32::from(lead.priority.min(99)),
+                    lead.score,
+                    lead.replied_at,
+                    place.rank,
                     json(&lead.extra),
+                    place.due_at,
                     at,
                 ];
                 let added = conn.run(ADD_LEAD, values).await?;
@@ -317,6 +345,9 @@ pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Resu
             LeadState::GivenUp => counts.given_up = count,
         }
     }
+    // Counted a moment later than the others.
+    counts.left_out = placing::left_out(conn, campaign).await?.min(counts.open);
+    counts.open -= counts.left_out;
     Ok(counts)
 }
 
@@ -334,9 +365,12 @@ fn card(row: &Row) -> Result<LeadCard, StoreError> {
         zones: row.json("zones")?,
         zone_source: row.word("zone_source")?,
         priority: u8::try_from(row.count("priority")?).unwrap_or(99),
+        score: row.opt_int("score")?,
+        replied_at: row.opt_time("replied_at")?,
         extra: row.json("extra")?,
         state: row.word("state")?,
-        due_at: row.opt_time("due_at")?,
+        // A fresh lead's place is no time.
+        due_at: row.opt_time("due_at")?.map(|due| due.max(Timestamp::from_millis(0))),
         callback: callback(row.word("state")?, row.opt_time("due_at")?, row.opt_text("callback_agent")?),
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
@@ -384,5 +418,3 @@ pub(super) async fn apply_nexts(
         moved.iter().map(|row| Ok((LeadId(row.int("id")?), row.time("changed_at")?))).collect::<Result<_, _>>()?;
     outbox::leads_moved(conn, ids, moved.into_iter()).await
 }
-
-const _: () = assert!(CALLBACK_RANK == 100, "the statements above write it out");

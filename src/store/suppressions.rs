@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::attempts::phone;
 use super::db::{Conn, Row, params, statements};
 use super::error::StoreError;
+use super::placing::ranked;
 use super::{Ids, Store, outbox};
 use crate::model::id::{LeadId, SuppressionId};
 use crate::model::lead::SuppressionReason;
@@ -140,13 +141,13 @@ statements! {
         update suppressions set lifted_by = $2, lifted_at = $3, lifted_why = $4
         where id = $1 and lifted_at is null
         returning number, scope";
-    REOPEN_LEADS = "
-        update leads set state = 'open', due_at = $3, closed_by = null, rank = priority, changed_at = $3
+    REOPEN_LEADS = concat!("
+        update leads set state = 'open', due_at = $3, closed_by = null, changed_at = $3, rank = ", ranked!("false"), "
         where number = $1 and state = 'given_up' and closed_by = 'suppression' and ($2 = '*' or campaign = $2)
           and not exists (
               select 1 from suppressions s
               where s.number = leads.number and s.scope in ('*', leads.campaign) and s.lifted_at is null
-                and (s.expires_at is null or s.expires_at > $3))";
+                and (s.expires_at is null or s.expires_at > $3))");
     COUNT = "
         select count(*) as count from suppressions
         where lifted_at is null and (expires_at is null or expires_at > $1)";

@@ -12,6 +12,7 @@ mod importing;
 mod outages;
 mod people;
 mod reading;
+mod selecting;
 mod telling;
 
 use std::collections::{BTreeMap, HashSet};
@@ -25,6 +26,7 @@ use crate::model::id::{AttemptId, LeadId, ListId, RequestId, UserId};
 use crate::model::lead::{Lead, LeadNext};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
+use crate::model::selection::Selection;
 
 /// 2026-11-22T03:34:56Z.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_318_496_000);
@@ -58,6 +60,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         caller_id: number("+862112345678"),
         caller_ids: vec![],
         limits: Default::default(),
+        leads: Default::default(),
         schedule: vec![],
         trunks: vec!["carrier".parse().unwrap()],
         ring_timeout_s: 30,
@@ -154,6 +157,8 @@ impl Rig {
             zone_source: ZoneSource::Number,
             priority,
             extra: BTreeMap::new(),
+            score: None,
+            replied_at: None,
         };
         self.store.add_lead(&key(name), list, lead, NOW).await.unwrap().expect("the lead is new")
     }
@@ -188,7 +193,10 @@ impl Rig {
     }
 
     pub(super) async fn due(&self) -> Vec<Lead> {
-        self.store.fetch_leads(&key("spring"), NOW, 100, &HashSet::new(), &|_| true).await.unwrap()
+        self.store
+            .fetch_leads(&key("spring"), &Selection::default(), NOW, 100, &HashSet::new(), &|_| true)
+            .await
+            .unwrap()
     }
 
     /// Ends the process's hold on the store without closing it, as a crash does, and opens it again.
@@ -269,6 +277,7 @@ async fn every_statement_is_accepted_by_the_database() {
         leads::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
+        placing::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         sessions::STATEMENTS,

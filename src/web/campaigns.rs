@@ -20,6 +20,7 @@ use crate::model::decision::Decision;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::profile::Profile;
 use crate::model::time::Timestamp;
+use crate::runtime::handle::Sorting;
 use crate::store::RevisionRow;
 
 /// Decisions of a page when no number is asked for: some minutes.
@@ -40,6 +41,8 @@ pub struct LeadCounts {
     pub done: u64,
     /// Attempts used up, invalid, or suppressed.
     pub given_up: u64,
+    /// May be dialled, but the campaign's selection leaves them out.
+    pub left_out: u64,
 }
 
 /// One campaign in the list.
@@ -92,6 +95,8 @@ pub struct CampaignDetail {
     pub text: String,
     /// Its leads.
     pub leads: LeadCounts,
+    /// How far they are sorted after their selection changed; `null` when they are.
+    pub sorting: Option<Sorting>,
     /// Ended attempts by outcome, since the beginning.
     pub totals: BTreeMap<String, u64>,
     /// The compliance profile it is held to; `null` when it is not configured any more.
@@ -289,6 +294,7 @@ pub async fn campaign(
     if let Some(view) = state.handle.snapshot().campaigns.iter().find(|view| view.campaign == key) {
         detail.state = view.state;
     }
+    detail.sorting = state.handle.sorting(&key);
     Ok(Json(detail))
 }
 

@@ -189,6 +189,7 @@ impl Records {
                 })
                 .collect(),
             leads: totals.leads.into(),
+            sorting: None,
             totals: by_disposition,
             profile: None,
         }))
@@ -252,8 +253,8 @@ impl Records {
 
 impl From<store::LeadCounts> for LeadCounts {
     fn from(counts: store::LeadCounts) -> LeadCounts {
-        let store::LeadCounts { open, dialling, callback, done, given_up } = counts;
-        LeadCounts { open, dialling, callback, done, given_up }
+        let store::LeadCounts { open, dialling, callback, done, given_up, left_out } = counts;
+        LeadCounts { open, dialling, callback, done, given_up, left_out }
     }
 }
 

@@ -14,6 +14,7 @@ use lull::model::database::DatabasePlace;
 use lull::model::disposition::Disposition;
 use lull::model::id::{AttemptId, Mint, UserId};
 use lull::model::lead::{Lead, LeadNext};
+use lull::model::selection::Selection;
 use lull::store::{Opener, Options, Receipt, Store, Write};
 use tokio::time::Instant;
 
@@ -102,7 +103,9 @@ async fn write(place: &DatabasePlace, stop: &AtomicBool) -> Result<Vec<u64>, Loa
     while !stop.load(Ordering::Relaxed) {
         let now = clock.now().timestamp;
         let Some(lead) = leads.pop() else {
-            let fetched = store.fetch_leads(&campaign, now, LEADS_AT_ONCE, &HashSet::new(), &|_| true).await;
+            let fetched = store
+                .fetch_leads(&campaign, &Selection::default(), now, LEADS_AT_ONCE, &HashSet::new(), &|_| true)
+                .await;
             leads = fetched.map_err(|error| wrong(&error))?;
             if leads.is_empty() {
                 return Err(LoadError::Other("the dialer has no leads left: the import took too long".into()));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use lull::clock::Clock;
 use lull::model::database::DatabasePlace;
+use lull::model::selection::Selection;
 use lull::store::{Opener, Options, Store};
 use tokio::time::Instant;
 
@@ -69,7 +70,7 @@ pub(super) fn leads(bench: &mut Bench) -> Result<(), LoadError> {
             let mut claimed = HashSet::new();
             for _ in 0..QUESTIONS {
                 let begin = Instant::now();
-                let found = store.fetch_leads(&campaign, now, NEXT, &claimed, &|_| true).await;
+                let found = store.fetch_leads(&campaign, &Selection::default(), now, NEXT, &claimed, &|_| true).await;
                 waits.push(begin.elapsed().as_micros() as u64);
                 let found = found.map_err(|error| wrong(&error))?;
                 if found.len() != NEXT {

@@ -216,6 +216,7 @@ impl Engine {
             Some(board) => {
                 board.pacer = pacer(&campaign.pacing);
                 board.gate = if board.campaign.group == campaign.group { board.gate } else { Gate::Closed };
+                let selects = board.campaign.leads != campaign.leads;
                 board.campaign = campaign;
                 board.state = state;
                 if let Some(today) = today {
@@ -223,7 +224,12 @@ impl Engine {
                     board.ledger.begin_day(board.today.tally());
                     board.legal = None;
                 }
-                board.hopper.look_again();
+                // What is in hand was chosen by the old selection.
+                if selects {
+                    board.hopper.empty();
+                } else {
+                    board.hopper.look_again();
+                }
             }
             None => {
                 self.campaigns.insert(key.clone(), Board::new(campaign, state, today.unwrap_or_default()));

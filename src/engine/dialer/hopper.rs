@@ -54,6 +54,8 @@ pub struct Hopper {
     pub source: Source,
     /// Leads changed while a fetch was on its way.
     changed: bool,
+    /// The answer that is on its way is to a question that is no longer asked.
+    outdated: bool,
     /// Leads that are neither done nor given up, when last asked.
     pub open_total: u64,
     /// When the next lead is due, if none was when last asked.
@@ -64,6 +66,7 @@ impl Hopper {
     /// Lets go of all leads: the store has them.
     pub fn empty(&mut self) {
         self.leads.clear();
+        self.outdated = matches!(self.source, Source::Asked { .. });
         self.look_again();
     }
 
@@ -119,6 +122,7 @@ impl Engine {
             held.extend(at_desks.remove(key).unwrap_or_default());
             held.extend(board.settling(now.instant));
             board.hopper.source = Source::Asked { limit };
+            board.hopper.outdated = false;
             self.timers.set(Timer::FetchOverdue { campaign: key.clone() }, now.instant + FETCH_LIMIT);
             self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held });
         }
@@ -142,7 +146,8 @@ impl Engine {
         board.hopper.next_due = next_due;
         let full = leads.len() >= limit as usize;
         let mut fresh = 0usize;
-        if board.state == CampaignState::Running {
+        let outdated = std::mem::take(&mut board.hopper.outdated);
+        if board.state == CampaignState::Running && !outdated {
             if board.hopper.leads.is_empty()
                 && let Some(group) = self.groups.get_mut(&board.campaign.group)
             {

@@ -11,6 +11,7 @@ use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn};
 use crate::model::disposition::Disposition;
 use crate::model::id::AttemptId;
 use crate::model::lead::LeadNext;
+use crate::model::selection::{LeadOrder, Selection};
 use crate::model::settings::TrunkLimits;
 
 fn other(priority: u8) -> Campaign {
@@ -154,6 +155,30 @@ fn leads_are_fetched_one_question_at_a_time_and_again_when_they_change() {
     assert_eq!(rig.ringing().len(), 1);
     rig.tell(fetched(vec![lead(2)], None));
     assert_eq!(rig.engine.snapshot(rig.now).stale_events, 1);
+}
+
+#[test]
+fn what_an_old_selection_chose_is_not_dialled() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.leads = false;
+    rig.run_campaign(campaign());
+    let fetched = |leads| Event::LeadsFetched { campaign: key(), leads, next_due: None, open_total: 3 };
+    rig.tell(fetched(vec![lead(1)]));
+    assert_eq!(rig.board().hopper, 1);
+    let newest = Selection { order: LeadOrder::Newest, ..Selection::default() };
+    let apply = |leads: &Selection| {
+        let campaign = Arc::new(Campaign { leads: leads.clone(), ..campaign() });
+        Event::CampaignApplied { campaign, state: CampaignState::Running, today: None }
+    };
+    rig.tell(apply(&newest));
+    assert_eq!(rig.board().hopper, 0, "what was in hand");
+    rig.tell(apply(&Selection { order: LeadOrder::Score, ..newest.clone() }));
+    let asked = rig.count(|c| matches!(c, Command::FetchLeads { .. }));
+    rig.tell(fetched(vec![lead(2)]));
+    assert_eq!(rig.board().hopper, 0, "what was on its way");
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), asked + 1);
+    rig.tell(fetched(vec![lead(3)]));
+    assert_eq!(rig.board().hopper, 1);
 }
 
 #[test]

@@ -129,6 +129,7 @@ pub fn campaign() -> Campaign {
         caller_id: PhoneNumber::from_e164("+862112345678").unwrap(),
         caller_ids: vec![],
         limits: Default::default(),
+        leads: Default::default(),
         schedule: vec![],
         trunks: vec![trunk()],
         ring_timeout_s: 25,

@@ -296,7 +296,11 @@ fn key(table: &Table<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
 }
 
 /// Reads a list of tables that may be left out; `None` after a complaint about any of them.
-fn list<T>(root: &Table<'_>, key: &'static str, read: impl FnMut(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn list<T>(
+    root: &Table<'_>,
+    key: &'static str,
+    read: impl FnMut(&Table<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
     let count = match root.spot(key) {
         Some(spot) => spot.items("a list of tables, each under its own heading in double brackets")?.len(),
         None => return Some(Vec::new()),

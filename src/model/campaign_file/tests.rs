@@ -2,6 +2,7 @@ use super::*;
 use crate::model::campaign::{OnTimeOut, Pacing, Preview};
 use crate::model::disposition::Disposition;
 use crate::model::profile_file;
+use crate::model::selection::{Again, LeadOrder, Share};
 
 const SHIPPED: [(&str, &str); 3] = [
     ("family-plan.toml", include_str!("../../../campaigns/family-plan.toml")),
@@ -121,6 +122,48 @@ at = \"0 9 * * mon-fri\"
 do = \"start\"
 ";
 
+const CHOSEN: &str = "
+[leads]
+again = \"first\"
+
+[[leads.only]]
+column = \"city\"
+is = [\"上海\", \"北京\"]
+
+[[leads.only]]
+column = \"score\"
+at_least = 10
+at_most = 99.5
+not = [\"13\"]
+
+[[leads.mix]]
+list = \"Spring, web\"
+share = 3
+";
+
+#[test]
+fn a_selection_is_read_and_written_and_what_contradicts_itself_is_refused() {
+    let text = format!("{FAMILY_PLAN}\n{CHOSEN}");
+    let campaign = read("f.toml", &text, Some(&known())).unwrap();
+    assert_eq!((campaign.leads.order, campaign.leads.again), (LeadOrder::Oldest, Again::First));
+    assert_eq!((campaign.leads.only[0].is.len(), campaign.leads.only[1].at_most), (2, Some(99.5)));
+    assert_eq!(campaign.leads.mix, [Share { list: "Spring, web".to_owned(), share: 3 }]);
+    assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
+    for (piece, by, says) in [
+        ("again = \"first\"", "order = \"score\"", "a mix says by itself who comes next"),
+        ("again = \"first\"", "order = \"youngest\"", "expected one of `oldest`, `newest`, `score`, `random`"),
+        ("is = [\"上海\", \"北京\"]", "", "nothing is asked of `city`"),
+        ("[\"上海\", \"北京\"]", "[]", "there are 0 texts"),
+        ("at_least = 10", "at_least = 100", "at_least 100 is more than at_most 99.5"),
+        ("share = 3", "share = 0", "expected 1 to 1000"),
+        ("share = 3", "share = 3\n[[leads.mix]]\nlist = \"Spring, web\"\nshare = 1", "`Spring, web` is named twice"),
+        ("column = \"city\"", "colum = \"city\"", "did you mean `column`"),
+    ] {
+        let complaints = read("f.toml", &text.replace(piece, by), Some(&known())).unwrap_err().to_string();
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+}
+
 #[test]
 fn limits_are_read_and_written_and_what_contradicts_itself_is_refused() {
     let text = format!("{FAMILY_PLAN}\n{LIMITS}");
@@ -194,7 +237,13 @@ fn the_reference_names_every_key_the_parser_knows_and_no_other() {
     let (adaptive, preview) = (paced("adaptive"), paced("preview"));
     assert!(adaptive != FAMILY_PLAN && preview != FAMILY_PLAN);
     let limited = format!("{FAMILY_PLAN}\n{LIMITS}");
-    let others = [("adaptive.toml", &*adaptive), ("preview.toml", &*preview), ("limits.toml", &*limited)];
+    let chosen = format!("{FAMILY_PLAN}\n{CHOSEN}");
+    let others = [
+        ("adaptive.toml", &*adaptive),
+        ("preview.toml", &*preview),
+        ("limits.toml", &*limited),
+        ("leads.toml", &*chosen),
+    ];
     for (file, text) in SHIPPED.into_iter().chain(others) {
         let document = Document::parse(SourceKind::File, file, text);
         let reader = Reader::new(&document);

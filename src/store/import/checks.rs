@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
 use super::headers::{Columns, Meaning};
 use super::plan::{Dialable, Rejection};
 use super::rows::{ROW_BYTES_MAX, Record};
 use super::staging::{Staged, Verdict};
+use crate::model::selection::SCORE_MAX;
+use crate::model::time::Timestamp;
 use crate::store::attempts::zones_text;
 use crate::store::db::{json, word};
 use crate::store::leads::ZoneSource;
@@ -88,12 +93,48 @@ fn understand(
             }
         },
     };
+    staged.score = match field(Meaning::Score) {
+        "" => None,
+        text => match text.replace(',', "").parse::<f64>() {
+            Ok(score) if score.abs() <= SCORE_MAX as f64 => Some(score.round() as i64),
+            _ => {
+                let message = format!("`{text}` is not a score; expected a number up to {SCORE_MAX}, or nothing");
+                return Err(refuse(Meaning::Score, "score_invalid", message));
+            }
+        },
+    };
+    // In the customer's own zone, unless the cell names another.
+    let zone = zones.first().and_then(|zone| jiff::tz::TimeZone::get(zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
+    staged.replied_at = read_time(field(Meaning::Replied), &zone, false)
+        .map_err(|message| refuse(Meaning::Replied, "date_invalid", message))?;
     staged.number = dialable.number.as_str().to_owned();
     staged.name = field(Meaning::Name).to_owned();
     staged.zones = zones_text(&zones);
     staged.zone_source = word(&source);
     staged.extra = json(&columns.extra(&record.fields).collect::<BTreeMap<_, _>>());
     Ok(())
+}
+
+/// Reads a cell with a date or time; a date alone is its beginning or its end. Nothing is no time.
+pub(super) fn read_time(text: &str, zone: &TimeZone, end_of_day: bool) -> Result<Option<Timestamp>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(Some(at.into()));
+    }
+    let civil = match (text.parse::<Date>(), text.parse::<DateTime>()) {
+        // `2026-05-01` parses as both; the date decides.
+        (Ok(date), _) if text.len() <= 10 => {
+            let day = if end_of_day { date.tomorrow().unwrap_or(date) } else { date };
+            Some(day.to_datetime(jiff::civil::Time::midnight()))
+        }
+        (_, Ok(time)) => Some(time),
+        (_, Err(_)) => None,
+    };
+    let at = civil.and_then(|civil| zone.to_ambiguous_zoned(civil).compatible().ok());
+    at.map(|at| Some(at.timestamp().into()))
+        .ok_or_else(|| format!("`{text}` is not a date; expected 2026-05-01, 2026-05-01 12:00 or 2026-05-01T12:00:00Z"))
 }
 
 /// Reads a number's cell; what Excel does to numbers is told apart from a wrong one.

@@ -14,6 +14,8 @@ pub(super) enum Meaning {
     Name,
     Zone,
     Priority,
+    Score,
+    Replied,
     Reason,
     Scope,
     Expires,
@@ -25,7 +27,8 @@ pub(super) enum Meaning {
 }
 
 /// The columns that mean something in a file of each kind; all others are extra.
-pub(super) const OF_LEADS: &[Meaning] = &[Meaning::Number, Meaning::Name, Meaning::Zone, Meaning::Priority];
+pub(super) const OF_LEADS: &[Meaning] =
+    &[Meaning::Number, Meaning::Name, Meaning::Zone, Meaning::Priority, Meaning::Score, Meaning::Replied];
 pub(super) const OF_SUPPRESSIONS: &[Meaning] =
     &[Meaning::Number, Meaning::Reason, Meaning::Scope, Meaning::Expires, Meaning::Note];
 pub(super) const OF_CONSENTS: &[Meaning] = &[
@@ -46,6 +49,8 @@ impl Meaning {
             Meaning::Name => "name",
             Meaning::Zone => "time zone",
             Meaning::Priority => "priority",
+            Meaning::Score => "score",
+            Meaning::Replied => "time of the reply",
             Meaning::Reason => "reason",
             Meaning::Scope => "campaign",
             Meaning::Expires => "expiry",
@@ -55,6 +60,11 @@ impl Meaning {
             Meaning::Channel => "channel",
             Meaning::At => "time of the consent",
         }
+    }
+
+    /// Whether agents see the cell as it stands, although it is understood.
+    fn is_shown(self) -> bool {
+        matches!(self, Meaning::Score | Meaning::Replied)
     }
 
     /// What people call it, without case, spaces and punctuation.
@@ -102,6 +112,18 @@ impl Meaning {
             ],
             Meaning::Zone => &["zone", "timezone", "tz", "时区"],
             Meaning::Priority => &["priority", "prio", "优先级"],
+            Meaning::Score => &["score", "leadscore", "评分", "得分", "分数"],
+            Meaning::Replied => &[
+                "replied",
+                "repliedat",
+                "replytime",
+                "replydate",
+                "registeredat",
+                "回复时间",
+                "回复日期",
+                "登记时间",
+                "预登记时间",
+            ],
             Meaning::Reason => &["reason", "原因"],
             Meaning::Scope => &["scope", "campaign", "purpose", "范围", "活动", "用途"],
             Meaning::Expires => {
@@ -198,10 +220,10 @@ impl Columns {
         index.and_then(|index| self.names.get(index)).cloned().unwrap_or_default()
     }
 
-    /// Names and fields of the columns that mean nothing to us, where they are not empty.
+    /// Names and fields of the columns that agents see as they stand, where they are not empty.
     pub(super) fn extra<'f>(&'f self, fields: &'f [String]) -> impl Iterator<Item = (&'f str, &'f str)> {
         self.names.iter().zip(&self.places).filter_map(|(name, place)| {
-            let known = self.meanings.iter().any(|(_, one)| one == place);
+            let known = self.meanings.iter().any(|(meaning, one)| one == place && !meaning.is_shown());
             let text = fields.get(*place).map_or("", |text| text.trim());
             (!known && !text.is_empty()).then_some((name.as_str(), text))
         })

@@ -4,11 +4,10 @@
 
 use std::path::PathBuf;
 
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
-use super::checks::{check_shape, read_number};
+use super::checks::{check_shape, read_number, read_time};
 use super::headers::{Columns, Meaning, OF_CONSENTS, OF_SUPPRESSIONS};
 use super::rows::Record;
 use super::source::Source;
@@ -337,30 +336,7 @@ impl Reader {
     /// A cell with a date or time; a date alone is its beginning or its end.
     fn time(&self, record: &Record, meaning: Meaning, end_of_day: bool) -> Result<Option<Timestamp>, Verdict> {
         let text = self.columns.field(&record.fields, meaning);
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if let Ok(at) = text.parse::<jiff::Timestamp>() {
-            return Ok(Some(at.into()));
-        }
-        let civil = match (text.parse::<Date>(), text.parse::<DateTime>()) {
-            // `2026-05-01` parses as both; the date decides.
-            (Ok(date), _) if text.len() <= 10 => {
-                let day = if end_of_day { date.tomorrow().unwrap_or(date) } else { date };
-                Some(day.to_datetime(jiff::civil::Time::midnight()))
-            }
-            (_, Ok(time)) => Some(time),
-            (_, Err(_)) => None,
-        };
-        let at = civil.and_then(|civil| self.zone.to_ambiguous_zoned(civil).compatible().ok());
-        match at {
-            Some(at) => Ok(Some(at.timestamp().into())),
-            None => {
-                let message =
-                    format!("`{text}` is not a date; expected 2026-05-01, 2026-05-01 12:00 or 2026-05-01T12:00:00Z");
-                Err(self.refuse(record, meaning, "date_invalid", message))
-            }
-        }
+        read_time(text, &self.zone, end_of_day).map_err(|message| self.refuse(record, meaning, "date_invalid", message))
     }
 
     fn refuse(&self, record: &Record, meaning: Meaning, code: &'static str, message: String) -> Verdict {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::headers::{Columns, ERROR_COLUMNS};
 use super::{ImportCounts, ImportError};
 use crate::model::name::CampaignKey;
+use crate::model::time::Timestamp;
 use crate::store::db::{Conn, Db, json, params, rows as batch, statements};
 use crate::store::error::StoreError;
 
@@ -26,6 +27,8 @@ pub(super) struct Staged {
     pub(super) zone_source: String,
     /// As the file has it; without one new leads have the default, and those that are there keep theirs.
     pub(super) priority: Option<u8>,
+    pub(super) score: Option<i64>,
+    pub(super) replied_at: Option<Timestamp>,
     pub(super) extra: String,
     pub(super) originals: Vec<String>,
     pub(super) verdict: Option<Verdict>,
@@ -80,16 +83,16 @@ const CREATE: &str = "
     create table staged (
         line integer primary key, number text not null, name text not null, zones text not null,
         zone_source text not null, priority bigint, extra text not null, originals text not null,
-        error_kind text, error_column text, error_code text, error_message text)";
+        error_kind text, error_column text, error_code text, error_message text, score bigint, replied_at bigint)";
 
 statements! {
     ADD = "
         insert into staged
         select j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5, j.value ->> 6,
-               j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, j.value ->> 11
+               j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, j.value ->> 11, j.value ->> 12, j.value ->> 13
         from json_each($1) j";
     NEXT = "
-        select line, number, name, zones, zone_source, priority, extra from staged
+        select line, number, name, zones, zone_source, priority, score, replied_at, extra from staged
         where number <> '' and (number, line) > ($1, $2) order by number, line limit $3";
     JUDGE = "
         update staged set error_kind = $2, error_column = $3, error_code = $4, error_message = $5 where line = $1";
@@ -179,6 +182,8 @@ impl Staging {
                 verdict.map(|verdict| verdict.column.as_str()),
                 verdict.map(|verdict| verdict.code),
                 verdict.map(|verdict| verdict.message.as_str()),
+                row.score,
+                row.replied_at,
             ]
         }));
         self.conn.run(ADD, vec![rows]).await.map(drop)
@@ -205,6 +210,8 @@ impl Staging {
                     zones: row.text("zones")?,
                     zone_source: row.text("zone_source")?,
                     priority: row.opt_int("priority")?.and_then(|priority| u8::try_from(priority).ok()),
+                    score: row.opt_int("score")?,
+                    replied_at: row.opt_time("replied_at")?,
                     extra: row.text("extra")?,
                     ..Staged::default()
                 })

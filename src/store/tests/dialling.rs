@@ -81,7 +81,11 @@ async fn an_attempt_ends_once_and_moves_its_lead_on() {
     let card = rig.store.lead(lead).await.unwrap().unwrap();
     assert_eq!((card.state, card.due_at), (LeadState::Open, Some(after(900))));
     assert!(rig.due().await.is_empty());
-    let later = rig.store.fetch_leads(&key("spring"), after(900), 9, &HashSet::new(), &|_| true).await.unwrap();
+    let later = rig
+        .store
+        .fetch_leads(&key("spring"), &Selection::default(), after(900), 9, &HashSet::new(), &|_| true)
+        .await
+        .unwrap();
     assert_eq!(later[0].attempts, BTreeMap::from([(Disposition::NoAnswer, 1)]));
     assert_eq!(later[0].facts.past.len(), 1);
     assert_eq!(later[0].facts.past[0].disposition, Some(Disposition::NoAnswer));
@@ -168,10 +172,11 @@ async fn leads_come_callbacks_first_then_by_priority_then_by_waiting() {
     assert_eq!(due[0].callback, Some(callback));
     assert_eq!(ids(due), vec![promised, high, low]);
     let claimed = HashSet::from([promised]);
-    let rest = rig.store.fetch_leads(&key("spring"), NOW, 1, &claimed, &|_| true).await.unwrap();
+    let rest = rig.store.fetch_leads(&key("spring"), &Selection::default(), NOW, 1, &claimed, &|_| true).await.unwrap();
     assert_eq!(ids(rest), vec![high]);
     let china = |zones: &[String]| zones == ["Asia/Shanghai"];
-    let open = rig.store.fetch_leads(&key("spring"), NOW, 9, &HashSet::new(), &china).await.unwrap();
+    let open =
+        rig.store.fetch_leads(&key("spring"), &Selection::default(), NOW, 9, &HashSet::new(), &china).await.unwrap();
     assert_eq!(ids(open), vec![promised, low]);
     rig.store.put_off(vec![(low, after(60)), (promised, after(50))]).await.unwrap();
     assert_eq!(rig.store.next_due(&key("spring"), &china).await.unwrap(), Some(after(50)));
@@ -215,7 +220,11 @@ async fn a_consent_covers_until_it_expires_or_is_revoked_for_the_purpose_or_for_
     assert_eq!(rig.store.consents_of(&who).await.unwrap().len(), 3);
     assert_eq!(rig.store.consents(None, 2).await.unwrap().len(), 2);
     rig.lead(PHONE).await;
-    let due = rig.store.fetch_leads(&key("spring"), after(21), 9, &HashSet::new(), &|_| true).await.unwrap();
+    let due = rig
+        .store
+        .fetch_leads(&key("spring"), &Selection::default(), after(21), 9, &HashSet::new(), &|_| true)
+        .await
+        .unwrap();
     assert!(due[0].facts.consent);
 }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::lead::{LeadState, SuppressionReason};
+use crate::model::selection::{Condition, LeadOrder};
 
 /// Reads `1…` of eleven digits as a Chinese mobile and E.164 as it is; `+1` has two zones, `+999` none.
 fn reader() -> ReadNumber {
@@ -508,4 +509,50 @@ async fn numbers_of_other_campaigns_are_duplicates_where_that_is_asked() {
     assert!(errors(&rig)[1].iter().any(|cell| cell.contains("campaign autumn")), "{:?}", errors(&rig));
     let here = import(&rig, "phone\n13800000001\n13800000002\n").await.unwrap();
     assert_eq!((here.counts.accepted, here.counts.duplicate), (1, 1), "else a number may be on several campaigns");
+}
+
+#[tokio::test]
+async fn scores_and_replies_of_a_file_place_its_rows_and_those_that_they_update() {
+    let rig = Rig::new().await;
+    let selection = Selection {
+        order: LeadOrder::Score,
+        only: vec![Condition {
+            column: "城市".to_owned(),
+            is: vec!["上海".to_owned()],
+            not: vec![],
+            at_least: None,
+            at_most: None,
+        }],
+        ..Selection::default()
+    };
+    let chosen = Campaign { leads: selection.clone(), ..campaign("spring") };
+    rig.store.apply_campaign(chosen, "chosen", "ann", "test", NOW).await.unwrap();
+    let text = "手机号,评分,回复时间,城市\n\
+        13800000001,12,2026-05-01 08:00,上海\n\
+        13800000002,\"1,200.4\",2026-05-01T00:30:00Z,上海\n\
+        13800000003,9999,,北京\n\
+        13800000004,high,,上海\n\
+        13800000005,7,yesterday,上海\n";
+    let counts = import(&rig, text).await.unwrap().counts;
+    assert_eq!((counts.accepted, counts.invalid), (3, 2));
+    let codes: Vec<String> = errors(&rig).iter().skip(1).map(|row| row[6].clone()).collect();
+    assert_eq!(codes, ["score_invalid", "date_invalid"]);
+    let fetched = async || {
+        let leads =
+            rig.store.fetch_leads(&key("spring"), &selection, NOW, 9, &HashSet::new(), &|_| true).await.unwrap();
+        leads.into_iter().map(|lead| lead.number.as_str()[13..].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(fetched().await, ["2", "1"]);
+    let card = rig.store.leads_of_number(&number("+8613800000001")).await.unwrap().remove(0);
+    assert_eq!(card.score, Some(12));
+    let shanghai: jiff::Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
+    assert_eq!(card.replied_at, Some(shanghai.into()), "a clock without a zone is the customer's");
+    assert_eq!(card.extra.get("评分").map(String::as_str), Some("12"), "agents see it as it stands");
+    // Cells that change move their leads, and bring them back.
+    let update = ImportPlan {
+        duplicates: Duplicates { policy: DuplicatePolicy::Update, ..Duplicates::default() },
+        ..plan(&rig, "手机号,评分,城市\n13800000001,5000,\n13800000003,100,上海\n")
+    };
+    assert_eq!(rig.store.import_leads(update, reader(), &mut |_| {}).await.unwrap().counts.updated, 2);
+    assert_eq!(fetched().await, ["1", "2", "3"]);
 }

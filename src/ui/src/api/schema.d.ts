@@ -1065,6 +1065,11 @@ export interface components {
              */
             target_in_rounds: boolean;
         };
+        /**
+         * @description When leads that were dialled before and are due again are dialled.
+         * @enum {string}
+         */
+        Again: "last" | "first";
         /** @description A result that an agent may choose. */
         AgentResult: {
             /** @description What it means. */
@@ -1315,6 +1320,8 @@ export interface components {
             information_message: components["schemas"]["PromptName"];
             /** @description The name in addresses and commands. */
             key: components["schemas"]["CampaignKey"];
+            /** @description Which of its leads it dials, and in which order. */
+            leads?: components["schemas"]["Selection"];
             /** @description From when to when it dials, and how much it may use. */
             limits?: components["schemas"]["Limits"];
             /** @description Ringing may be given up at all when agents vanish or the campaign stops; if not, what rings goes on to its end. */
@@ -1413,6 +1420,7 @@ export interface components {
             revision: number;
             /** @description All revisions, latest first. */
             revisions: components["schemas"]["RevisionView"][];
+            sorting?: components["schemas"]["Sorting"] | null;
             /** @description Whether it dials. */
             state: components["schemas"]["CampaignState"];
             /** @description The text in force, as it was written. */
@@ -1549,6 +1557,25 @@ export interface components {
              * @description The later one.
              */
             to: number;
+        };
+        /** @description What must be true of a lead. */
+        Condition: {
+            /**
+             * Format: double
+             * @description It is a number, at least this.
+             */
+            at_least?: number | null;
+            /**
+             * Format: double
+             * @description It is a number, at most this.
+             */
+            at_most?: number | null;
+            /** @description `list`, `priority`, `score`, or the heading of one of the list's own columns. */
+            column: string;
+            /** @description It is one of these; empty: not asked. */
+            is?: string[];
+            /** @description It is none of these. */
+            not?: string[];
         };
         /** @description One entry of the consent ledger. */
         ConsentId: string;
@@ -2424,6 +2451,11 @@ export interface components {
             given_up: number;
             /**
              * Format: int64
+             * @description May be dialled, but the campaign's selection leaves them out.
+             */
+            left_out: number;
+            /**
+             * Format: int64
              * @description May be dialled when due.
              */
             open: number;
@@ -2457,6 +2489,11 @@ export interface components {
         };
         /** @description A contact's place on a campaign's list, with its state and attempts. */
         LeadId: string;
+        /**
+         * @description The order of leads that were not dialled yet.
+         * @enum {string}
+         */
+        LeadOrder: "oldest" | "newest" | "score" | "random";
         /**
          * @description Where a lead stands in its campaign.
          * @enum {string}
@@ -3197,6 +3234,17 @@ export interface components {
             /** @description Heading. */
             title: string;
         };
+        /** @description Which leads a campaign dials, and in which order within their priority. */
+        Selection: {
+            /** @description Whether those that were dialled before and are due again come before or after them. */
+            again?: components["schemas"]["Again"];
+            /** @description In which shares lists are dialled; empty: as the order says. */
+            mix?: components["schemas"]["Share"][];
+            /** @description Only leads to which all of these apply are dialled. */
+            only?: components["schemas"]["Condition"][];
+            /** @description The order of leads that were not dialled yet. */
+            order?: components["schemas"]["LeadOrder"];
+        };
         /**
          * @description Who gets a freed agent when an answered customer and a caller in the queue both wait.
          * @enum {string}
@@ -3204,6 +3252,16 @@ export interface components {
         ServeFirst: "answered" | "inbound" | "auto";
         /** @description One sign-in of a user in a browser or by the API. */
         SessionId: string;
+        /** @description A list's part of a mix. Lists that are not named have a share of 1. */
+        Share: {
+            /** @description The list's name; lists with the same name share it. */
+            list: string;
+            /**
+             * Format: int32
+             * @description Leads of it for each lead of a list with share 1.
+             */
+            share: number;
+        };
         /** @description A phone number as the asker may see it: whole, or masked like `+86138****8000`. */
         ShownNumber: string;
         /** @description A desk of one's own. */
@@ -3239,6 +3297,19 @@ export interface components {
             stale_events: number;
             /** @description Trunks. */
             trunks: components["schemas"]["TrunkView"][];
+        };
+        /** @description How far the leads of a campaign are sorted after its selection changed. */
+        Sorting: {
+            /**
+             * Format: int64
+             * @description Leads that stand in their places.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            of: number;
         };
         /**
          * @description How far leads came: each stage counts a lead once, at the attempt that brought it there.

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Group, SimpleGrid, Stack, Table, Tabs, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Group, Progress, SimpleGrid, Stack, Table, Tabs, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -35,7 +35,7 @@ const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["lists", "text", "
 /** One campaign: how it stands, what it is, and its lists. */
 export function CampaignPage({ me }: { me: Me }) {
   const { key = "" } = useParams();
-  const detail = useQuery({ queryKey: ["campaigns", key], queryFn: () => askCampaign(key), refetchInterval: 15_000 });
+  const detail = useQuery({ queryKey: ["campaigns", key], queryFn: () => askCampaign(key), refetchInterval: (query) => (query.state.data?.sorting ? 2_000 : 15_000) });
   if (detail.isPending) return <Waiting />;
   if (detail.error) return <ProblemAlert error={detail.error} onRetry={() => void detail.refetch()} />;
   return <Loaded detail={detail.data} me={me} />;
@@ -138,6 +138,7 @@ function Today({ detail, view, manager }: { detail: CampaignDetail; view: Campai
         ) : (
           <CountTable values={{ ...detail.leads }} name={(state) => t(`leadState.${state}`)} testId="leads" />
         )}
+        {detail.sorting && <SortingBar sorting={detail.sorting} />}
       </Panel>
       <Panel title={t("why.counted")}>
         <ReasonTable refusals={view?.refusals ?? {}} />
@@ -161,6 +162,20 @@ function Today({ detail, view, manager }: { detail: CampaignDetail; view: Campai
         </Panel>
       )}
     </SimpleGrid>
+  );
+}
+
+/** How far the leads are sorted after their order or their conditions have changed. */
+function SortingBar({ sorting }: { sorting: NonNullable<CampaignDetail["sorting"]> }) {
+  const { t, i18n } = useTranslation();
+  const label = t("campaign.sorting", { done: count(sorting.done, i18n.language), of: count(sorting.of, i18n.language) });
+  return (
+    <Stack gap={4} mt="sm" data-testid="sorting">
+      <Progress value={sorting.of === 0 ? 100 : (100 * sorting.done) / sorting.of} aria-label={label} />
+      <Text size="xs" c="dimmed">
+        {label}
+      </Text>
+    </Stack>
   );
 }
 

@@ -33,6 +33,11 @@ export function Definition({ campaign, profile }: { campaign: Campaign; profile:
           <LimitRows limits={campaign.limits ?? {}} />
         </Panel>
       )}
+      {campaign.leads && (
+        <Panel title={t("definition.leads")} testId="selection">
+          <SelectionRows leads={campaign.leads} />
+        </Panel>
+      )}
       <Panel title={t("definition.script")}>
         <Stack gap="sm">
           {campaign.script.map((section, index) => (
@@ -113,6 +118,36 @@ function LimitRows({ limits }: { limits: NonNullable<Campaign["limits"]> }) {
     ],
   ];
   return <Rows rows={all.filter(([, value]) => value !== null && value !== undefined)} />;
+}
+
+function SelectionRows({ leads }: { leads: NonNullable<Campaign["leads"]> }) {
+  const { t, i18n } = useTranslation();
+  const { mix = [], only = [] } = leads;
+  const texts = (values: string[]) => values.join(i18n.language.startsWith("zh") ? "、" : ", ");
+  const demands = only.map((condition): [string, ReactNode] => {
+    const { is = [], not = [], at_least, at_most } = condition;
+    const said = [
+      is.length > 0 && t("definition.is", { texts: texts(is) }),
+      not.length > 0 && t("definition.isNot", { texts: texts(not) }),
+      typeof at_least === "number" && t("definition.atLeast", { number: at_least }),
+      typeof at_most === "number" && t("definition.atMost", { number: at_most }),
+    ];
+    const known = ["list", "priority", "score"].includes(condition.column);
+    return [known ? t(`definition.column.${condition.column}`) : condition.column, said.filter(Boolean).join("; ")];
+  });
+  const order =
+    mix.length > 0
+      ? t("definition.mixIs", { shares: texts(mix.map(({ list, share }) => `${list} ${share}`)) })
+      : t(`definition.order.${leads.order ?? "oldest"}`);
+  return (
+    <Rows
+      rows={[
+        [t("definition.leadOrder"), order],
+        [t("definition.dialledBefore"), t(`definition.again.${leads.again ?? "last"}`)],
+        ...demands,
+      ]}
+    />
+  );
 }
 
 function Dialling({ campaign }: { campaign: Campaign }) {

@@ -1,0 +1,7 @@
+-- Which leads a campaign dials, and in which order.
+
+-- What lists say of a lead besides its priority; null where they say nothing.
+alter table leads add column score bigint;
+alter table leads add column replied_at bigint;
+-- The selection that a campaign's leads were placed by, as text; null for the usual one.
+alter table campaigns add column placed text;
