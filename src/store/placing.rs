@@ -173,7 +173,7 @@ impl Store {
             let moves: Vec<_> = window.iter().filter_map(|lead| lead.moved(&selection, &mut ahead)).collect();
             let wanted = moves.len() as u64;
             if wanted > 0 {
-                let moves = rows(moves.into_iter());
+                let moves = rows(moves);
                 let moved = self.write(move |conn| Box::pin(async move { conn.run(PLACE, vec![moves]).await })).await?;
                 if moved < wanted {
                     tries += 1;
