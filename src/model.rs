@@ -20,6 +20,7 @@ pub mod id;
 pub mod lead;
 pub mod limits;
 pub mod name;
+pub mod numbers;
 pub mod phone;
 pub mod profile;
 pub mod profile_file;

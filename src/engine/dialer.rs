@@ -10,6 +10,7 @@ pub mod cause;
 pub mod decision;
 pub mod dial;
 pub mod hopper;
+pub mod numbers;
 pub mod preview;
 pub mod retry;
 pub mod trunk;

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use crate::model::attempt::{Intent, Refusal};
-use crate::model::calling_hours::{callable, next_callable};
+use crate::model::calling_hours::{WeeklyHours, callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
-use crate::model::lead::{LeadNext, NumberFacts, PastAttempt};
+use crate::model::lead::{Lead, LeadNext, NumberFacts, PastAttempt};
+use crate::model::numbers::NumberKind;
 use crate::model::profile::{AttemptCap, Profile};
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
@@ -25,10 +26,26 @@ pub const PUT_OFF_HOLD: Duration = Duration::from_secs(3600);
 /// A number that another attempt is dialling is looked at again after this.
 pub const PUT_OFF_BUSY: Duration = Duration::from_secs(600);
 
+/// What a calling window depends on besides the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    /// IANA names of every zone the number may be in.
+    pub zones: &'a [String],
+    /// Where it rings, if somebody said so.
+    pub kind: Option<NumberKind>,
+}
+
+impl<'a> Called<'a> {
+    /// The number that is next for a lead.
+    pub fn of(lead: &'a Lead) -> Called<'a> {
+        Called { zones: &lead.zones, kind: lead.numbers.kind }
+    }
+}
+
 /// Whether a number may be dialled now. The first reason that holds is given, the gravest first.
 ///
-/// `at` is calendar time, `zones` are IANA names of every zone the number may be in: it must be open in all of them, by
-/// the campaign's and the profile's hours; no zone, or one that is not known, is never open.
+/// `at` is calendar time. It must be open in all zones the number may be in, by the campaign's and the profile's hours and those of
+/// its kind; no zone, or one that is not known, is never open.
 ///
 /// # Errors
 /// The reason why not.
@@ -37,7 +54,7 @@ pub fn check(
     campaign: &Campaign,
     state: CampaignState,
     profile: &Profile,
-    zones: &[String],
+    called: Called<'_>,
     facts: &NumberFacts,
 ) -> Result<(), Refusal> {
     if let Some(by) = facts.suppressed {
@@ -52,8 +69,8 @@ pub fn check(
     if facts.live_attempt.is_some() {
         return Err(Refusal::NumberBusy);
     }
-    let zones = read_zones(zones).ok_or(Refusal::ZoneUnknown)?;
-    if !callable(at, &zones, &[&campaign.hours, &profile.hours]) {
+    let zones = read_zones(called.zones).ok_or(Refusal::ZoneUnknown)?;
+    if !callable(at, &zones, &hours(campaign, Some(profile), called.kind)) {
         return Err(Refusal::OutsideWindow);
     }
     if caps(campaign, profile).any(|cap| cap_ends(at, cap, &facts.past).is_some()) {
@@ -75,7 +92,8 @@ pub fn check_intent(
     profile: &Profile,
     facts: &NumberFacts,
 ) -> Result<(), Refusal> {
-    check(intent.at, campaign, CampaignState::Running, profile, &intent.zones, facts)
+    let called = Called { zones: &intent.zones, kind: intent.kind };
+    check(intent.at, campaign, CampaignState::Running, profile, called, facts)
 }
 
 /// Whether the calling window is open in every zone.
@@ -83,9 +101,31 @@ pub fn is_open(at: Timestamp, campaign: &Campaign, profile: &Profile, zones: &[S
     read_zones(zones).is_some_and(|zones| callable(at, &zones, &[&campaign.hours, &profile.hours]))
 }
 
+/// The same for a number of a kind.
+pub fn is_open_for(at: Timestamp, campaign: &Campaign, profile: &Profile, called: Called<'_>) -> bool {
+    read_zones(called.zones).is_some_and(|zones| callable(at, &zones, &hours(campaign, Some(profile), called.kind)))
+}
+
 /// When the calling window is open next, in every zone.
 pub fn opens(at: Timestamp, campaign: &Campaign, profile: &Profile, zones: &[String]) -> Option<Timestamp> {
-    next_callable(at, &read_zones(zones)?, &[&campaign.hours, &profile.hours])
+    opens_for(at, campaign, Some(profile), zones, None)
+}
+
+/// The same for a number of a kind.
+pub fn opens_for(
+    at: Timestamp,
+    campaign: &Campaign,
+    profile: Option<&Profile>,
+    zones: &[String],
+    kind: Option<NumberKind>,
+) -> Option<Timestamp> {
+    next_callable(at, &read_zones(zones)?, &hours(campaign, profile, kind))
+}
+
+/// All hours that hold for a number.
+fn hours<'h>(campaign: &'h Campaign, profile: Option<&'h Profile>, kind: Option<NumberKind>) -> Vec<&'h WeeklyHours> {
+    let of_kind = kind.and_then(|kind| campaign.numbers.hours.get(&kind));
+    std::iter::once(&campaign.hours).chain(profile.map(|profile| &profile.hours)).chain(of_kind).collect()
 }
 
 /// What becomes of a lead that was refused: when it is worth asking again, or that it is not.
@@ -93,15 +133,15 @@ pub fn after_refusal(
     at: Timestamp,
     campaign: &Campaign,
     profile: &Profile,
-    zones: &[String],
+    called: Called<'_>,
     facts: &NumberFacts,
     refusal: Refusal,
 ) -> LeadNext {
     let again = match refusal {
         Refusal::Suppressed { .. } => return LeadNext::GivenUp,
         Refusal::OutsideWindow => {
-            let Some(zones) = read_zones(zones) else { return LeadNext::Retry { at: at + PUT_OFF_HOLD } };
-            match next_callable(at, &zones, &[&campaign.hours, &profile.hours]) {
+            let Some(zones) = read_zones(called.zones) else { return LeadNext::Retry { at: at + PUT_OFF_HOLD } };
+            match next_callable(at, &zones, &hours(campaign, Some(profile), called.kind)) {
                 Some(next) => return LeadNext::Retry { at: next.max(at) },
                 None => return LeadNext::GivenUp,
             }
@@ -168,7 +208,7 @@ fn cool_off_ends(profile: &Profile, past: &[PastAttempt]) -> Option<Timestamp> {
         Some(Disposition::Unknown) => Some(p.at + UNKNOWN_COOL_OFF),
         Some(_) | None => None,
     };
-    past.iter().filter_map(rest).max()
+    past.iter().filter(|past| !past.elsewhere).filter_map(rest).max()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::disposition::Disposition;
 use super::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use super::lead::{LeadNext, SuppressionReason};
 use super::name::{CampaignKey, GroupName, QueueName, TrunkName};
+use super::numbers::NumberKind;
 use super::phone::PhoneNumber;
 use super::time::Timestamp;
 
@@ -41,6 +42,9 @@ pub struct Intent {
     pub at: Timestamp,
     /// The zones the number may be in, for the last look at its calling window.
     pub zones: Vec<String>,
+    /// Where it rings, for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<NumberKind>,
     /// Version of the time zone data the calling window was judged with.
     pub tzdata: String,
     /// Attempts of this lead before this one.

@@ -11,6 +11,7 @@ use super::calling_hours::WeeklyHours;
 use super::disposition::Disposition;
 use super::limits::Limits;
 use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
+use super::numbers::NumberRules;
 use super::phone::PhoneNumber;
 use super::profile::AttemptCap;
 use super::schedule::Planned;
@@ -63,6 +64,9 @@ pub struct Campaign {
     /// Which of its leads it dials, and in which order.
     #[serde(default, skip_serializing_if = "Selection::is_usual")]
     pub leads: Selection,
+    /// Which of a person's numbers it dials, and when.
+    #[serde(default, skip_serializing_if = "NumberRules::is_usual")]
+    pub numbers: NumberRules,
     /// When it starts and pauses by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedule: Vec<Planned>,

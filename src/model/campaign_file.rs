@@ -3,6 +3,7 @@
 //! `campaigns/README.md` is the reference of the keys; a test holds that it names exactly those this module reads. Not
 //! the campaign itself, which is [`Campaign`]. Read [`read`], [`Known`] and [`write`] first.
 
+mod numbers;
 mod pacing;
 mod parts;
 mod schema;
@@ -60,6 +61,13 @@ pub fn read(file: &str, text: &str, known: Option<&Known>) -> Result<Campaign, C
 pub fn write(campaign: &Campaign) -> Result<String, toml::ser::Error> {
     let mut table = toml::Table::try_from(campaign)?;
     table.insert("hours".into(), toml::Value::Table(write_hours(&campaign.hours)));
+    if !campaign.numbers.hours.is_empty()
+        && let Some(toml::Value::Table(numbers)) = table.get_mut("numbers")
+    {
+        let of_kinds = campaign.numbers.hours.iter();
+        let hours = of_kinds.map(|(kind, hours)| (kind.as_str().to_owned(), toml::Value::Table(write_hours(hours))));
+        numbers.insert("hours".into(), toml::Value::Table(hours.collect()));
+    }
     toml::to_string_pretty(&table)
 }
 
@@ -103,6 +111,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let caller_ids = parts::caller_ids(root, caller_id.as_ref(), known);
     let limits = parts::limits(root);
     let leads = selection::read(root);
+    let numbers = numbers::read(root);
     let schedule = parts::schedule(root);
     let trunks = trunks(root, known);
     let ring_timeout_s = ring_timeout(root, rules);
@@ -141,6 +150,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         may_cancel_ringing: may_cancel_ringing?,
         limits: limits?,
         leads: leads?,
+        numbers: numbers?,
         schedule: schedule?,
         retry: retry?,
         attempt_caps: attempt_caps?,

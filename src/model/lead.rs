@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::disposition::Disposition;
 use super::id::{AttemptId, LeadId, ListId};
 use super::name::CampaignKey;
+use super::numbers::Numbers;
 use super::phone::PhoneNumber;
 use super::time::Timestamp;
 
@@ -23,12 +24,22 @@ pub struct Lead {
     pub number: PhoneNumber,
     /// IANA names of every time zone the number may be in. Empty: unknown, which is never dialled.
     pub zones: Vec<String>,
+    /// What is known of it and of the person's other numbers.
+    #[serde(default, skip_serializing_if = "Numbers::is_usual")]
+    pub numbers: Numbers,
     /// Attempts already made for this lead in this campaign, by how they ended.
     pub attempts: BTreeMap<Disposition, u32>,
     /// What is known about the number at the time it was fetched; read again when the intent is recorded.
     pub facts: NumberFacts,
     /// Due because a callback was agreed: for this agent if personal.
     pub callback: Option<Callback>,
+}
+
+impl Lead {
+    /// Whether this is one of the person's numbers.
+    pub fn is_called_at(&self, number: &PhoneNumber) -> bool {
+        self.number == *number || self.numbers.others.iter().any(|other| other.number == *number)
+    }
 }
 
 /// A promised call.
@@ -68,6 +79,9 @@ pub struct PastAttempt {
     pub campaign: CampaignKey,
     /// How it ended; `None` while it is open.
     pub disposition: Option<Disposition>,
+    /// It was made to another number of the same person: it counts for caps, and this number need not rest after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 /// Why a number must not be dialled.
@@ -149,6 +163,16 @@ impl LeadState {
     }
 }
 
+impl LeadNext {
+    /// When the lead is dialled again by itself.
+    pub fn again(&self) -> Option<Timestamp> {
+        match self {
+            LeadNext::Retry { at } | LeadNext::Other { at, .. } => Some(*at),
+            LeadNext::Callback(_) | LeadNext::Done | LeadNext::GivenUp => None,
+        }
+    }
+}
+
 /// What becomes of a lead after an attempt, as the engine's retry rules decide it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeadNext {
@@ -156,6 +180,13 @@ pub enum LeadNext {
     Retry {
         /// Not before.
         at: Timestamp,
+    },
+    /// Dial another of the person's numbers at this time.
+    Other {
+        /// Not before.
+        at: Timestamp,
+        /// Which.
+        number: PhoneNumber,
     },
     /// Dial again at the agreed time.
     Callback(Callback),

@@ -367,7 +367,7 @@ impl Turn {
             Command::FetchLeads { campaign, limit, held } => records.fetch_leads(now, campaign, limit, held),
             Command::PutOffLead { lead, next, .. } => {
                 let until = match next {
-                    LeadNext::Retry { at } => Some(at),
+                    LeadNext::Retry { at } | LeadNext::Other { at, .. } => Some(at),
                     LeadNext::Callback(callback) => Some(callback.at),
                     LeadNext::Done | LeadNext::GivenUp => None,
                 };

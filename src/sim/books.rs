@@ -103,6 +103,7 @@ impl Books {
             at: row.intent.at,
             campaign: row.intent.campaign.clone(),
             disposition: row.disposition(),
+            elsewhere: false,
         });
         NumberFacts {
             suppressed: self.suppressed.get(number).copied(),
@@ -199,6 +200,10 @@ impl Books {
         row.callback = None;
         match next {
             LeadNext::Retry { at } => (row.state, row.due) = (LeadState::Open, at),
+            LeadNext::Other { at, number } => {
+                (row.state, row.due) = (LeadState::Open, at);
+                row.lead.number = number;
+            }
             LeadNext::Callback(callback) => {
                 (row.state, row.due) = (LeadState::Callback, callback.at);
                 row.callback = Some(callback);

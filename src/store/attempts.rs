@@ -81,10 +81,15 @@ statements! {
                 cast(j.value ->> 2 as bigint) as lead, j.value ->> 3 as number, cast(j.value ->> 4 as bigint) as at
             from json_each($1) j)
         select w.place as place, c.state as campaign_state, l.state as lead_state, l.number as lead_number,
-            (select s.reason from suppressions s
-             where s.number = w.number and s.scope in ('*', w.campaign) and s.lifted_at is null
-               and (s.expires_at is null or s.expires_at > w.at)
-             order by s.added_at limit 1) as suppressed,
+            coalesce(
+                (select s.reason from suppressions s
+                 where s.number = w.number and s.scope in ('*', w.campaign) and s.lifted_at is null
+                   and (s.expires_at is null or s.expires_at > w.at)
+                 order by s.added_at limit 1),
+                (select s.reason from lead_numbers n cross join suppressions s
+                 where n.lead_id = w.lead and s.number = n.number and s.scope in ('*', w.campaign)
+                   and s.lifted_at is null and (s.expires_at is null or s.expires_at > w.at)
+                 order by s.added_at limit 1)) as suppressed,
             case when exists (
                 select 1 from consents g
                 where g.number = w.number and g.kind = 'given' and g.purpose in ('*', w.campaign) and g.at <= w.at
@@ -101,11 +106,17 @@ statements! {
     PAST = "
         with w as materialized (
             select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as number,
-                cast(j.value ->> 2 as bigint) as since
+                cast(j.value ->> 2 as bigint) as since, cast(j.value ->> 3 as bigint) as lead
             from json_each($1) j)
-        select w.place as place, a.at as at, a.campaign as campaign, a.disposition as disposition
+        select w.place as place, a.id as id, a.at as at, a.campaign as campaign, a.disposition as disposition,
+               0 as elsewhere
         from w cross join attempts a
-        where a.number = w.number and a.at > w.since order by w.place, a.at desc, a.id desc";
+        where a.number = w.number and a.at > w.since
+        union all
+        select w.place, a.id, a.at, a.campaign, a.disposition, 1
+        from w cross join lead_numbers n cross join attempts a
+        where n.lead_id = w.lead and n.number <> w.number and a.number = n.number and a.at > w.since
+        order by place, at desc, id desc";
     INSERT_INTENTS = "
         insert into attempts (id, campaign, lead_id, number, caller_id, trunk, at, zones, tzdata, ordinal, state)
         select cast(j.value ->> 0 as bigint), j.value ->> 1, cast(j.value ->> 2 as bigint), j.value ->> 3,
@@ -328,7 +339,7 @@ pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<See
         seen.insert(place, Seen { campaign, lead: state.zip(number), facts });
     }
     let past =
-        places().map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS)]);
+        places().map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS), of.lead.0]);
     for row in conn.rows(PAST, vec![rows(past)]).await? {
         if let Some(of) = seen.get_mut(&row.count("place")?)
             && of.facts.past.len() < PAST_ATTEMPTS_MAX
@@ -345,6 +356,7 @@ fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {
         at: row.time("at")?,
         campaign: row.parsed("campaign")?,
         disposition: row.opt_parsed("disposition")?,
+        elsewhere: row.int("elsewhere")? != 0,
     })
 }
 
@@ -425,6 +437,8 @@ fn intent(row: &Row) -> Result<Intent, StoreError> {
         trunk: row.parsed("trunk")?,
         at: row.time("at")?,
         zones: row.json("zones")?,
+        // Judged when it was recorded, and not again.
+        kind: None,
         tzdata: row.text("tzdata")?,
         number_of_attempt: u32::try_from(row.count("ordinal")?).unwrap_or(u32::MAX),
     })

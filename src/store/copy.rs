@@ -23,6 +23,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("group_controls", &["group_name"]),
     ("lists", &["id"]),
     ("leads", &["id"]),
+    ("lead_numbers", &["lead_id", "place"]),
     ("campaign_zones", &["campaign", "zones"]),
     ("imports", &["id"]),
     ("attempts", &["id"]),

@@ -9,14 +9,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 
 use super::Store;
-use super::attempts::{Asked, seen};
-use super::db::{Conn, params, rows, statements};
+use super::attempts::{Asked, phone, seen};
+use super::db::{Conn, Value, params, rows, statements};
 use super::error::StoreError;
 use super::leads::callback;
 use crate::model::disposition::Disposition;
 use crate::model::id::{LeadId, ListId};
 use crate::model::lead::{Lead, LeadState};
 use crate::model::name::CampaignKey;
+use crate::model::numbers::{self, NumberKind, Numbers, OtherNumber};
 use crate::model::phone::PhoneNumber;
 use crate::model::selection::{Again, Selected, Selection};
 use crate::model::time::Timestamp;
@@ -44,13 +45,22 @@ statements! {
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
         order by due_at, id limit $7";
     DUE_LEADS = "
-        select l.id, l.list_id, l.number, l.zones, l.state, l.due_at, l.callback_agent, l.last_attempt
+        select l.id, l.list_id, l.number, l.zones, l.state, l.due_at, l.callback_agent, l.last_attempt, l.kind, l.numbers
         from json_each($1) j cross join leads l where l.id = cast(j.value ->> 0 as bigint)";
     DUE_ATTEMPTS = "
         select a.lead_id as id, a.disposition as disposition, count(*) as count
         from json_each($1) j cross join attempts a
         where a.lead_id = cast(j.value ->> 0 as bigint) and a.disposition is not null
         group by a.lead_id, a.disposition";
+    NUMBERS = "
+        select n.lead_id as id, n.place as place, n.number as number, n.zones as zones, n.kind as kind
+        from json_each($1) j cross join lead_numbers n
+        where n.lead_id = cast(j.value ->> 0 as bigint) order by n.lead_id, n.place";
+    TRIED = "
+        select a.lead_id as id, a.number as number, a.disposition as disposition, count(*) as count
+        from json_each($1) j cross join attempts a
+        where a.lead_id = cast(j.value ->> 0 as bigint) and a.disposition is not null
+        group by a.lead_id, a.number, a.disposition";
     NEXT_DUE = "
         select due_at from leads
         where campaign = $1 and zones = $2 and rank = $3 and due_at is not null
@@ -299,10 +309,26 @@ async fn leads(
     let mut found: BTreeMap<LeadId, Lead> = BTreeMap::new();
     let mut dialled = Vec::new();
     let asked = vec![rows(ids.iter().map(|id| params![id.0]))];
-    type Found = (i64, i64, String, String, LeadState, Option<i64>, Option<String>, Option<i64>);
-    let columns = "id, list_id, number, zones, state, due_at, callback_agent, last_attempt";
-    for (id, list, number, zones, state, due_at, agent, last) in conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
+    type Found = (
+        i64,
+        i64,
+        String,
+        String,
+        LeadState,
+        Option<i64>,
+        Option<String>,
+        Option<i64>,
+        Option<NumberKind>,
+        Option<i64>,
+    );
+    let columns = "id, list_id, number, zones, state, due_at, callback_agent, last_attempt, kind, numbers";
+    let mut several = Vec::new();
+    for (id, list, number, zones, state, due_at, agent, last, kind, numbers) in
+        conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
     {
+        if numbers.is_some() {
+            several.push(params![id]);
+        }
         if last.is_some() {
             dialled.push(params![id]);
         }
@@ -313,6 +339,7 @@ async fn leads(
             list: ListId(list),
             number: PhoneNumber::from_e164(&number).map_err(|_| unreadable("number", "a number that is not E.164"))?,
             zones: serde_json::from_str(&zones).map_err(|_| unreadable("zones", &zones))?,
+            numbers: Numbers { kind, ..Numbers::default() },
             attempts: BTreeMap::new(),
             facts: Default::default(),
             callback: callback(state, due_at.map(Timestamp::from_millis), agent),
@@ -327,6 +354,9 @@ async fn leads(
             }
         }
     }
+    if !several.is_empty() {
+        read_numbers(conn, rows(several), &mut found).await?;
+    }
     // One that was removed meanwhile is left out.
     let mut leads: Vec<Lead> = ids.iter().filter_map(|id| found.remove(id)).collect();
     let asked: Vec<Asked<'_>> = leads
@@ -338,6 +368,32 @@ async fn leads(
         lead.facts = seen.facts;
     }
     Ok(leads)
+}
+
+/// The numbers of people who have several, and how often each was tried.
+async fn read_numbers(conn: &mut Conn, asked: Value, leads: &mut BTreeMap<LeadId, Lead>) -> Result<(), StoreError> {
+    let mut tried: BTreeMap<(i64, String), (u32, bool)> = BTreeMap::new();
+    for row in conn.rows(TRIED, vec![asked.clone()]).await? {
+        let disposition: Disposition = row.parsed("disposition")?;
+        let (count, bad) = tried.entry((row.int("id")?, row.text("number")?)).or_default();
+        if disposition.counts_as_attempt() {
+            *count = count.saturating_add(u32::try_from(row.count("count")?).unwrap_or(u32::MAX));
+        }
+        *bad |= numbers::is_bad(disposition);
+    }
+    for row in conn.rows(NUMBERS, vec![asked]).await? {
+        let (id, number) = (row.int("id")?, phone(&row, "number")?);
+        let (tried, bad) = tried.get(&(id, number.as_str().to_owned())).copied().unwrap_or_default();
+        let place = u32::try_from(row.count("place")?).unwrap_or(u32::MAX);
+        let Some(lead) = leads.get_mut(&LeadId(id)) else { continue };
+        if lead.number == number {
+            (lead.numbers.place, lead.numbers.tried) = (place, tried);
+        } else {
+            let (zones, kind) = (row.json("zones")?, row.word("kind")?);
+            lead.numbers.others.push(OtherNumber { number, zones, kind, place, tried, bad });
+        }
+    }
+    Ok(())
 }
 
 async fn open_zone_sets(

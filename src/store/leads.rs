@@ -1,7 +1,7 @@
 //! Leads: what pages show of them, what becomes of a lead after an attempt, and their counts. [`due`](super::due) is what the
 //! hopper fetches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -126,16 +126,26 @@ pub(super) enum Decider {
     Inbound,
 }
 
+/// The leads of everybody who may be called at a number, as SQL; `$1` is the number.
+macro_rules! with_number {
+    () => {
+        "select l.id from leads l where l.number = $1
+         union all select n.lead_id from lead_numbers n where n.number = $1"
+    };
+}
+pub(super) use with_number;
+
 statements! {
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
     CARD = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
                state, due_at, callback_agent, created_at, changed_at
         from leads where id = $1";
-    CARDS_OF_NUMBER = "
+    CARDS_OF_NUMBER = concat!("
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
                state, due_at, callback_agent, created_at, changed_at
-        from leads where number = $1 order by created_at desc, id desc";
+        from leads where id in (", with_number!(), ")
+        order by created_at desc, id desc");
     CARDS_OF_CAMPAIGN = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
                state, due_at, callback_agent, created_at, changed_at
@@ -155,6 +165,12 @@ statements! {
             when 'result' then leads.last_attempt = w.attempt
             else leads.state <> 'dialling' end
         returning leads.id, leads.changed_at");
+    OTHER_NUMBER = "
+        update leads set number = n.number, zones = n.zones, zone_source = n.zone_source, kind = n.kind
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as number from json_each($1) j) w, lead_numbers n
+        where leads.id = w.id and n.lead_id = w.id and n.number = w.number
+          and not exists (
+              select 1 from leads o where o.number = n.number and o.campaign = leads.campaign and o.id <> leads.id)";
     PUT_OFF = "
         update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
     GIVE_UP = "
@@ -401,7 +417,7 @@ pub(super) async fn apply_nexts(
     }
     let row = |next: &Next<'_>| {
         let (state, due_at, agent) = match next.next {
-            LeadNext::Retry { at } => (LeadState::Open, Some(*at), None),
+            LeadNext::Retry { at } | LeadNext::Other { at, .. } => (LeadState::Open, Some(*at), None),
             LeadNext::Callback(callback) => (LeadState::Callback, Some(callback.at), callback.agent.clone()),
             LeadNext::Done => (LeadState::Done, None, None),
             LeadNext::GivenUp => (LeadState::GivenUp, None, None),
@@ -416,5 +432,15 @@ pub(super) async fn apply_nexts(
     let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await?;
     let moved: Vec<_> =
         moved.iter().map(|row| Ok((LeadId(row.int("id")?), row.time("changed_at")?))).collect::<Result<_, _>>()?;
+    // Where another lead has the number by now, this one keeps its own.
+    let went_on: BTreeSet<LeadId> = moved.iter().map(|(lead, _)| *lead).collect();
+    let others = nexts.iter().filter(|next| went_on.contains(&next.lead)).filter_map(|next| match next.next {
+        LeadNext::Other { number, .. } => Some(params![next.lead.0, number.as_str()]),
+        LeadNext::Retry { .. } | LeadNext::Callback(_) | LeadNext::Done | LeadNext::GivenUp => None,
+    });
+    let others: Vec<_> = others.collect();
+    if !others.is_empty() {
+        conn.run(OTHER_NUMBER, vec![rows(others)]).await?;
+    }
     outbox::leads_moved(conn, ids, moved.into_iter()).await
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::attempts::phone;
 use super::db::{Conn, Row, params, statements};
 use super::error::StoreError;
+use super::leads::with_number;
 use super::placing::ranked;
 use super::{Ids, Store, outbox};
 use crate::model::id::{LeadId, SuppressionId};
@@ -115,13 +116,14 @@ statements! {
                 when suppressions.expires_at > excluded.expires_at then suppressions.expires_at
                 else excluded.expires_at end
         returning id";
-    CLOSE_LEADS = "
+    CLOSE_LEADS = concat!("
         update leads set state = 'given_up', due_at = null, closed_by = 'suppression', changed_at = $3
-        where number = $1 and state in ('open', 'callback') and ($2 = '*' or campaign = $2)
-        returning id";
-    PUT_LEADS_OFF = "
+        where id in (", with_number!(), ") and state in ('open', 'callback') and ($2 = '*' or campaign = $2)
+        returning id");
+    PUT_LEADS_OFF = concat!("
         update leads set due_at = $3
-        where number = $1 and state in ('open', 'callback') and ($2 = '*' or campaign = $2) and due_at < $3";
+        where id in (", with_number!(), ") and state in ('open', 'callback') and ($2 = '*' or campaign = $2)
+          and due_at < $3");
     IN_FORCE = "
         select 1 as yes from suppressions
         where number = $1 and scope in ('*', $2) and lifted_at is null and (expires_at is null or expires_at > $3)
@@ -143,10 +145,13 @@ statements! {
         returning number, scope";
     REOPEN_LEADS = concat!("
         update leads set state = 'open', due_at = $3, closed_by = null, changed_at = $3, rank = ", ranked!("false"), "
-        where number = $1 and state = 'given_up' and closed_by = 'suppression' and ($2 = '*' or campaign = $2)
+        where id in (", with_number!(), ")
+          and state = 'given_up' and closed_by = 'suppression' and ($2 = '*' or campaign = $2)
           and not exists (
               select 1 from suppressions s
-              where s.number = leads.number and s.scope in ('*', leads.campaign) and s.lifted_at is null
+              where s.number in (
+                      select leads.number union all select n.number from lead_numbers n where n.lead_id = leads.id)
+                and s.scope in ('*', leads.campaign) and s.lifted_at is null
                 and (s.expires_at is null or s.expires_at > $3))");
     COUNT = "
         select count(*) as count from suppressions

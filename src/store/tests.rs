@@ -61,6 +61,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         caller_ids: vec![],
         limits: Default::default(),
         leads: Default::default(),
+        numbers: Default::default(),
         schedule: vec![],
         trunks: vec!["carrier".parse().unwrap()],
         ring_timeout_s: 30,
@@ -174,6 +175,7 @@ impl Rig {
             trunk: "carrier".parse().unwrap(),
             at: NOW,
             zones: vec!["Asia/Shanghai".to_owned()],
+            kind: None,
             tzdata: "2026f".to_owned(),
             number_of_attempt: 0,
         }

@@ -25,7 +25,9 @@ use crate::model::agent::{AgentState, AgentView, DeskCall, DeskNotice, Device, D
 use crate::model::attempt::CallRef;
 use crate::model::disposition::Disposition;
 use crate::model::id::{RequestId, SessionId, UserId};
+use crate::model::lead::Lead;
 use crate::model::name::{CampaignKey, GroupName};
+use crate::model::numbers::Numbers;
 use crate::model::time::{Instant, Now};
 
 /// The reason of the pause after sign-in, until the agent presses Ready.
@@ -89,8 +91,8 @@ pub enum Recorded {
 pub struct Desk {
     /// As it is shown.
     pub call: DeskCall,
-    /// Time zones of the customer, where they are known.
-    pub zones: Vec<String>,
+    /// What was known of the customer before the call.
+    pub customer: Customer,
     /// How far the result is recorded.
     pub recorded: Recorded,
     /// The result that is durable.
@@ -103,8 +105,25 @@ pub struct Desk {
     pub extended: bool,
     /// Wrap-up of this call, in seconds.
     pub wrap_up_s: u32,
-    /// Results of the lead before this call, for the retry rules.
+}
+
+/// What is known of a customer before a call; nothing of who calls by themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Customer {
+    /// Time zones.
+    pub zones: Vec<String>,
+    /// Results of the lead, for the retry rules.
     pub attempts: BTreeMap<Disposition, u32>,
+    /// The person's numbers, for the same.
+    pub numbers: Numbers,
+}
+
+impl Customer {
+    /// What a lead says.
+    pub fn of(lead: &Lead) -> Customer {
+        let Lead { zones, attempts, numbers, .. } = lead;
+        Customer { zones: zones.clone(), attempts: attempts.clone(), numbers: numbers.clone() }
+    }
 }
 
 /// One agent who is signed in.

@@ -3,9 +3,8 @@
 //! An agent is reserved first, then the customer hears that the call is recorded if the campaign wants that, then both
 //! are bridged: a customer is never told so and then left without an agent. Read [`Engine::serve_freed`] first.
 
-use std::collections::BTreeMap;
 
-use super::agent::{Desk, PHONE_FAILED, Recorded};
+use super::agent::{Customer, Desk, PHONE_FAILED, Recorded};
 use super::group::Group;
 use super::queue::CallerStage;
 use crate::engine::Engine;
@@ -181,7 +180,7 @@ impl Engine {
             recorded: false,
         };
         let wrap_up_s = wrap_up_s.unwrap_or_else(|| self.wrap_up_of(user, desk_call.queue.as_ref()));
-        self.reserve(now, user, desk_call, Vec::new(), BTreeMap::new(), wrap_up_s);
+        self.reserve(now, user, desk_call, Customer::default(), wrap_up_s);
         let consent = campaign.as_deref().is_some_and(asks_consent);
         let Some(caller) = self.callers.get_mut(&call) else { return };
         if consent && !consent_heard {
@@ -217,8 +216,8 @@ impl Engine {
             }
             self.touch(user);
         } else {
-            let (zones, attempts) = (attempt.lead.zones.clone(), attempt.lead.attempts.clone());
-            self.reserve(now, user, desk_call, zones, attempts, campaign.wrap_up_s);
+            let customer = Customer::of(&attempt.lead);
+            self.reserve(now, user, desk_call, customer, campaign.wrap_up_s);
         }
         let asks = asks_consent(&campaign) && !consent_heard;
         let stage = if asks { Stage::Consent { user } } else { Stage::Connecting { user, since: now.instant } };
@@ -232,8 +231,7 @@ impl Engine {
         now: Now,
         user: UserId,
         call: DeskCall,
-        zones: Vec<String>,
-        attempts: BTreeMap<crate::model::disposition::Disposition, u32>,
+        customer: Customer,
         wrap_up_s: u32,
     ) {
         let reference = call.call;
@@ -241,14 +239,13 @@ impl Engine {
         assert!(agent.desk.is_none(), "an agent was given a second call");
         agent.desk = Some(Desk {
             call,
-            zones,
+            customer,
             recorded: Recorded::No,
             result: None,
             connected: None,
             over: None,
             extended: false,
             wrap_up_s,
-            attempts,
         });
         self.set_state(now, user, AgentState::Reserved { call: reference });
     }

@@ -58,7 +58,7 @@ impl Engine {
         }
         let next = campaign.as_deref().filter(|_| desk.call.lead.is_some()).map(|campaign| match callback {
             Some(callback) => LeadNext::Callback(callback),
-            None => retry::after_result(now.timestamp, campaign, &desk.attempts, disposition),
+            None => retry::after_result(now.timestamp, campaign, &desk.customer, disposition),
         });
         let result = CallResult {
             request: Some(request),
@@ -156,7 +156,7 @@ impl Engine {
         let campaign = desk.call.campaign.as_ref().and_then(|key| self.campaigns.get(key));
         let next = campaign
             .filter(|_| desk.call.lead.is_some())
-            .map(|board| retry::after_result(now.timestamp, &board.campaign, &desk.attempts, disposition));
+            .map(|board| retry::after_result(now.timestamp, &board.campaign, &desk.customer, disposition));
         let result = CallResult {
             request: None,
             call: desk.call.call,
@@ -200,7 +200,7 @@ impl Engine {
             });
         }
         // The zones of a caller who returns a call are not at hand; the guard judges them when the lead is dialled.
-        let Some(zones) = crate::engine::guard::read_zones(&desk.zones) else { return Ok(Some(callback)) };
+        let Some(zones) = crate::engine::guard::read_zones(&desk.customer.zones) else { return Ok(Some(callback)) };
         let profile = self.settings.profiles.get(&campaign.profile);
         let hours: Vec<_> = std::iter::once(&campaign.hours).chain(profile.map(|profile| &profile.hours)).collect();
         if callable(callback.at, &zones, &hours) {

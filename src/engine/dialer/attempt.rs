@@ -28,6 +28,7 @@ use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, UserId};
 use crate::model::lead::{Lead, LeadNext, SuppressionReason};
 use crate::model::name::{GroupName, TrunkName};
+use crate::model::numbers::Numbers;
 use crate::model::time::{Instant, Now};
 
 /// The end of a cancelled call is reported by then (RFC 3261 timer B, 32 s, and a margin); if not, it is over.
@@ -386,8 +387,8 @@ impl Engine {
             (Stage::Connected { .. }, _) => None,
             (_, Some(_)) => Some(LeadNext::GivenUp),
             (_, None) => {
-                let (campaign, attempts) = (&attempt.campaign, &attempt.lead.attempts);
-                Some(retry::after_attempt(now.timestamp, campaign, profile, attempts, disposition))
+                let (campaign, Lead { attempts, numbers, .. }) = (&attempt.campaign, &attempt.lead);
+                Some(retry::after_attempt(now.timestamp, campaign, profile, attempts, numbers, disposition))
             }
         };
         self.end_attempt_with(now, id, disposition, failure, next);
@@ -426,7 +427,7 @@ impl Engine {
             board.live.remove(&id);
             let talked = attempt.connected.map(|since| now.instant.since(since.instant));
             board.used.talk_ms += talked.map_or(0, |talked| u64::try_from(talked.as_millis()).unwrap_or(u64::MAX));
-            if let Some(LeadNext::Retry { at }) = &next {
+            if let Some(at) = next.as_ref().and_then(LeadNext::again) {
                 board.hopper.expect(now.instant + at.since(now.timestamp));
             }
         }
@@ -514,7 +515,8 @@ impl Engine {
             let next = match self.campaigns.get(&open.campaign) {
                 Some(board) => {
                     let profile = self.settings.profiles.get(&board.campaign.profile);
-                    retry::after_attempt(now.timestamp, &board.campaign, profile, &before, outcome)
+                    let numbers = Numbers::default();
+                    retry::after_attempt(now.timestamp, &board.campaign, profile, &before, &numbers, outcome)
                 }
                 None => LeadNext::Retry { at: now.timestamp + guard::UNKNOWN_COOL_OFF },
             };

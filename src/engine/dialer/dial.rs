@@ -12,7 +12,7 @@ use super::retry;
 use crate::engine::Engine;
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::command::Command;
-use crate::engine::guard;
+use crate::engine::guard::{self, Called};
 use crate::engine::pacing::Figures;
 use crate::engine::timers::Timer;
 use crate::model::agent::NoticeKind;
@@ -220,13 +220,13 @@ impl Engine {
         let (campaign, facts) = (&board.campaign, &lead.facts);
         if self.numbers.contains_key(&lead.number) || self.offered.contains_key(&lead.number) {
             let refusal = Refusal::NumberBusy;
-            return Err((refusal, guard::after_refusal(now.timestamp, campaign, profile, &lead.zones, facts, refusal)));
+            return Err((refusal, guard::after_refusal(now.timestamp, campaign, profile, Called::of(lead), facts, refusal)));
         }
         if counted_attempts(lead) >= campaign.attempts_max {
             return Err((Refusal::AttemptCap, LeadNext::GivenUp));
         }
-        guard::check(now.timestamp, campaign, board.state, profile, &lead.zones, facts).map_err(|refusal| {
-            (refusal, guard::after_refusal(now.timestamp, campaign, profile, &lead.zones, facts, refusal))
+        guard::check(now.timestamp, campaign, board.state, profile, Called::of(lead), facts).map_err(|refusal| {
+            (refusal, guard::after_refusal(now.timestamp, campaign, profile, Called::of(lead), facts, refusal))
         })
     }
 
@@ -268,6 +268,7 @@ impl Engine {
             trunk: trunk.clone(),
             at: now.timestamp,
             zones: lead.zones.clone(),
+            kind: lead.numbers.kind,
             tzdata: self.settings.tzdata.clone(),
             number_of_attempt: counted_attempts(&lead),
         };
@@ -331,7 +332,7 @@ impl Engine {
         let standing = self.standing_reason(now, board).or_else(|| {
             // The store may have stalled over the intent: the window of its customer is looked at again (I-6).
             let profile = self.settings.profiles.get(&attempt.campaign.profile)?;
-            let open = guard::is_open(now.timestamp, &attempt.campaign, profile, &attempt.lead.zones);
+            let open = guard::is_open_for(now.timestamp, &attempt.campaign, profile, Called::of(&attempt.lead));
             (!open).then_some(Refusal::OutsideWindow)
         });
         // One that its agent has started needs no other.
@@ -356,7 +357,7 @@ impl Engine {
         let (key, lead) = (attempt.campaign.key.clone(), attempt.lead.clone());
         let next = match self.settings.profiles.get(&attempt.campaign.profile) {
             Some(profile) => {
-                guard::after_refusal(now.timestamp, &attempt.campaign, profile, &lead.zones, &lead.facts, refusal)
+                guard::after_refusal(now.timestamp, &attempt.campaign, profile, Called::of(&lead), &lead.facts, refusal)
             }
             None => LeadNext::Retry { at: now.timestamp + guard::PUT_OFF_HOLD },
         };

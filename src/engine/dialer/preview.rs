@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Engine;
+use crate::engine::acd::agent::Customer;
 use crate::engine::command::RequestRefusal;
 use crate::engine::guard;
 use crate::engine::timers::Timer;
@@ -173,8 +174,8 @@ impl Engine {
             answered: false,
             recorded: false,
         };
-        let (zones, attempts) = (attempt.lead.zones.clone(), attempt.lead.attempts.clone());
-        self.reserve(now, user, call, zones, attempts, campaign.wrap_up_s);
+        let customer = Customer::of(&attempt.lead);
+        self.reserve(now, user, call, customer, campaign.wrap_up_s);
     }
 
     /// The agent who started an attempt is gone from it: it is one like others now, for any idle agent.
@@ -233,11 +234,11 @@ impl Engine {
         refusal: Refusal,
         applies: impl Fn(&CampaignKey) -> bool,
     ) {
-        let Some(user) = self.offered.get(number).copied() else { return };
-        let offer = self.agents.get(&user).and_then(|agent| agent.offer.as_ref());
-        if !offer.is_some_and(|offer| applies(&offer.campaign.key)) {
-            return;
-        }
+        let theirs = |user: &UserId| {
+            let offer = self.agents.get(user).and_then(|agent| agent.offer.as_ref());
+            offer.is_some_and(|offer| applies(&offer.campaign.key) && offer.lead.is_called_at(number))
+        };
+        let Some(user) = self.offered.values().copied().find(theirs) else { return };
         let Some(offer) = self.take_offer(user) else { return };
         self.put_off(now, &offer.campaign.key, &offer.lead, LeadNext::GivenUp, refusal);
         self.notify(now, user, NoticeKind::Refused { refusal }, number.clone());

@@ -7,10 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::numbers::among;
+use crate::engine::acd::agent::Customer;
 use crate::engine::guard::UNKNOWN_COOL_OFF;
 use crate::model::campaign::{Campaign, RetryRule};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::lead::LeadNext;
+use crate::model::numbers::Numbers;
 use crate::model::profile::Profile;
 use crate::model::time::Timestamp;
 
@@ -24,8 +27,27 @@ pub const CANCELLED_AGAIN: Duration = Duration::from_secs(600);
 /// So many attempts of one lead may end unknown if the campaign has no rule of its own.
 pub const UNKNOWN_MAX: u32 = 2;
 
-/// What follows an attempt that ended on the network's side. `attempts` are those before it.
+/// What follows an attempt that ended on the network's side. `attempts` are those before it, `numbers` what was known of the
+/// person's numbers.
 pub fn after_attempt(
+    at: Timestamp,
+    campaign: &Campaign,
+    profile: Option<&Profile>,
+    attempts: &BTreeMap<Disposition, u32>,
+    numbers: &Numbers,
+    disposition: Disposition,
+) -> LeadNext {
+    let next = of_one_number(at, campaign, profile, attempts, disposition);
+    let exhausted = counted(attempts).saturating_add(1) >= campaign.attempts_max;
+    among(at, campaign, profile, numbers, disposition, exhausted, next)
+}
+
+/// Attempts that count.
+fn counted(attempts: &BTreeMap<Disposition, u32>) -> u32 {
+    attempts.iter().filter(|(disposition, _)| disposition.counts_as_attempt()).map(|(_, count)| *count).sum()
+}
+
+fn of_one_number(
     at: Timestamp,
     campaign: &Campaign,
     profile: Option<&Profile>,
@@ -66,8 +88,7 @@ pub fn after_attempt(
         return ended(disposition);
     };
     let alike = attempts.get(&disposition).copied().unwrap_or_default().saturating_add(1);
-    let counted = attempts.iter().filter(|(d, _)| d.counts_as_attempt()).map(|(_, count)| *count).sum::<u32>();
-    if alike >= rule.attempts_max || counted.saturating_add(1) >= campaign.attempts_max {
+    if alike >= rule.attempts_max || counted(attempts).saturating_add(1) >= campaign.attempts_max {
         return LeadNext::GivenUp;
     }
     let least = match disposition {
@@ -79,14 +100,14 @@ pub fn after_attempt(
     LeadNext::Retry { at: at + after(&rule).max(least) }
 }
 
-/// What follows a result that an agent recorded (or did not). `attempts` are those before the call.
+/// What follows a result that an agent recorded (or did not).
 pub fn after_result(
     at: Timestamp,
     campaign: &Campaign,
-    attempts: &BTreeMap<Disposition, u32>,
+    customer: &Customer,
     disposition: Disposition,
 ) -> LeadNext {
-    after_attempt(at, campaign, None, attempts, disposition)
+    after_attempt(at, campaign, None, &customer.attempts, &customer.numbers, disposition)
 }
 
 fn rule(campaign: &Campaign, disposition: Disposition) -> Option<RetryRule> {

@@ -14,7 +14,7 @@ use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::{Instant, Now};
 
-use super::attempt::Stage;
+use super::attempt::{Attempt, Stage};
 
 impl Engine {
     /// Gives up what rings in excess; campaigns of low priority first, and in each what has rung longest.
@@ -108,7 +108,7 @@ impl Engine {
         for (key, board) in self.campaigns.iter_mut().filter(|(key, _)| applies(key)) {
             let mut dropped = Vec::new();
             board.hopper.leads.retain(|lead| {
-                let drop = lead.number == *number;
+                let drop = lead.is_called_at(number);
                 if drop {
                     dropped.push(lead.id);
                 }
@@ -121,8 +121,16 @@ impl Engine {
             }
         }
         self.suppress_offer(now, number, refusal, applies);
-        let Some(id) = self.numbers.get(number).copied() else { return };
-        let Some(attempt) = self.attempts.get_mut(&id).filter(|attempt| applies(&attempt.campaign.key)) else { return };
+        // Usually one at most: a person's other numbers are on lists of their own seldom.
+        let theirs = |attempt: &Attempt| applies(&attempt.campaign.key) && attempt.lead.is_called_at(number);
+        let ids: Vec<AttemptId> = self.attempts.iter().filter(|(_, attempt)| theirs(attempt)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.suppress_attempt(now, id, reason);
+        }
+    }
+
+    fn suppress_attempt(&mut self, now: Now, id: AttemptId, reason: SuppressionReason) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
         match attempt.stage {
             Stage::Recording => attempt.suppressed = Some(reason),
             Stage::Sending | Stage::Out => {

@@ -34,7 +34,7 @@ impl Case {
     }
 
     fn tried(&mut self, ago: Duration, disposition: Option<Disposition>) {
-        self.facts.past.push(PastAttempt { at: NOON - ago, campaign: rig::key(), disposition });
+        self.facts.past.push(PastAttempt { at: NOON - ago, campaign: rig::key(), disposition, elsewhere: false });
     }
 }
 

@@ -130,6 +130,7 @@ pub fn campaign() -> Campaign {
         caller_ids: vec![],
         limits: Default::default(),
         leads: Default::default(),
+        numbers: Default::default(),
         schedule: vec![],
         trunks: vec![trunk()],
         ring_timeout_s: 25,
@@ -198,6 +199,7 @@ pub fn lead(n: i64) -> Lead {
         number: number(n),
         zones: vec!["Asia/Shanghai".into()],
         attempts: BTreeMap::new(),
+        numbers: Default::default(),
         facts: NumberFacts::default(),
         callback: None,
     }

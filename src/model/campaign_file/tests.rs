@@ -2,6 +2,7 @@ use super::*;
 use crate::model::campaign::{OnTimeOut, Pacing, Preview};
 use crate::model::disposition::Disposition;
 use crate::model::profile_file;
+use crate::model::numbers::NumberKind;
 use crate::model::selection::{Again, LeadOrder, Share};
 
 const SHIPPED: [(&str, &str); 3] = [
@@ -139,6 +140,12 @@ not = [\"13\"]
 [[leads.mix]]
 list = \"Spring, web\"
 share = 3
+
+[numbers]
+order = [\"mobile\", \"work\"]
+
+[numbers.hours.work]
+mon-fri = [\"09:00-17:00\"]
 ";
 
 #[test]
@@ -147,6 +154,8 @@ fn a_selection_is_read_and_written_and_what_contradicts_itself_is_refused() {
     let campaign = read("f.toml", &text, Some(&known())).unwrap();
     assert_eq!((campaign.leads.order, campaign.leads.again), (LeadOrder::Oldest, Again::First));
     assert_eq!((campaign.leads.only[0].is.len(), campaign.leads.only[1].at_most), (2, Some(99.5)));
+    assert_eq!(campaign.numbers.order, [NumberKind::Mobile, NumberKind::Work]);
+    assert!(campaign.numbers.hours.contains_key(&NumberKind::Work) && campaign.numbers.next_after_s == 300);
     assert_eq!(campaign.leads.mix, [Share { list: "Spring, web".to_owned(), share: 3 }]);
     assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
     for (piece, by, says) in [
@@ -157,6 +166,9 @@ fn a_selection_is_read_and_written_and_what_contradicts_itself_is_refused() {
         ("at_least = 10", "at_least = 100", "at_least 100 is more than at_most 99.5"),
         ("share = 3", "share = 0", "expected 1 to 1000"),
         ("share = 3", "share = 3\n[[leads.mix]]\nlist = \"Spring, web\"\nshare = 1", "`Spring, web` is named twice"),
+        ("\"mobile\", \"work\"", "\"mobile\", \"mobile\"", "`mobile` is named twice"),
+        ("hours.work", "hours.office", "`office` is not a kind of number"),
+        ("[\"09:00-17:00\"]", "[]", "the hours are never open"),
         ("column = \"city\"", "colum = \"city\"", "did you mean `column`"),
     ] {
         let complaints = read("f.toml", &text.replace(piece, by), Some(&known())).unwrap_err().to_string();

@@ -347,7 +347,7 @@ impl<'t> World<'t> {
         let kinds = self.traffic.lore.campaigns.get(&key).map_or(1, |lore| lore.zones.len().max(1)) as u64;
         let supply = self.supplies.entry(key).or_default();
         match next {
-            LeadNext::Retry { at } => {
+            LeadNext::Retry { at } | LeadNext::Other { at, .. } => {
                 supply.closed.insert(lead.0.unsigned_abs() % kinds, *at);
             }
             LeadNext::Callback(_) | LeadNext::Done | LeadNext::GivenUp => {
@@ -366,7 +366,17 @@ impl<'t> World<'t> {
         let zones = zones.get(kind).cloned().unwrap_or_else(|| vec!["UTC".to_owned()]);
         let facts = NumberFacts { consent: true, ..NumberFacts::default() };
         let (id, campaign, list) = (lead_id(lead), key.clone(), ListId(1));
-        Lead { id, campaign, list, number, zones, attempts: BTreeMap::new(), facts, callback: None }
+        Lead {
+            id,
+            campaign,
+            list,
+            number,
+            zones,
+            numbers: Default::default(),
+            attempts: BTreeMap::new(),
+            facts,
+            callback: None,
+        }
     }
 
     // ---- dials ----

@@ -230,6 +230,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         caller_id: number("+10000000001"),
         caller_ids: vec![],
         leads: Default::default(),
+        numbers: Default::default(),
         limits: Limits { dials_max: law.and_then(|law| law.dials_max), ..Limits::default() },
         schedule: vec![],
         trunks: vec![trunk()],

@@ -113,6 +113,7 @@ impl World<'_> {
             number: lead_number(place, lead),
             zones: vec!["UTC".to_owned()],
             attempts: BTreeMap::new(),
+            numbers: Default::default(),
             facts: NumberFacts::default(),
             callback: None,
         }

@@ -98,7 +98,8 @@ impl World<'_> {
                 let id = LeadId(i64::try_from(((place as u64) << 32) | lead).unwrap_or(i64::MAX));
                 let (campaign, list) = (key.clone(), ListId(1));
                 let (attempts, facts) = (Default::default(), NumberFacts::default());
-                let lead = Lead { id, campaign, list, number, zones, attempts, facts, callback: None };
+                let numbers = Default::default();
+                let lead = Lead { id, campaign, list, number, zones, numbers, attempts, facts, callback: None };
                 books.add(lead, Timestamp::from_millis(0));
             }
             books.states.insert(key, CampaignState::Running);

@@ -1,0 +1,66 @@
+//! Which of a person's numbers is dialled next.
+//!
+//! Where nobody was reached the next number follows soon; when all were tried as often, the lead rests as its retry rule says and
+//! begins again with the first. A number that is found not to reach the person is not dialled again. Read [`among`] first.
+
+use std::time::Duration;
+
+use crate::engine::guard;
+use crate::model::campaign::Campaign;
+use crate::model::disposition::Disposition;
+use crate::model::lead::LeadNext;
+use crate::model::numbers::{NumberKind, Numbers, OtherNumber, is_bad, nobody_reached};
+use crate::model::profile::Profile;
+use crate::model::time::Timestamp;
+
+/// What becomes of a lead after an attempt to one of its numbers, where `next` is what would if it had no other.
+/// `exhausted`: it has had all the attempts that the campaign allows for one lead.
+pub fn among(
+    at: Timestamp,
+    campaign: &Campaign,
+    profile: Option<&Profile>,
+    numbers: &Numbers,
+    disposition: Disposition,
+    exhausted: bool,
+    next: LeadNext,
+) -> LeadNext {
+    let bad = is_bad(disposition);
+    if exhausted || numbers.others.is_empty() || !(bad || nobody_reached(disposition)) {
+        return next;
+    }
+    let tried = numbers.tried.saturating_add(u32::from(disposition.counts_as_attempt()));
+    let soon = at + Duration::from_secs(campaign.numbers.next_after_s);
+    let good = || numbers.others.iter().filter(|other| !other.bad);
+    // Whose turn it is in this round, by when it may be called.
+    let untried = good().filter(|other| bad || other.tried < tried);
+    if let Some((at, other)) = earliest(soon, campaign, profile, untried) {
+        return LeadNext::Other { at, number: other.number.clone() };
+    }
+    // The round is over, or all others were bad before this one.
+    let LeadNext::Retry { at } = next else { return next };
+    let own_turn = (campaign.numbers.turn(numbers.kind.unwrap_or(NumberKind::Other)), numbers.place);
+    let first = good().filter(|other| other.tried <= tried);
+    match earliest(at, campaign, profile, first) {
+        Some((opens, other)) if opens == at && (campaign.numbers.turn(other.kind), other.place) < own_turn => {
+            LeadNext::Other { at: opens, number: other.number.clone() }
+        }
+        Some(_) | None => LeadNext::Retry { at },
+    }
+}
+
+/// The number that may be called first from then on: among those the least tried, the one whose kind comes first, and the first of
+/// the list.
+fn earliest<'n>(
+    from: Timestamp,
+    campaign: &Campaign,
+    profile: Option<&Profile>,
+    numbers: impl Iterator<Item = &'n OtherNumber>,
+) -> Option<(Timestamp, &'n OtherNumber)> {
+    let opening = |other: &'n OtherNumber| {
+        let opens = guard::opens_for(from, campaign, profile, &other.zones, Some(other.kind))?;
+        Some((opens.max(from), other))
+    };
+    let mut found: Vec<(Timestamp, &OtherNumber)> = numbers.filter_map(opening).collect();
+    found.sort_by_key(|(opens, other)| (*opens, other.tried, campaign.numbers.turn(other.kind), other.place));
+    found.into_iter().next()
+}
