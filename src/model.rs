@@ -26,4 +26,5 @@ pub mod profile_file;
 pub mod schedule;
 pub mod settings;
 pub mod time;
+pub mod window;
 pub mod zone;

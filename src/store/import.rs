@@ -6,12 +6,15 @@
 mod checks;
 mod headers;
 mod ledger;
+mod mapping;
 mod plan;
+mod preview;
 mod rows;
 mod sheet;
 mod source;
 mod staging;
 mod text;
+mod undo;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +26,7 @@ use self::headers::{Columns, OF_LEADS};
 use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
 use super::Store;
-use super::db::{Conn, params, rows as batch, statements};
+use super::db::{Conn, Row, params, rows as batch, statements};
 use super::error::StoreError;
 use crate::model::database::DatabasePlace;
 use crate::model::id::{ImportId, ListId};
@@ -31,10 +34,16 @@ use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 
 pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
+pub use mapping::{ColumnUse, MappedColumn, Mapping};
 pub use plan::{
     Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
-    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, TextEncoding,
+    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, Stop, TextEncoding,
+    Windows,
 };
+pub use preview::{Preview, PreviewColumn, PreviewFault, PreviewRow};
+#[cfg(test)]
+pub(in crate::store) use undo::STATEMENTS as UNDO_STATEMENTS;
+pub use undo::{UndoOutlook, Undone};
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
 const ROWS_PER_MERGE: usize = 2500;
@@ -44,6 +53,19 @@ const ROWS_PER_MERGE_OF_SERVER: usize = 600;
 const PARCEL_ROWS: usize = 2000;
 const PARCEL_BYTES: usize = 1 << 20;
 const PARCELS_WAITING: usize = 2;
+
+/// The columns of an import.
+macro_rules! imports {
+    ($rest:literal) => {
+        concat!(
+            "select i.id, i.kind, i.campaign, i.list_id, l.name as list_name, i.file, i.state, i.rows, i.accepted,
+                    coalesce(i.updated, 0) as updated, i.duplicate, i.invalid, i.suppressed, i.detail, i.started_by,
+                    i.started_at, i.ended_at
+             from imports i left join lists l on l.id = i.list_id ",
+            $rest
+        )
+    };
+}
 
 // `cross join` makes SQLite look up each number of the batch; left to itself it reads the whole campaign for each batch.
 statements! {
@@ -58,11 +80,8 @@ statements! {
         update imports set state = $2, rows = $3, accepted = $4, duplicate = $5, invalid = $6, suppressed = $7,
                            detail = $8, ended_at = $9, updated = $10
         where id = $1";
-    IMPORT_STATE = "select kind, state from imports where id = $1";
-    IMPORTS = "
-        select id, kind, campaign, list_id, file, state, rows, accepted, coalesce(updated, 0) as updated, duplicate,
-               invalid, suppressed, detail, started_by, started_at, ended_at
-        from imports order by id desc limit $1";
+    IMPORT_ROW = imports!("where i.id = $1");
+    IMPORTS = imports!("order by i.id desc limit $1");
     SUPPRESSED_AMONG = "
         select distinct s.number as number from json_each($1) j cross join suppressions s
         where s.number = j.value ->> 0 and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
@@ -76,6 +95,12 @@ statements! {
         select cast(j.value ->> 0 as bigint), $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
                cast(j.value ->> 5 as bigint), cast(j.value ->> 5 as bigint), j.value ->> 6, 'open', 0, $5, $5
         from json_each($1) j where true";
+    KEEP_FORMER = "
+        insert into lead_updates (import_id, lead_id, name, zones, zone_source, priority, extra, updated_at)
+        select $3, l.id, l.name, l.zones, l.zone_source, l.priority, l.extra, $4
+        from json_each($1) j cross join leads l
+        where l.number = j.value ->> 0 and l.campaign = $2
+        on conflict (import_id, lead_id) do nothing";
     UPDATE = "
         update leads set
             name = case when u.name = '' then leads.name else u.name end,
@@ -90,16 +115,7 @@ statements! {
               from json_each($1) j) u
         where leads.number = u.number and leads.campaign = $2";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
-    LIST_SHRANK = "
-        update lists set leads = coalesce(leads, 0) - $2 where id = (select i.list_id from imports i where i.id = $1)";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
-    UNDO_SOME = "
-        delete from leads where id in (
-            select id from leads where import_id = $1 and last_attempt is null and state <> 'dialling' limit $2)";
-    UNDO_REST = "
-        update leads set state = 'given_up', due_at = null, closed_by = 'undo', changed_at = $2
-        where import_id = $1 and state in ('open', 'callback')";
-    UNDONE = "update imports set state = 'undone' where id = $1";
 }
 
 impl Store {
@@ -138,7 +154,11 @@ impl Store {
             self.end_import(import, &counts, finished.as_ref().err(), plan.at).await?;
         }
         let error_file = finished?;
-        let (counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
+        let (mut counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
+        if let Some(Windows(opens)) = &plan.windows {
+            let by_zones = staging.accepted_by_zones().await?;
+            counts.no_window = by_zones.iter().filter(|(zones, _)| !opens(zones)).map(|(_, count)| count).sum();
+        }
         let (import, list) = into.unzip();
         let resumed = begun.is_some_and(|(_, _, again)| again);
         Ok(ImportOutcome { import, list, counts, rejected, error_file, resumed })
@@ -154,7 +174,8 @@ impl Store {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Option<PathBuf>, ImportError> {
         self.merge(plan, into, staging, progress).await?;
-        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0 });
+        let import = into.map(|(import, _)| import);
+        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0, import });
         match &plan.error_file {
             Some(path) if staging.counts().await?.rejected() > 0 => {
                 staging.write_errors(columns, path).await?;
@@ -168,78 +189,13 @@ impl Store {
     pub async fn imports(&self, limit: usize) -> Result<Vec<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
         let rows = conn.rows(IMPORTS, params![limit.min(1000) as u64]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ImportRow {
-                    id: ImportId(row.int("id")?),
-                    kind: row.text("kind")?,
-                    campaign: row.opt_parsed("campaign")?,
-                    list: row.opt_int("list_id")?.map(ListId),
-                    file: row.text("file")?,
-                    state: row.text("state")?,
-                    counts: ImportCounts {
-                        rows: row.count("rows")?,
-                        accepted: row.count("accepted")?,
-                        updated: row.count("updated")?,
-                        duplicate: row.count("duplicate")?,
-                        invalid: row.count("invalid")?,
-                        suppressed: row.count("suppressed")?,
-                        without_zone: 0,
-                    },
-                    detail: row.text("detail")?,
-                    started_by: row.text("started_by")?,
-                    started_at: row.time("started_at")?,
-                    ended_at: row.opt_time("ended_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(import_row).collect()
     }
 
-    /// Takes the leads of an import away again: those never dialled are removed, the others given up.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] for an unknown import of leads, [`StoreError::Unfit`] for one that was undone before.
-    pub async fn undo_import(&self, import: ImportId, by: &str, at: Timestamp) -> Result<u64, StoreError> {
+    /// One import; `None` where there is none of this id.
+    pub async fn import(&self, id: ImportId) -> Result<Option<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
-        let row = conn.row(IMPORT_STATE, params![import.0]).await?;
-        drop(conn);
-        let missing = StoreError::NotFound { what: "import of leads", name: import.to_string() };
-        let row = row.ok_or_else(|| missing.clone())?;
-        if row.text("kind")? != "leads" {
-            return Err(missing);
-        }
-        let state = row.text("state")?;
-        if state == "undone" {
-            let expected = "an import that has not been undone".to_owned();
-            return Err(StoreError::Unfit { what: "import", value: import.to_string(), expected });
-        }
-        let (mut removed, rows) = (0, self.rows_per_merge() as u64);
-        loop {
-            let some = self
-                .write(move |conn| {
-                    Box::pin(async move {
-                        let gone = conn.run(UNDO_SOME, params![import.0, rows]).await?;
-                        conn.run(LIST_SHRANK, params![import.0, gone]).await?;
-                        Ok(gone)
-                    })
-                })
-                .await?;
-            removed += some;
-            if some == 0 {
-                break;
-            }
-        }
-        let (ids, by) = (self.ids(), by.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                removed += conn.run(UNDO_REST, params![import.0, at]).await?;
-                conn.run(UNDONE, params![import.0]).await?;
-                let detail = format!("{removed} leads");
-                super::audit::note(conn, &ids, at, &by, "import_undone", &import.to_string(), &detail).await?;
-                Ok(removed)
-            })
-        })
-        .await
+        conn.row(IMPORT_ROW, params![id.0]).await?.as_ref().map(import_row).transpose()
     }
 
     /// Rows that one transaction of an import takes or takes back.
@@ -319,7 +275,13 @@ impl Store {
         let mut seen: Option<(String, u64)> = None; // where the batch before ended
         loop {
             let rows = staging.next_by_number(seen.as_ref(), self.rows_per_merge()).await?;
-            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
+            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else {
+                staging.judged(None);
+                return Ok(());
+            };
+            if plan.stop.is_asked() {
+                return Err(ImportError::Stopped);
+            }
             let count = rows.len() as u64;
             let mut verdicts = Vec::new();
             let mut fresh: Vec<Staged> = Vec::with_capacity(rows.len());
@@ -339,8 +301,10 @@ impl Store {
             verdicts.extend(self.merge_batch(plan, into, fresh).await?);
             staging.judge(&verdicts).await?;
             done += count;
+            staging.judged(Some(end.clone()));
             (last, seen) = (first, Some(end));
-            progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0 });
+            let import = into.map(|(import, _)| import);
+            progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0, import });
         }
     }
 
@@ -369,6 +333,8 @@ impl Store {
                 let grown = conn.run(MERGE, params![leads, campaign.as_str(), list.0, import.0, at]).await?;
                 conn.run(LIST_GREW, params![list.0, grown]).await?;
                 if !known.is_empty() {
+                    let numbers = batch(known.iter().map(|row| params![&*row.number]));
+                    conn.run(KEEP_FORMER, params![numbers, campaign.as_str(), import.0, at]).await?;
                     let rows = batch(known.iter().map(|row| {
                         let Staged { number, name, zones, zone_source, priority, extra, .. } = row;
                         let priority = priority.map(i64::from);
@@ -385,6 +351,33 @@ impl Store {
         })
         .await
     }
+}
+
+fn import_row(row: &Row) -> Result<ImportRow, StoreError> {
+    let mut counts = ImportCounts {
+        rows: row.count("rows")?,
+        accepted: row.count("accepted")?,
+        updated: row.count("updated")?,
+        duplicate: row.count("duplicate")?,
+        invalid: row.count("invalid")?,
+        suppressed: row.count("suppressed")?,
+        ..ImportCounts::default()
+    };
+    counts.left = counts.rows.saturating_sub(counts.accepted + counts.updated + counts.rejected());
+    Ok(ImportRow {
+        id: ImportId(row.int("id")?),
+        kind: row.text("kind")?,
+        campaign: row.opt_parsed("campaign")?,
+        list: row.opt_int("list_id")?.map(ListId),
+        list_name: row.opt_text("list_name")?,
+        file: row.text("file")?,
+        state: row.text("state")?,
+        counts,
+        detail: row.text("detail")?,
+        started_by: row.text("started_by")?,
+        started_at: row.time("started_at")?,
+        ended_at: row.opt_time("ended_at")?,
+    })
 }
 
 /// What becomes of a batch: rows that are not taken or only bring what is known up to date, rows that are taken, and those
@@ -449,14 +442,14 @@ async fn stage(
 ) -> Result<Columns, ImportError> {
     let bytes_total = source.bytes();
     let (sender, mut parcels) = mpsc::channel(PARCELS_WAITING);
-    let number_column = plan.number_column.clone();
+    let (number_column, mapping) = (plan.number_column.clone(), plan.mapping.clone());
     let reading = tokio::task::spawn_blocking(move || -> Result<(Columns, u64), ImportError> {
         let mut known: Option<Columns> = None;
         let (mut parcel, mut bytes, mut count, mut at) = (Vec::new(), 0, 0, 0);
         source.each(&mut |record, bytes_read| {
             at = bytes_read;
             let Some(columns) = &known else {
-                known = Some(Columns::read(&record.fields, OF_LEADS, number_column.as_deref())?);
+                known = Some(Columns::mapped(&record.fields, OF_LEADS, number_column.as_deref(), &mapping)?);
                 return Ok(true);
             };
             count += 1;
@@ -475,9 +468,12 @@ async fn stage(
     });
     let mut done = 0;
     while let Some((parcel, bytes_read)) = parcels.recv().await {
+        if plan.stop.is_asked() {
+            return Err(ImportError::Stopped);
+        }
         done += parcel.len() as u64;
         staging.add(&parcel).await?;
-        progress(Progress { stage: ImportStage::Reading, rows: done, bytes_read, bytes_total });
+        progress(Progress { stage: ImportStage::Reading, rows: done, bytes_read, bytes_total, import: None });
     }
     let (columns, count) = reading.await.map_err(|error| ImportError::Read { detail: error.to_string() })??;
     if count == 0 {
@@ -489,10 +485,13 @@ async fn stage(
 
 /// What tells an import of leads from every other: the file, and all that decides what its rows become.
 fn fingerprint(plan: &ImportPlan, digest: [u8; 32]) -> String {
-    let ImportPlan { campaign, list, format, number_column, duplicates, .. } = plan;
+    let ImportPlan { campaign, list, format, number_column, mapping, duplicates, .. } = plan;
     let mut hasher = Sha256::new();
     hasher.update(digest);
     hasher.update(format!("{campaign:?} {list:?} {format:?} {number_column:?} {duplicates:?}"));
+    if !mapping.is_empty() {
+        hasher.update(format!("{mapping:?}"));
+    }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -11,6 +11,7 @@ mod explaining;
 mod importing;
 mod outages;
 mod people;
+mod queueing;
 mod reading;
 mod telling;
 
@@ -264,6 +265,8 @@ async fn every_statement_is_accepted_by_the_database() {
         forgetting::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
+        import::UNDO_STATEMENTS,
+        jobs::STATEMENTS,
         keys::STATEMENTS,
         due::STATEMENTS,
         leads::STATEMENTS,
@@ -273,6 +276,7 @@ async fn every_statement_is_accepted_by_the_database() {
         schema::STATEMENTS,
         sessions::STATEMENTS,
         suppressions::STATEMENTS,
+        templates::STATEMENTS,
         users::STATEMENTS,
         webhooks::STATEMENTS,
     ];

@@ -1,9 +1,10 @@
 //! Which column means what, from what people call their columns in English and Chinese.
 
 use super::ImportError;
+use super::mapping::{ColumnUse, Mapping};
 
 /// Most columns of a file.
-const COLUMNS_MAX: usize = 200;
+pub(super) const COLUMNS_MAX: usize = 200;
 /// The columns an error file adds; ignored when it is imported again.
 pub(super) const ERROR_COLUMNS: [&str; 4] = ["error_line", "error_column", "error_code", "error_message"];
 
@@ -123,6 +124,8 @@ pub(super) struct Columns {
     pub(super) names: Vec<String>,
     /// Place in a row of each of `names`.
     pub(super) places: Vec<usize>,
+    /// What each of `names` is called with the lead, where it means nothing to us; `None`: it is not kept.
+    labels: Vec<Option<String>>,
     /// Fields a row should have.
     pub(super) width: usize,
     meanings: Vec<(Meaning, usize)>,
@@ -135,10 +138,39 @@ impl Columns {
         wanted: &[Meaning],
         number_column: Option<&str>,
     ) -> Result<Columns, ImportError> {
+        Columns::mapped(header, wanted, number_column, &Mapping::default())
+    }
+
+    /// The same, where somebody said what some of the columns are for.
+    pub(super) fn mapped(
+        header: &[String],
+        wanted: &[Meaning],
+        number_column: Option<&str>,
+        mapping: &Mapping,
+    ) -> Result<Columns, ImportError> {
+        let mut columns = Columns::named(header)?;
+        let mapped = columns.map(mapping)?;
+        for meaning in wanted {
+            let chosen = if *meaning == Meaning::Number { number_column } else { None };
+            if columns.place(*meaning).is_none()
+                && let Some(place) = columns.find(*meaning, chosen, &mapped)?
+            {
+                columns.meanings.push((*meaning, place));
+            }
+        }
+        match columns.place(Meaning::Number) {
+            Some(_) => Ok(columns),
+            None => Err(ImportError::NoNumberColumn { found: columns.names.join(", ") }),
+        }
+    }
+
+    /// The columns by their names, without a meaning yet.
+    pub(super) fn named(header: &[String]) -> Result<Columns, ImportError> {
         if header.len() > COLUMNS_MAX {
             return Err(ImportError::TooManyColumns { found: header.len(), allowed: COLUMNS_MAX });
         }
-        let mut columns = Columns { names: vec![], places: vec![], width: header.len(), meanings: vec![] };
+        let (names, places, labels, meanings) = (vec![], vec![], vec![], vec![]);
+        let mut columns = Columns { names, places, labels, width: header.len(), meanings };
         for (place, text) in header.iter().enumerate() {
             let name = text.trim().to_owned();
             let name = if name.is_empty() { format!("column_{}", place + 1) } else { name };
@@ -149,27 +181,67 @@ impl Columns {
                 let first = columns.places[first] + 1;
                 return Err(ImportError::DuplicateHeader { name, first, second: place + 1 });
             }
+            columns.labels.push(Some(name.clone()));
             columns.names.push(name);
             columns.places.push(place);
         }
-        for meaning in wanted {
-            let chosen = if *meaning == Meaning::Number { number_column } else { None };
-            if let Some(place) = columns.find(*meaning, chosen)? {
-                columns.meanings.push((*meaning, place));
-            }
-        }
-        match columns.place(Meaning::Number) {
-            Some(_) => Ok(columns),
-            None => Err(ImportError::NoNumberColumn { found: columns.names.join(", ") }),
-        }
+        Ok(columns)
     }
 
-    fn find(&self, meaning: Meaning, chosen: Option<&str>) -> Result<Option<usize>, ImportError> {
+    /// Gives columns what they are for; their places.
+    fn map(&mut self, mapping: &Mapping) -> Result<Vec<usize>, ImportError> {
+        let mut mapped = Vec::new();
+        for column in mapping.columns() {
+            let found = self.names.iter().zip(&self.places).zip(&mut self.labels);
+            let wanted = plain(&column.heading);
+            let Some(((_, place), label)) = found.into_iter().find(|((name, _), _)| plain(name) == wanted) else {
+                let found = self.names.join(", ");
+                return Err(ImportError::NoSuchColumn { name: column.heading.clone(), found });
+            };
+            mapped.push(*place);
+            match (column.role, column.role.meaning()) {
+                (_, Some(meaning)) => self.meanings.push((meaning, *place)),
+                (ColumnUse::Ignore, None) => *label = None,
+                (_, None) => *label = column.name.clone().or(label.take()),
+            }
+        }
+        let known = |place: &usize| self.meanings.iter().any(|(_, one)| one == place);
+        let mut kept = std::collections::BTreeSet::new();
+        for label in
+            self.labels.iter().zip(&self.places).filter(|(_, place)| !known(place)).filter_map(|one| one.0.as_ref())
+        {
+            if !kept.insert(plain(label)) {
+                let expected = "a name that no other column of the file has".to_owned();
+                return Err(ImportError::Cell { what: "custom field", value: label.clone(), expected });
+            }
+        }
+        Ok(mapped)
+    }
+
+    /// What each of `names` is likely for: what its heading says, the first of several alike.
+    pub(super) fn suggested(&self) -> Vec<ColumnUse> {
+        let mut taken = Vec::new();
+        let suggest = |name: &String| {
+            let known = OF_LEADS.iter().find(|meaning| meaning.synonyms().contains(&plain(name).as_str()));
+            match known.filter(|meaning| !taken.contains(*meaning)) {
+                Some(meaning) => {
+                    taken.push(*meaning);
+                    ColumnUse::of(*meaning)
+                }
+                None => ColumnUse::Custom,
+            }
+        };
+        self.names.iter().map(suggest).collect()
+    }
+
+    /// Looks for a meaning among the columns of which nobody said what they are for.
+    fn find(&self, meaning: Meaning, chosen: Option<&str>, mapped: &[usize]) -> Result<Option<usize>, ImportError> {
         let fits = |name: &str| match chosen {
             Some(wanted) => plain(name) == plain(wanted),
             None => meaning.synonyms().contains(&plain(name).as_str()),
         };
-        let mut found = self.names.iter().enumerate().filter(|(_, name)| fits(name));
+        let free = self.names.iter().zip(&self.places).filter(|(_, place)| !mapped.contains(place));
+        let mut found = free.filter(|(name, _)| fits(name)).map(|(name, place)| (*place, name));
         let Some((first, name)) = found.next() else { return Ok(None) };
         if let Some((_, second)) = found.next() {
             return Err(ImportError::AmbiguousHeader {
@@ -178,7 +250,7 @@ impl Columns {
                 second: second.clone(),
             });
         }
-        Ok(self.places.get(first).copied())
+        Ok(Some(first))
     }
 
     /// The place in a row of what means `meaning`.
@@ -200,10 +272,10 @@ impl Columns {
 
     /// Names and fields of the columns that mean nothing to us, where they are not empty.
     pub(super) fn extra<'f>(&'f self, fields: &'f [String]) -> impl Iterator<Item = (&'f str, &'f str)> {
-        self.names.iter().zip(&self.places).filter_map(|(name, place)| {
+        self.labels.iter().zip(&self.places).filter_map(|(label, place)| {
             let known = self.meanings.iter().any(|(_, one)| one == place);
             let text = fields.get(*place).map_or("", |text| text.trim());
-            (!known && !text.is_empty()).then_some((name.as_str(), text))
+            label.as_deref().filter(|_| !known && !text.is_empty()).map(|label| (label, text))
         })
     }
 
@@ -214,7 +286,7 @@ impl Columns {
 }
 
 /// Without case, spaces and punctuation.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -250,6 +322,30 @@ mod tests {
         let header = ["手机".to_owned(), "电话".to_owned()];
         let chosen = Columns::read(&header, OF_LEADS, Some("电话")).unwrap();
         assert_eq!(chosen.place(Meaning::Number), Some(1));
+    }
+
+    #[test]
+    fn what_somebody_says_of_a_column_goes_before_its_heading() {
+        let header = ["phone", "手机", "Name", "kind", "secret"].map(str::to_owned);
+        let mapped = |texts: &[&str]| {
+            let mapping = Mapping::new(texts.iter().map(|text| text.parse().unwrap()).collect()).unwrap();
+            Columns::mapped(&header, OF_LEADS, None, &mapping)
+        };
+        let columns = mapped(&["手机=number", "name=custom:Company", "kind=name", "secret=ignore"]).unwrap();
+        assert_eq!((columns.place(Meaning::Number), columns.place(Meaning::Name)), (Some(1), Some(3)));
+        let row = ["1", "2", "Acme", "Ann", "x"].map(str::to_owned);
+        assert_eq!(columns.extra(&row).collect::<Vec<_>>(), [("phone", "1"), ("Company", "Acme")]);
+        assert_eq!(columns.originals(&row), row, "the error file keeps all of them");
+        // What is said to be something else is not taken for the number by its heading.
+        let lost = mapped(&["phone=custom", "手机=ignore"]).unwrap_err();
+        assert!(matches!(lost, ImportError::NoNumberColumn { .. }), "{lost}");
+        let missing = mapped(&["手机=number", "Town=custom"]).unwrap_err().to_string();
+        assert!(missing.contains("no column `Town`") && missing.contains("kind"), "{missing}");
+        let twice = mapped(&["手机=number", "kind=custom:phone"]).unwrap_err().to_string();
+        assert!(twice.contains("custom field `phone`"), "{twice}");
+        let uses = Columns::named(&header).unwrap().suggested();
+        use ColumnUse::{Custom, Name, Number};
+        assert_eq!(uses, [Number, Custom, Name, Custom, Custom]);
     }
 
     #[test]

@@ -102,6 +102,10 @@ statements! {
                count(*) filter (where error_kind = 'suppressed') as suppressed,
                count(*) filter (where error_kind is null and zone_source = 'none') as without_zone
         from staged";
+    LEFT = "
+        select count(*) as rows, count(*) filter (where zone_source = 'none') as without_zone
+        from staged where error_kind is null and (number, line) > ($1, $2)";
+    BY_ZONES = "select zones, count(*) as count from staged where error_kind is null group by zones";
     BY_CODE = "
         select error_code, count(*) as count from staged
         where error_kind is not null and error_kind <> 'updated' group by error_code";
@@ -114,6 +118,8 @@ statements! {
 pub(super) struct Staging {
     path: PathBuf,
     conn: Conn,
+    /// Behind this number and line nothing has been judged yet; `None`: all has.
+    judged_to: Option<(String, u64)>,
     _lock: Lock,
 }
 
@@ -158,7 +164,7 @@ impl Staging {
             Ok(()) | Err(_) => {}
         }
         let conn = Db::scratch(&path).await?;
-        let mut staging = Staging { path, conn, _lock: lock };
+        let mut staging = Staging { path, conn, judged_to: Some((String::new(), 0)), _lock: lock };
         staging.conn.control(CREATE).await?;
         Ok(staging)
     }
@@ -224,9 +230,14 @@ impl Staging {
         self.conn.control("commit").await
     }
 
+    /// Notes how far the rows are judged: to this number and line, or all of them.
+    pub(super) fn judged(&mut self, to: Option<(String, u64)>) {
+        self.judged_to = to;
+    }
+
     pub(super) async fn counts(&mut self) -> Result<ImportCounts, StoreError> {
         let row = self.conn.one(COUNTS, vec![]).await?;
-        Ok(ImportCounts {
+        let mut counts = ImportCounts {
             rows: row.count("rows")?,
             accepted: row.count("accepted")?,
             updated: row.count("updated")?,
@@ -234,7 +245,24 @@ impl Staging {
             invalid: row.count("invalid")?,
             suppressed: row.count("suppressed")?,
             without_zone: row.count("without_zone")?,
-        })
+            ..ImportCounts::default()
+        };
+        if let Some((number, line)) = &self.judged_to {
+            let row = self.conn.one(LEFT, params![number.as_str(), *line]).await?;
+            counts.left = row.count("rows")?;
+            counts.accepted -= counts.left;
+            counts.without_zone -= row.count("without_zone")?;
+        }
+        Ok(counts)
+    }
+
+    /// Accepted rows by the zones they are in, once all are judged.
+    pub(super) async fn accepted_by_zones(&mut self) -> Result<Vec<(Vec<String>, u64)>, StoreError> {
+        if self.judged_to.is_some() {
+            return Ok(Vec::new());
+        }
+        let rows = self.conn.rows(BY_ZONES, vec![]).await?;
+        rows.iter().map(|row| Ok((row.json("zones")?, row.count("count")?))).collect()
     }
 
     pub(super) async fn rejected_by_code(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
