@@ -59,9 +59,9 @@ pub use figures::{AttemptTotals, By, CampaignTotals, Figures, InboundFigures, Pa
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{
-    ColumnUse, Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
-    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan,
-    MappedColumn, Mapping, Preview, PreviewColumn, PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop,
+    ColumnUse, Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, FilePreview, ImportCounts,
+    ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan,
+    MappedColumn, Mapping, PreviewColumn, PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop,
     TextEncoding, UndoOutlook, Undone, Windows,
 };
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};

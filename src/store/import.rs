@@ -40,7 +40,7 @@ pub use plan::{
     ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, Stop, TextEncoding,
     Windows,
 };
-pub use preview::{Preview, PreviewColumn, PreviewFault, PreviewRow};
+pub use preview::{FilePreview, PreviewColumn, PreviewFault, PreviewRow};
 #[cfg(test)]
 pub(in crate::store) use undo::STATEMENTS as UNDO_STATEMENTS;
 pub use undo::{UndoOutlook, Undone};

@@ -26,7 +26,7 @@ use super::upload::next_piece;
 use super::{API_BASE, WebState};
 use crate::model::id::UploadId;
 use crate::model::time::Timestamp;
-use crate::store::{JobRow, JobState, Preview};
+use crate::store::{FilePreview, JobRow, JobState};
 
 /// Where a piece goes on.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -99,7 +99,7 @@ pub struct PreviewQuery {
 pub struct PreviewView {
     /// What it was taken for, its columns and its first rows.
     #[serde(flatten)]
-    pub preview: Preview,
+    pub preview: FilePreview,
     /// The saved template that fits its columns, if one does.
     pub template: Option<TemplateView>,
 }

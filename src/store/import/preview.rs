@@ -1,6 +1,6 @@
 //! The beginning of a file as an import would read it: what it was taken for, its columns, its first rows.
 //!
-//! Not a check: whatever lies behind the first rows is seen by a dry run. Read [`Preview`] first.
+//! Not a check: whatever lies behind the first rows is seen by a dry run. Read [`FilePreview`] first.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ const CELL_CHARS_MAX: usize = 200;
 
 /// How a file begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Preview {
+pub struct FilePreview {
     /// The encoding of a text file; `None` for a workbook, and where it was not recognised.
     pub encoding: Option<String>,
     /// What stands between the cells of a text file.
@@ -72,15 +72,20 @@ impl Store {
     ///
     /// # Errors
     /// [`ImportError::Open`] where there is no file, [`ImportError::Read`] where its disk fails.
-    pub async fn preview_file(&self, path: &Path, format: &FileFormat, rows: usize) -> Result<Preview, ImportError> {
+    pub async fn preview_file(
+        &self,
+        path: &Path,
+        format: &FileFormat,
+        rows: usize,
+    ) -> Result<FilePreview, ImportError> {
         let (path, format) = (path.to_path_buf(), format.clone());
         let read = tokio::task::spawn_blocking(move || preview(&path, &format, rows));
         read.await.map_err(|error| ImportError::Read { detail: error.to_string() })?
     }
 }
 
-fn preview(path: &Path, format: &FileFormat, rows: usize) -> Result<Preview, ImportError> {
-    let mut preview = Preview::default();
+fn preview(path: &Path, format: &FileFormat, rows: usize) -> Result<FilePreview, ImportError> {
+    let mut preview = FilePreview::default();
     match fill(&mut preview, path, format, rows) {
         Ok(()) => {}
         Err(error @ (ImportError::Open { .. } | ImportError::Read { .. })) => return Err(error),
@@ -89,7 +94,7 @@ fn preview(path: &Path, format: &FileFormat, rows: usize) -> Result<Preview, Imp
     Ok(preview)
 }
 
-fn fill(preview: &mut Preview, path: &Path, format: &FileFormat, rows: usize) -> Result<(), ImportError> {
+fn fill(preview: &mut FilePreview, path: &Path, format: &FileFormat, rows: usize) -> Result<(), ImportError> {
     let mut source = Source::open(path, format)?;
     preview.encoding = source.encoding();
     preview.sheets = source.sheets()?;
@@ -119,7 +124,7 @@ fn fill(preview: &mut Preview, path: &Path, format: &FileFormat, rows: usize) ->
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8], format: FileFormat, rows: usize) -> Preview {
+    fn read(bytes: &[u8], format: FileFormat, rows: usize) -> FilePreview {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list");
         std::fs::write(&path, bytes).unwrap();

@@ -9,7 +9,7 @@ use crate::model::id::{ImportId, JobId, UploadId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::store::{
-    FileFormat, ImportError, ImportOutcome, JobOutcome, JobProblem, JobRow, JobState, Mapping, NewJob, Preview,
+    FileFormat, FilePreview, ImportError, ImportOutcome, JobOutcome, JobProblem, JobRow, JobState, Mapping, NewJob,
     Progress, Stop,
 };
 use crate::web::Settings;
@@ -224,7 +224,7 @@ impl Records {
         format: &FileFormat,
         rows: usize,
     ) -> Result<PreviewView, Problem> {
-        let preview: Preview = self.store.preview_file(path, format, rows).await?;
+        let preview: FilePreview = self.store.preview_file(path, format, rows).await?;
         let headings: Vec<String> = preview.columns.iter().map(|column| column.heading.clone()).collect();
         let template = self.store.fitting_template(&headings).await?.map(TemplateView::from);
         Ok(PreviewView { preview, template })

@@ -2224,6 +2224,20 @@ export interface components {
              */
             wait_ms: number;
         };
+        /** @description How a file begins. */
+        FilePreview: {
+            /** @description Its columns. */
+            columns: components["schemas"]["PreviewColumn"][];
+            /** @description What stands between the cells of a text file. */
+            delimiter?: string | null;
+            /** @description The encoding of a text file; `None` for a workbook, and where it was not recognised. */
+            encoding?: string | null;
+            fault?: components["schemas"]["PreviewFault"] | null;
+            /** @description Its first rows. */
+            rows: components["schemas"]["PreviewRow"][];
+            /** @description The visible sheets of a workbook. */
+            sheets: string[];
+        };
         /** @description What predictive pacing expects. */
         Forecast: {
             /**
@@ -3159,7 +3173,7 @@ export interface components {
             line: number;
         };
         /** @description How a file begins. */
-        PreviewView: components["schemas"]["Preview"] & {
+        PreviewView: components["schemas"]["FilePreview"] & {
             template?: components["schemas"]["TemplateView"] | null;
         };
         /** @description The body of every answer that is not a success. */
