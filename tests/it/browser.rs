@@ -55,14 +55,18 @@ fn a_damaged_list_is_brought_in_step_by_step_corrected_and_taken_back_in_two_lan
                      13800000002,李雷,广州,5,客户的号,decimal,x\n13800000003,韩梅梅,深圳,6,,ragged_row,x\n\
                      13800000005,张三,武汉,7,客户的号,not_a_number,x\n";
     centre.write("corrected.csv", corrected);
+    let numbers = (0..40_000).map(|place| format!("139{place:08}\n"));
+    centre.write("long.csv", &("phone\n".to_owned() + &numbers.collect::<String>()));
     let path = |name: &str| centre.path(name).display().to_string();
-    let (list, corrected) = (path("fair.csv"), path("corrected.csv"));
-    browse(&centre, "imports", &[("login", "boss"), ("password", PASSWORD), ("list", &list), ("corrected", &corrected)]);
-    let leads = centre.rows("select number, name, extra from leads order by number");
+    let (list, corrected, long) = (path("fair.csv"), path("corrected.csv"), path("long.csv"));
+    let given = [("login", "boss"), ("password", PASSWORD), ("list", &list), ("corrected", &corrected), ("long", &long)];
+    browse(&centre, "imports", &given);
+    let leads = centre.rows("select number, name, extra from leads where number like '+86138%' order by number");
     assert_eq!(leads.len(), 2, "the second import was taken back: {leads:?}");
     assert_eq!((&leads[0]["name"], &leads[0]["extra"]), (&"欧阳娜娜".into(), &"{\"Town\":\"上海\"}".into()));
     assert_eq!(centre.value("select count(*) from imports where state = 'undone'"), 1);
-    assert_eq!(centre.value("select count(*) from import_jobs where dry_run and state = 'done'"), 3);
+    assert_eq!(centre.value("select count(*) from import_jobs where dry_run and state = 'done'"), 4);
+    assert_eq!(centre.value("select count(distinct import_id) from leads where number like '+86139%'"), 1);
 }
 
 #[test]

@@ -15,7 +15,7 @@ async function choose(page, id, name) {
   await page.getByRole("option", { name, exact: true }).click();
 }
 
-export async function run(browser, { login, password, list, corrected }) {
+export async function run(browser, { login, password, list, corrected, long }) {
   const page = await browser.page("imports");
   await logIn(page, login, password);
   await page.goto("/campaigns/spring?tab=lists");
@@ -76,11 +76,30 @@ export async function run(browser, { login, password, list, corrected }) {
   const rejected = await readFile(`${corrected}.rejected.csv`, "utf8");
   if (!rejected.includes("1.38E+10") || !rejected.includes("error_code")) throw new Error(`the rejected rows are not in the file:\n${rejected}`);
 
+  // A long one is found again under way, stopped, and goes on.
+  await byId(page, "import-another").click();
+  await page.locator('input[type="file"]').setInputFiles(long);
+  await byId(page, "to-columns").click();
+  await byId(page, "to-check").click();
+  await byId(page, "import-checked").waitFor();
+  await byId(page, "import-run").click();
+  await byId(page, "job-progress").getByText("Bringing in").waitFor();
+  await page.reload();
+  await byId(page, "job-cancel").click();
+  await byId(page, "import-stopped").waitFor();
+  const left = await byId(page, "import-left").textContent();
+  if (!(Number(left?.replaceAll(",", "")) > 0)) throw new Error(`nothing is left: ${left}`);
+  await byId(page, "job-resume").click();
+  await byId(page, "import-done").waitFor();
+  same("all rows are in", (await byId(page, "import-accepted").textContent())?.trim(), "40,000");
+  await byId(page, "to-lists").click();
+  await byId(page, "lists").getByText("long").waitFor();
+  await byId(page, "list-bring-in").click();
+
   // In Chinese: the corrected file is recognised by the template, and brought in.
   await byId(page, "language").click();
   await byId(page, "language-zh-CN").click();
-  await until("the page is Chinese", () => byId(page, "import-another").textContent(), (text) => text?.includes("导入另一份名单"));
-  await byId(page, "import-another").click();
+  await until("the page is Chinese", () => byId(page, "to-columns").textContent(), (text) => text?.includes("下一步"));
   await page.locator('input[type="file"]').setInputFiles(corrected);
   await byId(page, "file-whole").waitFor();
   await byId(page, "to-columns").click();

@@ -35,12 +35,14 @@ function Wizard({ campaign }: { campaign: string }) {
     setDraft(next);
     setParams({}, { replace: true });
   };
+  /** Whoever leaves the last step has done with it; a job that is still under way is named among the lists. */
+  const leave = () => step === 3 && forgetDraft(campaign);
   const job = named ?? (draft.step === 3 ? draft.run : null);
   const step = job === null ? Math.min(draft.step, draft.whole ? 2 : 0) : 3;
   return (
     <Stack data-testid="import-page">
       <div>
-        <Anchor component={Link} to={`/campaigns/${encodeURIComponent(campaign)}?tab=lists`} size="sm">
+        <Anchor component={Link} to={`/campaigns/${encodeURIComponent(campaign)}?tab=lists`} size="sm" onClick={leave}>
           ← {t("list.title")}
         </Anchor>
         <Title order={1} fz="h2">
@@ -53,7 +55,7 @@ function Wizard({ campaign }: { campaign: string }) {
         ))}
       </Stepper>
       <Panel title={t(`wizard.step.${STEPS[step] ?? "file"}`)}>
-        {job !== null && <ResultStep campaign={campaign} id={job} onAnother={another} />}
+        {job !== null && <ResultStep campaign={campaign} id={job} onAnother={another} onLeave={leave} />}
         {job === null && step === 0 && <FileStep draft={draft} change={change} />}
         {job === null && step === 1 && <ColumnsStep draft={draft} change={change} />}
         {job === null && step === 2 && <CheckStep campaign={campaign} draft={draft} change={change} />}

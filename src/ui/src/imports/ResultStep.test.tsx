@@ -51,7 +51,7 @@ function shown(...jobs: ImportJob[]) {
   asked.mockResolvedValue(jobs[jobs.length - 1] as ImportJob);
   const outlook = { import: "imp_1", state: "failed", until: NOW + 3_600_000, possible: true, removed: 4, given_up: 2, restored: 1 } as const;
   vi.spyOn(client, "undoOutlook").mockResolvedValue(outlook);
-  return show(<ResultStep campaign="spring" id="job_1" onAnother={() => undefined} />);
+  return show(<ResultStep campaign="spring" id="job_1" onAnother={() => undefined} onLeave={() => undefined} />);
 }
 
 test("a job that was cancelled says what stays, goes on, and can be taken back after a question", async () => {

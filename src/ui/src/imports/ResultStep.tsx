@@ -18,10 +18,12 @@ interface Props {
   id: string;
   /** Begins with another list. */
   onAnother: () => void;
+  /** Goes to the lists. */
+  onLeave: () => void;
 }
 
 /** The import itself: how far it is, what it came to, going on with it, taking it back. */
-export function ResultStep({ campaign, id, onAnother }: Props) {
+export function ResultStep({ campaign, id, onAnother, onLeave }: Props) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const job = useJob(id);
@@ -53,7 +55,7 @@ export function ResultStep({ campaign, id, onAnother }: Props) {
       {(state === "cancelled" || state === "broken_off") && (
         <Alert color="yellow" role="status" icon={<Icon name="info" />} data-testid="import-stopped">
           <Text size="sm">{t(`jobState.${state}`)}</Text>
-          <Text size="sm">{t("wizard.whatStays")}</Text>
+          <Text size="sm">{t(job.data.import === null ? "wizard.nothingChanged" : "wizard.whatStays")}</Text>
         </Alert>
       )}
       {problem && <FileFault code={problem.code} detail={problem.detail} />}
@@ -70,7 +72,7 @@ export function ResultStep({ campaign, id, onAnother }: Props) {
           <Button variant="default" onClick={onAnother} data-testid="import-another">
             {t("wizard.another")}
           </Button>
-          <Button variant="default" component={Link} to={`/campaigns/${encodeURIComponent(campaign)}?tab=lists`} data-testid="to-lists">
+          <Button variant="default" component={Link} to={`/campaigns/${encodeURIComponent(campaign)}?tab=lists`} onClick={onLeave} data-testid="to-lists">
             {t("wizard.toLists")}
           </Button>
           {job.data.import !== null && <UndoOf id={job.data.import} />}
