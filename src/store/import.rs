@@ -140,8 +140,7 @@ impl Store {
             ImportMode::DryRun => "check",
             ImportMode::Run => "import",
         };
-        let name = format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default());
-        let mut staging = Staging::create(self.place().beside(&name)).await?;
+        let mut staging = Staging::create(self.staging_place(kind, &fingerprint)).await?;
         let columns = stage(&plan, source, read, &mut staging, progress).await?;
         let begun = match plan.mode {
             ImportMode::DryRun => None,
@@ -196,6 +195,11 @@ impl Store {
     pub async fn import(&self, id: ImportId) -> Result<Option<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
         conn.row(IMPORT_ROW, params![id.0]).await?.as_ref().map(import_row).transpose()
+    }
+
+    /// Where the rows of an import, or of a check, are staged.
+    fn staging_place(&self, kind: &str, fingerprint: &str) -> PathBuf {
+        self.place().beside(&format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default()))
     }
 
     /// Rows that one transaction of an import takes or takes back.

@@ -232,6 +232,10 @@ pub async fn send_piece(
         let problem = Problem::new(Kind::OffsetDiffers, detail);
         return Ok(([(OFFSET, upload.offset.to_string())], problem).into_response());
     }
+    let announced = said(&header::CONTENT_LENGTH).parse::<u64>().unwrap_or(0);
+    if announced > upload.about.length - offset {
+        return Err(beyond(upload.about.length));
+    }
     // On its own: whoever goes away must not leave a write behind that ends after the next piece has begun.
     let shelf = state.shelf();
     let received = tokio::spawn(async move {
@@ -241,6 +245,11 @@ pub async fn send_piece(
     });
     let offset = received.await.map_err(|error| Problem::internal("receiving a piece", error))??;
     Ok((StatusCode::NO_CONTENT, [(OFFSET, offset.to_string())]).into_response())
+}
+
+fn beyond(length: u64) -> Problem {
+    let detail = format!("the piece goes beyond the {length} bytes that the file was said to have");
+    Problem::new(Kind::TooLarge, detail)
 }
 
 /// Writes a piece behind what has come; how much there is then. What is answered for is on the disk.
@@ -254,8 +263,7 @@ async fn receive(shelf: &Shelf, upload: &Upload, mut body: Body) -> Result<u64, 
             Err(problem) => break Err(problem),
         };
         if piece.len() as u64 > length - offset {
-            let detail = format!("the piece goes beyond the {length} bytes that the file was said to have");
-            break Err(Problem::new(Kind::TooLarge, detail));
+            break Err(beyond(length));
         }
         if let Err(error) = file.write_all(&piece).await {
             break Err(failed(error));

@@ -59,7 +59,8 @@ fn a_damaged_list_is_brought_in_step_by_step_corrected_and_taken_back_in_two_lan
     centre.write("long.csv", &("phone\n".to_owned() + &numbers.collect::<String>()));
     let path = |name: &str| centre.path(name).display().to_string();
     let (list, corrected, long) = (path("fair.csv"), path("corrected.csv"), path("long.csv"));
-    let given = [("login", "boss"), ("password", PASSWORD), ("list", &list), ("corrected", &corrected), ("long", &long)];
+    let given =
+        [("login", "boss"), ("password", PASSWORD), ("list", &list), ("corrected", &corrected), ("long", &long)];
     browse(&centre, "imports", &given);
     let leads = centre.rows("select number, name, extra from leads where number like '+86138%' order by number");
     assert_eq!(leads.len(), 2, "the second import was taken back: {leads:?}");

@@ -37,7 +37,10 @@ pub type ReadNumber = Arc<dyn Fn(&str) -> Result<Dialable, Rejection> + Send + S
 
 /// Tells whether leads in these zones can be dialled at all before the campaign ends: by its hours, its days and its profile.
 #[derive(Clone)]
-pub struct Windows(pub Arc<dyn Fn(&[String]) -> bool + Send + Sync>);
+pub struct Windows(pub Arc<Opens>);
+
+/// Whether there is such a moment in all of these zones, by their IANA names.
+pub type Opens = dyn Fn(&[String]) -> bool + Send + Sync;
 
 impl std::fmt::Debug for Windows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -130,13 +130,17 @@ impl Drop for Staging {
 }
 
 /// Held while a staging file is in use; a process that is killed lets go of it.
-struct Lock {
+pub(super) struct Lock {
     path: PathBuf,
     _file: File,
 }
 
 impl Lock {
-    fn of(staging: &Path) -> Result<Lock, ImportError> {
+    /// That of a staging file, whether there is one or not.
+    ///
+    /// # Errors
+    /// [`ImportError::Running`] where somebody has it.
+    pub(super) fn of(staging: &Path) -> Result<Lock, ImportError> {
         let path = crate::model::database::beside(staging, "lock");
         let refuse = |error: std::io::Error| ImportError::Open { path: path.clone(), detail: error.to_string() };
         let file = File::create(&path).map_err(refuse)?;

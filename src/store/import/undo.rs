@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::ImportRow;
+use super::staging::Lock;
+use super::{ImportError, ImportRow};
 use crate::model::id::ImportId;
 use crate::model::time::Timestamp;
 use crate::store::Store;
@@ -48,6 +49,7 @@ statements! {
         where leads.id = f.lead_id");
     RESTORED = concat!("
         delete from lead_updates where import_id = $1 and lead_id in ", next_updates!("$2"));
+    FINGERPRINT = "select fingerprint from imports where id = $1";
     UNDONE = "update imports set state = 'undone' where id = $1";
     OUTLOOK = "
         select count(*) filter (where last_attempt is null and state <> 'dialling') as removed,
@@ -110,8 +112,8 @@ impl Store {
     /// Takes an import back, where it ended no longer than `within` ago.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for an unknown import of leads, [`StoreError::Unfit`] for one that was undone before,
-    /// [`StoreError::TooLate`] says since when it is.
+    /// [`StoreError::NotFound`] for an unknown import of leads, [`StoreError::Unfit`] for one that was undone before or is under
+    /// way, [`StoreError::TooLate`] says since when it is.
     pub async fn undo_import(
         &self,
         import: ImportId,
@@ -128,6 +130,8 @@ impl Store {
         if at > until {
             return Err(StoreError::TooLate { what: "import", name: import.to_string(), until });
         }
+        // Held to the end, so that the same import cannot begin meanwhile either.
+        let _lock = self.must_rest(import).await?;
         let mut undone = Undone { restored: self.restore(import, at).await?, ..Undone::default() };
         let rows = self.rows_per_merge() as u64;
         loop {
@@ -189,6 +193,22 @@ impl Store {
                 return Ok(restored);
             }
         }
+    }
+
+    /// Nobody may be bringing the import in; the lock with which they would keep others away. Imports from before have none.
+    async fn must_rest(&self, import: ImportId) -> Result<Option<Lock>, StoreError> {
+        let mut conn = self.reader().await?;
+        let Some(fingerprint) = conn.one(FINGERPRINT, params![import.0]).await?.opt_text("fingerprint")? else {
+            return Ok(None);
+        };
+        drop(conn);
+        Lock::of(&self.staging_place("import", &fingerprint)).map(Some).map_err(|error| {
+            let expected = match error {
+                ImportError::Running => "one that is not under way; cancel it, or wait until it is done".to_owned(),
+                other => format!("a lock that can be taken: {other}"),
+            };
+            StoreError::Unfit { what: "import", value: import.to_string(), expected }
+        })
     }
 
     async fn import_of_leads(&self, import: ImportId) -> Result<ImportRow, StoreError> {

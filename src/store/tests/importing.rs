@@ -547,6 +547,22 @@ async fn an_import_that_is_stopped_says_what_it_brought_and_goes_on_when_it_is_d
     assert!(there > 0 && counts.left > 0, "{counts:?}");
     assert_eq!(counts.accepted + counts.duplicate + counts.left, 6000);
     let again = ImportPlan { stop: Stop::default(), ..plan };
+    // While it is under way again it is not undone.
+    let (go, wait) = std::sync::mpsc::sync_channel::<()>(0);
+    let (began, begun) = tokio::sync::watch::channel(false);
+    let (wait, inner) = (Mutex::new(wait), reader());
+    let slow: ReadNumber = Arc::new(move |text| {
+        began.send_replace(true);
+        let _gone = wait.lock().unwrap().recv();
+        inner(text)
+    });
+    let (store, same) = (rig.store.clone(), again.clone());
+    let running = tokio::spawn(async move { store.import_leads(same, slow, &mut |_| {}).await });
+    begun.clone().wait_for(|begun| *begun).await.unwrap();
+    let refused = rig.store.undo_import(seen.unwrap(), "ann", NOW, DAY).await.unwrap_err().to_string();
+    assert!(refused.contains("not under way"), "{refused}");
+    drop(go);
+    running.await.unwrap().unwrap();
     let outcome = rig.store.import_leads(again.clone(), reader(), &mut |_| {}).await.unwrap();
     assert!(outcome.resumed && outcome.import == seen);
     assert_eq!((outcome.counts.accepted, outcome.counts.duplicate, outcome.counts.left), (5000, 1000, 0));

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{ImportJob, JobProgress};
 use crate::model::id::{ImportId, JobId};
-use crate::store::{ImportStage, JobProblem, JobState, Progress, Stop};
+use crate::store::{ImportStage, JobState, Progress, Stop};
 use crate::web::WebState;
 use crate::web::problem::Problem;
 use crate::web::records::jobs::Ended;
@@ -23,7 +23,7 @@ use crate::web::uploads;
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// At the end of the service a batch gets this long.
 const FINISH_MAX: Duration = Duration::from_secs(10);
-/// After a failure of the store the jobs it left are looked for again after this.
+/// What the store did not take is tried again after this.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Jobs that wait or are worked on.
@@ -37,6 +37,8 @@ pub(in crate::web) struct Jobs {
 struct Inner {
     live: BTreeMap<JobId, Live>,
     queue: VecDeque<JobId>,
+    /// The service ends: what stops now was not cancelled by anybody.
+    ending: bool,
 }
 
 #[derive(Debug)]
@@ -106,10 +108,18 @@ impl Jobs {
         self.inner().live.get(&id).map(|live| live.stop.clone()).unwrap_or_default()
     }
 
+    fn begin(&self) {
+        self.inner().ending = false;
+    }
+
     fn stop_all(&self) {
-        for live in self.inner().live.values() {
-            live.stop.ask();
-        }
+        let mut inner = self.inner();
+        inner.ending = true;
+        inner.live.values().for_each(|live| live.stop.ask());
+    }
+
+    fn is_ending(&self) -> bool {
+        self.inner().ending
     }
 }
 
@@ -127,6 +137,7 @@ pub(super) async fn cancel(state: &WebState, id: JobId) -> Result<(), Problem> {
 
 /// Works jobs off until `closed` says that the service ends; those that are worked on then stop at the end of their batch.
 pub async fn run(state: WebState, mut closed: watch::Receiver<bool>) {
+    state.jobs.begin();
     if let Err(error) = state.shelf().clear_leftovers().await {
         tracing::warn!(%error, "files that were left half received could not be removed");
     }
@@ -196,11 +207,9 @@ async fn take_up(state: &WebState) -> bool {
 /// Does a job.
 async fn work(state: &WebState, id: JobId, turn: OwnedSemaphorePermit) {
     let now = state.now().timestamp;
-    match state.records.begin_job(id, now).await {
-        Ok(true) => {}
+    if !written(|| state.records.begin_job(id, now)).await {
         // It was cancelled at the last moment.
-        Ok(false) => return state.jobs.end(id, None),
-        Err(_) => return fail(state, id).await,
+        return state.jobs.end(id, None);
     }
     state.jobs.change(id, |job| (job.state, job.started_at) = (JobState::Running, Some(now)));
     let Some(job) = state.jobs.seen(id) else { return };
@@ -209,7 +218,7 @@ async fn work(state: &WebState, id: JobId, turn: OwnedSemaphorePermit) {
     let progress = move |progress| tell(&told, id, progress);
     let mut ended = state.records.do_job(&job, &state.settings(), stop, progress, now).await;
     drop(turn);
-    if ended.state == JobState::Cancelled && *state.closing.borrow() {
+    if ended.state == JobState::Cancelled && state.jobs.is_ending() {
         ended.state = JobState::BrokenOff;
     }
     let brought = ended.outcome.as_ref().is_some_and(|outcome| outcome.counts.accepted + outcome.counts.updated > 0);
@@ -219,11 +228,21 @@ async fn work(state: &WebState, id: JobId, turn: OwnedSemaphorePermit) {
             tracing::warn!(%error, "the dialer was not told of new leads");
         }
     }
-    if state.records.end_job(id, ended, state.now().timestamp).await.is_err() {
-        return fail(state, id).await;
-    }
-    let job = state.records.job(id).await.ok().flatten();
+    let at = state.now().timestamp;
+    written(|| state.records.end_job(id, ended.clone(), at)).await;
+    let job = written(|| state.records.job(id)).await;
     state.jobs.end(id, job);
+}
+
+/// Tries until storage answers; the causes are in the log. At the end of the service whoever waits here is let go of, and the
+/// job is found broken off.
+async fn written<T, F: Future<Output = Result<T, Problem>>>(mut write: impl FnMut() -> F) -> T {
+    loop {
+        match write().await {
+            Ok(value) => return value,
+            Err(_) => sleep(AGAIN).await,
+        }
+    }
 }
 
 /// Tells whoever watches how far a job is, and remembers which import it makes.
@@ -255,14 +274,4 @@ fn tell(state: &WebState, id: JobId, progress: Progress) {
         let state = state.clone();
         tokio::spawn(async move { state.records.job_brings(id, import).await });
     }
-}
-
-/// A job that cannot be written down: whoever watches hears of it, and after the next start it is found broken off.
-async fn fail(state: &WebState, id: JobId) {
-    let job = state.jobs.seen(id).map(|mut job| {
-        let detail = "storage does not answer; the job goes on where it was once it is resumed".to_owned();
-        (job.state, job.problem) = (JobState::Failed, Some(JobProblem { code: "store".to_owned(), detail }));
-        job
-    });
-    state.jobs.end(id, job);
 }

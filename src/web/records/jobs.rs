@@ -20,7 +20,7 @@ use crate::web::uploads::PreviewView;
 use crate::web::uploads::shelf::Shelf;
 
 /// How a job ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::web) struct Ended {
     /// How it stands.
     pub(in crate::web) state: JobState,

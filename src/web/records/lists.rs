@@ -94,7 +94,7 @@ impl Records {
         now: Timestamp,
     ) -> Result<(Option<CampaignKey>, Undone), Problem> {
         let undone = self.store.undo_import(id, by, now, settings.undo_within).await.map_err(|error| match error {
-            store::StoreError::Unfit { .. } => Problem::new(Kind::Conflict, format!("import `{id}` was undone before")),
+            unfit @ store::StoreError::Unfit { .. } => Problem::new(Kind::Conflict, unfit.to_string()),
             other => other.into(),
         })?;
         let campaign = self.store.import(id).await?.and_then(|import| import.campaign);

@@ -213,7 +213,6 @@ async fn a_job_that_is_stopped_at_the_end_of_the_service_is_broken_off_and_goes_
     while rig.get(&path, &token).await.json()["import"].is_null() {
         tokio::task::yield_now().await;
     }
-    rig.state.close_streams();
     rig.closed.send_replace(true);
     while !matches!(rig.get(&path, &token).await.json()["state"].as_str(), Some("broken_off" | "done")) {
         tokio::task::yield_now().await;
@@ -224,7 +223,6 @@ async fn a_job_that_is_stopped_at_the_end_of_the_service_is_broken_off_and_goes_
     assert_eq!(so_far + broken["report"]["left"].as_u64().unwrap(), 20_000, "{broken}");
     assert!(so_far > 0 && so_far < 20_000, "{broken}");
     // The next run of the service, on the same store.
-    rig.state.closing.send_replace(false);
     let closed = tokio::sync::watch::Sender::new(false);
     tokio::spawn(crate::web::work_jobs(rig.state.clone(), closed.subscribe()));
     let again = rig.send("POST", &format!("{path}/resume"), Some(&token), None).await;

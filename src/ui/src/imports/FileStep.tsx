@@ -31,7 +31,7 @@ export function FileStep({ draft, change }: Props) {
       const same = draft.file !== null && JSON.stringify(draft.file) === JSON.stringify(picked);
       // What was sent of another file is of no use any more.
       if (!same && draft.upload !== null) await removeUpload(draft.upload).catch(() => undefined);
-      const fresh = { file: picked, whole: false, columns: {}, template: undefined, sheet: "", encoding: "", delimiter: "", check: null, run: null };
+      const fresh = { file: picked, whole: false, sheet: "", encoding: "", delimiter: "", check: null, run: null };
       const name = draft.name.trim() === "" ? file.name.replace(/\.(csv|tsv|txt|xlsx)$/i, "") : draft.name;
       change({ ...(same ? { whole: false } : { ...fresh, upload: null }), name });
       const id = await sendFile(file, {

@@ -41,6 +41,9 @@ test("what was chosen by hand goes before the template, and the template before 
   ]);
   const own = { ...EMPTY, columns: { City: { use: "ignore" as const, name: "" } } };
   expect(columnsOf(own, preview, template)[2]).toEqual(["City", { use: "ignore", name: "" }]);
+  // Chosen for the file before: what the heading says does not give the same purpose twice.
+  const before = { ...EMPTY, columns: { city: { use: "number" as const, name: "" }, gone: { use: "name" as const, name: "" } } };
+  expect(columnsOf(before, preview, null).map(([, column]) => column.use)).toEqual(["custom", "name", "number"]);
 });
 
 test("a purpose that only one column can have is taken from the one that had it", () => {

@@ -58,22 +58,31 @@ export function plain(heading: string): string {
 
 /** What each column of the file is for: what was chosen by hand, what the template says, what its heading says. */
 export function columnsOf(draft: Draft, preview: Preview, template: TemplateView | null): [string, Column][] {
-  const saved = new Map(template?.columns.map((column) => [plain(column.heading), column]));
-  const taken = new Set([...saved.values()].map((column) => column.use));
-  return preview.columns.map((column) => {
-    const own = draft.columns[column.heading];
-    if (own) return [column.heading, own];
-    const said = saved.get(plain(column.heading));
-    if (said) return [column.heading, { use: said.use, name: said.name ?? "" }];
-    // What the template gives to another column is not guessed a second time.
-    const use = taken.has(column.use) ? "custom" : column.use;
-    return [column.heading, { use, name: "" }];
-  });
+  const saved = new Map(template?.columns.map((column) => [plain(column.heading), { use: column.use, name: column.name ?? "" }]));
+  const guessed = new Map(preview.columns.map((column) => [plain(column.heading), { use: column.use, name: "" }]));
+  const own = new Map(Object.entries(draft.columns).map(([heading, column]) => [plain(heading), column]));
+  const chosen = new Map<string, Column>();
+  // In the order of what counts more, so that what one column is for is not given to another as well.
+  for (const source of [own, saved, guessed]) {
+    const taken = new Set([...chosen.values()].map((column) => column.use).filter(isSingle));
+    for (const { heading } of preview.columns) {
+      const column = source.get(plain(heading));
+      if (column && !chosen.has(plain(heading))) {
+        chosen.set(plain(heading), taken.has(column.use) ? { ...column, use: "custom" } : column);
+      }
+    }
+  }
+  return preview.columns.map(({ heading }) => [heading, chosen.get(plain(heading)) ?? { use: "custom", name: "" }]);
+}
+
+/** Whether only one column can be for it. */
+function isSingle(use: ColumnUse): boolean {
+  return use !== "custom" && use !== "ignore";
 }
 
 /** Gives a column a purpose; where only one column can have it, the one that had it becomes a custom field. */
 export function withUse(columns: [string, Column][], heading: string, use: ColumnUse): Record<string, Column> {
-  const single = use !== "custom" && use !== "ignore";
+  const single = isSingle(use);
   return Object.fromEntries(
     columns.map(([other, column]) => {
       if (other === heading) return [other, { ...column, use }];
