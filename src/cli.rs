@@ -30,6 +30,7 @@ mod replay;
 mod results;
 mod serve;
 mod simulate;
+mod templates;
 mod webhooks;
 mod whatif;
 

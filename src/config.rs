@@ -49,6 +49,8 @@ pub struct Config {
     pub data: Data,
     /// How long things are kept.
     pub retention: Retention,
+    /// Lists that are brought in.
+    pub lists: Lists,
     /// Pages and API.
     pub http: Http,
     /// Signing in.
@@ -117,6 +119,13 @@ pub struct Retention {
     pub decisions_days: u32,
     /// What webhooks were told, and how that went.
     pub webhooks_days: u32,
+}
+
+/// Lists that are brought in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lists {
+    /// For how long an import can be taken back after its end, in hours.
+    pub undo_hours: u32,
 }
 
 /// Telling others what happened.

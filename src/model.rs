@@ -28,4 +28,5 @@ pub mod schedule;
 pub mod selection;
 pub mod settings;
 pub mod time;
+pub mod window;
 pub mod zone;

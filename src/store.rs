@@ -24,6 +24,7 @@ mod figures;
 mod forgetting;
 mod history;
 mod import;
+mod jobs;
 mod journal;
 mod keys;
 mod leads;
@@ -34,6 +35,7 @@ mod results;
 mod schema;
 mod sessions;
 mod suppressions;
+mod templates;
 mod users;
 mod webhooks;
 mod writer;
@@ -58,10 +60,12 @@ pub use figures::{AttemptTotals, By, CampaignTotals, Figures, InboundFigures, Pa
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{
-    Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
-    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan, Progress,
-    ReadNumber, Rejection, TextEncoding,
+    ColumnUse, Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, FilePreview, ImportCounts,
+    ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan,
+    MappedColumn, Mapping, PreviewColumn, PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop,
+    TextEncoding, UndoOutlook, Undone, Windows,
 };
+pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use outbox::{EventType, NoEventType, Wants};
@@ -69,6 +73,7 @@ pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use results::{CallPage, CallRecord};
 pub use sessions::{SessionLife, SessionRow, SignedIn};
 pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
+pub use templates::ListTemplate;
 pub use users::{NewUser, Role, User};
 pub use webhooks::{NewWebhook, SECRET_PREFIX, Secrets, Webhook};
 

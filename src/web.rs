@@ -18,6 +18,7 @@ mod frame;
 mod groups;
 mod history;
 mod idempotency;
+mod jobs;
 mod lists;
 mod live;
 mod login;
@@ -28,8 +29,10 @@ mod records;
 mod results;
 mod serve;
 mod suppressions;
+mod templates;
 mod throttle;
 mod upload;
+mod uploads;
 mod users;
 mod validators;
 mod webhooks;
@@ -43,6 +46,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -56,6 +60,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use jobs::work::run as work_jobs;
 pub use serve::{Listening, serve, serve_metrics};
 
 use crate::model;
@@ -76,8 +81,10 @@ use records::Records;
 
 /// Where the API lives.
 pub const API_BASE: &str = "/api/v1";
-/// Files that are received at once: each is parsed on a thread of its own.
+/// Files that are imported at once: each is parsed on a thread of its own.
 const UPLOADS_MAX: usize = 2;
+/// Files that are looked at at once.
+const PREVIEWS_MAX: usize = 2;
 /// Logins that wait for their password to be checked, which takes a core for a tenth of a second.
 const LOGINS_MAX: usize = 64;
 /// Boards and desks that are connected at once. A floor of 500 agents with two tabs each, and walls.
@@ -101,6 +108,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Longest list that is received, in bytes.
     pub upload_max_bytes: u64,
+    /// For how long after its end an import can be taken back.
+    pub undo_within: Duration,
     /// Region of numbers without a country code when a request names none.
     pub region: Option<String>,
     /// Reasons an agent may give for a pause.
@@ -159,7 +168,10 @@ pub struct Site {
     throttle: throttle::Throttle,
     desks: desks::Desks,
     rehearsals: whatif::Rehearsals,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
+    previews: Semaphore,
+    receiving: uploads::Receiving,
+    jobs: jobs::work::Jobs,
     logins: Semaphore,
     streams: Arc<Semaphore>,
     under_way: idempotency::UnderWay,
@@ -197,7 +209,10 @@ impl WebState {
             logins: Semaphore::new(LOGINS_MAX),
             desks: desks::Desks::default(),
             rehearsals: whatif::Rehearsals::default(),
-            uploads: Semaphore::new(UPLOADS_MAX),
+            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            previews: Semaphore::new(PREVIEWS_MAX),
+            receiving: uploads::Receiving::default(),
+            jobs: jobs::work::Jobs::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             under_way: idempotency::UnderWay::default(),
             last_event: live::LastEvent::default(),
@@ -221,6 +236,11 @@ impl Site {
 
     fn settings(&self) -> Arc<Settings> {
         self.settings.borrow().clone()
+    }
+
+    /// Where files wait that come in pieces.
+    fn shelf(&self) -> uploads::shelf::Shelf {
+        uploads::shelf::Shelf::of(&self.settings.borrow().data_dir)
     }
 
     fn mint(&self, now: Timestamp) -> i64 {
@@ -334,6 +354,17 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(lists::lists, lists::import_list))
         .layer(DefaultBodyLimit::max(body::JSON_MAX))
         .routes(routes!(lists::rejected_rows))
+        .routes(routes!(lists::undo_outlook, lists::undo_import))
+        .routes(routes!(jobs::jobs, jobs::add_job))
+        .routes(routes!(jobs::job))
+        .routes(routes!(jobs::job_events))
+        .routes(routes!(jobs::cancel_job))
+        .routes(routes!(jobs::resume_job))
+        .routes(routes!(uploads::uploads, uploads::add_upload))
+        .routes(routes!(uploads::upload, uploads::send_piece, uploads::remove_upload))
+        .routes(routes!(uploads::preview_upload))
+        .routes(routes!(templates::templates))
+        .routes(routes!(templates::template, templates::save_template, templates::remove_template))
         .routes(routes!(groups::group, groups::change_group))
         .routes(routes!(suppressions::suppressions, suppressions::suppress))
         .routes(routes!(suppressions::lift_suppression))

@@ -3,19 +3,23 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::people::BY;
 use super::place::Installation;
+use super::templates::Templates;
 use super::{Failure, Outcome, Place, show};
 use crate::model::dialable::{self, Region};
 use crate::model::name::CampaignKey;
+use crate::model::window::opens_at_all;
 use crate::runtime::control::Say;
 use crate::store::{
     Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportMode, ImportOutcome,
-    ImportPlan, ImportStage, Progress, ReadNumber, Rejection, Store, StoreError, TextEncoding,
+    ImportPlan, ImportStage, MappedColumn, Mapping, Progress, ReadNumber, Rejection, Stop, Store, StoreError,
+    TextEncoding, Undone, Windows,
 };
 
 /// Imports lists of customers.
@@ -23,8 +27,11 @@ use crate::store::{
 pub(crate) enum Lists {
     /// Brings the customers of a file (CSV or XLSX, with header) onto a campaign's list.
     Import(Import),
-    /// Takes an import back: its leads that were not dialled yet.
+    /// Takes an import back, within the hours of lists.undo_hours: its leads that were not dialled yet, and its updates.
     Undo(Undo),
+    /// What the columns of a kind of file are for, saved under a name.
+    #[command(subcommand)]
+    Template(Templates),
 }
 
 /// How a file is to be read; what is left out is found out.
@@ -75,6 +82,13 @@ pub(crate) struct Import {
     name: Option<String>,
     #[command(flatten)]
     reading: Reading,
+    /// A column and what it is for: number, name, zone, priority, custom, custom:NAME or ignore. May be given repeatedly; other
+    /// columns are understood by their headings.
+    #[arg(long = "map", value_name = "HEADING=USE")]
+    map: Vec<MappedColumn>,
+    /// A template that says what the columns are for; --map goes before it.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// Where a number may be already.
     #[arg(long, value_enum, default_value_t)]
     duplicates_in: Within,
@@ -105,8 +119,10 @@ pub(crate) enum Known {
     /// It is left out.
     #[default]
     Skip,
-    /// Its cells that are not empty go to the lead that is there.
+    /// Its cells that are not empty go to the lead that is there, and further numbers are added.
     Update,
+    /// Its further numbers are added to the lead that is there, and nothing else.
+    AddNumbers,
 }
 
 /// Takes an import back.
@@ -122,6 +138,7 @@ impl Lists {
         match self {
             Lists::Import(import) => import.run(place, &installation),
             Lists::Undo(undo) => undo.run(place, &installation),
+            Lists::Template(templates) => templates.run(place, &installation),
         }
     }
 }
@@ -130,6 +147,8 @@ impl Import {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         installation.must_know(&self.campaign)?;
         let region = self.reading.region(installation);
+        let mapping = mapping(self.map, self.template, installation)?;
+        let windows = windows(&self.campaign, installation)?;
         let mut rejected = self.file.clone().into_os_string();
         rejected.push(".rejected.csv");
         let list = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -139,6 +158,7 @@ impl Import {
             list: self.name.unwrap_or(list),
             format: self.reading.format(region),
             number_column: self.reading.number_column,
+            mapping,
             duplicates: Duplicates {
                 scope: match self.duplicates_in {
                     Within::Campaign => DuplicateScope::Campaign,
@@ -147,10 +167,13 @@ impl Import {
                 policy: match self.on_duplicate {
                     Known::Skip => DuplicatePolicy::Skip,
                     Known::Update => DuplicatePolicy::Update,
+                    Known::AddNumbers => DuplicatePolicy::AddNumbers,
                 },
             },
             mode: if self.dry_run { ImportMode::DryRun } else { ImportMode::Run },
             error_file: Some(self.rejected.unwrap_or_else(|| rejected.into())),
+            windows,
+            stop: Stop::default(),
             by: BY.to_owned(),
             at: installation.now(),
         };
@@ -174,12 +197,45 @@ impl Import {
 impl Undo {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         let import = self.import.parse()?;
-        let removed = installation.with_store(|store, now| async move { store.undo_import(import, BY, now).await })?;
-        show(place.json, &serde_json::json!({ "import": self.import, "removed": removed }), || {
-            format!("{removed} leads that were not dialled yet are taken back.")
+        let within = Duration::from_secs(3600) * installation.config.lists.undo_hours;
+        let undone =
+            installation.with_store(|store, now| async move { store.undo_import(import, BY, now, within).await })?;
+        let Undone { removed, given_up, restored } = undone;
+        let told = serde_json::json!({
+            "import": self.import, "removed": removed, "given_up": given_up, "restored": restored,
+        });
+        show(place.json, &told, || {
+            let mut text = format!("{removed} leads that were not dialled yet are removed");
+            for (count, says) in
+                [(given_up, "that were dialled are given up"), (restored, "say again what they said before")]
+            {
+                if count > 0 {
+                    text += &format!(", {count} {says}");
+                }
+            }
+            text + "."
         });
         Ok(Outcome::Done)
     }
+}
+
+/// What is said of columns, over what a template says.
+fn mapping(said: Vec<MappedColumn>, template: Option<String>, installation: &Installation) -> Result<Mapping, Failure> {
+    let said = Mapping::new(said)?;
+    let Some(name) = template else { return Ok(said) };
+    let saved = installation.with_store(|store, _| async move { store.template(&name).await })?;
+    Ok(said.over(saved.mapping)?)
+}
+
+/// Which leads of a campaign can be dialled at all.
+fn windows(campaign: &CampaignKey, installation: &Installation) -> Result<Option<Windows>, Failure> {
+    let key = campaign.clone();
+    let row = installation.with_store(|store, _| async move { store.campaign(&key).await })?;
+    let (now, calendar, profiles) = (installation.now(), installation.zone(), &installation.config.profiles);
+    Ok(row.map(|row| {
+        let profile = profiles.get(&row.campaign.profile).cloned();
+        Windows(Arc::new(move |zones| opens_at_all(now, &row.campaign, profile.as_ref(), zones, &calendar)))
+    }))
 }
 
 /// Reads numbers as people write them, with every zone they may be in.
@@ -237,6 +293,18 @@ pub(super) fn text(outcome: &ImportOutcome) -> String {
     }
     if counts.without_zone > 0 {
         text += &format!("{} of the accepted have no known time zone and will not be dialled\n", counts.without_zone);
+    }
+    if counts.numbers_unread > 0 {
+        text += &format!(
+            "{} cells with a further number could not be read: their rows were taken without it, and agents see the cell\n",
+            counts.numbers_unread
+        );
+    }
+    let no_window = counts.no_window.saturating_sub(counts.without_zone);
+    if no_window > 0 {
+        text += &format!(
+            "{no_window} of the accepted have no calling hours before the campaign ends and will not be dialled\n"
+        );
     }
     if let Some(file) = &outcome.error_file {
         text += &format!("rejected rows, to be corrected and imported again: {}\n", file.display());

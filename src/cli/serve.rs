@@ -95,6 +95,7 @@ impl Serve {
         });
         let (close_pages, closed) = watch::channel(false);
         let figures = metrics.map(|listener| tokio::spawn(web::serve_metrics(listener, state.clone(), closed.clone())));
+        let jobs = tokio::spawn(web::work_jobs(state.clone(), closed.clone()));
         let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed.clone()));
         let courier = tokio::spawn(courier::run(messenger, store.clone(), clock, closed));
         let sip: Vec<String> = service.sip_bound.iter().map(ToString::to_string).collect();
@@ -116,6 +117,7 @@ impl Serve {
         close_pages.send_replace(true);
         pages.await?;
         courier.await?;
+        jobs.await?;
         if let Some(figures) = figures {
             figures.await?;
         }
@@ -141,6 +143,7 @@ fn web_settings(config: &Config) -> web::Settings {
             idle: Duration::from_secs(config.access.session_idle_s.into()),
             absolute: Duration::from_secs(config.access.session_max_s.into()),
         },
+        undo_within: Duration::from_secs(3600) * config.lists.undo_hours,
         region: Some(config.installation.region.to_string()),
         not_ready_reasons: config.installation.not_ready_reasons.clone(),
         known: Arc::new(config.known()),

@@ -33,6 +33,7 @@ impl Config {
             ("installation", self.installation != other.installation, false),
             ("data", self.data != other.data, true),
             ("retention", self.retention != other.retention, false),
+            ("lists", self.lists != other.lists, false),
             ("http", self.http != other.http, true),
             (
                 "webhooks",

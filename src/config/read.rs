@@ -24,6 +24,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
     let installation = section(root, "installation").and_then(|table| sections::installation(&table));
     let data = section(root, "data").and_then(|table| sections::data(&table, base));
     let retention = section(root, "retention").and_then(|table| sections::retention(&table));
+    let lists = section(root, "lists").and_then(|table| sections::lists(&table));
     let http = section(root, "http").and_then(|table| sections::http(&table, base));
     let access = section(root, "access").and_then(|table| sections::access(&table));
     let webhooks = section(root, "webhooks").and_then(|table| sections::webhooks(&table, base));
@@ -46,6 +47,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
         installation: installation?,
         data: data?,
         retention: retention?,
+        lists: lists?,
         http: http?,
         access: access?,
         webhooks: webhooks?,

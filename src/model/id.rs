@@ -159,6 +159,10 @@ ids! {
     RequestId = "req";
     /// One run of an import.
     ImportId = "imp";
+    /// An import that works while nobody waits.
+    JobId = "job";
+    /// A file that is received in pieces.
+    UploadId = "upl";
     /// An endpoint that is told what happened.
     WebhookId = "hook";
     /// Something that webhooks are told: the `webhook-id` of every try to tell it.

@@ -14,9 +14,7 @@ use super::phone::PhoneNumber;
 pub const NUMBERS_MAX: usize = 5;
 
 /// Where a number rings.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberKind {
     /// In a pocket.

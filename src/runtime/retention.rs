@@ -43,6 +43,9 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         told("decisions", decisions, store.forget_decisions(now - DAY * decisions).await);
         let webhooks = current.retention.webhooks_days;
         told("webhooks", webhooks, store.forget_webhook_log(now - DAY * webhooks).await);
+        let undo_hours = current.lists.undo_hours;
+        let before = now - Duration::from_secs(3600) * undo_hours;
+        told("updates of leads", undo_hours.div_ceil(24), store.forget_lead_updates(before).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {

@@ -338,8 +338,8 @@ pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<See
         let facts = NumberFacts { suppressed, consent: consent != 0, live_attempt, past: Vec::new() };
         seen.insert(place, Seen { campaign, lead: state.zip(number), facts });
     }
-    let past =
-        places().map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS), of.lead.0]);
+    let past = places()
+        .map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS), of.lead.0]);
     for row in conn.rows(PAST, vec![rows(past)]).await? {
         if let Some(of) = seen.get_mut(&row.count("place")?)
             && of.facts.past.len() < PAST_ATTEMPTS_MAX

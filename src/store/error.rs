@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::model::time::Timestamp;
+
 /// Why the store does not take writes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DownReason {
@@ -147,6 +149,16 @@ pub enum StoreError {
         /// What is in force; 0 where there is nothing.
         revision: u64,
     },
+    /// It could be done for a while, and no more.
+    #[error("the {what} `{name}` could be taken back until {until}; since then it is too late")]
+    TooLate {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Until when it could.
+        until: Timestamp,
+    },
     /// Nothing of that name is there.
     #[error("there is no {what} `{name}`")]
     NotFound {
@@ -215,6 +227,7 @@ impl StoreError {
             | StoreError::AlreadyExists { .. }
             | StoreError::NotFound { .. }
             | StoreError::Moved { .. }
+            | StoreError::TooLate { .. }
             | StoreError::Unfit { .. }
             | StoreError::Unreadable { .. }
             | StoreError::Statement { .. } => false,

@@ -6,14 +6,18 @@
 mod checks;
 mod headers;
 mod ledger;
+mod mapping;
+mod numbers;
 mod plan;
+mod preview;
 mod rows;
 mod sheet;
 mod source;
 mod staging;
 mod text;
+mod undo;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -21,23 +25,32 @@ use tokio::sync::mpsc;
 
 use self::checks::{PRIORITY_DEFAULT, check_lead};
 use self::headers::{Columns, OF_LEADS};
+use self::numbers::{Further, People, RowNumber};
 use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
 use super::Store;
-use super::db::{Conn, params, rows as batch, statements};
+use super::db::{Conn, Row, Value, params, rows as batch, statements, word};
 use super::error::StoreError;
-use super::placing;
+use super::placing::{self, Chosen};
 use crate::model::database::DatabasePlace;
 use crate::model::id::{ImportId, LeadId, ListId};
 use crate::model::name::CampaignKey;
-use crate::model::selection::{Mixed, Selected, Selection};
+use crate::model::selection::{Mixed, Selected};
 use crate::model::time::Timestamp;
 
 pub use ledger::{LedgerDefaults, LedgerKind, LedgerPlan};
+pub use mapping::{ColumnUse, MappedColumn, Mapping};
+#[cfg(test)]
+pub(in crate::store) use numbers::STATEMENTS as NUMBERS_STATEMENTS;
 pub use plan::{
     Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
-    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, TextEncoding,
+    ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, Stop, TextEncoding,
+    Windows,
 };
+pub use preview::{FilePreview, PreviewColumn, PreviewFault, PreviewRow};
+#[cfg(test)]
+pub(in crate::store) use undo::STATEMENTS as UNDO_STATEMENTS;
+pub use undo::{UndoOutlook, Undone};
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
 const ROWS_PER_MERGE: usize = 2500;
@@ -47,6 +60,19 @@ const ROWS_PER_MERGE_OF_SERVER: usize = 600;
 const PARCEL_ROWS: usize = 2000;
 const PARCEL_BYTES: usize = 1 << 20;
 const PARCELS_WAITING: usize = 2;
+
+/// The columns of an import.
+macro_rules! imports {
+    ($rest:literal) => {
+        concat!(
+            "select i.id, i.kind, i.campaign, i.list_id, l.name as list_name, i.file, i.state, i.rows, i.accepted,
+                    coalesce(i.updated, 0) as updated, i.duplicate, i.invalid, i.suppressed, i.detail, i.started_by,
+                    i.started_at, i.ended_at
+             from imports i left join lists l on l.id = i.list_id ",
+            $rest
+        )
+    };
+}
 
 // `cross join` makes SQLite look up each number of the batch; left to itself it reads the whole campaign for each batch.
 statements! {
@@ -61,25 +87,22 @@ statements! {
         update imports set state = $2, rows = $3, accepted = $4, duplicate = $5, invalid = $6, suppressed = $7,
                            detail = $8, ended_at = $9, updated = $10
         where id = $1";
-    IMPORT_STATE = "select kind, state from imports where id = $1";
-    IMPORTS = "
-        select id, kind, campaign, list_id, file, state, rows, accepted, coalesce(updated, 0) as updated, duplicate,
-               invalid, suppressed, detail, started_by, started_at, ended_at
-        from imports order by id desc limit $1";
-    SUPPRESSED_AMONG = "
-        select distinct s.number as number from json_each($1) j cross join suppressions s
-        where s.number = j.value ->> 0 and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
-    PRESENT_AMONG = "
-        select l.number as number, l.campaign as campaign, l.import_id as import_id
-        from json_each($1) j cross join leads l
-        where l.number = j.value ->> 0 and (l.campaign = $2 or $3)";
+    IMPORT_ROW = imports!("where i.id = $1");
+    IMPORTS = imports!("order by i.id desc limit $1");
     MERGE = "
         insert into leads (id, campaign, list_id, import_id, number, name, zones, zone_source, priority, score,
-                           replied_at, rank, extra, state, due_at, created_at, changed_at)
+                           replied_at, rank, extra, state, due_at, kind, created_at, changed_at)
         select cast(j.value ->> 0 as bigint), $2, $3, $4, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
                cast(j.value ->> 5 as bigint), cast(j.value ->> 6 as bigint), cast(j.value ->> 7 as bigint),
-               cast(j.value ->> 8 as bigint), j.value ->> 9, 'open', cast(j.value ->> 10 as bigint), $5, $5
+               cast(j.value ->> 8 as bigint), j.value ->> 9, 'open', cast(j.value ->> 10 as bigint),
+               j.value ->> 11, $5, $5
         from json_each($1) j where true";
+    KEEP_FORMER = "
+        insert into lead_updates (import_id, lead_id, name, zones, zone_source, priority, score, replied_at, extra, updated_at)
+        select $2, l.id, l.name, l.zones, l.zone_source, l.priority, l.score, l.replied_at, l.extra, $3
+        from json_each($1) j cross join leads l
+        where l.id = cast(j.value ->> 0 as bigint)
+        on conflict (import_id, lead_id) do nothing";
     UPDATE = "
         update leads set
             name = case when u.name = '' then leads.name else u.name end,
@@ -90,23 +113,14 @@ statements! {
             score = coalesce(u.score, leads.score),
             replied_at = coalesce(u.replied_at, leads.replied_at),
             extra = json_patch(leads.extra, u.extra),
-            changed_at = $3
-        from (select j.value ->> 0 as number, j.value ->> 1 as name, j.value ->> 2 as zones, j.value ->> 3 as zone_source,
+            changed_at = $2
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as name, j.value ->> 2 as zones, j.value ->> 3 as zone_source,
                      cast(j.value ->> 4 as bigint) as priority, j.value ->> 5 as extra,
                      cast(j.value ->> 6 as bigint) as score, cast(j.value ->> 7 as bigint) as replied_at
               from json_each($1) j) u
-        where leads.number = u.number and leads.campaign = $2";
+        where leads.id = u.id";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
-    LIST_SHRANK = "
-        update lists set leads = coalesce(leads, 0) - $2 where id = (select i.list_id from imports i where i.id = $1)";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
-    UNDO_SOME = "
-        delete from leads where id in (
-            select id from leads where import_id = $1 and last_attempt is null and state <> 'dialling' limit $2)";
-    UNDO_REST = "
-        update leads set state = 'given_up', due_at = null, closed_by = 'undo', changed_at = $2
-        where import_id = $1 and state in ('open', 'callback')";
-    UNDONE = "update imports set state = 'undone' where id = $1";
 }
 
 impl Store {
@@ -131,8 +145,7 @@ impl Store {
             ImportMode::DryRun => "check",
             ImportMode::Run => "import",
         };
-        let name = format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default());
-        let mut staging = Staging::create(self.place().beside(&name)).await?;
+        let mut staging = Staging::create(self.staging_place(kind, &fingerprint)).await?;
         let columns = stage(&plan, source, read, &mut staging, progress).await?;
         let begun = match plan.mode {
             ImportMode::DryRun => None,
@@ -145,7 +158,11 @@ impl Store {
             self.end_import(import, &counts, finished.as_ref().err(), plan.at).await?;
         }
         let error_file = finished?;
-        let (counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
+        let (mut counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
+        if let Some(Windows(opens)) = &plan.windows {
+            let by_zones = staging.accepted_by_zones().await?;
+            counts.no_window = by_zones.iter().filter(|(zones, _)| !opens(zones)).map(|(_, count)| count).sum();
+        }
         let (import, list) = into.unzip();
         let resumed = begun.is_some_and(|(_, _, again)| again);
         Ok(ImportOutcome { import, list, counts, rejected, error_file, resumed })
@@ -161,7 +178,8 @@ impl Store {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Option<PathBuf>, ImportError> {
         self.merge(plan, into, staging, progress).await?;
-        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0 });
+        let import = into.map(|(import, _)| import);
+        progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0, import });
         match &plan.error_file {
             Some(path) if staging.counts().await?.rejected() > 0 => {
                 staging.write_errors(columns, path).await?;
@@ -175,78 +193,18 @@ impl Store {
     pub async fn imports(&self, limit: usize) -> Result<Vec<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
         let rows = conn.rows(IMPORTS, params![limit.min(1000) as u64]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ImportRow {
-                    id: ImportId(row.int("id")?),
-                    kind: row.text("kind")?,
-                    campaign: row.opt_parsed("campaign")?,
-                    list: row.opt_int("list_id")?.map(ListId),
-                    file: row.text("file")?,
-                    state: row.text("state")?,
-                    counts: ImportCounts {
-                        rows: row.count("rows")?,
-                        accepted: row.count("accepted")?,
-                        updated: row.count("updated")?,
-                        duplicate: row.count("duplicate")?,
-                        invalid: row.count("invalid")?,
-                        suppressed: row.count("suppressed")?,
-                        without_zone: 0,
-                    },
-                    detail: row.text("detail")?,
-                    started_by: row.text("started_by")?,
-                    started_at: row.time("started_at")?,
-                    ended_at: row.opt_time("ended_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(import_row).collect()
     }
 
-    /// Takes the leads of an import away again: those never dialled are removed, the others given up.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] for an unknown import of leads, [`StoreError::Unfit`] for one that was undone before.
-    pub async fn undo_import(&self, import: ImportId, by: &str, at: Timestamp) -> Result<u64, StoreError> {
+    /// One import; `None` where there is none of this id.
+    pub async fn import(&self, id: ImportId) -> Result<Option<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
-        let row = conn.row(IMPORT_STATE, params![import.0]).await?;
-        drop(conn);
-        let missing = StoreError::NotFound { what: "import of leads", name: import.to_string() };
-        let row = row.ok_or_else(|| missing.clone())?;
-        if row.text("kind")? != "leads" {
-            return Err(missing);
-        }
-        let state = row.text("state")?;
-        if state == "undone" {
-            let expected = "an import that has not been undone".to_owned();
-            return Err(StoreError::Unfit { what: "import", value: import.to_string(), expected });
-        }
-        let (mut removed, rows) = (0, self.rows_per_merge() as u64);
-        loop {
-            let some = self
-                .write(move |conn| {
-                    Box::pin(async move {
-                        let gone = conn.run(UNDO_SOME, params![import.0, rows]).await?;
-                        conn.run(LIST_SHRANK, params![import.0, gone]).await?;
-                        Ok(gone)
-                    })
-                })
-                .await?;
-            removed += some;
-            if some == 0 {
-                break;
-            }
-        }
-        let (ids, by) = (self.ids(), by.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                removed += conn.run(UNDO_REST, params![import.0, at]).await?;
-                conn.run(UNDONE, params![import.0]).await?;
-                let detail = format!("{removed} leads");
-                super::audit::note(conn, &ids, at, &by, "import_undone", &import.to_string(), &detail).await?;
-                Ok(removed)
-            })
-        })
-        .await
+        conn.row(IMPORT_ROW, params![id.0]).await?.as_ref().map(import_row).transpose()
+    }
+
+    /// Where the rows of an import, or of a check, are staged.
+    fn staging_place(&self, kind: &str, fingerprint: &str) -> PathBuf {
+        self.place().beside(&format!("{kind}-{}", fingerprint.get(..16).unwrap_or_default()))
     }
 
     /// Rows that one transaction of an import takes or takes back.
@@ -327,7 +285,13 @@ impl Store {
         let mut mixed = self.mixed(&plan.campaign).await?;
         loop {
             let rows = staging.next_by_number(seen.as_ref(), self.rows_per_merge()).await?;
-            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
+            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else {
+                staging.judged(None);
+                return Ok(());
+            };
+            if plan.stop.is_asked() {
+                return Err(ImportError::Stopped);
+            }
             let count = rows.len() as u64;
             let mut verdicts = Vec::new();
             let mut fresh: Vec<Staged> = Vec::with_capacity(rows.len());
@@ -349,8 +313,10 @@ impl Store {
             mixed = ahead;
             staging.judge(&verdicts).await?;
             done += count;
+            staging.judged(Some(end.clone()));
             (last, seen) = (first, Some(end));
-            progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0 });
+            let import = into.map(|(import, _)| import);
+            progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0, import });
         }
     }
 
@@ -370,58 +336,25 @@ impl Store {
         let (ids, name) = (self.ids(), plan.list.clone());
         self.write(move |conn| {
             Box::pin(async move {
-                let selection = placing::selection(conn, &campaign).await?;
                 let Judged { verdicts, taken, known } =
                     judge_batch(conn, &campaign, duplicates, Some(import), at, &rows).await?;
-                let leads = batch(taken.iter().map(|row| {
+                let chosen = placing::chosen(conn, &campaign).await?;
+                let mut leads = Vec::with_capacity(taken.len());
+                let mut people = Vec::new();
+                for (row, further) in &taken {
                     let id = ids.next(at);
-                    let priority = row.priority.unwrap_or(PRIORITY_DEFAULT);
-                    let extra = cells(row, &selection);
-                    let lead = Selected {
-                        id: LeadId(id),
-                        list: &name,
-                        priority,
-                        score: row.score,
-                        replied_at: row.replied_at,
-                        created_at: at,
-                        extra: &extra,
-                    };
-                    let place = placing::place(&selection, &lead, &mut mixed);
-                    params![
-                        id,
-                        &*row.number,
-                        &*row.name,
-                        &*row.zones,
-                        &*row.zone_source,
-                        u32::from(priority),
-                        row.score,
-                        row.replied_at,
-                        place.rank,
-                        &*row.extra,
-                        place.due_at,
-                    ]
-                }));
-                let grown = conn.run(MERGE, params![leads, campaign.as_str(), list.0, import.0, at]).await?;
-                conn.run(LIST_GREW, params![list.0, grown]).await?;
-                if !known.is_empty() {
-                    let rows = batch(known.iter().map(|row| {
-                        params![
-                            &*row.number,
-                            &*row.name,
-                            &*row.zones,
-                            &*row.zone_source,
-                            row.priority.map(i64::from),
-                            &*row.extra,
-                            row.score,
-                            row.replied_at,
-                        ]
-                    }));
-                    conn.run(UPDATE, params![rows, campaign.as_str(), at]).await?;
-                    let numbers = known.iter().map(|row| row.number.as_str());
-                    placing::place_numbers(conn, &campaign, &selection, numbers).await?;
+                    leads.push(lead_row(row, further, id, (&name, at), &chosen, &mut mixed));
+                    people.extend(row.numbers.first().map(|own| (LeadId(id), own, further.as_slice())));
                 }
-                let zones = taken.iter().chain(&known).map(|row| row.zones.as_str());
-                for zones in zones.collect::<std::collections::BTreeSet<&str>>() {
+                let merged = params![batch(leads), campaign.as_str(), list.0, import.0, at];
+                let grown = conn.run(MERGE, merged).await?;
+                conn.run(LIST_GREW, params![list.0, grown]).await?;
+                numbers::begin(conn, &campaign, &people).await?;
+                update(conn, &campaign, duplicates.policy, (import, at), &known).await?;
+                let zones = rows.iter().flat_map(|row| {
+                    std::iter::once(row.zones.as_str()).chain(row.numbers.iter().map(|one| one.zones.as_str()))
+                });
+                for zones in zones.collect::<BTreeSet<&str>>() {
                     conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
                 }
                 Ok((verdicts, mixed))
@@ -431,17 +364,111 @@ impl Store {
     }
 }
 
-/// A row's other cells, where somebody asks for them.
-fn cells(row: &Staged, selection: &Selection) -> BTreeMap<String, String> {
-    if selection.only.is_empty() { BTreeMap::new() } else { serde_json::from_str(&row.extra).unwrap_or_default() }
+/// The row of a new lead: with the first of its numbers by the campaign's order, and where it stands.
+fn lead_row(
+    row: &Staged,
+    further: &[&RowNumber],
+    id: i64,
+    (list, at): (&str, Timestamp),
+    chosen: &Chosen,
+    mixed: &mut Mixed,
+) -> Vec<Value> {
+    let priority = row.priority.unwrap_or(PRIORITY_DEFAULT);
+    let extra: BTreeMap<String, String> = match chosen.leads.only.is_empty() {
+        true => BTreeMap::new(),
+        false => serde_json::from_str(&row.extra).unwrap_or_default(),
+    };
+    let (score, replied_at) = (row.score, row.replied_at);
+    let lead = Selected { id: LeadId(id), list, priority, score, replied_at, created_at: at, extra: &extra };
+    let place = placing::place(&chosen.leads, &lead, mixed);
+    let own = row.numbers.first();
+    // The first of those whose kind comes first.
+    let first = own.into_iter().chain(further.iter().copied()).min_by_key(|one| chosen.numbers.turn(one.kind));
+    let (number, zones, source, kind) = match first {
+        Some(one) => (&one.number, &one.zones, word(&one.zone_source), Some(one.kind.as_str())),
+        None => (&row.number, &row.zones, row.zone_source.clone(), None),
+    };
+    params![
+        id,
+        number.as_str(),
+        &*row.name,
+        zones.as_str(),
+        source,
+        u32::from(priority),
+        score,
+        replied_at,
+        place.rank,
+        &*row.extra,
+        place.due_at,
+        kind,
+    ]
 }
 
-/// What becomes of a batch: rows that are not taken or only bring what is known up to date, rows that are taken, and those
-/// whose leads are brought up to date.
+/// Brings leads that are there up to date, as far as the policy goes.
+async fn update(
+    conn: &mut Conn,
+    campaign: &CampaignKey,
+    policy: DuplicatePolicy,
+    (import, at): (ImportId, Timestamp),
+    known: &[(&Staged, Further<'_>)],
+) -> Result<(), StoreError> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<LeadId> = known.iter().map(|(_, further)| further.lead).collect();
+    if policy == DuplicatePolicy::Update {
+        conn.run(KEEP_FORMER, params![batch(ids.iter().map(|id| params![id.0])), import.0, at]).await?;
+        let rows = known.iter().map(|(row, further)| {
+            params![
+                further.lead.0,
+                &*row.name,
+                &*row.zones,
+                &*row.zone_source,
+                row.priority.map(i64::from),
+                &*row.extra,
+                row.score,
+                row.replied_at,
+            ]
+        });
+        conn.run(UPDATE, params![batch(rows), at]).await?;
+        placing::place_again(conn, campaign, &ids).await?;
+    }
+    numbers::add(conn, campaign, known.iter().map(|(_, further)| further)).await
+}
+
+fn import_row(row: &Row) -> Result<ImportRow, StoreError> {
+    let mut counts = ImportCounts {
+        rows: row.count("rows")?,
+        accepted: row.count("accepted")?,
+        updated: row.count("updated")?,
+        duplicate: row.count("duplicate")?,
+        invalid: row.count("invalid")?,
+        suppressed: row.count("suppressed")?,
+        ..ImportCounts::default()
+    };
+    counts.left = counts.rows.saturating_sub(counts.accepted + counts.updated + counts.rejected());
+    Ok(ImportRow {
+        id: ImportId(row.int("id")?),
+        kind: row.text("kind")?,
+        campaign: row.opt_parsed("campaign")?,
+        list: row.opt_int("list_id")?.map(ListId),
+        list_name: row.opt_text("list_name")?,
+        file: row.text("file")?,
+        state: row.text("state")?,
+        counts,
+        detail: row.text("detail")?,
+        started_by: row.text("started_by")?,
+        started_at: row.time("started_at")?,
+        ended_at: row.opt_time("ended_at")?,
+    })
+}
+
+/// What becomes of a batch: rows that are not taken or only bring what is known up to date, rows that are taken with the further
+/// numbers that their people get, and those whose leads are there.
 struct Judged<'r> {
     verdicts: Vec<Verdict>,
-    taken: Vec<&'r Staged>,
-    known: Vec<&'r Staged>,
+    taken: Vec<(&'r Staged, Vec<&'r RowNumber>)>,
+    known: Vec<(&'r Staged, Further<'r>)>,
 }
 
 /// Which rows of a batch can be taken; those that the import took before are neither taken nor not.
@@ -453,36 +480,34 @@ async fn judge_batch<'r>(
     at: Timestamp,
     rows: &'r [Staged],
 ) -> Result<Judged<'r>, StoreError> {
-    let numbers = batch(rows.iter().map(|row| params![row.number.as_str()]));
-    let mut suppressed = std::collections::BTreeSet::new();
-    for row in conn.rows(SUPPRESSED_AMONG, vec![numbers.clone(), campaign.as_str().into(), at.into()]).await? {
-        suppressed.insert(row.text("number")?);
-    }
     let everywhere = duplicates.scope == DuplicateScope::Everywhere;
-    let mut present: BTreeMap<String, (CampaignKey, Option<ImportId>)> = Default::default();
-    for row in conn.rows(PRESENT_AMONG, vec![numbers, campaign.as_str().into(), everywhere.into()]).await? {
-        let where_it_is: CampaignKey = row.parsed("campaign")?;
-        let (number, by) = (row.text("number")?, row.opt_int("import_id")?.map(ImportId));
-        // The campaign's own lead before those of others.
-        if where_it_is == *campaign || !present.contains_key(&number) {
-            present.insert(number, (where_it_is, by));
-        }
-    }
+    let mut people = People::read(conn, rows, campaign, everywhere, at).await?;
     let mut judged = Judged { verdicts: Vec::new(), taken: Vec::with_capacity(rows.len()), known: Vec::new() };
     for row in rows {
-        let known = present.get(&row.number);
-        let own = known.filter(|(other, _)| other == campaign);
-        if import.is_some() && own.is_some_and(|(_, by)| *by == import) {
+        let holder = people.holder(&row.number).cloned();
+        let own = holder.as_ref().filter(|holder| holder.campaign == *campaign);
+        if own.is_some_and(|holder| holder.is_of(import)) {
             continue;
         }
-        match (known, duplicates.policy) {
-            _ if suppressed.contains(&row.number) => judged.verdicts.push(Verdict::suppressed(row.line)),
-            (None, _) => judged.taken.push(row),
-            (Some(_), DuplicatePolicy::Update) if own.is_some() => {
-                judged.verdicts.push(Verdict::updated(row.line));
-                judged.known.push(row);
+        if people.is_suppressed(row) {
+            judged.verdicts.push(Verdict::suppressed(row.line));
+            continue;
+        }
+        match (&holder, own) {
+            (None, _) if people.is_taken(&row.number) => {
+                judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
             }
-            (Some((other, _)), _) => judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, other)),
+            (None, _) => judged.taken.push((row, people.take(row))),
+            (Some(_), Some(holder)) if duplicates.policy != DuplicatePolicy::Skip => {
+                let further = Further { lead: holder.lead, numbers: people.take(row) };
+                if duplicates.policy == DuplicatePolicy::AddNumbers && further.numbers.is_empty() {
+                    judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
+                    continue;
+                }
+                judged.verdicts.push(Verdict::updated(row.line));
+                judged.known.push((row, further));
+            }
+            (Some(holder), _) => judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, &holder.campaign)),
         }
     }
     Ok(judged)
@@ -498,14 +523,14 @@ async fn stage(
 ) -> Result<Columns, ImportError> {
     let bytes_total = source.bytes();
     let (sender, mut parcels) = mpsc::channel(PARCELS_WAITING);
-    let number_column = plan.number_column.clone();
+    let (number_column, mapping) = (plan.number_column.clone(), plan.mapping.clone());
     let reading = tokio::task::spawn_blocking(move || -> Result<(Columns, u64), ImportError> {
         let mut known: Option<Columns> = None;
         let (mut parcel, mut bytes, mut count, mut at) = (Vec::new(), 0, 0, 0);
         source.each(&mut |record, bytes_read| {
             at = bytes_read;
             let Some(columns) = &known else {
-                known = Some(Columns::read(&record.fields, OF_LEADS, number_column.as_deref())?);
+                known = Some(Columns::mapped(&record.fields, OF_LEADS, number_column.as_deref(), &mapping)?);
                 return Ok(true);
             };
             count += 1;
@@ -524,9 +549,12 @@ async fn stage(
     });
     let mut done = 0;
     while let Some((parcel, bytes_read)) = parcels.recv().await {
+        if plan.stop.is_asked() {
+            return Err(ImportError::Stopped);
+        }
         done += parcel.len() as u64;
         staging.add(&parcel).await?;
-        progress(Progress { stage: ImportStage::Reading, rows: done, bytes_read, bytes_total });
+        progress(Progress { stage: ImportStage::Reading, rows: done, bytes_read, bytes_total, import: None });
     }
     let (columns, count) = reading.await.map_err(|error| ImportError::Read { detail: error.to_string() })??;
     if count == 0 {
@@ -538,10 +566,13 @@ async fn stage(
 
 /// What tells an import of leads from every other: the file, and all that decides what its rows become.
 fn fingerprint(plan: &ImportPlan, digest: [u8; 32]) -> String {
-    let ImportPlan { campaign, list, format, number_column, duplicates, .. } = plan;
+    let ImportPlan { campaign, list, format, number_column, mapping, duplicates, .. } = plan;
     let mut hasher = Sha256::new();
     hasher.update(digest);
     hasher.update(format!("{campaign:?} {list:?} {format:?} {number_column:?} {duplicates:?}"));
+    if !mapping.is_empty() {
+        hasher.update(format!("{mapping:?}"));
+    }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

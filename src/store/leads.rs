@@ -14,6 +14,7 @@ use super::{Ids, Store, outbox};
 use crate::model::id::{AttemptId, LeadId, ListId};
 use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
+use crate::model::numbers::NumberKind;
 use crate::model::phone::PhoneNumber;
 use crate::model::selection::Selected;
 use crate::model::time::Timestamp;
@@ -58,6 +59,8 @@ pub struct LeadCard {
     pub replied_at: Option<Timestamp>,
     /// The list's other columns.
     pub extra: BTreeMap<String, String>,
+    /// All numbers of the person in the order of the list, where there are several or one says where it rings.
+    pub numbers: Vec<(PhoneNumber, NumberKind)>,
     /// Where it stands.
     pub state: LeadState,
     /// When it is due, while it may be dialled.
@@ -139,16 +142,17 @@ statements! {
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
     CARD = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
-               state, due_at, callback_agent, created_at, changed_at
+               state, due_at, callback_agent, created_at, changed_at, kind
         from leads where id = $1";
+    NUMBERS_OF = "select number, kind from lead_numbers where lead_id = $1 order by place";
     CARDS_OF_NUMBER = concat!("
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
-               state, due_at, callback_agent, created_at, changed_at
+               state, due_at, callback_agent, created_at, changed_at, kind
         from leads where id in (", with_number!(), ")
         order by created_at desc, id desc");
     CARDS_OF_CAMPAIGN = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
-               state, due_at, callback_agent, created_at, changed_at
+               state, due_at, callback_agent, created_at, changed_at, kind
         from leads
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
@@ -197,7 +201,15 @@ impl Store {
     /// One lead.
     pub async fn lead(&self, id: LeadId) -> Result<Option<LeadCard>, StoreError> {
         let mut conn = self.reader().await?;
-        conn.row(CARD, params![id.0]).await?.as_ref().map(card).transpose()
+        let mut lead = conn.row(CARD, params![id.0]).await?.as_ref().map(card).transpose()?;
+        if let Some(lead) = &mut lead {
+            let several = conn.rows(NUMBERS_OF, params![id.0]).await?;
+            if !several.is_empty() {
+                let numbers = several.iter().map(|row| Ok((phone(row, "number")?, row.word("kind")?)));
+                lead.numbers = numbers.collect::<Result<_, StoreError>>()?;
+            }
+        }
+        Ok(lead)
     }
 
     /// The leads with this number, newest first: at most one per campaign.
@@ -384,6 +396,10 @@ fn card(row: &Row) -> Result<LeadCard, StoreError> {
         score: row.opt_int("score")?,
         replied_at: row.opt_time("replied_at")?,
         extra: row.json("extra")?,
+        numbers: match row.opt_word::<NumberKind>("kind")? {
+            Some(kind) => vec![(phone(row, "number")?, kind)],
+            None => Vec::new(),
+        },
         state: row.word("state")?,
         // A fresh lead's place is no time.
         due_at: row.opt_time("due_at")?.map(|due| due.max(Timestamp::from_millis(0))),

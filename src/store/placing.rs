@@ -12,6 +12,7 @@ use super::db::{Conn, Row, Value, params, rows, statements};
 use super::error::StoreError;
 use crate::model::id::LeadId;
 use crate::model::name::CampaignKey;
+use crate::model::numbers::NumberRules;
 use crate::model::selection::{Mixed, Selected, Selection};
 use crate::model::time::Timestamp;
 
@@ -59,12 +60,12 @@ statements! {
                   cast(j.value ->> 4 as bigint) as place
               from json_each($1) j) w
         where leads.id = w.id and leads.changed_at = w.changed_at";
-    OF_NUMBERS = "
+    OF_LEADS = "
         select l.id as id, s.name as list, l.priority as priority, l.score as score, l.replied_at as replied_at,
                l.created_at as created_at, l.changed_at as changed_at, l.extra as extra, l.state as state,
                l.rank as rank, l.due_at as due_at
         from json_each($1) j cross join leads l cross join lists s
-        where l.number = j.value ->> 0 and l.campaign = $2 and s.id = l.list_id";
+        where l.id = cast(j.value ->> 0 as bigint) and s.id = l.list_id";
     SETTLE = "update campaigns set placed = $2 where key = $1";
     SIZE = "select cast(coalesce(sum(leads), 0) as bigint) as leads from lists where campaign = $1";
     LEFT_OUT_COUNT = "
@@ -82,30 +83,34 @@ pub(super) fn kind(admitted: bool, callback: bool) -> i64 {
     }
 }
 
-/// The selection in force; the usual one where there is no such campaign.
-pub(super) async fn selection(conn: &mut Conn, campaign: &CampaignKey) -> Result<Selection, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Defined {
-        #[serde(default)]
-        leads: Selection,
-    }
+/// What a campaign's definition in force says of its leads and of their numbers.
+#[derive(Default, serde::Deserialize)]
+pub(super) struct Chosen {
+    #[serde(default)]
+    pub(super) leads: Selection,
+    #[serde(default)]
+    pub(super) numbers: NumberRules,
+}
+
+/// What is in force; the usual where there is no such campaign.
+pub(super) async fn chosen(conn: &mut Conn, campaign: &CampaignKey) -> Result<Chosen, StoreError> {
     let row = conn.row(SELECTION, params![campaign.as_str()]).await?;
-    let defined: Option<Defined> = row.map(|row| row.json("definition")).transpose()?;
-    Ok(defined.map(|defined| defined.leads).unwrap_or_default())
+    let chosen: Option<Chosen> = row.map(|row| row.json("definition")).transpose()?;
+    Ok(chosen.unwrap_or_default())
+}
+
+/// The selection in force.
+pub(super) async fn selection(conn: &mut Conn, campaign: &CampaignKey) -> Result<Selection, StoreError> {
+    chosen(conn, campaign).await.map(|chosen| chosen.leads)
 }
 
 /// Places leads anew whose cells have changed. In a mix they keep their turn.
-pub(super) async fn place_numbers<'n>(
-    conn: &mut Conn,
-    campaign: &CampaignKey,
-    selection: &Selection,
-    numbers: impl Iterator<Item = &'n str>,
-) -> Result<(), StoreError> {
-    if selection.is_usual() {
+pub(super) async fn place_again(conn: &mut Conn, campaign: &CampaignKey, ids: &[LeadId]) -> Result<(), StoreError> {
+    let selection = &selection(conn, campaign).await?;
+    if selection.is_usual() || ids.is_empty() {
         return Ok(());
     }
-    let numbers = rows(numbers.map(|number| params![number]));
-    let found = conn.rows(OF_NUMBERS, vec![numbers, campaign.as_str().into()]).await?;
+    let found = conn.rows(OF_LEADS, vec![rows(ids.iter().map(|id| params![id.0]))]).await?;
     let leads: Vec<Placed> = found.iter().map(Placed::of).collect::<Result<_, _>>()?;
     let moves = leads.iter().filter_map(|lead| match selection.mix.is_empty() {
         true => lead.moved(selection, &mut Mixed::after(None)),

@@ -25,6 +25,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (10, "idempotency", include_str!("../../migrations/0010_idempotency.sql")),
     (11, "selection", include_str!("../../migrations/0011_selection.sql")),
     (12, "numbers", include_str!("../../migrations/0012_numbers.sql")),
+    (13, "import jobs", include_str!("../../migrations/0013_import_jobs.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

@@ -9,8 +9,10 @@ mod counting;
 mod dialling;
 mod explaining;
 mod importing;
+mod numbers;
 mod outages;
 mod people;
+mod queueing;
 mod reading;
 mod selecting;
 mod telling;
@@ -274,6 +276,9 @@ async fn every_statement_is_accepted_by_the_database() {
         forgetting::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
+        import::UNDO_STATEMENTS,
+        import::NUMBERS_STATEMENTS,
+        jobs::STATEMENTS,
         keys::STATEMENTS,
         due::STATEMENTS,
         leads::STATEMENTS,
@@ -284,6 +289,7 @@ async fn every_statement_is_accepted_by_the_database() {
         schema::STATEMENTS,
         sessions::STATEMENTS,
         suppressions::STATEMENTS,
+        templates::STATEMENTS,
         users::STATEMENTS,
         webhooks::STATEMENTS,
     ];

@@ -18,7 +18,7 @@ export default defineConfig({
   server: {
     proxy: { "/api": { target: service, ws: true } },
     // A test reads the codes that need a text from the program's own sources.
-    fs: { allow: [".", "../engine", "../model", "../web"] },
+    fs: { allow: [".", "../engine", "../model", "../web", "../store/import"] },
   },
   test: { environment: "jsdom", setupFiles: ["src/test/setup.ts"], include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -15,6 +15,7 @@ use super::suppressions::{NumberQuery, SuppressionView};
 use crate::model::id::{LeadId, ListId};
 use crate::model::lead::{Callback, LeadState};
 use crate::model::name::CampaignKey;
+use crate::model::numbers::NumberKind;
 use crate::model::time::Timestamp;
 
 /// A lead with all that happened to it.
@@ -32,6 +33,8 @@ pub struct LeadDetail {
     pub name: String,
     /// IANA names of every time zone the number may be in.
     pub zones: Vec<String>,
+    /// All numbers of the person in the order of the list, where there are several or one says where it rings.
+    pub numbers: Vec<LeadNumber>,
     /// The list's further columns.
     pub extra: BTreeMap<String, String>,
     /// Where it stands.
@@ -44,6 +47,15 @@ pub struct LeadDetail {
     pub attempts: Vec<AttemptView>,
     /// Recorded results, latest first.
     pub results: Vec<ResultView>,
+}
+
+/// One of a person's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct LeadNumber {
+    /// The number, masked where the asker may not see it.
+    pub number: ShownNumber,
+    /// Where it rings.
+    pub kind: NumberKind,
 }
 
 /// A lead as part of a customer's history.
@@ -114,6 +126,7 @@ pub async fn customer(
 /// Marketing works with figures, not with people: no number, name, further columns, answers or free text.
 fn mask(detail: &mut LeadDetail) {
     detail.number.mask();
+    detail.numbers.iter_mut().for_each(|one| one.number.mask());
     detail.name = detail.name.chars().take(1).chain("***".chars()).collect();
     detail.extra.clear();
     detail.attempts.iter_mut().for_each(AttemptView::mask);

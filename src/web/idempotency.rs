@@ -30,8 +30,9 @@ const KEY_MAX: usize = 255;
 /// Longest answer that is kept, in bytes; those of the operations below are far shorter.
 const ANSWER_MAX: usize = 256 * 1024;
 
-/// The operations that heed a key: those that make something. An import knows the same file by itself.
-pub(super) const OPERATIONS: [&str; 5] = ["/suppressions", "/consents", "/consents/{id}/revoke", "/users", "/webhooks"];
+/// The operations that heed a key: those that make something. An import in one request knows the same file by itself.
+pub(super) const OPERATIONS: [&str; 6] =
+    ["/suppressions", "/consents", "/consents/{id}/revoke", "/users", "/webhooks", "/campaigns/{key}/import-jobs"];
 
 /// Requests that are under way, by who asked and the key. As many as there are connections at most.
 #[derive(Debug, Default)]

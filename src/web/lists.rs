@@ -18,10 +18,10 @@ use super::{WebState, upload};
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::{DuplicatePolicy, DuplicateScope};
+use crate::store::{DuplicatePolicy, DuplicateScope, Mapping, Stop, Undone};
 
 /// Longest name of a list, in characters.
-const LIST_NAME_MAX: usize = 100;
+pub(super) const LIST_NAME_MAX: usize = 100;
 
 /// One list of a campaign, with what its import did.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -50,8 +50,12 @@ pub struct ListView {
     pub suppressed: u64,
     /// Rows that cannot be used.
     pub invalid: u64,
+    /// Rows that were not come to: none, unless it was stopped or failed.
+    pub left: u64,
     /// Where the file of rejected rows is, as long as it is kept.
     pub rejected_file: Option<String>,
+    /// Until when it can be taken back; `null` where it cannot.
+    pub undo_until: Option<Timestamp>,
 }
 
 /// How an import stands.
@@ -116,8 +120,15 @@ pub struct ImportReport {
     pub suppressed: u64,
     /// Rows that cannot be used.
     pub invalid: u64,
+    /// Rows that were not come to: none, unless the import was stopped or failed.
+    pub left: u64,
     /// Among the accepted, rows without a time zone: they are never dialled.
     pub without_zone: u64,
+    /// Among the accepted, rows that are never dialled, because the campaign's calling hours do not open in their time zones
+    /// before it ends, or because they have none.
+    pub no_window: u64,
+    /// Cells with a further number that is none: their rows were taken without it, and agents see the cell.
+    pub numbers_unread: u64,
     /// Rejected rows by the code of what is wrong with them.
     pub rejected: BTreeMap<String, u64>,
     /// Where the file of rejected rows is; `null` when none was rejected.
@@ -137,7 +148,11 @@ pub async fn lists(
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
-    state.records.lists(&key, &state.settings().data_dir).await.map(Json)
+    let settings = state.settings();
+    let mut lists = state.records.lists(&key, &settings, state.now().timestamp).await?;
+    // What is brought in at this moment is cancelled, not undone.
+    lists.iter_mut().filter(|list| state.jobs.brings(list.import)).for_each(|list| list.undo_until = None);
+    Ok(Json(lists))
 }
 
 /// Bring a file in, CSV or XLSX with a header, as the body. Answered when the leads are durable; the same file sent again to
@@ -168,18 +183,23 @@ pub async fn import_list(
     let region = state.region(query.region.as_deref())?;
     let run = ImportId(state.mint(state.now().timestamp));
     let file = upload::receive(&state, run, &query.name, body).await?;
+    let (settings, at) = (state.settings(), state.now().timestamp);
     let incoming = Incoming {
+        path: file.path().to_path_buf(),
         campaign: key.clone(),
         name: query.name.trim().to_owned(),
         region,
-        format: format(&query, region)?,
-        duplicates: duplicates(&query),
+        format: format(query.encoding.as_deref(), query.delimiter.as_deref(), query.sheet, region)?,
+        duplicates: duplicates(query.duplicates_in, query.on_duplicate),
         number_column: query.number_column,
+        mapping: Mapping::default(),
         dry_run: query.dry_run.unwrap_or(false),
         run,
-        data_dir: state.settings().data_dir.clone(),
+        data_dir: settings.data_dir.clone(),
+        windows: state.records.windows(&key, &settings, at).await?,
+        stop: Stop::default(),
         by: user.login.clone(),
-        at: state.now().timestamp,
+        at,
     };
     let report = state.records.import(incoming, file).await?;
     if report.accepted > 0 && !report.dry_run {
@@ -205,6 +225,58 @@ pub async fn rejected_rows(
     let headers =
         [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, body).into_response())
+}
+
+/// What taking an import back would do.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct UndoView {
+    /// The import.
+    pub import: ImportId,
+    /// How it stands.
+    pub state: ImportState,
+    /// Until when it can be taken back.
+    pub until: Timestamp,
+    /// Whether it can be taken back now.
+    pub possible: bool,
+    /// What would be taken back.
+    #[serde(flatten)]
+    pub would: Undone,
+}
+
+/// What taking an import back would do now, and until when it can be.
+#[utoipa::path(get, path = "/imports/{id}/undo", tag = "lists", params(("id" = String, Path)),
+    security(("session" = ["manager"])), responses((status = 200, body = UndoView)))]
+pub async fn undo_outlook(
+    State(state): State<WebState>,
+    _user: Can<Managers>,
+    Named(id): Named<ImportId>,
+) -> Result<Json<UndoView>, Problem> {
+    let mut outlook = state.records.undo_outlook(id, &state.settings(), state.now().timestamp).await?;
+    outlook.possible &= !state.jobs.brings(id);
+    Ok(Json(outlook))
+}
+
+/// Take an import back: its leads that were never dialled are removed, the others given up, and leads that it brought up to date
+/// say again what they said before. Within the hours that are configured (`lists.undo_hours`); later 409 `too_late`.
+#[utoipa::path(post, path = "/imports/{id}/undo", tag = "lists", params(("id" = String, Path)),
+    security(("session" = ["manager"])), responses((status = 200, body = Undone)))]
+pub async fn undo_import(
+    State(state): State<WebState>,
+    user: Can<Managers>,
+    Named(id): Named<ImportId>,
+) -> Result<Json<Undone>, Problem> {
+    if state.jobs.brings(id) {
+        return Err(Problem::new(Kind::Conflict, "the import is under way; cancel its job first"));
+    }
+    let (campaign, undone) =
+        state.records.undo_import(id, &user.login, &state.settings(), state.now().timestamp).await?;
+    // What is gone is not dialled: it is judged again before each dial. The dialer only hears of it sooner.
+    if let Some(campaign) = campaign
+        && let Err(error) = state.handle.leads_changed(campaign)
+    {
+        tracing::warn!(%error, "the dialer was not told of leads that were taken back");
+    }
+    Ok(Json(undone))
 }
 
 fn no_import(id: ImportId) -> Problem {

@@ -19,13 +19,13 @@ use super::problem::{Kind, Problem};
 use crate::engine::snapshot::Snapshot;
 
 /// Least time between two pictures on one connection: at most four a second.
-const PICTURE_EVERY: Duration = Duration::from_millis(250);
+pub(super) const PICTURE_EVERY: Duration = Duration::from_millis(250);
 /// Time between comments that keep the connection alive through proxies.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// How often it is looked whether the session is still valid.
-const SESSION_CHECK_EVERY: Duration = Duration::from_secs(5);
+pub(super) const SESSION_CHECK_EVERY: Duration = Duration::from_secs(5);
 /// A reader that takes nothing for this long is dropped.
-const STALLED_MAX: Duration = Duration::from_secs(30);
+pub(super) const STALLED_MAX: Duration = Duration::from_secs(30);
 /// Pieces that wait for a slow reader. Pictures in between are skipped, not queued.
 const PIECES_MAX: usize = 2;
 
@@ -62,13 +62,18 @@ pub(super) fn board_events(state: &WebState, signed_in: &SignedIn) -> Result<Res
         write_board(&state, &signed_in, pieces).await;
         drop(permit);
     });
+    Ok(event_stream(body))
+}
+
+/// An answer of events.
+pub(super) fn event_stream(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         // A proxy that buffers would turn live into late.
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    Ok((headers, body).into_response())
+    (headers, body).into_response()
 }
 
 async fn write_board(state: &WebState, signed_in: &SignedIn, pieces: mpsc::Sender<Result<Bytes, std::io::Error>>) {

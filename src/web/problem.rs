@@ -126,6 +126,10 @@ kinds! {
     KeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The key was used for another request", "幂等键已用于其他请求";
     /// What was to be changed is not what the request is based on.
     RevisionDiffers = "revision_differs", PRECONDITION_FAILED, "It was changed meanwhile", "内容已被他人更改";
+    /// A piece of a file does not begin where the file ends.
+    OffsetDiffers = "offset_differs", CONFLICT, "The file goes on elsewhere", "文件续传位置不符";
+    /// It could be taken back for a while, and no more.
+    TooLate = "too_late", CONFLICT, "Too late", "已超过期限";
     /// A query parameter is wrong.
     BadQuery = "bad_query", BAD_REQUEST, "A query parameter is wrong", "查询参数有误";
     /// The body is of the wrong type.

@@ -2,6 +2,7 @@
 
 mod customers;
 mod decisions;
+pub(super) mod jobs;
 mod ledgers;
 pub(super) mod lists;
 mod people;
@@ -42,6 +43,7 @@ impl From<StoreError> for Problem {
         match &error {
             StoreError::AlreadyExists { .. } => Problem::new(Kind::Conflict, error.to_string()),
             StoreError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
+            StoreError::TooLate { .. } => Problem::new(Kind::TooLate, error.to_string()),
             StoreError::Unfit { what, .. } => {
                 let pointer = match what.split_whitespace().next() {
                     Some("password") => "/password",

@@ -72,7 +72,7 @@ fn file_name(list: &str) -> String {
     format!("{name}.csv")
 }
 
-async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+pub(super) async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     loop {
         let next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
         let frame = timeout(PIECE_MAX, next)

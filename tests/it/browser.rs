@@ -43,6 +43,34 @@ fn a_manager_logs_in_steers_a_campaign_and_brings_in_a_list() {
 }
 
 #[test]
+fn a_damaged_list_is_brought_in_step_by_step_corrected_and_taken_back_in_two_languages() {
+    let centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let text = "客户的号;姓名;城市\n13800000001;欧阳娜娜;上海\n1.38E+10;王芳;北京\n13800000001;欧阳娜娜;上海\n\
+                13800000002.5;李雷;广州\n13800000003;韩梅梅\n不知道;张三;武汉\n13800000006;王小明;武汉\n";
+    let (bytes, _, lost) = encoding_rs::GB18030.encode(text);
+    assert!(!lost);
+    std::fs::write(centre.path("fair.csv"), bytes).expect("a file can be written");
+    // As the downloaded file of rejected rows looks once somebody has corrected it.
+    let corrected = "客户的号,姓名,城市,error_line,error_column,error_code,error_message\n13800000004,王芳,北京,3,客户的号,number_rounded,x\n\
+                     13800000002,李雷,广州,5,客户的号,decimal,x\n13800000003,韩梅梅,深圳,6,,ragged_row,x\n\
+                     13800000005,张三,武汉,7,客户的号,not_a_number,x\n";
+    centre.write("corrected.csv", corrected);
+    let numbers = (0..40_000).map(|place| format!("139{place:08}\n"));
+    centre.write("long.csv", &("phone\n".to_owned() + &numbers.collect::<String>()));
+    let path = |name: &str| centre.path(name).display().to_string();
+    let (list, corrected, long) = (path("fair.csv"), path("corrected.csv"), path("long.csv"));
+    let given =
+        [("login", "boss"), ("password", PASSWORD), ("list", &list), ("corrected", &corrected), ("long", &long)];
+    browse(&centre, "imports", &given);
+    let leads = centre.rows("select number, name, extra from leads where number like '+86138%' order by number");
+    assert_eq!(leads.len(), 2, "the second import was taken back: {leads:?}");
+    assert_eq!((&leads[0]["name"], &leads[0]["extra"]), (&"欧阳娜娜".into(), &"{\"Town\":\"上海\"}".into()));
+    assert_eq!(centre.value("select count(*) from imports where state = 'undone'"), 1);
+    assert_eq!(centre.value("select count(*) from import_jobs where dry_run and state = 'done'"), 4);
+    assert_eq!(centre.value("select count(distinct import_id) from leads where number like '+86139%'"), 1);
+}
+
+#[test]
 fn an_agent_takes_a_real_call_at_the_desk_and_records_its_result() {
     let centre = Centre::running(Plan::default());
     let ear = Ear::open(crate::rig::CARRIER, CUSTOMER_HZ, Law::Mu);

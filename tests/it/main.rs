@@ -9,6 +9,7 @@ mod databases;
 mod disk;
 mod fences;
 mod gate;
+mod imports;
 mod inbound;
 mod metrics;
 mod phones;

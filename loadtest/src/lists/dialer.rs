@@ -143,6 +143,7 @@ fn writes_of(lead: &Lead, attempt: AttemptId, at: lull::model::time::Timestamp) 
         caller_id: lull::model::phone::PhoneNumber::from_e164("+861000000000").map_err(|error| wrong(&error))?,
         trunk: "carrier".parse().map_err(|error| wrong(&error))?,
         at,
+        kind: None,
         zones: vec!["Asia/Shanghai".to_owned()],
         tzdata: "2026a".to_owned(),
         number_of_attempt: 0,

@@ -1,14 +1,16 @@
-//! Sections without names: installation, data, retention, http, access, webhooks, log.
+//! Sections without names: installation, data, retention, lists, http, access, webhooks, log.
 
 use std::path::Path;
 
 use super::{certificate, parsed, parsed_if_there, password, text_if_there};
-use crate::config::{Access, Config, Data, Http, Installation, Log, Network, Retention, Tls, Webhooks};
+use crate::config::{Access, Config, Data, Http, Installation, Lists, Log, Network, Retention, Tls, Webhooks};
 use crate::model::database::{AddressFault, DatabasePlace};
 use crate::model::document::{ComplaintCode, Table};
 
 /// A century; more is a slip.
 const DAYS_MAX: u32 = 36_500;
+/// A year: by then an import's leads are history.
+const UNDO_HOURS_MAX: u32 = 366 * 24;
 /// Most reasons for not being ready: they are shown as a menu.
 const REASONS_MAX: usize = 30;
 /// Most tries of one delivery, and the longest wait between two, in seconds: a week.
@@ -82,6 +84,10 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
         decisions_days: decisions_days?,
         webhooks_days: webhooks_days?,
     })
+}
+
+pub(super) fn lists(table: &Table<'_>) -> Option<Lists> {
+    Some(Lists { undo_hours: table.required_within("undo_hours", 0..=UNDO_HOURS_MAX)? })
 }
 
 pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {

@@ -3,7 +3,6 @@
 //! An agent is reserved first, then the customer hears that the call is recorded if the campaign wants that, then both
 //! are bridged: a customer is never told so and then left without an agent. Read [`Engine::serve_freed`] first.
 
-
 use super::agent::{Customer, Desk, PHONE_FAILED, Recorded};
 use super::group::Group;
 use super::queue::CallerStage;

@@ -220,7 +220,10 @@ impl Engine {
         let (campaign, facts) = (&board.campaign, &lead.facts);
         if self.numbers.contains_key(&lead.number) || self.offered.contains_key(&lead.number) {
             let refusal = Refusal::NumberBusy;
-            return Err((refusal, guard::after_refusal(now.timestamp, campaign, profile, Called::of(lead), facts, refusal)));
+            return Err((
+                refusal,
+                guard::after_refusal(now.timestamp, campaign, profile, Called::of(lead), facts, refusal),
+            ));
         }
         if counted_attempts(lead) >= campaign.attempts_max {
             return Err((Refusal::AttemptCap, LeadNext::GivenUp));

@@ -64,3 +64,6 @@ fn earliest<'n>(
     found.sort_by_key(|(opens, other)| (*opens, other.tried, campaign.numbers.turn(other.kind), other.place));
     found.into_iter().next()
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,12 +101,7 @@ fn of_one_number(
 }
 
 /// What follows a result that an agent recorded (or did not).
-pub fn after_result(
-    at: Timestamp,
-    campaign: &Campaign,
-    customer: &Customer,
-    disposition: Disposition,
-) -> LeadNext {
+pub fn after_result(at: Timestamp, campaign: &Campaign, customer: &Customer, disposition: Disposition) -> LeadNext {
     after_attempt(at, campaign, None, &customer.attempts, &customer.numbers, disposition)
 }
 

@@ -123,7 +123,8 @@ impl Engine {
         self.suppress_offer(now, number, refusal, applies);
         // Usually one at most: a person's other numbers are on lists of their own seldom.
         let theirs = |attempt: &Attempt| applies(&attempt.campaign.key) && attempt.lead.is_called_at(number);
-        let ids: Vec<AttemptId> = self.attempts.iter().filter(|(_, attempt)| theirs(attempt)).map(|(id, _)| *id).collect();
+        let ids: Vec<AttemptId> =
+            self.attempts.iter().filter(|(_, attempt)| theirs(attempt)).map(|(id, _)| *id).collect();
         for id in ids {
             self.suppress_attempt(now, id, reason);
         }

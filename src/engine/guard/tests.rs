@@ -15,6 +15,7 @@ struct Case {
     state: CampaignState,
     profile: Profile,
     zones: Vec<String>,
+    kind: Option<NumberKind>,
     facts: NumberFacts,
 }
 
@@ -22,15 +23,19 @@ impl Case {
     fn good() -> Case {
         let zones = vec!["Asia/Shanghai".to_owned()];
         let (campaign, profile) = (rig::campaign(), rig::profile());
-        Case { campaign, state: CampaignState::Running, profile, zones, facts: NumberFacts::default() }
+        Case { campaign, state: CampaignState::Running, profile, zones, kind: None, facts: NumberFacts::default() }
+    }
+
+    fn called(&self) -> Called<'_> {
+        Called { zones: &self.zones, kind: self.kind }
     }
 
     fn check_at(&self, at: Timestamp) -> Result<(), Refusal> {
-        check(at, &self.campaign, self.state, &self.profile, &self.zones, &self.facts)
+        check(at, &self.campaign, self.state, &self.profile, self.called(), &self.facts)
     }
 
     fn next(&self, refusal: Refusal) -> LeadNext {
-        after_refusal(NOON, &self.campaign, &self.profile, &self.zones, &self.facts, refusal)
+        after_refusal(NOON, &self.campaign, &self.profile, self.called(), &self.facts, refusal)
     }
 
     fn tried(&mut self, ago: Duration, disposition: Option<Disposition>) {
@@ -63,6 +68,28 @@ fn each_fact_has_its_reason_and_the_gravest_is_given() {
     consented.profile.consent_required = true;
     consented.facts.consent = true;
     assert_eq!(consented.check_at(NOON), Ok(()));
+}
+
+#[test]
+fn a_number_at_work_is_called_in_the_hours_of_its_kind() {
+    let mut case = Case::good();
+    case.campaign.numbers.hours.insert(NumberKind::Work, hours(13, 17));
+    assert_eq!(case.check_at(NOON), Ok(()));
+    case.kind = Some(NumberKind::Work);
+    assert_eq!(case.check_at(NOON), Err(Refusal::OutsideWindow));
+    assert_eq!(case.next(Refusal::OutsideWindow), LeadNext::Retry { at: NOON + Duration::from_secs(3600) });
+    assert_eq!(case.check_at(NOON + Duration::from_secs(3600)), Ok(()));
+}
+
+#[test]
+fn attempts_to_another_number_of_the_person_count_for_caps_and_give_this_one_no_rest() {
+    let mut case = Case::good();
+    case.tried(Duration::from_secs(60), Some(Disposition::Unknown));
+    assert_eq!(case.check_at(NOON), Err(Refusal::CoolOff));
+    case.facts.past.iter_mut().for_each(|past| past.elsewhere = true);
+    assert_eq!(case.check_at(NOON), Ok(()));
+    case.campaign.attempt_caps.push(AttemptCap { max: 1, within_s: 3600 });
+    assert_eq!(case.check_at(NOON), Err(Refusal::AttemptCap));
 }
 
 #[test]

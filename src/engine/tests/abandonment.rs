@@ -160,6 +160,7 @@ fn a_number_taken_for_a_machine_rests_as_long_as_the_profile_says() {
         &campaign,
         Some(&profile),
         &Default::default(),
+        &Default::default(),
         Disposition::Machine,
     );
     let day = std::time::Duration::from_secs(86_400);

@@ -443,7 +443,8 @@ fn attempts_of_the_past_are_judged_when_a_lead_is_picked() {
     let mut rig = Rig::bare(settings());
     let mut tried = lead(1);
     let at = rig.now.timestamp - Duration::from_secs(60);
-    tried.facts.past = vec![PastAttempt { at, campaign: key(), disposition: Some(Disposition::Unknown), elsewhere: false }];
+    tried.facts.past =
+        vec![PastAttempt { at, campaign: key(), disposition: Some(Disposition::Unknown), elsewhere: false }];
     rig.supply.push_back(tried);
     rig.staff(1);
     rig.run_campaign(campaign());

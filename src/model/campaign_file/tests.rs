@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::campaign::{OnTimeOut, Pacing, Preview};
 use crate::model::disposition::Disposition;
-use crate::model::profile_file;
 use crate::model::numbers::NumberKind;
+use crate::model::profile_file;
 use crate::model::selection::{Again, LeadOrder, Share};
 
 const SHIPPED: [(&str, &str); 3] = [

@@ -6,6 +6,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::headers::{Columns, Meaning};
+use super::numbers::RowNumber;
 use super::plan::{Dialable, Rejection};
 use super::rows::{ROW_BYTES_MAX, Record};
 use super::staging::{Staged, Verdict};
@@ -69,8 +70,13 @@ fn understand(
 ) -> Result<(), Verdict> {
     let refuse = |meaning, code, message| Verdict::invalid(record.line, &columns.name(meaning), code, message);
     let field = |meaning| columns.field(&record.fields, meaning);
-    let dialable = read_number(field(Meaning::Number), read)
-        .map_err(|rejection| refuse(Meaning::Number, rejection.code, rejection.message))?;
+    let cells = columns.numbers(&record.fields);
+    let Some((kind, column, text)) = cells.first().copied() else {
+        let rejection = missing();
+        return Err(Verdict::invalid(record.line, &columns.number_name(), rejection.code, rejection.message));
+    };
+    let dialable = read_number(text, read)
+        .map_err(|rejection| Verdict::invalid(record.line, column, rejection.code, rejection.message))?;
     let zone = field(Meaning::Zone);
     let (zones, source) = if !zone.is_empty() {
         // Zone names are case-insensitive to people and to the database of zones; one spelling is kept.
@@ -78,10 +84,8 @@ fn understand(
         let name = known.as_ref().and_then(|zone| zone.iana_name()).map(str::to_owned);
         let expected = || format!("`{zone}` is not a time zone; expected a name such as Asia/Shanghai, or nothing");
         (vec![name.ok_or_else(|| refuse(Meaning::Zone, "zone_unknown", expected()))?], ZoneSource::Column)
-    } else if dialable.zones.is_empty() {
-        (Vec::new(), ZoneSource::None)
     } else {
-        (dialable.zones, ZoneSource::Number)
+        of_number(&dialable)
     };
     staged.priority = match field(Meaning::Priority) {
         "" => None,
@@ -111,8 +115,37 @@ fn understand(
     staged.name = field(Meaning::Name).to_owned();
     staged.zones = zones_text(&zones);
     staged.zone_source = word(&source);
-    staged.extra = json(&columns.extra(&record.fields).collect::<BTreeMap<_, _>>());
+    let mut extra: BTreeMap<&str, &str> = columns.extra(&record.fields).collect();
+    let own = RowNumber { number: staged.number.clone(), zones: staged.zones.clone(), zone_source: source, kind };
+    staged.numbers.push(own);
+    for (kind, column, text) in cells.into_iter().skip(1) {
+        let Ok(further) = read_number(text, read) else {
+            // Nothing is lost: an agent sees what it says.
+            staged.unread += 1;
+            extra.insert(column, text);
+            continue;
+        };
+        let number = further.number.as_str().to_owned();
+        if staged.numbers.iter().all(|one| one.number != number) {
+            let (zones, zone_source) =
+                if source == ZoneSource::Column { (zones.clone(), source) } else { of_number(&further) };
+            staged.numbers.push(RowNumber { number, zones: zones_text(&zones), zone_source, kind });
+        }
+    }
+    staged.extra = json(&extra);
     Ok(())
+}
+
+/// The zones a number may be in.
+fn of_number(dialable: &Dialable) -> (Vec<String>, ZoneSource) {
+    match dialable.zones.is_empty() {
+        true => (Vec::new(), ZoneSource::None),
+        false => (dialable.zones.clone(), ZoneSource::Number),
+    }
+}
+
+fn missing() -> Rejection {
+    Rejection { code: "number_missing", message: "the phone number is missing".to_owned() }
 }
 
 /// Reads a cell with a date or time; a date alone is its beginning or its end. Nothing is no time.
@@ -143,7 +176,7 @@ pub(super) fn read_number(
     read: &dyn Fn(&str) -> Result<Dialable, Rejection>,
 ) -> Result<Dialable, Rejection> {
     if text.is_empty() {
-        return Err(Rejection { code: "number_missing", message: "the phone number is missing".to_owned() });
+        return Err(missing());
     }
     let scientific = text.contains(['e', 'E']) && text.contains(['.', '+']) && text.parse::<f64>().is_ok();
     if scientific {

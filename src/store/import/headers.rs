@@ -1,9 +1,12 @@
 //! Which column means what, from what people call their columns in English and Chinese.
 
 use super::ImportError;
+use super::mapping::{ColumnUse, Mapping};
+use super::numbers::kind_of;
+use crate::model::numbers::{NUMBERS_MAX, NumberKind};
 
 /// Most columns of a file.
-const COLUMNS_MAX: usize = 200;
+pub(super) const COLUMNS_MAX: usize = 200;
 /// The columns an error file adds; ignored when it is imported again.
 pub(super) const ERROR_COLUMNS: [&str; 4] = ["error_line", "error_column", "error_code", "error_message"];
 
@@ -26,9 +29,9 @@ pub(super) enum Meaning {
     At,
 }
 
-/// The columns that mean something in a file of each kind; all others are extra.
+/// The columns that mean something in a file of each kind; all others are extra. Those of leads have numbers besides, up to five.
 pub(super) const OF_LEADS: &[Meaning] =
-    &[Meaning::Number, Meaning::Name, Meaning::Zone, Meaning::Priority, Meaning::Score, Meaning::Replied];
+    &[Meaning::Name, Meaning::Zone, Meaning::Priority, Meaning::Score, Meaning::Replied];
 pub(super) const OF_SUPPRESSIONS: &[Meaning] =
     &[Meaning::Number, Meaning::Reason, Meaning::Scope, Meaning::Expires, Meaning::Note];
 pub(super) const OF_CONSENTS: &[Meaning] = &[
@@ -68,7 +71,7 @@ impl Meaning {
     }
 
     /// What people call it, without case, spaces and punctuation.
-    fn synonyms(self) -> &'static [&'static str] {
+    pub(super) fn synonyms(self) -> &'static [&'static str] {
         match self {
             Meaning::Number => &[
                 "phone",
@@ -145,9 +148,13 @@ pub(super) struct Columns {
     pub(super) names: Vec<String>,
     /// Place in a row of each of `names`.
     pub(super) places: Vec<usize>,
+    /// What each of `names` is called with the lead, where it means nothing to us; `None`: it is not kept.
+    labels: Vec<Option<String>>,
     /// Fields a row should have.
     pub(super) width: usize,
     meanings: Vec<(Meaning, usize)>,
+    /// Columns with numbers of a person, where a file may have several: what kind, and which.
+    numbers: Vec<(NumberKind, usize)>,
 }
 
 impl Columns {
@@ -157,10 +164,83 @@ impl Columns {
         wanted: &[Meaning],
         number_column: Option<&str>,
     ) -> Result<Columns, ImportError> {
+        Columns::mapped(header, wanted, number_column, &Mapping::default())
+    }
+
+    /// The same, where somebody said what some of the columns are for.
+    pub(super) fn mapped(
+        header: &[String],
+        wanted: &[Meaning],
+        number_column: Option<&str>,
+        mapping: &Mapping,
+    ) -> Result<Columns, ImportError> {
+        let mut columns = Columns::named(header)?;
+        let mapped = columns.map(mapping)?;
+        for meaning in wanted {
+            let chosen = if *meaning == Meaning::Number { number_column } else { None };
+            if columns.place(*meaning).is_none()
+                && let Some(place) = columns.find(*meaning, chosen, &mapped)?
+            {
+                columns.meanings.push((*meaning, place));
+            }
+        }
+        if !wanted.contains(&Meaning::Number) {
+            columns.find_numbers(number_column, &mapped)?;
+        }
+        if columns.place(Meaning::Number).is_none() && columns.numbers.is_empty() {
+            return Err(ImportError::NoNumberColumn { found: columns.names.join(", ") });
+        }
+        Ok(columns)
+    }
+
+    /// The columns with numbers: those that somebody named, else those that are called so.
+    fn find_numbers(&mut self, number_column: Option<&str>, mapped: &[usize]) -> Result<(), ImportError> {
+        if self.numbers.is_empty() {
+            let free = self.names.iter().zip(&self.places).filter(|(_, place)| !mapped.contains(place));
+            let found = free.filter_map(|(name, place)| match number_column {
+                Some(wanted) if plain(name) != plain(wanted) => None,
+                Some(_) => Some((kind_of(name).unwrap_or(NumberKind::Other), *place)),
+                None => Some((kind_of(name)?, *place)),
+            });
+            self.numbers = found.collect();
+        }
+        self.numbers.sort_by_key(|(_, place)| *place);
+        if self.numbers.len() > NUMBERS_MAX {
+            let named = self.numbers.iter().filter_map(|(_, place)| {
+                let index = self.places.iter().position(|one| one == place)?;
+                self.names.get(index).cloned()
+            });
+            return Err(ImportError::TooManyNumbers {
+                found: named.collect::<Vec<_>>().join(", "),
+                allowed: NUMBERS_MAX,
+            });
+        }
+        Ok(())
+    }
+
+    /// The cells with a person's numbers that say something: what kind, the column's name, and the cell.
+    pub(super) fn numbers<'f>(&'f self, fields: &'f [String]) -> Vec<(NumberKind, &'f str, &'f str)> {
+        let cell = |(kind, place): &(NumberKind, usize)| {
+            let index = self.places.iter().position(|one| one == place)?;
+            let text = fields.get(*place).map_or("", |text| text.trim());
+            (!text.is_empty()).then_some((*kind, self.names.get(index)?.as_str(), text))
+        };
+        self.numbers.iter().filter_map(cell).collect()
+    }
+
+    /// The name of the first column with numbers, for rows that have none.
+    pub(super) fn number_name(&self) -> String {
+        let index = self.numbers.first().and_then(|(_, place)| self.places.iter().position(|one| one == place));
+        index.and_then(|index| self.names.get(index)).cloned().unwrap_or_default()
+    }
+
+    /// The columns by their names, without a meaning yet.
+    pub(super) fn named(header: &[String]) -> Result<Columns, ImportError> {
         if header.len() > COLUMNS_MAX {
             return Err(ImportError::TooManyColumns { found: header.len(), allowed: COLUMNS_MAX });
         }
-        let mut columns = Columns { names: vec![], places: vec![], width: header.len(), meanings: vec![] };
+        let (names, places, labels, meanings, numbers) = (vec![], vec![], vec![], vec![], vec![]);
+        let mut columns = Columns { names, places, labels, width: header.len(), meanings, numbers };
         for (place, text) in header.iter().enumerate() {
             let name = text.trim().to_owned();
             let name = if name.is_empty() { format!("column_{}", place + 1) } else { name };
@@ -171,27 +251,81 @@ impl Columns {
                 let first = columns.places[first] + 1;
                 return Err(ImportError::DuplicateHeader { name, first, second: place + 1 });
             }
+            columns.labels.push(Some(name.clone()));
             columns.names.push(name);
             columns.places.push(place);
         }
-        for meaning in wanted {
-            let chosen = if *meaning == Meaning::Number { number_column } else { None };
-            if let Some(place) = columns.find(*meaning, chosen)? {
-                columns.meanings.push((*meaning, place));
-            }
-        }
-        match columns.place(Meaning::Number) {
-            Some(_) => Ok(columns),
-            None => Err(ImportError::NoNumberColumn { found: columns.names.join(", ") }),
-        }
+        Ok(columns)
     }
 
-    fn find(&self, meaning: Meaning, chosen: Option<&str>) -> Result<Option<usize>, ImportError> {
+    /// Gives columns what they are for; their places.
+    fn map(&mut self, mapping: &Mapping) -> Result<Vec<usize>, ImportError> {
+        let mut mapped = Vec::new();
+        for column in mapping.columns() {
+            let found = self.names.iter().zip(&self.places).zip(&mut self.labels);
+            let wanted = plain(&column.heading);
+            let Some(((_, place), label)) = found.into_iter().find(|((name, _), _)| plain(name) == wanted) else {
+                let found = self.names.join(", ");
+                return Err(ImportError::NoSuchColumn { name: column.heading.clone(), found });
+            };
+            mapped.push(*place);
+            if let Some(kind) = column.role.number() {
+                self.numbers.push((kind, *place));
+                continue;
+            }
+            match (column.role, column.role.meaning()) {
+                (_, Some(meaning)) => self.meanings.push((meaning, *place)),
+                (ColumnUse::Ignore, None) => *label = None,
+                (_, None) => *label = column.name.clone().or(label.take()),
+            }
+        }
+        let known = |place: &usize| self.is_understood(*place);
+        let mut kept = std::collections::BTreeSet::new();
+        for label in
+            self.labels.iter().zip(&self.places).filter(|(_, place)| !known(place)).filter_map(|one| one.0.as_ref())
+        {
+            if !kept.insert(plain(label)) {
+                let expected = "a name that no other column of the file has".to_owned();
+                return Err(ImportError::Cell { what: "custom field", value: label.clone(), expected });
+            }
+        }
+        Ok(mapped)
+    }
+
+    /// What each of `names` is likely for: what its heading says, and of several alike the first, but for numbers.
+    pub(super) fn suggested(&self) -> Vec<ColumnUse> {
+        let (mut taken, mut numbers) = (Vec::new(), 0);
+        let suggest = |name: &String| {
+            if let Some(kind) = kind_of(name).filter(|_| numbers < NUMBERS_MAX) {
+                numbers += 1;
+                return ColumnUse::of_number(kind);
+            }
+            let known = OF_LEADS.iter().find(|meaning| meaning.synonyms().contains(&plain(name).as_str()));
+            match known.filter(|meaning| !taken.contains(*meaning)) {
+                Some(meaning) => {
+                    taken.push(*meaning);
+                    ColumnUse::of(*meaning)
+                }
+                None => ColumnUse::Custom,
+            }
+        };
+        self.names.iter().map(suggest).collect()
+    }
+
+    /// Whether a column means something and is not kept as it stands.
+    fn is_understood(&self, place: usize) -> bool {
+        let means = self.meanings.iter().any(|(meaning, one)| *one == place && !meaning.is_shown());
+        means || self.numbers.iter().any(|(_, one)| *one == place)
+    }
+
+    /// Looks for a meaning among the columns of which nobody said what they are for.
+    fn find(&self, meaning: Meaning, chosen: Option<&str>, mapped: &[usize]) -> Result<Option<usize>, ImportError> {
         let fits = |name: &str| match chosen {
             Some(wanted) => plain(name) == plain(wanted),
             None => meaning.synonyms().contains(&plain(name).as_str()),
         };
-        let mut found = self.names.iter().enumerate().filter(|(_, name)| fits(name));
+        let free = self.names.iter().zip(&self.places).filter(|(_, place)| !mapped.contains(place));
+        let mut found = free.filter(|(name, _)| fits(name)).map(|(name, place)| (*place, name));
         let Some((first, name)) = found.next() else { return Ok(None) };
         if let Some((_, second)) = found.next() {
             return Err(ImportError::AmbiguousHeader {
@@ -200,7 +334,7 @@ impl Columns {
                 second: second.clone(),
             });
         }
-        Ok(self.places.get(first).copied())
+        Ok(Some(first))
     }
 
     /// The place in a row of what means `meaning`.
@@ -222,10 +356,10 @@ impl Columns {
 
     /// Names and fields of the columns that agents see as they stand, where they are not empty.
     pub(super) fn extra<'f>(&'f self, fields: &'f [String]) -> impl Iterator<Item = (&'f str, &'f str)> {
-        self.names.iter().zip(&self.places).filter_map(|(name, place)| {
-            let known = self.meanings.iter().any(|(meaning, one)| one == place && !meaning.is_shown());
+        self.labels.iter().zip(&self.places).filter_map(|(label, place)| {
+            let known = self.is_understood(*place);
             let text = fields.get(*place).map_or("", |text| text.trim());
-            (!known && !text.is_empty()).then_some((name.as_str(), text))
+            label.as_deref().filter(|_| !known && !text.is_empty()).map(|label| (label, text))
         })
     }
 
@@ -236,7 +370,7 @@ impl Columns {
 }
 
 /// Without case, spaces and punctuation.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -255,7 +389,7 @@ mod tests {
         {
             let columns = read(&header).unwrap();
             assert_eq!(columns.place(Meaning::Name), Some(0), "{header:?}");
-            assert_eq!(columns.place(Meaning::Number), Some(1), "{header:?}");
+            assert_eq!(columns.number_name(), header[1]);
             assert_eq!(columns.place(Meaning::Zone), Some(2), "{header:?}");
             let row = ["A", "1", "", "X"].map(str::to_owned);
             assert_eq!(columns.extra(&row).collect::<Vec<_>>(), vec![(header[3], "X")]);
@@ -263,15 +397,46 @@ mod tests {
     }
 
     #[test]
-    fn a_header_without_a_number_twice_the_same_or_with_two_numbers_is_refused_by_name() {
+    fn a_header_without_a_number_twice_the_same_or_with_more_than_five_is_refused_by_name() {
         assert_eq!(read(&["city", "age"]), Err(ImportError::NoNumberColumn { found: "city, age".to_owned() }));
         let twice = read(&["phone", "City", "city "]).unwrap_err();
         assert_eq!(twice, ImportError::DuplicateHeader { name: "city".to_owned(), first: 2, second: 3 });
-        let two = read(&["手机", "电话"]).unwrap_err().to_string();
-        assert!(two.contains("`手机`") && two.contains("`电话`"), "{two}");
+        let two = read(&["手机", "姓名", "电话2"]).unwrap();
+        let row = ["13800000001", "王芳", " 02112345678 "].map(str::to_owned);
+        let numbers = [(NumberKind::Mobile, "手机", "13800000001"), (NumberKind::Other, "电话2", "02112345678")];
+        assert_eq!(two.numbers(&row), numbers, "a person may have several");
+        let many = ["phone", "phone2", "phone3", "phone4", "phone5", "mobile"];
+        let told = read(&many).unwrap_err().to_string();
+        assert!(told.contains("more than 5") && told.contains("phone5, mobile"), "{told}");
         let header = ["手机".to_owned(), "电话".to_owned()];
-        let chosen = Columns::read(&header, OF_LEADS, Some("电话")).unwrap();
-        assert_eq!(chosen.place(Meaning::Number), Some(1));
+        let chosen = Columns::mapped(&header, OF_LEADS, Some("电话"), &Mapping::default()).unwrap();
+        let row = ["1", "2"].map(str::to_owned);
+        assert_eq!(chosen.numbers(&row), [(NumberKind::Other, "电话", "2")]);
+        assert_eq!(chosen.extra(&row).collect::<Vec<_>>(), [("手机", "1")]);
+    }
+
+    #[test]
+    fn what_somebody_says_of_a_column_goes_before_its_heading() {
+        let header = ["phone", "手机", "Name", "kind", "secret"].map(str::to_owned);
+        let mapped = |texts: &[&str]| {
+            let mapping = Mapping::new(texts.iter().map(|text| text.parse().unwrap()).collect()).unwrap();
+            Columns::mapped(&header, OF_LEADS, None, &mapping)
+        };
+        let columns = mapped(&["手机=number", "name=custom:Company", "kind=name", "secret=ignore"]).unwrap();
+        assert_eq!((columns.number_name().as_str(), columns.place(Meaning::Name)), ("手机", Some(3)));
+        let row = ["1", "2", "Acme", "Ann", "x"].map(str::to_owned);
+        assert_eq!(columns.extra(&row).collect::<Vec<_>>(), [("phone", "1"), ("Company", "Acme")]);
+        assert_eq!(columns.originals(&row), row, "the error file keeps all of them");
+        // What is said to be something else is not taken for the number by its heading.
+        let lost = mapped(&["phone=custom", "手机=ignore"]).unwrap_err();
+        assert!(matches!(lost, ImportError::NoNumberColumn { .. }), "{lost}");
+        let missing = mapped(&["手机=number", "Town=custom"]).unwrap_err().to_string();
+        assert!(missing.contains("no column `Town`") && missing.contains("kind"), "{missing}");
+        let twice = mapped(&["手机=number", "kind=custom:phone"]).unwrap_err().to_string();
+        assert!(twice.contains("custom field `phone`"), "{twice}");
+        let uses = Columns::named(&header).unwrap().suggested();
+        use ColumnUse::{Custom, Mobile, Name, Number};
+        assert_eq!(uses, [Number, Mobile, Name, Custom, Custom]);
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Store {
                 self.suppress_all(suppressions, &plan.by, plan.at).await?;
                 self.record_consents(consents, &plan.by, plan.at).await?;
             }
-            progress(Progress { stage: ImportStage::Merging, rows: counts.rows, bytes_read, bytes_total });
+            progress(Progress { stage: ImportStage::Merging, rows: counts.rows, bytes_read, bytes_total, import });
         }
         if let Some(import) = import {
             self.end_ledger(import, counts, plan.at).await?;

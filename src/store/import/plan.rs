@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::mapping::Mapping;
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
@@ -32,6 +34,35 @@ pub struct Rejection {
 
 /// Reads what people write as a number.
 pub type ReadNumber = Arc<dyn Fn(&str) -> Result<Dialable, Rejection> + Send + Sync>;
+
+/// Tells whether leads in these zones can be dialled at all before the campaign ends: by its hours, its days and its profile.
+#[derive(Clone)]
+pub struct Windows(pub Arc<Opens>);
+
+/// Whether there is such a moment in all of these zones, by their IANA names.
+pub type Opens = dyn Fn(&[String]) -> bool + Send + Sync;
+
+impl std::fmt::Debug for Windows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Windows")
+    }
+}
+
+/// Asks an import to stop at the end of the batch at hand. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// The encoding of a text file, as the web names encodings: `utf-8`, `gb18030`, `utf-16le`, `big5`, `windows-1252` …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,8 +148,11 @@ pub enum DuplicatePolicy {
     /// It is left out.
     #[default]
     Skip,
-    /// Its cells go to the lead that is there: those that are not empty, and never what its calls came to.
+    /// Its cells go to the lead that is there: those that are not empty, and never what its calls came to. Further numbers are
+    /// added.
     Update,
+    /// Its further numbers are added to the lead that is there, and nothing else of it.
+    AddNumbers,
 }
 
 /// How numbers that are there already are dealt with. In any case a number counts once in a file.
@@ -143,20 +177,27 @@ pub struct ImportPlan {
     pub format: FileFormat,
     /// The number's column, where several could be meant.
     pub number_column: Option<String>,
+    /// What columns are for, where somebody says it.
+    pub mapping: Mapping,
     /// How numbers that are there already are dealt with.
     pub duplicates: Duplicates,
     /// What to do.
     pub mode: ImportMode,
     /// Where rejected rows are written; `None`: nowhere.
     pub error_file: Option<PathBuf>,
+    /// Which leads can be dialled at all; `None`: nobody counts those that cannot.
+    pub windows: Option<Windows>,
+    /// How it is stopped before its end.
+    pub stop: Stop,
     /// Who.
     pub by: String,
     /// When.
     pub at: Timestamp,
 }
 
-/// What became of the rows. `accepted + updated + duplicate + invalid + suppressed = rows`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+/// What became of the rows. `accepted + updated + duplicate + invalid + suppressed + left = rows`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
 pub struct ImportCounts {
     /// Rows of the file, without header and blank lines.
     pub rows: u64,
@@ -170,8 +211,15 @@ pub struct ImportCounts {
     pub invalid: u64,
     /// Suppressed for the campaign.
     pub suppressed: u64,
+    /// Not come to, where the import was stopped or failed; else none.
+    pub left: u64,
     /// Among the accepted: without a time zone, so never dialled.
     pub without_zone: u64,
+    /// Cells with a further number that is none: the row was taken without it, and agents see the cell.
+    pub numbers_unread: u64,
+    /// Among the accepted: never dialled, since the campaign's hours do not open in their time zones before it ends, or since
+    /// they have none.
+    pub no_window: u64,
 }
 
 impl ImportCounts {
@@ -192,6 +240,8 @@ pub struct Progress {
     pub bytes_read: u64,
     /// Of the file.
     pub bytes_total: u64,
+    /// The import that brings rows in, once it has begun.
+    pub import: Option<ImportId>,
 }
 
 /// What an import does.
@@ -234,6 +284,8 @@ pub struct ImportRow {
     pub campaign: Option<CampaignKey>,
     /// The list it made.
     pub list: Option<ListId>,
+    /// What that is called.
+    pub list_name: Option<String>,
     /// The file's name.
     pub file: String,
     /// `running`, `done`, `failed` or `undone`. A run that was killed stays `running`.
@@ -344,6 +396,24 @@ pub enum ImportError {
         /// Where it is.
         line: u64,
     },
+    /// More columns with numbers than a person may have.
+    #[error(
+        "there are more than {allowed} columns with phone numbers: {found}; say which of them are custom fields, or leave them out"
+    )]
+    TooManyNumbers {
+        /// Those that were found.
+        found: String,
+        /// How many there may be.
+        allowed: usize,
+    },
+    /// A column that is to be something, and is not there.
+    #[error("the file has no column `{name}`, which the mapping names; found {found}")]
+    NoSuchColumn {
+        /// Its heading.
+        name: String,
+        /// The columns there are.
+        found: String,
+    },
     /// No number.
     #[error(
         "no column is recognised as the phone number; found {found}; expected one called phone, number, mobile, 手机 or 电话, or name it"
@@ -390,6 +460,9 @@ pub enum ImportError {
         /// What would fit.
         expected: String,
     },
+    /// Somebody stopped it. What was merged before stays and can be undone; the same import again goes on from there.
+    #[error("it was stopped before its end")]
+    Stopped,
     /// The same import is under way.
     #[error("this file is being imported to this list already; wait until that is done")]
     Running,
@@ -404,4 +477,36 @@ pub enum ImportError {
     /// The store failed. What was merged before stays and can be undone.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ImportError {
+    /// A stable code, by which pages say it in their reader's language.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ImportError::Open { .. } => "file_not_opened",
+            ImportError::Read { .. } => "file_not_read",
+            ImportError::Empty => "file_empty",
+            ImportError::HeaderOnly => "header_only",
+            ImportError::OldSpreadsheet => "old_spreadsheet",
+            ImportError::DamagedWorkbook { .. } => "damaged_workbook",
+            ImportError::WhichSheet { .. } => "which_sheet",
+            ImportError::NoSuchSheet { .. } => "no_such_sheet",
+            ImportError::TooLarge { .. } => "workbook_too_large",
+            ImportError::UnknownEncoding { .. } => "encoding_unknown",
+            ImportError::NotDecodable { .. } => "not_decodable",
+            ImportError::NotUtf8 { .. } => "not_utf8",
+            ImportError::QuoteNotClosed { .. } => "quote_not_closed",
+            ImportError::TooManyNumbers { .. } => "too_many_numbers",
+            ImportError::NoSuchColumn { .. } => "no_such_column",
+            ImportError::NoNumberColumn { .. } => "no_number_column",
+            ImportError::DuplicateHeader { .. } => "duplicate_header",
+            ImportError::AmbiguousHeader { .. } => "ambiguous_header",
+            ImportError::TooManyColumns { .. } => "too_many_columns",
+            ImportError::Cell { .. } => "option_unfit",
+            ImportError::Stopped => "stopped",
+            ImportError::Running => "import_running",
+            ImportError::ErrorFile { .. } => "error_file",
+            ImportError::Store(_) => "store",
+        }
+    }
 }

@@ -95,6 +95,11 @@ impl<R: BufRead> Rows<R> {
         Ok(Rows { input, delimiter, line: 1, offset, raw: Vec::new() })
     }
 
+    /// What stands between its cells.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
     /// The next row that is not a blank line.
     ///
     /// # Errors

@@ -169,6 +169,16 @@ fn text_of(value: &DataRef<'_>) -> String {
     }
 }
 
+/// The names of a workbook's visible sheets.
+pub(super) fn sheet_names(mut file: &File) -> Result<Vec<String>, ImportError> {
+    check_size(file)?;
+    file.seek(SeekFrom::Start(0)).map_err(|error| damaged(&error))?;
+    let book = Xlsx::new(BufReader::new(file)).map_err(|error| damaged(&error))?;
+    let sheets = book.sheets_metadata().iter();
+    let shown = sheets.filter(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible);
+    Ok(shown.map(|sheet| sheet.name.clone()).collect())
+}
+
 /// Inflates every part into nothing.
 fn check_size(file: &File) -> Result<(), ImportError> {
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(&error))?;

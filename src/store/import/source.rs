@@ -1,7 +1,7 @@
 //! A file of rows, whatever it is: CSV in any encoding, or a worksheet.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use encoding_rs::{Encoding, UTF_8};
 use super::ImportError;
 use super::plan::FileFormat;
 use super::rows::{Record, Rows};
-use super::sheet::Workbook;
+use super::sheet::{Workbook, sheet_names};
 use super::text::{Decoded, Kind, Look, look, reading};
 
 /// A file that was looked at: what it is, and that its rows can be asked for.
@@ -41,6 +41,39 @@ impl Source {
     /// Its length.
     pub(super) fn bytes(&self) -> u64 {
         self.look.bytes
+    }
+
+    /// The encoding of a text file, in small letters.
+    pub(super) fn encoding(&self) -> Option<String> {
+        match self.look.kind {
+            Kind::Text { encoding, .. } => Some(encoding.name().to_ascii_lowercase()),
+            Kind::Workbook => None,
+        }
+    }
+
+    /// What stands between the cells of a text file: what was said, or what the header has most of.
+    pub(super) fn delimiter(&mut self) -> Result<Option<u8>, ImportError> {
+        let Kind::Text { encoding, begins } = self.look.kind else { return Ok(None) };
+        if let Some(chosen) = &self.format.delimiter {
+            return Ok(Some(chosen.0));
+        }
+        let failed = |error: std::io::Error| reading(&error);
+        self.file.seek(SeekFrom::Start(begins)).map_err(failed)?;
+        let found = Rows::new(Decoded::new(&self.file, encoding, begins), 0, None)?.delimiter();
+        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        Ok(Some(found))
+    }
+
+    /// The visible sheets of a workbook.
+    pub(super) fn sheets(&mut self) -> Result<Vec<String>, ImportError> {
+        match self.look.kind {
+            Kind::Text { .. } => Ok(Vec::new()),
+            Kind::Workbook => {
+                let names = sheet_names(&self.file)?;
+                self.file.seek(SeekFrom::Start(0)).map_err(|error| reading(&error))?;
+                Ok(names)
+            }
+        }
     }
 
     /// Each row, the header first, with the bytes read before it; ends when `take` says so.

@@ -8,8 +8,10 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::headers::{Columns, ERROR_COLUMNS};
+use super::numbers::RowNumber;
 use super::{ImportCounts, ImportError};
 use crate::model::name::CampaignKey;
+use crate::model::numbers::NumberKind;
 use crate::model::time::Timestamp;
 use crate::store::db::{Conn, Db, json, params, rows as batch, statements};
 use crate::store::error::StoreError;
@@ -30,8 +32,17 @@ pub(super) struct Staged {
     pub(super) score: Option<i64>,
     pub(super) replied_at: Option<Timestamp>,
     pub(super) extra: String,
+    /// All numbers of the person, the row's own first.
+    pub(super) numbers: Vec<RowNumber>,
+    /// Cells with a further number that is none.
+    pub(super) unread: u64,
     pub(super) originals: Vec<String>,
     pub(super) verdict: Option<Verdict>,
+}
+
+/// Most rows have one number, of which nothing more is known: what their own columns say already.
+fn is_written(numbers: &[RowNumber]) -> bool {
+    numbers.len() > 1 || numbers.iter().any(|own| own.kind != NumberKind::Other)
 }
 
 /// Why a row is not taken.
@@ -83,16 +94,18 @@ const CREATE: &str = "
     create table staged (
         line integer primary key, number text not null, name text not null, zones text not null,
         zone_source text not null, priority bigint, extra text not null, originals text not null,
-        error_kind text, error_column text, error_code text, error_message text, score bigint, replied_at bigint)";
+        error_kind text, error_column text, error_code text, error_message text, score bigint, replied_at bigint,
+        numbers text, unread bigint not null)";
 
 statements! {
     ADD = "
         insert into staged
         select j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5, j.value ->> 6,
-               j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, j.value ->> 11, j.value ->> 12, j.value ->> 13
+               j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, j.value ->> 11, j.value ->> 12, j.value ->> 13,
+               j.value ->> 14, j.value ->> 15
         from json_each($1) j";
     NEXT = "
-        select line, number, name, zones, zone_source, priority, score, replied_at, extra from staged
+        select line, number, name, zones, zone_source, priority, score, replied_at, extra, numbers from staged
         where number <> '' and (number, line) > ($1, $2) order by number, line limit $3";
     JUDGE = "
         update staged set error_kind = $2, error_column = $3, error_code = $4, error_message = $5 where line = $1";
@@ -103,8 +116,13 @@ statements! {
                count(*) filter (where error_kind = 'duplicate') as duplicate,
                count(*) filter (where error_kind = 'invalid') as invalid,
                count(*) filter (where error_kind = 'suppressed') as suppressed,
-               count(*) filter (where error_kind is null and zone_source = 'none') as without_zone
+               count(*) filter (where error_kind is null and zone_source = 'none') as without_zone,
+               coalesce(sum(unread) filter (where error_kind is null), 0) as unread
         from staged";
+    LEFT = "
+        select count(*) as rows, count(*) filter (where zone_source = 'none') as without_zone
+        from staged where error_kind is null and (number, line) > ($1, $2)";
+    BY_ZONES = "select zones, count(*) as count from staged where error_kind is null group by zones";
     BY_CODE = "
         select error_code, count(*) as count from staged
         where error_kind is not null and error_kind <> 'updated' group by error_code";
@@ -117,6 +135,8 @@ statements! {
 pub(super) struct Staging {
     path: PathBuf,
     conn: Conn,
+    /// Behind this number and line nothing has been judged yet; `None`: all has.
+    judged_to: Option<(String, u64)>,
     _lock: Lock,
 }
 
@@ -127,13 +147,17 @@ impl Drop for Staging {
 }
 
 /// Held while a staging file is in use; a process that is killed lets go of it.
-struct Lock {
+pub(super) struct Lock {
     path: PathBuf,
     _file: File,
 }
 
 impl Lock {
-    fn of(staging: &Path) -> Result<Lock, ImportError> {
+    /// That of a staging file, whether there is one or not.
+    ///
+    /// # Errors
+    /// [`ImportError::Running`] where somebody has it.
+    pub(super) fn of(staging: &Path) -> Result<Lock, ImportError> {
         let path = crate::model::database::beside(staging, "lock");
         let refuse = |error: std::io::Error| ImportError::Open { path: path.clone(), detail: error.to_string() };
         let file = File::create(&path).map_err(refuse)?;
@@ -161,7 +185,7 @@ impl Staging {
             Ok(()) | Err(_) => {}
         }
         let conn = Db::scratch(&path).await?;
-        let mut staging = Staging { path, conn, _lock: lock };
+        let mut staging = Staging { path, conn, judged_to: Some((String::new(), 0)), _lock: lock };
         staging.conn.control(CREATE).await?;
         Ok(staging)
     }
@@ -184,6 +208,8 @@ impl Staging {
                 verdict.map(|verdict| verdict.message.as_str()),
                 row.score,
                 row.replied_at,
+                is_written(&row.numbers).then(|| json(&row.numbers)),
+                row.unread,
             ]
         }));
         self.conn.run(ADD, vec![rows]).await.map(drop)
@@ -212,6 +238,10 @@ impl Staging {
                     priority: row.opt_int("priority")?.and_then(|priority| u8::try_from(priority).ok()),
                     score: row.opt_int("score")?,
                     replied_at: row.opt_time("replied_at")?,
+                    numbers: match row.opt_text("numbers")? {
+                        Some(_) => row.json("numbers")?,
+                        None => Vec::new(),
+                    },
                     extra: row.text("extra")?,
                     ..Staged::default()
                 })
@@ -231,9 +261,14 @@ impl Staging {
         self.conn.control("commit").await
     }
 
+    /// Notes how far the rows are judged: to this number and line, or all of them.
+    pub(super) fn judged(&mut self, to: Option<(String, u64)>) {
+        self.judged_to = to;
+    }
+
     pub(super) async fn counts(&mut self) -> Result<ImportCounts, StoreError> {
         let row = self.conn.one(COUNTS, vec![]).await?;
-        Ok(ImportCounts {
+        let mut counts = ImportCounts {
             rows: row.count("rows")?,
             accepted: row.count("accepted")?,
             updated: row.count("updated")?,
@@ -241,7 +276,25 @@ impl Staging {
             invalid: row.count("invalid")?,
             suppressed: row.count("suppressed")?,
             without_zone: row.count("without_zone")?,
-        })
+            numbers_unread: row.count("unread")?,
+            ..ImportCounts::default()
+        };
+        if let Some((number, line)) = &self.judged_to {
+            let row = self.conn.one(LEFT, params![number.as_str(), *line]).await?;
+            counts.left = row.count("rows")?;
+            counts.accepted -= counts.left;
+            counts.without_zone -= row.count("without_zone")?;
+        }
+        Ok(counts)
+    }
+
+    /// Accepted rows by the zones they are in, once all are judged.
+    pub(super) async fn accepted_by_zones(&mut self) -> Result<Vec<(Vec<String>, u64)>, StoreError> {
+        if self.judged_to.is_some() {
+            return Ok(Vec::new());
+        }
+        let rows = self.conn.rows(BY_ZONES, vec![]).await?;
+        rows.iter().map(|row| Ok((row.json("zones")?, row.count("count")?))).collect()
     }
 
     pub(super) async fn rejected_by_code(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {

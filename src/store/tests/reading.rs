@@ -150,7 +150,8 @@ async fn the_service_level_leaves_out_who_hung_up_before_anybody_could_answer_in
 /// What may be read from end to end: the leads found before, the batch handed in, the campaigns, no table at all.
 const SMALL: [&str; 5] = ["SCAN d", "SCAN w", "SCAN j VIRTUAL TABLE", "SCAN c USING COVERING", "SCAN CONSTANT ROW"];
 /// These sort what they found, which is little.
-const SORT_FEW: [&str; 5] = ["FACTS", "PAST", "DUE_ATTEMPTS", "SUPPRESSED_AMONG", "AWAITING"];
+const SORT_FEW: [&str; 8] =
+    ["FACTS", "PAST", "DUE_ATTEMPTS", "SUPPRESSED_AMONG", "AWAITING", "NUMBERS", "TRIED", "CARDS_OF_NUMBER"];
 
 /// Questions the hopper and the pages ask all the time must be answered from an index, in its order.
 #[tokio::test]
@@ -159,12 +160,18 @@ async fn the_questions_asked_all_the_time_are_answered_from_an_index_without_sor
     let mut conn = rig.store.reader().await.unwrap();
     for (name, statements) in [
         ("NEXT_RANK", due::STATEMENTS),
+        ("NEXT_RANKS", due::STATEMENTS),
         ("DUE_KEYS", due::STATEMENTS),
+        ("NUMBERS", due::STATEMENTS),
+        ("TRIED", due::STATEMENTS),
+        ("SELECTED", due::STATEMENTS),
+        ("WINDOW", placing::STATEMENTS),
+        ("PLACE", placing::STATEMENTS),
         ("DUE_LEADS", due::STATEMENTS),
         ("DUE_ATTEMPTS", due::STATEMENTS),
         ("NEXT_DUE", due::STATEMENTS),
-        ("PRESENT_AMONG", import::STATEMENTS),
-        ("SUPPRESSED_AMONG", import::STATEMENTS),
+        ("PRESENT_AMONG", import::NUMBERS_STATEMENTS),
+        ("SUPPRESSED_AMONG", import::NUMBERS_STATEMENTS),
         ("AWAITING", attempts::STATEMENTS),
         ("FACTS", attempts::STATEMENTS),
         ("PAST", attempts::STATEMENTS),
@@ -172,6 +179,8 @@ async fn the_questions_asked_all_the_time_are_answered_from_an_index_without_sor
         ("LEADS_DIALLING", attempts::STATEMENTS),
         ("KNOWN", attempts::STATEMENTS),
         ("NEXT", leads::STATEMENTS),
+        ("OTHER_NUMBER", leads::STATEMENTS),
+        ("CARDS_OF_NUMBER", leads::STATEMENTS),
         ("RESULTS_OF_REQUESTS", calls::STATEMENTS),
         ("LATEST_RESULTS", calls::STATEMENTS),
         ("RESULTS_OF_ATTEMPTS", calls::STATEMENTS),

@@ -6,6 +6,7 @@ import type { Me, Role } from "./api/types";
 import { Wallboard } from "./board/Wallboard";
 import { CampaignList } from "./campaigns/CampaignList";
 import { CampaignPage } from "./campaigns/CampaignPage";
+import { ImportPage } from "./imports/ImportPage";
 import { CustomersPage } from "./customers/CustomersPage";
 import { DeskPage } from "./desk/DeskPage";
 import { Login } from "./login/Login";
@@ -39,6 +40,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/board" element={only("board", <Wallboard me={me} />)} />
         <Route path="/campaigns" element={only("campaigns", <CampaignList me={me} />)} />
         <Route path="/campaigns/:key" element={only("campaigns", <CampaignPage me={me} />)} />
+        <Route path="/campaigns/:key/import" element={me.role === "manager" ? <ImportPage /> : <Navigate to={home} replace />} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
         <Route path="/operator" element={only("operator", <OperatorPage />)} />

@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 use crate::store::{self, AttemptCursor, Behind};
 use crate::web::campaigns::AttemptPage;
 use crate::web::consents::ConsentView;
-use crate::web::customers::{Customer, LeadDetail, LeadSummary};
+use crate::web::customers::{Customer, LeadDetail, LeadNumber, LeadSummary};
 use crate::web::history::{AttemptView, InboundView, ResultView};
 use crate::web::problem::{Kind, Problem};
 use crate::web::suppressions::SuppressionView;
@@ -45,6 +45,11 @@ impl Records {
             number: (&lead.number).into(),
             name: lead.name,
             zones: lead.zones,
+            numbers: lead
+                .numbers
+                .iter()
+                .map(|(number, kind)| LeadNumber { number: number.into(), kind: *kind })
+                .collect(),
             extra: lead.extra,
             state: lead.state,
             due_at: lead.due_at,

@@ -1,18 +1,24 @@
 //! Lists and the imports that made them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Records;
 use crate::model::dialable::{self, Region};
-use crate::model::id::ImportId;
+use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::{self, Duplicates, FileFormat, ImportError, ImportMode, ImportPlan, ReadNumber, Rejection};
-use crate::web::API_BASE;
-use crate::web::lists::{ImportQuery, ImportReport, ImportState, ListView};
+use crate::model::window::opens_at_all;
+use crate::model::zone::Zone;
+use crate::store::{
+    self, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError, ImportMode,
+    ImportOutcome, ImportPlan, Mapping, Progress, ReadNumber, Rejection, Stop, Undone, Windows,
+};
+use crate::web::lists::{ImportReport, ImportState, ListView, UndoView};
 use crate::web::problem::{Kind, Problem};
 use crate::web::upload::Received;
+use crate::web::{API_BASE, Settings};
 
 /// Imports that are looked through for those of a campaign.
 const IMPORTS_READ: usize = 1000;
@@ -21,6 +27,8 @@ const REJECTED_FILES_MAX: usize = 200;
 
 /// A list to be brought in.
 pub(in crate::web) struct Incoming {
+    /// The file.
+    pub(in crate::web) path: PathBuf,
     /// The campaign.
     pub(in crate::web) campaign: CampaignKey,
     /// The list's name.
@@ -31,6 +39,8 @@ pub(in crate::web) struct Incoming {
     pub(in crate::web) format: FileFormat,
     /// The number's column, where several could be meant.
     pub(in crate::web) number_column: Option<String>,
+    /// What columns are for, where somebody says it.
+    pub(in crate::web) mapping: Mapping,
     /// How numbers that are there already are dealt with.
     pub(in crate::web) duplicates: Duplicates,
     /// Only count and check.
@@ -39,6 +49,10 @@ pub(in crate::web) struct Incoming {
     pub(in crate::web) run: ImportId,
     /// Where rejected rows go.
     pub(in crate::web) data_dir: PathBuf,
+    /// Which leads can be dialled at all.
+    pub(in crate::web) windows: Option<Windows>,
+    /// How it is stopped.
+    pub(in crate::web) stop: Stop,
     /// Who.
     pub(in crate::web) by: String,
     /// When.
@@ -47,35 +61,97 @@ pub(in crate::web) struct Incoming {
 
 impl Records {
     /// Lists of a campaign, latest first.
-    pub(in crate::web) async fn lists(&self, key: &CampaignKey, data_dir: &Path) -> Result<Vec<ListView>, Problem> {
+    pub(in crate::web) async fn lists(
+        &self,
+        key: &CampaignKey,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Vec<ListView>, Problem> {
         let imports = self.store.imports(IMPORTS_READ).await?;
         let of_campaign = imports.into_iter().filter(|import| import.campaign.as_ref() == Some(key));
-        Ok(of_campaign.filter_map(|import| list_view(import, data_dir)).collect())
+        Ok(of_campaign.filter_map(|import| list_view(import, settings, now)).collect())
+    }
+
+    /// What taking an import back would do.
+    pub(in crate::web) async fn undo_outlook(
+        &self,
+        id: ImportId,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<UndoView, Problem> {
+        let store::UndoOutlook { import, would, until } = self.store.undo_outlook(id, settings.undo_within).await?;
+        let state = import_state(&import);
+        let possible = state != ImportState::Undone && now <= until;
+        Ok(UndoView { import: id, state, until, possible, would })
+    }
+
+    /// Takes an import back; its campaign, and what was taken back.
+    pub(in crate::web) async fn undo_import(
+        &self,
+        id: ImportId,
+        by: &str,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<(Option<CampaignKey>, Undone), Problem> {
+        let undone = self.store.undo_import(id, by, now, settings.undo_within).await.map_err(|error| match error {
+            unfit @ store::StoreError::Unfit { .. } => Problem::new(Kind::Conflict, unfit.to_string()),
+            other => other.into(),
+        })?;
+        let campaign = self.store.import(id).await?.and_then(|import| import.campaign);
+        Ok((campaign, undone))
+    }
+
+    /// Which leads of a campaign can be dialled at all before it ends.
+    pub(in crate::web) async fn windows(
+        &self,
+        key: &CampaignKey,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Option<Windows>, Problem> {
+        let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
+        let profile = settings.engine.profiles.get(&row.campaign.profile).cloned();
+        let calendar = Zone::named(&settings.engine.zone).unwrap_or_else(|_| Zone::utc());
+        let opens = move |zones: &[String]| opens_at_all(now, &row.campaign, profile.as_ref(), zones, &calendar);
+        Ok(Some(Windows(Arc::new(opens))))
     }
 
     /// Brings a received file in. Goes on to its end even if nobody waits for it any more.
     pub(in crate::web) async fn import(&self, incoming: Incoming, file: Received) -> Result<ImportReport, Problem> {
         let store = self.store.clone();
         // A task of its own: a browser that goes away must not leave an import half done.
-        let running = tokio::spawn(async move { import(&store, incoming, file).await });
+        let running = tokio::spawn(async move {
+            let (run, dry_run) = (incoming.run, incoming.dry_run);
+            let outcome = import(&store, incoming, &mut |_| {}).await;
+            drop(file);
+            let outcome = outcome?;
+            let id = outcome.import.unwrap_or(run);
+            let rejected_file = outcome.error_file.is_some().then(|| rejected_address(id));
+            let ImportOutcome { list, counts, rejected, resumed, .. } = outcome;
+            Ok(report(id, list, dry_run, counts, rejected, rejected_file, resumed))
+        });
         running.await.map_err(|error| Problem::internal("an import", error))?
     }
 }
 
 /// How a file is to be read, as it was asked for.
-pub(in crate::web) fn format(query: &ImportQuery, region: Option<Region>) -> Result<FileFormat, Problem> {
+pub(in crate::web) fn format(
+    encoding: Option<&str>,
+    delimiter: Option<&str>,
+    sheet: Option<String>,
+    region: Option<Region>,
+) -> Result<FileFormat, Problem> {
     let bad = |error: ImportError| Problem::new(Kind::BadQuery, error.to_string());
     Ok(FileFormat {
-        encoding: query.encoding.as_deref().map(str::parse).transpose().map_err(bad)?,
-        delimiter: query.delimiter.as_deref().map(str::parse).transpose().map_err(bad)?,
-        sheet: query.sheet.clone(),
+        encoding: encoding.map(str::parse).transpose().map_err(bad)?,
+        delimiter: delimiter.map(str::parse).transpose().map_err(bad)?,
+        sheet,
         country: region.map(|region| region.to_string().to_ascii_lowercase()),
     })
 }
 
 /// How numbers that are there already are dealt with, as it was asked for.
-pub(in crate::web) fn duplicates(query: &ImportQuery) -> Duplicates {
-    Duplicates { scope: query.duplicates_in.unwrap_or_default(), policy: query.on_duplicate.unwrap_or_default() }
+pub(in crate::web) fn duplicates(scope: Option<DuplicateScope>, policy: Option<DuplicatePolicy>) -> Duplicates {
+    Duplicates { scope: scope.unwrap_or_default(), policy: policy.unwrap_or_default() }
 }
 
 /// Where the rejected rows of a run are.
@@ -83,48 +159,80 @@ pub(in crate::web) fn rejected_path(data_dir: &Path, run: ImportId) -> PathBuf {
     data_dir.join("rejected").join(format!("{run}.csv"))
 }
 
-async fn import(store: &store::Store, incoming: Incoming, file: Received) -> Result<ImportReport, Problem> {
-    let Incoming { campaign, name, region, format, number_column, duplicates, dry_run, run, data_dir, by, at } =
-        incoming;
+/// Brings a file in, or checks it. Rejected rows are in the file of the import, or of the run where there is none.
+pub(in crate::web) async fn import(
+    store: &store::Store,
+    incoming: Incoming,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<ImportOutcome, ImportError> {
+    let Incoming { path, campaign, name, region, format, number_column, mapping, duplicates, .. } = incoming;
+    let Incoming { dry_run, run, data_dir, windows, stop, by, at, .. } = incoming;
     let error_file = rejected_path(&data_dir, run);
-    let failed = |error: std::io::Error| Problem::internal("writing rejected rows", error);
+    let failed = |error: std::io::Error| ImportError::ErrorFile { path: error_file.clone(), detail: error.to_string() };
     tokio::fs::create_dir_all(data_dir.join("rejected")).await.map_err(failed)?;
     let plan = ImportPlan {
-        path: file.path().to_path_buf(),
+        path,
         campaign,
         list: name,
         format,
         number_column,
+        mapping,
         duplicates,
         mode: if dry_run { ImportMode::DryRun } else { ImportMode::Run },
         error_file: Some(error_file.clone()),
+        windows,
+        stop,
         by,
         at,
     };
-    let outcome = store.import_leads(plan, reader(region), &mut |_| {}).await?;
-    let id = outcome.import.unwrap_or(run);
-    let mut rejected_file = None;
-    if outcome.error_file.is_some() {
-        tokio::fs::rename(&error_file, rejected_path(&data_dir, id)).await.map_err(failed)?;
-        rejected_file = Some(rejected_address(id));
+    let outcome = store.import_leads(plan, reader(region), progress).await?;
+    if let (Some(written), Some(import)) = (&outcome.error_file, outcome.import) {
+        tokio::fs::rename(written, rejected_path(&data_dir, import)).await.map_err(failed)?;
     }
     forget_old(&data_dir).await.map_err(failed)?;
-    let counts = outcome.counts;
-    Ok(ImportReport {
+    Ok(outcome)
+}
+
+/// What an import did, as the API says it.
+pub(in crate::web) fn report(
+    id: ImportId,
+    list: Option<ListId>,
+    dry_run: bool,
+    counts: ImportCounts,
+    rejected: BTreeMap<String, u64>,
+    rejected_file: Option<String>,
+    resumed: bool,
+) -> ImportReport {
+    let ImportCounts {
+        rows,
+        accepted,
+        updated,
+        duplicate,
+        invalid,
+        suppressed,
+        left,
+        without_zone,
+        no_window,
+        numbers_unread,
+    } = counts;
+    ImportReport {
         id,
-        list: outcome.list,
+        list,
         dry_run,
-        rows: counts.rows,
-        accepted: counts.accepted,
-        updated: counts.updated,
-        duplicate: counts.duplicate,
-        suppressed: counts.suppressed,
-        invalid: counts.invalid,
-        without_zone: counts.without_zone,
-        rejected: outcome.rejected,
+        rows,
+        accepted,
+        updated,
+        duplicate,
+        suppressed,
+        invalid,
+        left,
+        without_zone,
+        no_window,
+        numbers_unread,
+        rejected,
         rejected_file,
-        resumed: outcome.resumed,
-    })
+        resumed,
+    }
 }
 
 fn reader(region: Option<Region>) -> ReadNumber {
@@ -136,7 +244,7 @@ fn reader(region: Option<Region>) -> ReadNumber {
     })
 }
 
-fn rejected_address(id: ImportId) -> String {
+pub(in crate::web) fn rejected_address(id: ImportId) -> String {
     format!("{API_BASE}/imports/{id}/rejected.csv")
 }
 
@@ -155,19 +263,24 @@ async fn forget_old(data_dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn list_view(row: store::ImportRow, data_dir: &Path) -> Option<ListView> {
+fn import_state(row: &store::ImportRow) -> ImportState {
+    match row.state.as_str() {
+        "running" => ImportState::Running,
+        "done" => ImportState::Done,
+        "undone" => ImportState::Undone,
+        _ => ImportState::Failed,
+    }
+}
+
+fn list_view(row: store::ImportRow, settings: &Settings, now: Timestamp) -> Option<ListView> {
     let id = row.list?;
-    let there = rejected_path(data_dir, row.id).is_file();
+    let there = rejected_path(&settings.data_dir, row.id).is_file();
+    let (state, until) = (import_state(&row), row.undo_until(settings.undo_within));
     Some(ListView {
         id,
         import: row.id,
-        name: row.file.strip_suffix(".csv").unwrap_or(&row.file).to_owned(),
-        state: match row.state.as_str() {
-            "running" => ImportState::Running,
-            "done" => ImportState::Done,
-            "undone" => ImportState::Undone,
-            _ => ImportState::Failed,
-        },
+        name: row.list_name.unwrap_or(row.file),
+        state,
         created_by: row.started_by,
         created_at: row.started_at,
         rows: row.counts.rows,
@@ -176,7 +289,9 @@ fn list_view(row: store::ImportRow, data_dir: &Path) -> Option<ListView> {
         duplicate: row.counts.duplicate,
         suppressed: row.counts.suppressed,
         invalid: row.counts.invalid,
+        left: row.counts.left,
         rejected_file: there.then(|| rejected_address(row.id)),
+        undo_until: Some(until).filter(|until| state != ImportState::Undone && now <= *until),
     })
 }
 
@@ -185,7 +300,7 @@ impl From<ImportError> for Problem {
         match error {
             ImportError::Store(error) => error.into(),
             ImportError::Open { .. } | ImportError::ErrorFile { .. } => Problem::internal("an import", error),
-            ImportError::Running => Problem::new(Kind::Conflict, error.to_string()),
+            ImportError::Running | ImportError::Stopped => Problem::new(Kind::Conflict, error.to_string()),
             ImportError::Read { .. }
             | ImportError::Empty
             | ImportError::HeaderOnly
@@ -198,6 +313,8 @@ impl From<ImportError> for Problem {
             | ImportError::NotDecodable { .. }
             | ImportError::NotUtf8 { .. }
             | ImportError::QuoteNotClosed { .. }
+            | ImportError::NoSuchColumn { .. }
+            | ImportError::TooManyNumbers { .. }
             | ImportError::NoNumberColumn { .. }
             | ImportError::DuplicateHeader { .. }
             | ImportError::AmbiguousHeader { .. }

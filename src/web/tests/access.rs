@@ -141,6 +141,8 @@ fn example_address(path: &str) -> String {
         path if path.starts_with("/suppressions") => "sup_0000000000001",
         path if path.starts_with("/webhooks") => "hook_0000000000001",
         path if path.starts_with("/consents") => "con_0000000000001",
+        path if path.starts_with("/uploads") => "upl_0000000000001",
+        path if path.starts_with("/import-jobs") => "job_0000000000001",
         _ => "imp_0000000000001",
     };
     path.replace("{key}", "no-such-campaign").replace("{name}", "blend").replace("{id}", id)

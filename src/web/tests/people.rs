@@ -46,6 +46,7 @@ pub(super) async fn one_attempt(rig: &Rig, lead: LeadId) {
         caller_id: number("+861000000000"),
         trunk: "carrier".parse().unwrap(),
         at: rig.now(),
+        kind: None,
         zones: vec!["Asia/Shanghai".to_owned()],
         tzdata: "2026b".to_owned(),
         number_of_attempt: 0,

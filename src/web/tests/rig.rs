@@ -74,6 +74,8 @@ pub(super) struct Rig {
     pub(super) settings: watch::Sender<Arc<Settings>>,
     _phones: watch::Sender<Arc<Vec<PhoneView>>>,
     pub(super) directory: tempfile::TempDir,
+    /// Raised, whoever works jobs off ends.
+    pub(super) closed: watch::Sender<bool>,
 }
 
 impl Rig {
@@ -102,7 +104,9 @@ impl Rig {
             salt: 3,
         });
         let router = router(state.clone());
-        Rig { router, state, store, events, answers, paints, clock, settings, _phones: phones, directory }
+        let closed = watch::Sender::new(false);
+        tokio::spawn(crate::web::work_jobs(state.clone(), closed.subscribe()));
+        Rig { router, state, store, events, answers, paints, clock, settings, _phones: phones, directory, closed }
     }
 
     /// Steps both clocks.
@@ -264,6 +268,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
     Settings {
         data_dir: directory.to_path_buf(),
         upload_max_bytes: 1 << 20,
+        undo_within: Duration::from_secs(24 * 3600),
         region: Some("CN".into()),
         not_ready_reasons: vec!["break".into(), "training".into()],
         known: Arc::new(known),

@@ -11,7 +11,7 @@ fn after_s(seconds: u64) -> LeadNext {
 
 fn decide(campaign: &Campaign, before: &[(Disposition, u32)], disposition: Disposition) -> LeadNext {
     let before: BTreeMap<Disposition, u32> = before.iter().copied().collect();
-    after_attempt(AT, campaign, Some(&rig::profile()), &before, disposition)
+    after_attempt(AT, campaign, Some(&rig::profile()), &before, &Numbers::default(), disposition)
 }
 
 #[test]

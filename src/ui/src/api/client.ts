@@ -1,7 +1,7 @@
 // The only module that talks to the service's API over HTTP. Everything it throws is a `Problem`.
 
 import createClient from "openapi-fetch";
-import { Problem, problemFrom, problemOf } from "./problem";
+import { Problem, problemOf } from "./problem";
 import type { Behind } from "../campaigns/behind";
 import type { paths } from "./schema";
 import type {
@@ -10,7 +10,8 @@ import type {
   CampaignState,
   Desk,
   GroupChange,
-  ImportReport,
+  ImportRequest,
+  MappedColumn,
   SuppressionRequest,
   Told,
   WhatifQuestion,
@@ -120,40 +121,48 @@ export const cancelWhatif = (key: string) =>
   told(api.DELETE("/api/v1/campaigns/{key}/whatif", { params: { path: { key } } }));
 export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
-const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+// ---- files on their way in ----
 
-/** Sends a file of leads and tells how far it has come, 0 to 1. */
-export function uploadList(
-  key: string,
-  file: File,
-  options: { name: string; region: string; number_column: string; sheet: string; encoding: string; on_duplicate: string; duplicates_in: string; dry_run: boolean },
-  onProgress: (share: number) => void,
-): Promise<ImportReport> {
-  const said = Object.entries(options).filter(([, value]) => value !== "");
-  const query = new URLSearchParams(said.map(([key, value]) => [key, String(value)]));
-  return new Promise((resolve, reject) => {
-    // fetch cannot tell how much of a body has been sent.
-    const request = new XMLHttpRequest();
-    request.open("POST", `${BASE}/campaigns/${encodeURIComponent(key)}/lists?${query.toString()}`);
-    request.setRequestHeader("content-type", /\.xlsx$/i.test(file.name) ? XLSX : "text/csv");
-    request.setRequestHeader("accept", "application/json");
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable) onProgress(event.loaded / event.total);
-    };
-    request.onerror = () => reject(new Problem(0, {}, null));
-    request.onload = () => {
-      if (request.status >= 200 && request.status < 300) {
-        resolve(JSON.parse(request.responseText) as ImportReport);
-        return;
-      }
-      const headers = new Headers({ "retry-after": request.getResponseHeader("retry-after") ?? "" });
-      const problem = problemFrom({ status: request.status, headers }, request.responseText);
-      if (problem.code === "not_logged_in") onSignedOut();
-      reject(problem);
-    };
-    request.send(file);
-  });
-}
+export const addUpload = (name: string, length: number) => told(api.POST("/api/v1/uploads", { body: { name, length } }));
+export const upload = (id: string) => told(api.GET("/api/v1/uploads/{id}", { params: { path: { id } } }));
+export const removeUpload = (id: string) => told(api.DELETE("/api/v1/uploads/{id}", { params: { path: { id } } }));
+/** Sends the next piece of a file, which goes on at `offset`. */
+export const sendPiece = (id: string, offset: number, piece: Blob) =>
+  told(
+    api.PATCH("/api/v1/uploads/{id}", {
+      params: { path: { id }, header: { "Upload-Offset": offset } },
+      headers: { "content-type": "application/offset+octet-stream" },
+      body: piece as unknown as string,
+      bodySerializer: (body) => body as unknown as Blob,
+    }),
+  );
+export const previewUpload = (id: string, query: { region?: string; encoding?: string; delimiter?: string; sheet?: string }) =>
+  told(api.GET("/api/v1/uploads/{id}/preview", { params: { path: { id }, query } }));
+
+export const importJobs = (key: string) => told(api.GET("/api/v1/campaigns/{key}/import-jobs", { params: { path: { key } } }));
+/** A name for a request, so that it can be sent again where its answer got lost. */
+export const requestKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const addImportJob = (key: string, request: ImportRequest, named: string) =>
+  told(
+    api.POST("/api/v1/campaigns/{key}/import-jobs", {
+      params: { path: { key }, header: { "Idempotency-Key": named } },
+      body: request,
+    }),
+  );
+export const importJob = (id: string) => told(api.GET("/api/v1/import-jobs/{id}", { params: { path: { id } } }));
+export const importJobEvents = (id: string) => `${BASE}/import-jobs/${encodeURIComponent(id)}/events`;
+export const cancelImportJob = (id: string) =>
+  told(api.POST("/api/v1/import-jobs/{id}/cancel", { params: { path: { id } } }));
+export const resumeImportJob = (id: string) =>
+  told(api.POST("/api/v1/import-jobs/{id}/resume", { params: { path: { id } } }));
+export const undoOutlook = (id: string) => told(api.GET("/api/v1/imports/{id}/undo", { params: { path: { id } } }));
+export const undoImport = (id: string) => told(api.POST("/api/v1/imports/{id}/undo", { params: { path: { id } } }));
+
+export const templates = () => told(api.GET("/api/v1/list-templates"));
+export const saveTemplate = (name: string, columns: MappedColumn[]) =>
+  told(api.PUT("/api/v1/list-templates/{name}", { params: { path: { name } }, body: { columns } }));
+export const removeTemplate = (name: string) =>
+  told(api.DELETE("/api/v1/list-templates/{name}", { params: { path: { name } } }));
 
 export const rejectedRows = (importId: string) => `${BASE}/imports/${encodeURIComponent(importId)}/rejected.csv`;
 

@@ -36,15 +36,6 @@ export function problemOf(response: Pick<Response, "status" | "headers">, body: 
   return new Problem(response.status, read, Number.isFinite(wait) && wait > 0 ? wait : null);
 }
 
-/** The same for a body that is still text. */
-export function problemFrom(response: Pick<Response, "status" | "headers">, text: string): Problem {
-  try {
-    return problemOf(response, JSON.parse(text));
-  } catch {
-    return problemOf(response, text);
-  }
-}
-
 /** The next allowed time that a refusal names: a field of it, or the moment within its sentence. */
 export function nextAllowed(problem: Problem): number | null {
   for (const place of [problem.body, ...problem.errors] as Record<string, unknown>[]) {

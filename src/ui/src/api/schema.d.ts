@@ -208,6 +208,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/import-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The latest 100 jobs of a campaign, newest first: what was brought in and checked, by whom, and what it came to. */
+        get: operations["jobs"];
+        put?: never;
+        /** Have a file brought in, or only checked. Answered at once; jobs are done in their order, a few at a time. */
+        post: operations["add_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/lists": {
         parameters: {
             query?: never;
@@ -440,6 +458,80 @@ export interface paths {
         patch: operations["change_group"];
         trace?: never;
     };
+    "/api/v1/import-jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a job stands. */
+        get: operations["job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a job at the end of the batch at hand. What was brought in before stays and can be undone; the job can go on later. */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-jobs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A job as it goes on (server-sent events): `job` with how it stands, at most four a second, and at its end `end`, after which
+         *     nothing comes.
+         */
+        get: operations["job_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-jobs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a job go on that failed, was cancelled, or was broken off by an end of the service. What it brought in before is
+         *     recognised; its counts will be those of all runs.
+         */
+        post: operations["resume_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/imports/{id}/rejected.csv": {
         parameters: {
             query?: never;
@@ -451,6 +543,27 @@ export interface paths {
         get: operations["rejected_rows"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What taking an import back would do now, and until when it can be. */
+        get: operations["undo_outlook"];
+        put?: never;
+        /**
+         * Take an import back: its leads that were never dialled are removed, the others given up, and leads that it brought up to date
+         *     say again what they said before. Within the hours that are configured (`lists.undo_hours`); later 409 `too_late`.
+         */
+        post: operations["undo_import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -486,6 +599,42 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/list-templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All templates, by name. */
+        get: operations["templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/list-templates/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One template. */
+        get: operations["template"];
+        /** Save a template, over one of the same name. */
+        put: operations["save_template"];
+        post?: never;
+        /** Remove a template. */
+        delete: operations["remove_template"];
         options?: never;
         head?: never;
         patch?: never;
@@ -696,6 +845,63 @@ export interface paths {
         };
         /** Trunks with their state and channels. */
         get: operations["trunks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files of yours that are kept, oldest first. */
+        get: operations["uploads"];
+        put?: never;
+        /** Announce a file. It is sent in pieces to the address of `Location`, and kept for two days. */
+        post: operations["add_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much of a file has come. HEAD says the same in `Upload-Offset` and `Upload-Length`. */
+        get: operations["upload"];
+        put?: never;
+        post?: never;
+        /** Throw a file away. */
+        delete: operations["remove_upload"];
+        options?: never;
+        head?: never;
+        /**
+         * Send the next piece of a file. `Upload-Offset` says where it goes on; where that is not where the file ends, 409
+         *     `offset_differs` tells the right place in the same header. Of a piece that breaks off what has come is kept.
+         */
+        patch: operations["send_piece"];
+        trace?: never;
+    };
+    "/api/v1/uploads/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a file begins: what it is taken for, what its columns are likely for, its first 20 rows, and what is wrong with it. */
+        get: operations["preview_upload"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1543,6 +1749,11 @@ export interface components {
             /** @description What it becomes; `null` where it will not be there. */
             to?: unknown;
         };
+        /**
+         * @description What a column can be for.
+         * @enum {string}
+         */
+        ColumnUse: "number" | "name" | "zone" | "priority" | "custom" | "ignore";
         /** @description What two revisions differ in. */
         Compared: {
             /** @description What differs. */
@@ -1928,6 +2139,16 @@ export interface components {
          * @enum {string}
          */
         DropRule: "hard_limit" | "average" | "tapered";
+        /**
+         * @description What becomes of a row whose number is on the campaign already.
+         * @enum {string}
+         */
+        DuplicatePolicy: "skip" | "update";
+        /**
+         * @description Where a number may be already.
+         * @enum {string}
+         */
+        DuplicateScope: "campaign" | "everywhere";
         /** @description One thing that is wrong with what was sent. */
         ErrorItem: {
             /** @description A stable code. */
@@ -2029,6 +2250,20 @@ export interface components {
              * @description How long customers waited from their answer until an agent was there, in ms.
              */
             wait_ms: number;
+        };
+        /** @description How a file begins. */
+        FilePreview: {
+            /** @description Its columns. */
+            columns: components["schemas"]["PreviewColumn"][];
+            /** @description What stands between the cells of a text file. */
+            delimiter?: string | null;
+            /** @description The encoding of a text file; `None` for a workbook, and where it was not recognised. */
+            encoding?: string | null;
+            fault?: components["schemas"]["PreviewFault"] | null;
+            /** @description Its first rows. */
+            rows: components["schemas"]["PreviewRow"][];
+            /** @description The visible sheets of a workbook. */
+            sheets: string[];
         };
         /** @description What predictive pacing expects. */
         Forecast: {
@@ -2338,6 +2573,30 @@ export interface components {
         IdleThresholdText: number | string;
         /** @description One run of an import. */
         ImportId: string;
+        /** @description An import as a job. */
+        ImportJob: {
+            /** @description Whose leads they become. */
+            campaign: string;
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who asked for it. */
+            created_by: string;
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What the file is called. */
+            file: string;
+            /** @description Its id. */
+            id: components["schemas"]["JobId"];
+            import?: components["schemas"]["ImportId"] | null;
+            list?: components["schemas"]["ListId"] | null;
+            problem?: components["schemas"]["JobProblem"] | null;
+            progress?: components["schemas"]["JobProgress"] | null;
+            report?: components["schemas"]["ImportReport"] | null;
+            /** @description What was asked for. */
+            request: components["schemas"]["ImportRequest"];
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How it stands. */
+            state: components["schemas"]["JobState"];
+        };
         /** @description What an import did. Accepted, updated, duplicate, suppressed and invalid add up to the rows of the file. */
         ImportReport: {
             /**
@@ -2359,7 +2618,18 @@ export interface components {
              * @description Rows that cannot be used.
              */
             invalid: number;
+            /**
+             * Format: int64
+             * @description Rows that were not come to: none, unless the import was stopped or failed.
+             */
+            left: number;
             list?: components["schemas"]["ListId"] | null;
+            /**
+             * Format: int64
+             * @description Among the accepted, rows that are never dialled, because the campaign's calling hours do not open in their time zones
+             *     before it ends, or because they have none.
+             */
+            no_window: number;
             /** @description Rejected rows by the code of what is wrong with them. */
             rejected: {
                 [key: string]: number;
@@ -2389,6 +2659,34 @@ export interface components {
              */
             without_zone: number;
         };
+        /** @description How a file is to be brought in. */
+        ImportRequest: {
+            /** @description What stands between cells (`comma`, `semicolon`, `tab`, `pipe`, or the sign); without it, the likeliest. */
+            delimiter?: string | null;
+            /** @description Only count and check; nothing is kept but the file of rejected rows. */
+            dry_run?: boolean;
+            duplicates_in?: components["schemas"]["DuplicateScope"] | null;
+            /** @description Encoding of a text file (`utf-8`, `gb18030`, `utf-16le` …); without it, what it looks like. */
+            encoding?: string | null;
+            /** @description What columns are for; others are understood by their headings. */
+            mapping?: components["schemas"]["MappedColumn"][];
+            /** @description Name of the list; the same file again to the same list is the same import. */
+            name: string;
+            on_duplicate?: components["schemas"]["DuplicatePolicy"] | null;
+            /** @description Region of numbers without a country code, as two letters (`CN`, `US`, `GB`). */
+            region?: string | null;
+            /** @description Sheet of a workbook, where several have cells. */
+            sheet?: string | null;
+            /** @description A saved template that says what columns are for; `mapping` goes before it. */
+            template?: string | null;
+            /** @description The file: an upload of yours, all of which has come. */
+            upload: components["schemas"]["UploadId"];
+        };
+        /**
+         * @description What an import does.
+         * @enum {string}
+         */
+        ImportStage: "reading" | "merging" | "writing_errors";
         /**
          * @description How an import stands.
          * @enum {string}
@@ -2427,6 +2725,45 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description An import that works while nobody waits. */
+        JobId: string;
+        /** @description What stood in a job's way. */
+        JobProblem: {
+            /** @description A stable code. */
+            code: string;
+            /** @description What is wrong, and what to do. */
+            detail: string;
+        };
+        /** @description How far a job is. */
+        JobProgress: {
+            /**
+             * Format: int64
+             * @description Of the file, read so far.
+             */
+            bytes_read: number;
+            /**
+             * Format: int64
+             * @description Of the file.
+             */
+            bytes_total: number;
+            /**
+             * Format: int64
+             * @description Rows of these that were brought in, or left out, or in a dry run judged.
+             */
+            rows_merged: number;
+            /**
+             * Format: int64
+             * @description Rows that were read and checked.
+             */
+            rows_read: number;
+            /** @description What it does. */
+            stage: components["schemas"]["ImportStage"];
+        };
+        /**
+         * @description How a job stands.
+         * @enum {string}
+         */
+        JobState: "queued" | "running" | "done" | "failed" | "cancelled" | "broken_off";
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -2582,6 +2919,11 @@ export interface components {
              * @description Rows that cannot be used.
              */
             invalid: number;
+            /**
+             * Format: int64
+             * @description Rows that were not come to: none, unless it was stopped or failed.
+             */
+            left: number;
             /** @description Its name. */
             name: string;
             /** @description Where the file of rejected rows is, as long as it is kept. */
@@ -2598,6 +2940,7 @@ export interface components {
              * @description Rows whose number must not be dialled.
              */
             suppressed: number;
+            undo_until?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: int64
              * @description Rows that brought leads up to date.
@@ -2619,6 +2962,15 @@ export interface components {
             password: string;
             /** @description Also give the session's token in the answer, for programs that send it as `Authorization: Bearer`. */
             token?: boolean;
+        };
+        /** @description One column and what it is for. */
+        MappedColumn: {
+            /** @description Its heading. Case, spaces and punctuation do not matter. */
+            heading: string;
+            /** @description What a custom field is called; its heading, if left out. */
+            name?: string | null;
+            /** @description What it is for. */
+            use: components["schemas"]["ColumnUse"];
         };
         /** @description One's own account. */
         Me: {
@@ -2647,6 +2999,16 @@ export interface components {
          * @description Minutes since midnight, 0 to 1440.
          */
         MinuteOfDay: number;
+        /** @description A file that is to come. */
+        NewUpload: {
+            /**
+             * Format: int64
+             * @description Its length, in bytes.
+             */
+            length: number;
+            /** @description What it is called. */
+            name: string;
+        };
         /** @description A user to be added. */
         NewUser: {
             device?: components["schemas"]["Device"] | null;
@@ -2822,6 +3184,34 @@ export interface components {
              * @description How long an agent may look at a lead, in seconds.
              */
             time_limit_s: number;
+        };
+        /** @description A column. */
+        PreviewColumn: {
+            /** @description Its heading; `column_N` where it has none. */
+            heading: string;
+            /** @description What it is for, going by its heading. */
+            use: components["schemas"]["ColumnUse"];
+        };
+        /** @description Why a file cannot be read as it was asked for. */
+        PreviewFault: {
+            /** @description A stable code. */
+            code: string;
+            /** @description What is wrong, and what to do. */
+            detail: string;
+        };
+        /** @description A row. */
+        PreviewRow: {
+            /** @description Its cells, by columns; long ones are cut. */
+            cells: string[];
+            /**
+             * Format: int64
+             * @description Its line in the file, from 1.
+             */
+            line: number;
+        };
+        /** @description How a file begins. */
+        PreviewView: components["schemas"]["FilePreview"] & {
+            template?: components["schemas"]["TemplateView"] | null;
         };
         /** @description The body of every answer that is not a success. */
         Problem: {
@@ -3365,6 +3755,22 @@ export interface components {
             /** @description Where it came from. */
             source: string;
         };
+        /** @description A template to be saved. */
+        TemplateRequest: {
+            /** @description What the columns are for. */
+            columns: components["schemas"]["MappedColumn"][];
+        };
+        /** @description A template. */
+        TemplateView: {
+            /** @description When. */
+            changed_at: components["schemas"]["Timestamp"];
+            /** @description Who saved it last. */
+            changed_by: string;
+            /** @description What the columns are for. */
+            columns: components["schemas"]["MappedColumn"][];
+            /** @description What it is called. */
+            name: string;
+        };
         /**
          * Format: int64
          * @description milliseconds since 1970-01-01T00:00:00Z
@@ -3416,6 +3822,56 @@ export interface components {
             status?: number | null;
             /** @description Its type. */
             type: string;
+        };
+        /** @description What taking an import back would do. */
+        UndoView: components["schemas"]["Undone"] & {
+            /** @description The import. */
+            import: components["schemas"]["ImportId"];
+            /** @description Whether it can be taken back now. */
+            possible: boolean;
+            /** @description How it stands. */
+            state: components["schemas"]["ImportState"];
+            /** @description Until when it can be taken back. */
+            until: components["schemas"]["Timestamp"];
+        };
+        /** @description What was taken back. */
+        Undone: {
+            /**
+             * Format: int64
+             * @description Leads that were dialled: they stay with their calls and are dialled no more.
+             */
+            given_up: number;
+            /**
+             * Format: int64
+             * @description Leads that were never dialled, and are gone.
+             */
+            removed: number;
+            /**
+             * Format: int64
+             * @description Leads that were there before, and say again what they said.
+             */
+            restored: number;
+        };
+        /** @description A file that is received in pieces. */
+        UploadId: string;
+        /** @description A file on its way in. */
+        UploadView: {
+            /** @description Since when. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["UploadId"];
+            /**
+             * Format: int64
+             * @description Its length, in bytes.
+             */
+            length: number;
+            /** @description What it is called. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How much of it has come: the next piece begins there.
+             */
+            offset: number;
         };
         /** @description A change of a user. What is absent stays; `"device": null` takes the phone away. */
         UserChange: {
@@ -4171,6 +4627,73 @@ export interface operations {
             };
         };
     };
+    jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportJob"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportJob"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     lists: {
         parameters: {
             query?: never;
@@ -4771,6 +5294,126 @@ export interface operations {
             };
         };
     };
+    job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportJob"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportJob"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    job_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ImportJob"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportJob"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rejected_rows: {
         parameters: {
             query?: never;
@@ -4788,6 +5431,66 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_outlook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
                 };
             };
             /** @description what is wrong */
@@ -4847,6 +5550,126 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LeadDetail"];
                 };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what is wrong */
             default: {
@@ -5268,6 +6091,198 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrunkView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUpload"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_piece: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description where the piece goes on */
+                "Upload-Offset": number;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_upload: {
+        parameters: {
+            query?: {
+                /** @description Region of numbers without a country code: helps where encodings look alike. */
+                region?: string;
+                /** @description Encoding of a text file; without it, what it looks like. */
+                encoding?: string;
+                /** @description What stands between cells; without it, the likeliest. */
+                delimiter?: string;
+                /** @description Sheet of a workbook, where several have cells. */
+                sheet?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
                 };
             };
             /** @description what is wrong */

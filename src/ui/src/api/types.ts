@@ -91,6 +91,16 @@ export type ResultStep = Told<Schemas["FunnelStep"]>;
 export type AttemptView = Told<Schemas["AttemptView"]>;
 export type ListView = Told<Schemas["ListView"]>;
 export type ImportReport = Told<Schemas["ImportReport"]>;
+export type ImportRequest = Schemas["ImportRequest"];
+export type ImportJob = Told<Schemas["ImportJob"]>;
+export type MappedColumn = Schemas["MappedColumn"];
+export const COLUMN_USES = ["number", "mobile", "home", "work", "name", "zone", "priority", "score", "replied", "custom", "ignore"] as const satisfies readonly Schemas["ColumnUse"][];
+export type LeadNumber = Schemas["LeadNumber"];
+export type ColumnUse = Schemas["ColumnUse"];
+export const DUPLICATE_POLICIES = ["skip", "update", "add_numbers"] as const satisfies readonly Schemas["DuplicatePolicy"][];
+export type DuplicatePolicy = (typeof DUPLICATE_POLICIES)[number];
+export type Preview = Told<Schemas["PreviewView"]>;
+export type TemplateView = Told<Schemas["TemplateView"]>;
 
 /** One thing that is wrong: in a body (`pointer`) or in a file (`line`, `column`). Here an absent field is absent. */
 export type ErrorItem = Schemas["ErrorItem"];

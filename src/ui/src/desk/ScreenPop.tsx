@@ -57,6 +57,7 @@ export function ScreenPop({ call, about, campaign, before = false }: Props) {
         </div>
         <CustomerClock zones={about.zones} />
         <Why call={call} campaign={campaign} about={about} />
+        <Numbers numbers={about.numbers} dialled={about.number} />
         <Extra fields={about.extra} />
         <History entries={about.history} />
       </Stack>
@@ -130,6 +131,24 @@ function Why({ call, campaign, about }: Props) {
         </Badge>
       )}
     </Stack>
+  );
+}
+
+/** The person's numbers, so that an agent can say which one was called and which is better. */
+function Numbers({ numbers, dialled }: { numbers: About["numbers"]; dialled: string | null }) {
+  const { t } = useTranslation();
+  if (numbers.length === 0) return null;
+  return (
+    <div data-testid="customer-numbers">
+      <Text size="sm" c="dimmed">
+        {t("desk.allNumbers")}
+      </Text>
+      {numbers.map(({ number, kind }) => (
+        <Text key={number} size="sm" className="figures" fw={number === dialled ? 700 : 400}>
+          {phone(number)} · {t(`numberKind.${kind}`)}
+        </Text>
+      ))}
+    </div>
   );
 }
 

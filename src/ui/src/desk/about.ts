@@ -1,6 +1,6 @@
 // What the desk says about the customer of a call, put together from the lead and from all that is known of the number.
 
-import type { Desk } from "../api/types";
+import type { Desk, LeadNumber } from "../api/types";
 
 export interface HistoryEntry {
   at: number;
@@ -15,6 +15,8 @@ export interface About {
   name: string | null;
   number: string | null;
   zones: string[];
+  /** All numbers of the person, where there are several. */
+  numbers: { number: string; kind: LeadNumber["kind"] }[];
   extra: Record<string, string>;
   /** Earlier calls, latest first; the call at hand is not among them. */
   history: HistoryEntry[];
@@ -28,6 +30,7 @@ export function about(desk: Desk): About {
     name: lead?.name || customer?.leads.find((one) => one.name)?.name || null,
     number: lead?.number ?? customer?.number ?? call?.number ?? null,
     zones: lead?.zones ?? [],
+    numbers: (lead?.numbers ?? []).length > 1 ? (lead?.numbers ?? []) : [],
     extra: lead?.extra ?? {},
     history: historyOf(desk).filter((entry) => entry.id !== call?.call.id),
     callbackAt: lead?.callback?.at ?? null,

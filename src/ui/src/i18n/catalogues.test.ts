@@ -6,6 +6,9 @@ import previewSource from "../../../engine/dialer/preview.rs?raw";
 import pacingSource from "../../../engine/pacing.rs?raw";
 import attemptSource from "../../../model/attempt.rs?raw";
 import dialableSource from "../../../model/dialable.rs?raw";
+import checksSource from "../../../store/import/checks.rs?raw";
+import importSource from "../../../store/import/plan.rs?raw";
+import stagingSource from "../../../store/import/staging.rs?raw";
 import problemSource from "../../../web/problem.rs?raw";
 import { DISPOSITIONS, SUPPRESSION_REASONS } from "../dispositions";
 import en from "./en.json";
@@ -68,6 +71,9 @@ describe("the catalogues", () => {
     ["InboundOutcome", "disposition"],
     ["Assignment", "assignment"],
     ["WhatifNote", "whatif.note"],
+    ["JobState", "jobState"],
+    ["ImportState", "importState"],
+    ["ColumnUse", "wizard.use"],
   ])("have a text for every value of %s", (schema, prefix) => {
     const values = schemas[schema]?.enum ?? [];
     expect(values.length).toBeGreaterThan(1);
@@ -84,6 +90,10 @@ describe("the catalogues", () => {
     ["refusal of the engine", problemSource, /RequestRefusal::\w+(?: \{ \.\. \})? => "(\w+)"/g, "problem"],
     ["kind of problem", problemSource, /^ {4}\w+ = "(\w+)", [A-Z_]+,/gm, "problem"],
     ["unusable number", dialableSource, /NotDialable::\w+ => "(\w+)"/g, "rowProblem"],
+    ["help with an unusable number", dialableSource, /NotDialable::\w+ => "(\w+)"/g, "rowHelp"],
+    ["row that is not taken", checksSource + stagingSource, /(?:refuse\(\w*"?"?, |refuse\(Meaning::\w+, |code: )"(?!updated)(\w+)"/g, "rowProblem"],
+    ["help with a row that is not taken", checksSource + stagingSource, /(?:refuse\(\w*"?"?, |refuse\(Meaning::\w+, |code: )"(?!updated)(\w+)"/g, "rowHelp"],
+    ["file that is not taken", importSource, /ImportError::\w+(?: \{ \.\. \}|\(_\))? => "(\w+)"/g, "fileProblem"],
     ["limit of the pacing", pacingSource, /Limit::\w+ => "(\w+)"/g, "limit"],
     ["pause that the engine begins", agentSource + previewSource, /pub const \w+: &str = "([\w-]+)"/g, "reason"],
   ])("have a text for every %s", (_, source, pattern, prefix) => {
