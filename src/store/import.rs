@@ -15,6 +15,7 @@ mod source;
 mod staging;
 mod text;
 mod undo;
+mod windows;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use self::checks::{PRIORITY_DEFAULT, check_lead};
 use self::headers::{Columns, OF_LEADS};
 use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
+use self::windows::NoWindow;
 use super::Store;
 use super::db::{Conn, Row, params, rows as batch, statements};
 use super::error::StoreError;
@@ -38,12 +40,12 @@ pub use mapping::{ColumnUse, MappedColumn, Mapping};
 pub use plan::{
     Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
     ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, Stop, TextEncoding,
-    Windows,
 };
 pub use preview::{FilePreview, PreviewColumn, PreviewFault, PreviewRow};
 #[cfg(test)]
 pub(in crate::store) use undo::STATEMENTS as UNDO_STATEMENTS;
 pub use undo::{UndoOutlook, Undone};
+pub use windows::Windows;
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
 const ROWS_PER_MERGE: usize = 2500;
@@ -147,17 +149,15 @@ impl Store {
             ImportMode::Run => Some(self.begin_import(&plan, id, fingerprint).await?),
         };
         let into = begun.map(|(import, list, _)| (import, list));
-        let finished = self.finish(&plan, into, &columns, &mut staging, progress).await;
+        let mut no_window = NoWindow::by(plan.windows.clone());
+        let finished = self.finish(&plan, into, &columns, &mut staging, &mut no_window, progress).await;
         if let Some((import, ..)) = begun {
             let counts = staging.counts().await?;
             self.end_import(import, &counts, finished.as_ref().err(), plan.at).await?;
         }
         let error_file = finished?;
         let (mut counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
-        if let Some(Windows(opens)) = &plan.windows {
-            let by_zones = staging.accepted_by_zones().await?;
-            counts.no_window = by_zones.iter().filter(|(zones, _)| !opens(zones)).map(|(_, count)| count).sum();
-        }
+        counts.no_window = no_window.rows();
         let (import, list) = into.unzip();
         let resumed = begun.is_some_and(|(_, _, again)| again);
         Ok(ImportOutcome { import, list, counts, rejected, error_file, resumed })
@@ -170,9 +170,10 @@ impl Store {
         into: Option<(ImportId, ListId)>,
         columns: &Columns,
         staging: &mut Staging,
+        no_window: &mut NoWindow,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Option<PathBuf>, ImportError> {
-        self.merge(plan, into, staging, progress).await?;
+        self.merge(plan, into, staging, no_window, progress).await?;
         let import = into.map(|(import, _)| import);
         progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0, import });
         match &plan.error_file {
@@ -272,6 +273,7 @@ impl Store {
         plan: &ImportPlan,
         into: Option<(ImportId, ListId)>,
         staging: &mut Staging,
+        no_window: &mut NoWindow,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), ImportError> {
         let mut done = 0;
@@ -302,7 +304,9 @@ impl Store {
                     }
                 }
             }
+            let closed = no_window.among(&fresh);
             verdicts.extend(self.merge_batch(plan, into, fresh).await?);
+            no_window.count(closed, &verdicts);
             staging.judge(&verdicts).await?;
             done += count;
             staging.judged(Some(end.clone()));

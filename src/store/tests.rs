@@ -13,6 +13,7 @@ mod outages;
 mod people;
 mod queueing;
 mod reading;
+mod stopping;
 mod telling;
 
 use std::collections::{BTreeMap, HashSet};

@@ -71,6 +71,10 @@ impl Verdict {
         [self.line.to_string(), self.column.clone(), self.code.to_owned(), self.message.clone()]
     }
 
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
     pub(super) fn code(&self) -> &'static str {
         self.code
     }
@@ -105,7 +109,6 @@ statements! {
     LEFT = "
         select count(*) as rows, count(*) filter (where zone_source = 'none') as without_zone
         from staged where error_kind is null and (number, line) > ($1, $2)";
-    BY_ZONES = "select zones, count(*) as count from staged where error_kind is null group by zones";
     BY_CODE = "
         select error_code, count(*) as count from staged
         where error_kind is not null and error_kind <> 'updated' group by error_code";
@@ -258,15 +261,6 @@ impl Staging {
             counts.without_zone -= row.count("without_zone")?;
         }
         Ok(counts)
-    }
-
-    /// Accepted rows by the zones they are in, once all are judged.
-    pub(super) async fn accepted_by_zones(&mut self) -> Result<Vec<(Vec<String>, u64)>, StoreError> {
-        if self.judged_to.is_some() {
-            return Ok(Vec::new());
-        }
-        let rows = self.conn.rows(BY_ZONES, vec![]).await?;
-        rows.iter().map(|row| Ok((row.json("zones")?, row.count("count")?))).collect()
     }
 
     pub(super) async fn rejected_by_code(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {
