@@ -117,6 +117,7 @@ statements! {
               from json_each($1) j) u
         where leads.number = u.number and leads.campaign = $2";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
+    BROUGHT_IN = "select count(*) as count from leads where import_id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
 }
 
@@ -152,7 +153,11 @@ impl Store {
         let mut no_window = NoWindow::by(plan.windows.clone());
         let finished = self.finish(&plan, into, &columns, &mut staging, &mut no_window, progress).await;
         if let Some((import, ..)) = begun {
-            let counts = staging.counts().await?;
+            let mut counts = staging.counts().await?;
+            if finished.is_err() {
+                counts.accepted = self.brought_in(import).await?;
+                counts.left = counts.rows.saturating_sub(counts.accepted + counts.updated + counts.rejected());
+            }
             self.end_import(import, &counts, finished.as_ref().err(), plan.at).await?;
         }
         let error_file = finished?;
@@ -196,6 +201,12 @@ impl Store {
     pub async fn import(&self, id: ImportId) -> Result<Option<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
         conn.row(IMPORT_ROW, params![id.0]).await?.as_ref().map(import_row).transpose()
+    }
+
+    /// Leads that an import has brought in, by all of its runs.
+    async fn brought_in(&self, import: ImportId) -> Result<u64, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.one(BROUGHT_IN, params![import.0]).await?.count("count")
     }
 
     /// Where the rows of an import, or of a check, are staged.
@@ -281,10 +292,7 @@ impl Store {
         let mut seen: Option<(String, u64)> = None; // where the batch before ended
         loop {
             let rows = staging.next_by_number(seen.as_ref(), self.rows_per_merge()).await?;
-            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else {
-                staging.judged(None);
-                return Ok(());
-            };
+            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
             if plan.stop.is_asked() {
                 return Err(ImportError::Stopped);
             }
@@ -309,7 +317,6 @@ impl Store {
             no_window.count(closed, &verdicts);
             staging.judge(&verdicts).await?;
             done += count;
-            staging.judged(Some(end.clone()));
             (last, seen) = (first, Some(end));
             let import = into.map(|(import, _)| import);
             progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0, import });

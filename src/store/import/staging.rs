@@ -106,9 +106,6 @@ statements! {
                count(*) filter (where error_kind = 'suppressed') as suppressed,
                count(*) filter (where error_kind is null and zone_source = 'none') as without_zone
         from staged";
-    LEFT = "
-        select count(*) as rows, count(*) filter (where zone_source = 'none') as without_zone
-        from staged where error_kind is null and (number, line) > ($1, $2)";
     BY_CODE = "
         select error_code, count(*) as count from staged
         where error_kind is not null and error_kind <> 'updated' group by error_code";
@@ -121,8 +118,6 @@ statements! {
 pub(super) struct Staging {
     path: PathBuf,
     conn: Conn,
-    /// Behind this number and line nothing has been judged yet; `None`: all has.
-    judged_to: Option<(String, u64)>,
     _lock: Lock,
 }
 
@@ -171,7 +166,7 @@ impl Staging {
             Ok(()) | Err(_) => {}
         }
         let conn = Db::scratch(&path).await?;
-        let mut staging = Staging { path, conn, judged_to: Some((String::new(), 0)), _lock: lock };
+        let mut staging = Staging { path, conn, _lock: lock };
         staging.conn.control(CREATE).await?;
         Ok(staging)
     }
@@ -237,14 +232,10 @@ impl Staging {
         self.conn.control("commit").await
     }
 
-    /// Notes how far the rows are judged: to this number and line, or all of them.
-    pub(super) fn judged(&mut self, to: Option<(String, u64)>) {
-        self.judged_to = to;
-    }
-
+    /// What became of the rows, once all are judged: until then those that are not count as accepted.
     pub(super) async fn counts(&mut self) -> Result<ImportCounts, StoreError> {
         let row = self.conn.one(COUNTS, vec![]).await?;
-        let mut counts = ImportCounts {
+        Ok(ImportCounts {
             rows: row.count("rows")?,
             accepted: row.count("accepted")?,
             updated: row.count("updated")?,
@@ -253,14 +244,7 @@ impl Staging {
             suppressed: row.count("suppressed")?,
             without_zone: row.count("without_zone")?,
             ..ImportCounts::default()
-        };
-        if let Some((number, line)) = &self.judged_to {
-            let row = self.conn.one(LEFT, params![number.as_str(), *line]).await?;
-            counts.left = row.count("rows")?;
-            counts.accepted -= counts.left;
-            counts.without_zone -= row.count("without_zone")?;
-        }
-        Ok(counts)
+        })
     }
 
     pub(super) async fn rejected_by_code(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {

@@ -29,6 +29,17 @@ async fn an_import_that_is_stopped_says_what_it_brought_and_goes_on_when_it_is_d
     assert!(there > 0 && counts.left > 0, "{counts:?}");
     assert_eq!(counts.accepted + counts.duplicate + counts.left, 6000);
     let again = ImportPlan { stop: Stop::default(), ..plan };
+    // Stopped once more before it comes to where it was: what was brought in then is not forgotten.
+    let (early, reread) = (again.clone(), again.stop.clone());
+    let mut stop_while_reading = |progress: Progress| match progress.stage {
+        ImportStage::Reading if progress.rows == 6000 => reread.ask(),
+        _ => {}
+    };
+    let error = rig.store.import_leads(early, reader(), &mut stop_while_reading).await.unwrap_err();
+    let row = rig.store.import(seen.unwrap()).await.unwrap().unwrap();
+    assert_eq!((error, row.counts.accepted), (ImportError::Stopped, there));
+    assert!(row.counts.left > 0 && row.counts.accepted + row.counts.duplicate + row.counts.left == 6000, "{row:?}");
+    let again = ImportPlan { stop: Stop::default(), ..again };
     // While it is under way again it is not undone.
     let (go, wait) = std::sync::mpsc::sync_channel::<()>(0);
     let (began, begun) = tokio::sync::watch::channel(false);
