@@ -16,6 +16,7 @@ mod source;
 mod staging;
 mod text;
 mod undo;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use self::headers::{Columns, OF_LEADS};
 use self::numbers::{Further, People, RowNumber};
 use self::source::Source;
 use self::staging::{Staged, Staging, Verdict};
+use self::windows::NoWindow;
 use super::Store;
 use super::db::{Conn, Row, Value, params, rows as batch, statements, word};
 use super::error::StoreError;
@@ -45,12 +47,12 @@ pub(in crate::store) use numbers::STATEMENTS as NUMBERS_STATEMENTS;
 pub use plan::{
     Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
     ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, Stop, TextEncoding,
-    Windows,
 };
 pub use preview::{FilePreview, PreviewColumn, PreviewFault, PreviewRow};
 #[cfg(test)]
 pub(in crate::store) use undo::STATEMENTS as UNDO_STATEMENTS;
 pub use undo::{UndoOutlook, Undone};
+pub use windows::Windows;
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
 const ROWS_PER_MERGE: usize = 2500;
@@ -120,6 +122,7 @@ statements! {
               from json_each($1) j) u
         where leads.id = u.id";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
+    BROUGHT_IN = "select count(*) as count from leads where import_id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
 }
 
@@ -152,17 +155,19 @@ impl Store {
             ImportMode::Run => Some(self.begin_import(&plan, id, fingerprint).await?),
         };
         let into = begun.map(|(import, list, _)| (import, list));
-        let finished = self.finish(&plan, into, &columns, &mut staging, progress).await;
+        let mut no_window = NoWindow::by(plan.windows.clone());
+        let finished = self.finish(&plan, into, &columns, &mut staging, &mut no_window, progress).await;
         if let Some((import, ..)) = begun {
-            let counts = staging.counts().await?;
+            let mut counts = staging.counts().await?;
+            if finished.is_err() {
+                counts.accepted = self.brought_in(import).await?;
+                counts.left = counts.rows.saturating_sub(counts.accepted + counts.updated + counts.rejected());
+            }
             self.end_import(import, &counts, finished.as_ref().err(), plan.at).await?;
         }
         let error_file = finished?;
         let (mut counts, rejected) = (staging.counts().await?, staging.rejected_by_code().await?);
-        if let Some(Windows(opens)) = &plan.windows {
-            let by_zones = staging.accepted_by_zones().await?;
-            counts.no_window = by_zones.iter().filter(|(zones, _)| !opens(zones)).map(|(_, count)| count).sum();
-        }
+        counts.no_window = no_window.rows();
         let (import, list) = into.unzip();
         let resumed = begun.is_some_and(|(_, _, again)| again);
         Ok(ImportOutcome { import, list, counts, rejected, error_file, resumed })
@@ -175,9 +180,10 @@ impl Store {
         into: Option<(ImportId, ListId)>,
         columns: &Columns,
         staging: &mut Staging,
+        no_window: &mut NoWindow,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Option<PathBuf>, ImportError> {
-        self.merge(plan, into, staging, progress).await?;
+        self.merge(plan, into, staging, no_window, progress).await?;
         let import = into.map(|(import, _)| import);
         progress(Progress { stage: ImportStage::WritingErrors, rows: 0, bytes_read: 0, bytes_total: 0, import });
         match &plan.error_file {
@@ -200,6 +206,12 @@ impl Store {
     pub async fn import(&self, id: ImportId) -> Result<Option<ImportRow>, StoreError> {
         let mut conn = self.reader().await?;
         conn.row(IMPORT_ROW, params![id.0]).await?.as_ref().map(import_row).transpose()
+    }
+
+    /// Leads that an import has brought in, by all of its runs.
+    async fn brought_in(&self, import: ImportId) -> Result<u64, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.one(BROUGHT_IN, params![import.0]).await?.count("count")
     }
 
     /// Where the rows of an import, or of a check, are staged.
@@ -277,6 +289,7 @@ impl Store {
         plan: &ImportPlan,
         into: Option<(ImportId, ListId)>,
         staging: &mut Staging,
+        no_window: &mut NoWindow,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), ImportError> {
         let mut done = 0;
@@ -285,10 +298,7 @@ impl Store {
         let mut mixed = self.mixed(&plan.campaign).await?;
         loop {
             let rows = staging.next_by_number(seen.as_ref(), self.rows_per_merge()).await?;
-            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else {
-                staging.judged(None);
-                return Ok(());
-            };
+            let Some(end) = rows.last().map(|row| (row.number.clone(), row.line)) else { return Ok(()) };
             if plan.stop.is_asked() {
                 return Err(ImportError::Stopped);
             }
@@ -308,12 +318,13 @@ impl Store {
                     }
                 }
             }
+            let closed = no_window.among(&fresh);
             let (judged, ahead) = self.merge_batch(plan, into, fresh, mixed).await?;
             verdicts.extend(judged);
             mixed = ahead;
+            no_window.count(closed, &verdicts);
             staging.judge(&verdicts).await?;
             done += count;
-            staging.judged(Some(end.clone()));
             (last, seen) = (first, Some(end));
             let import = into.map(|(import, _)| import);
             progress(Progress { stage: ImportStage::Merging, rows: done, bytes_read: 0, bytes_total: 0, import });
@@ -350,7 +361,15 @@ impl Store {
                 let grown = conn.run(MERGE, merged).await?;
                 conn.run(LIST_GREW, params![list.0, grown]).await?;
                 numbers::begin(conn, &campaign, &people).await?;
-                update(conn, &campaign, duplicates.policy, (import, at), &known).await?;
+                // A person who stands twice among them, by different numbers, is brought up to date twice.
+                let mut rest = known;
+                while !rest.is_empty() {
+                    let mut people = BTreeSet::new();
+                    let once = |known: &(&Staged, Further<'_>)| people.insert(known.1.lead);
+                    let (some, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(once);
+                    update(conn, &campaign, duplicates.policy, (import, at), &some).await?;
+                    rest = later;
+                }
                 let zones = rows.iter().flat_map(|row| {
                     std::iter::once(row.zones.as_str()).chain(row.numbers.iter().map(|one| one.zones.as_str()))
                 });
@@ -412,9 +431,6 @@ async fn update(
     (import, at): (ImportId, Timestamp),
     known: &[(&Staged, Further<'_>)],
 ) -> Result<(), StoreError> {
-    if known.is_empty() {
-        return Ok(());
-    }
     let ids: Vec<LeadId> = known.iter().map(|(_, further)| further.lead).collect();
     if policy == DuplicatePolicy::Update {
         conn.run(KEEP_FORMER, params![batch(ids.iter().map(|id| params![id.0])), import.0, at]).await?;

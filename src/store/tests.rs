@@ -15,6 +15,7 @@ mod people;
 mod queueing;
 mod reading;
 mod selecting;
+mod stopping;
 mod telling;
 
 use std::collections::{BTreeMap, HashSet};

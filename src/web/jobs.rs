@@ -237,13 +237,17 @@ pub async fn resume_job(
     Named(id): Named<JobId>,
 ) -> Result<(StatusCode, Json<ImportJob>), Problem> {
     let job = find(&state, id).await?;
+    let refused = || Problem::new(Kind::Conflict, "only a job that failed, was cancelled or broken off can go on");
+    if !job.state.may_go_on() {
+        return Err(refused());
+    }
     let upload = state.shelf().find(job.request.upload).await;
     if upload.map_err(|error| Problem::internal("an upload", error))?.is_none() {
         let detail = "the file of the job is not kept any more; send it again, to the same list, and it goes on";
         return Err(Problem::new(Kind::Conflict, detail));
     }
     if !state.records.queue_job_again(id).await? {
-        return Err(Problem::new(Kind::Conflict, "only a job that failed, was cancelled or broken off can go on"));
+        return Err(refused());
     }
     state.audit(&user, "import_resumed", &id.to_string(), &job.file).await;
     let job = state.records.job(id).await?.ok_or_else(|| no_job(id))?;

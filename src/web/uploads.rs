@@ -180,12 +180,12 @@ pub async fn add_upload(
     }
     let now = state.now().timestamp;
     sweep(&state, now).await?;
-    let all = state.shelf().all().await.map_err(failed)?;
-    if all.iter().filter(|upload| upload.about.by == user.login).count() >= OF_ONE_MAX {
+    let is_own = |upload: &Upload| upload.about.by == user.login;
+    if !make_room(&state, OF_ONE_MAX, is_own).await? {
         let detail = format!("{OF_ONE_MAX} files of yours are kept, the most there may be; delete one (GET /uploads)");
         return Err(Problem::new(Kind::Conflict, detail));
     }
-    if all.len() >= OF_ALL_MAX {
+    if !make_room(&state, OF_ALL_MAX, |_| true).await? {
         let detail = format!("{OF_ALL_MAX} files are kept, the most there may be; the oldest goes within two days");
         return Err(Problem::new(Kind::Overloaded, detail).retry_after(600));
     }
@@ -335,6 +335,33 @@ pub(super) async fn sweep(state: &WebState, now: Timestamp) -> Result<(), Proble
         }
     }
     Ok(())
+}
+
+/// Whether there is room for one more of these files, after those that have been brought in were removed as far as need be, the
+/// oldest first.
+async fn make_room(state: &WebState, most: usize, counts: impl Fn(&Upload) -> bool) -> Result<bool, Problem> {
+    let shelf = state.shelf();
+    let kept: Vec<Upload> = shelf.all().await.map_err(failed)?.into_iter().filter(counts).collect();
+    let mut surplus = (kept.len() + 1).saturating_sub(most);
+    for upload in kept {
+        if surplus == 0 {
+            break;
+        }
+        let jobs = state.records.jobs_of_upload(upload.id).await?;
+        if is_done(&jobs)
+            && let Ok(_turn) = state.receiving.begin(upload.id)
+        {
+            shelf.remove(upload.id).await.map_err(failed)?;
+            surplus -= 1;
+        }
+    }
+    Ok(surplus == 0)
+}
+
+/// Whether a file has been brought in, and no job has to do with it any more.
+fn is_done(jobs: &[JobRow]) -> bool {
+    let done = |job: &JobRow| job.state == JobState::Done && !job.job.dry_run;
+    jobs.iter().any(done) && !jobs.iter().any(|job| job.state.is_open())
 }
 
 /// Until when a file is kept; `None` while a job has to do with it.

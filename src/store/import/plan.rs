@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::mapping::Mapping;
+use super::windows::Windows;
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
@@ -34,19 +35,6 @@ pub struct Rejection {
 
 /// Reads what people write as a number.
 pub type ReadNumber = Arc<dyn Fn(&str) -> Result<Dialable, Rejection> + Send + Sync>;
-
-/// Tells whether leads in these zones can be dialled at all before the campaign ends: by its hours, its days and its profile.
-#[derive(Clone)]
-pub struct Windows(pub Arc<Opens>);
-
-/// Whether there is such a moment in all of these zones, by their IANA names.
-pub type Opens = dyn Fn(&[String]) -> bool + Send + Sync;
-
-impl std::fmt::Debug for Windows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Windows")
-    }
-}
 
 /// Asks an import to stop at the end of the batch at hand. Clones are one.
 #[derive(Clone, Debug, Default)]

@@ -85,6 +85,10 @@ impl Verdict {
         [self.line.to_string(), self.column.clone(), self.code.to_owned(), self.message.clone()]
     }
 
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
     pub(super) fn code(&self) -> &'static str {
         self.code
     }
@@ -119,10 +123,6 @@ statements! {
                count(*) filter (where error_kind is null and zone_source = 'none') as without_zone,
                coalesce(sum(unread) filter (where error_kind is null), 0) as unread
         from staged";
-    LEFT = "
-        select count(*) as rows, count(*) filter (where zone_source = 'none') as without_zone
-        from staged where error_kind is null and (number, line) > ($1, $2)";
-    BY_ZONES = "select zones, count(*) as count from staged where error_kind is null group by zones";
     BY_CODE = "
         select error_code, count(*) as count from staged
         where error_kind is not null and error_kind <> 'updated' group by error_code";
@@ -135,8 +135,6 @@ statements! {
 pub(super) struct Staging {
     path: PathBuf,
     conn: Conn,
-    /// Behind this number and line nothing has been judged yet; `None`: all has.
-    judged_to: Option<(String, u64)>,
     _lock: Lock,
 }
 
@@ -185,7 +183,7 @@ impl Staging {
             Ok(()) | Err(_) => {}
         }
         let conn = Db::scratch(&path).await?;
-        let mut staging = Staging { path, conn, judged_to: Some((String::new(), 0)), _lock: lock };
+        let mut staging = Staging { path, conn, _lock: lock };
         staging.conn.control(CREATE).await?;
         Ok(staging)
     }
@@ -261,14 +259,10 @@ impl Staging {
         self.conn.control("commit").await
     }
 
-    /// Notes how far the rows are judged: to this number and line, or all of them.
-    pub(super) fn judged(&mut self, to: Option<(String, u64)>) {
-        self.judged_to = to;
-    }
-
+    /// What became of the rows, once all are judged: until then those that are not count as accepted.
     pub(super) async fn counts(&mut self) -> Result<ImportCounts, StoreError> {
         let row = self.conn.one(COUNTS, vec![]).await?;
-        let mut counts = ImportCounts {
+        Ok(ImportCounts {
             rows: row.count("rows")?,
             accepted: row.count("accepted")?,
             updated: row.count("updated")?,
@@ -278,23 +272,7 @@ impl Staging {
             without_zone: row.count("without_zone")?,
             numbers_unread: row.count("unread")?,
             ..ImportCounts::default()
-        };
-        if let Some((number, line)) = &self.judged_to {
-            let row = self.conn.one(LEFT, params![number.as_str(), *line]).await?;
-            counts.left = row.count("rows")?;
-            counts.accepted -= counts.left;
-            counts.without_zone -= row.count("without_zone")?;
-        }
-        Ok(counts)
-    }
-
-    /// Accepted rows by the zones they are in, once all are judged.
-    pub(super) async fn accepted_by_zones(&mut self) -> Result<Vec<(Vec<String>, u64)>, StoreError> {
-        if self.judged_to.is_some() {
-            return Ok(Vec::new());
-        }
-        let rows = self.conn.rows(BY_ZONES, vec![]).await?;
-        rows.iter().map(|row| Ok((row.json("zones")?, row.count("count")?))).collect()
+        })
     }
 
     pub(super) async fn rejected_by_code(&mut self) -> Result<BTreeMap<String, u64>, StoreError> {

@@ -7,7 +7,7 @@ use crate::model::lead::{LeadState, SuppressionReason};
 use crate::model::selection::{Condition, LeadOrder};
 
 /// How long an import can be taken back here.
-const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+pub(super) const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Reads `1…` of eleven digits as a Chinese mobile and E.164 as it is; `+1` has two zones, `+999` none.
 pub(super) fn reader() -> ReadNumber {
@@ -56,7 +56,7 @@ pub(super) fn errors(rig: &Rig) -> Vec<Vec<String>> {
     records.map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
-fn leftovers(rig: &Rig) -> Vec<String> {
+pub(super) fn leftovers(rig: &Rig) -> Vec<String> {
     let files = std::fs::read_dir(rig.directory.path()).unwrap();
     let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
     names.filter(|name| name.contains("import-") || name.ends_with(".part")).collect()
@@ -568,136 +568,4 @@ async fn scores_and_replies_of_a_file_place_its_rows_and_those_that_they_update(
     };
     assert_eq!(rig.store.import_leads(update, reader(), &mut |_| {}).await.unwrap().counts.updated, 2);
     assert_eq!(fetched().await, ["1", "2", "3"]);
-}
-
-#[tokio::test]
-async fn an_import_that_is_stopped_says_what_it_brought_and_goes_on_when_it_is_done_again() {
-    let rig = Rig::new().await;
-    let mut text = "phone\n".to_owned();
-    for place in 0..6000_u64 {
-        text.push_str(&format!("138{:08}\n", (place * 7919) % 5000));
-    }
-    let plan = ImportPlan { stop: Stop::default(), ..plan(&rig, &text) };
-    let (stop, mut seen) = (plan.stop.clone(), None);
-    let mut stop_at_once = |progress: Progress| {
-        if progress.stage == ImportStage::Merging {
-            seen = progress.import;
-            stop.ask();
-        }
-    };
-    let error = rig.store.import_leads(plan.clone(), reader(), &mut stop_at_once).await.unwrap_err();
-    assert_eq!(error, ImportError::Stopped);
-    let row = rig.store.import(seen.unwrap()).await.unwrap().unwrap();
-    let there = rig.store.lead_counts(&key("spring")).await.unwrap().total();
-    let counts = row.counts;
-    assert_eq!((row.state.as_str(), counts.rows, counts.accepted), ("failed", 6000, there));
-    assert!(there > 0 && counts.left > 0, "{counts:?}");
-    assert_eq!(counts.accepted + counts.duplicate + counts.left, 6000);
-    let again = ImportPlan { stop: Stop::default(), ..plan };
-    // While it is under way again it is not undone.
-    let (go, wait) = std::sync::mpsc::sync_channel::<()>(0);
-    let (began, begun) = tokio::sync::watch::channel(false);
-    let (wait, inner) = (Mutex::new(wait), reader());
-    let slow: ReadNumber = Arc::new(move |text| {
-        began.send_replace(true);
-        let _gone = wait.lock().unwrap().recv();
-        inner(text)
-    });
-    let (store, same) = (rig.store.clone(), again.clone());
-    let running = tokio::spawn(async move { store.import_leads(same, slow, &mut |_| {}).await });
-    begun.clone().wait_for(|begun| *begun).await.unwrap();
-    let refused = rig.store.undo_import(seen.unwrap(), "ann", NOW, DAY).await.unwrap_err().to_string();
-    assert!(refused.contains("not under way"), "{refused}");
-    drop(go);
-    running.await.unwrap().unwrap();
-    let outcome = rig.store.import_leads(again.clone(), reader(), &mut |_| {}).await.unwrap();
-    assert!(outcome.resumed && outcome.import == seen);
-    assert_eq!((outcome.counts.accepted, outcome.counts.duplicate, outcome.counts.left), (5000, 1000, 0));
-    // Before anything is brought in, nothing is left behind.
-    let early = ImportPlan { list: "June".to_owned(), ..again };
-    early.stop.ask();
-    assert_eq!(rig.store.import_leads(early, reader(), &mut |_| {}).await.unwrap_err(), ImportError::Stopped);
-    assert_eq!(rig.store.imports(9).await.unwrap().len(), 1);
-    assert_eq!(leftovers(&rig), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn what_an_import_brought_up_to_date_is_as_before_when_it_is_undone_unless_another_did_the_same() {
-    let rig = Rig::new().await;
-    import(&rig, "phone,name,zone,priority,City\n13800000001,王芳,,10,上海\n13800000002,李伟,,20,北京\n")
-        .await
-        .unwrap();
-    let duplicates = Duplicates { policy: DuplicatePolicy::Update, ..Duplicates::default() };
-    let update = |list: &str, text: &str, seconds| {
-        let plan = plan(&rig, text);
-        ImportPlan { duplicates, list: list.to_owned(), at: after(seconds), ..plan }
-    };
-    let run = async |plan| rig.store.import_leads(plan, reader(), &mut |_| {}).await.unwrap().import.unwrap();
-    let june =
-        "phone,name,zone,priority,City\n13800000001,Ann,Asia/Tokyo,90,Oslo\n13800000002,Ben,,,\n13800000003,Cat,,,\n";
-    let june = run(update("June", june, 10)).await;
-    run(update("July", "phone,name\n13800000002,Bob\n", 20)).await;
-    let expected = Undone { removed: 1, given_up: 0, restored: 1 };
-    assert_eq!(rig.store.undo_outlook(june, DAY).await.unwrap().would, expected);
-    assert_eq!(rig.store.undo_import(june, "ann", after(30), DAY).await.unwrap(), expected);
-    let lead = async |text: &str| rig.store.leads_of_number(&number(text)).await.unwrap().remove(0);
-    let first = lead("+8613800000001").await;
-    assert_eq!((first.name.as_str(), first.priority), ("王芳", 10));
-    assert_eq!((first.zones, first.extra["City"].as_str()), (vec!["Asia/Shanghai".to_owned()], "上海"));
-    assert_eq!(lead("+8613800000002").await.name, "Bob", "a later import has the last word");
-    assert_eq!(rig.store.forget_lead_updates(after(20)).await.unwrap(), 0);
-    assert_eq!(rig.store.forget_lead_updates(after(21)).await.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn a_mapping_is_part_of_what_an_import_is_and_a_template_is_found_by_the_headings_it_fits() {
-    let rig = Rig::new().await;
-    let mapping = |texts: &[&str]| Mapping::new(texts.iter().map(|text| text.parse().unwrap()).collect()).unwrap();
-    let mapped = |texts: &[&str]| {
-        let plan = plan(&rig, "A,B,C,phone\n13800000001,王芳,上海,x\n");
-        ImportPlan { mapping: mapping(texts), ..plan }
-    };
-    let run = async |plan| rig.store.import_leads(plan, reader(), &mut |_| {}).await.unwrap();
-    let first = run(mapped(&["a=number", "B=name", "C=custom:City", "phone=ignore"])).await;
-    let lead = rig.store.leads_of_number(&number("+8613800000001")).await.unwrap().remove(0);
-    assert_eq!((lead.name.as_str(), lead.extra), ("王芳", BTreeMap::from([("City".to_owned(), "上海".to_owned())])));
-    assert!(run(mapped(&["a=number", "B=name", "C=custom:City", "phone=ignore"])).await.resumed);
-    let other = run(mapped(&["a=number", "B=name"])).await;
-    assert!(!other.resumed && other.import != first.import);
-
-    let headings = ["B", "A", "c", "more"].map(str::to_owned);
-    rig.store.save_template("small", mapping(&["A=number"]), "ann", NOW).await.unwrap();
-    rig.store.save_template("foreign", mapping(&["A=number", "D=name", "C=ignore"]), "ann", NOW).await.unwrap();
-    rig.store.save_template(" 展会 ", mapping(&["A=name", "B=custom"]), "ann", NOW).await.unwrap();
-    rig.store.save_template("展会", mapping(&["A=number", "B=custom:Booth"]), "ben", after(1)).await.unwrap();
-    let found = rig.store.fitting_template(&headings).await.unwrap().unwrap();
-    assert_eq!((found.name.as_str(), found.changed_by.as_str()), ("展会", "ben"));
-    assert_eq!(found.mapping, mapping(&["A=number", "B=custom:Booth"]));
-    let names = rig.store.templates().await.unwrap();
-    assert_eq!(names.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["foreign", "small", "展会"]);
-    rig.store.remove_template("展会", "ben", after(2)).await.unwrap();
-    let gone = StoreError::NotFound { what: "template of lists", name: "展会".to_owned() };
-    assert_eq!(rig.store.template("展会").await, Err(gone.clone()));
-    assert_eq!(rig.store.remove_template("展会", "ben", after(3)).await, Err(gone));
-    assert!(rig.store.save_template("", mapping(&["A=number"]), "ann", NOW).await.is_err());
-    assert!(rig.store.save_template("none", Mapping::default(), "ann", NOW).await.is_err());
-}
-
-#[tokio::test]
-async fn accepted_rows_that_can_never_be_dialled_are_counted_by_their_zones() {
-    let rig = Rig::new().await;
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&asked);
-    let opens = move |zones: &[String]| {
-        seen.lock().unwrap().push(zones.join(" "));
-        zones.iter().any(|zone| zone == "Asia/Shanghai")
-    };
-    let text = "phone\n13800000001\n13800000002\n13800000002\n+12025550123\n+12025550124\n+99912345678\nbad\n";
-    let windows = Some(Windows(Arc::new(opens)));
-    let outcome =
-        rig.store.import_leads(ImportPlan { windows, ..plan(&rig, text) }, reader(), &mut |_| {}).await.unwrap();
-    assert_eq!((outcome.counts.accepted, outcome.counts.without_zone, outcome.counts.no_window), (5, 1, 3));
-    let mut asked = std::mem::take(&mut *asked.lock().unwrap());
-    asked.sort();
-    assert_eq!(asked, ["", "America/Chicago America/New_York", "Asia/Shanghai"], "once for each set of zones");
 }

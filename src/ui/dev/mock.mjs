@@ -77,6 +77,53 @@ function desk() {
   return shown;
 }
 
+let upload = { id: "upl_1", name: "", length: 0, offset: 0, created_at: 0 };
+let job = null;
+
+/** A list on its way in: whatever is sent has the same columns, and every job takes six looks to be done. */
+function imports(method, path, body) {
+  if (path === "/uploads" && method === "POST") {
+    upload = { ...upload, ...body, offset: 0, created_at: Date.now() };
+    return { status: 201, body: upload };
+  }
+  if (path === "/uploads/upl_1/preview") {
+    const columns = [["手机", "number"], ["姓名", "name"], ["城市", "custom"]].map(([heading, use]) => ({ heading, use }));
+    const rows = [["13800138000", "王芳", "上海"], ["1.38E+10", "李雷", "北京"]].map((cells, place) => ({ line: place + 2, cells }));
+    return { body: { encoding: "gb18030", delimiter: ",", sheets: [], columns, rows, fault: null, template: null } };
+  }
+  if (path === "/uploads/upl_1") {
+    if (method === "PATCH") upload.offset = upload.length;
+    return method === "GET" ? { body: upload } : { status: 204 };
+  }
+  if (path === "/uploads") return { body: upload.created_at ? [upload] : [] };
+  if (path === "/list-templates") return { body: [] };
+  if (/^\/campaigns\/[^/]+\/import-jobs$/.test(path)) {
+    if (method === "GET") return { body: job ? [job] : [] };
+    job = { id: `job_${Date.now()}`, campaign: path.split("/")[2], file: upload.name, request: body, state: "running", progress: { stage: "reading", rows_read: 0, rows_merged: 0, bytes_read: 0, bytes_total: 100 }, import: null, list: null, report: null, problem: null, created_by: "maria", created_at: Date.now(), started_at: Date.now(), ended_at: null };
+    return { status: 202, body: job };
+  }
+  if (/^\/import-jobs\/[^/]+(\/cancel|\/resume)?$/.test(path) && job) {
+    const told = path.split("/")[3];
+    if (told) job.state = told === "cancel" ? "cancelled" : "running";
+    const seen = job.progress;
+    if (job.state === "running" && seen.rows_merged < 300) {
+      if (seen.rows_read < 300) Object.assign(seen, { rows_read: seen.rows_read + 100, bytes_read: seen.bytes_read + 33 });
+      else Object.assign(seen, { stage: "merging", rows_merged: seen.rows_merged + 100 });
+    } else if (job.state === "running") {
+      const counts = { rows: 300, accepted: 280, updated: 5, duplicate: 5, suppressed: 2, invalid: 8, left: 0, without_zone: 1, no_window: 4, resumed: false };
+      const id = job.request.dry_run ? "imp_2" : "imp_1";
+      const report = { ...counts, id, list: null, dry_run: job.request.dry_run, rejected: { number_rounded: 8, duplicate_in_file: 5, suppressed: 2 }, rejected_file: `/api/v1/imports/${id}/rejected.csv` };
+      Object.assign(job, { state: "done", report, import: job.request.dry_run ? null : "imp_1", ended_at: Date.now() });
+    }
+    return { body: job };
+  }
+  if (path === "/imports/imp_1/undo") {
+    const would = { removed: 270, given_up: 10, restored: 5 };
+    return { body: method === "POST" ? would : { import: "imp_1", state: "done", until: Date.now() + 3_600_000, possible: true, ...would } };
+  }
+  return null;
+}
+
 const problem = (status, code, detail, errors = [], more = {}) => ({ status, body: { type: `urn:lull:problem:${code}`, title: code, status, detail, code, instance: "req_1", errors, ...more } });
 
 function answer(method, path, query, body) {
@@ -109,9 +156,10 @@ function answer(method, path, query, body) {
     return { body: { items: empty ? [] : fresh(Array.from({ length: 90 }, (_, n) => row(n))), next_cursor: null } };
   }
   if (/^\/campaigns\/[^/]+\/lists$/.test(path)) {
-    if (method === "GET") return { body: fresh([{ id: "list_1", name: "march-replies", import: "imp_1", state: "done", created_by: "maria", created_at: base.at, rows: 2100, accepted: 2000, duplicate: 60, suppressed: 25, invalid: 15, rejected_file: "x" }]) };
-    return { body: { id: "imp_1", list: "list_2", dry_run: query.get("dry_run") === "true", rows: 100, accepted: 91, duplicate: 4, suppressed: 2, invalid: 3, rejected_file: "/api/v1/imports/imp_1/rejected.csv", without_zone: 2, rejected: { invalid_number: 3 } } };
+    return { body: fresh([{ id: "list_1", name: "march-replies", import: "imp_1", state: "done", created_by: "maria", created_at: base.at, rows: 2100, accepted: 2000, duplicate: 60, suppressed: 25, invalid: 15, left: 0, rejected_file: "x", undo_until: Date.now() + 3_600_000 }]) };
   }
+  const arriving = imports(method, path, body);
+  if (arriving) return arriving;
   if (/^\/campaigns\/[^/]+\/state$/.test(path)) {
     const key = path.split("/")[2];
     base.campaigns.find((one) => one.campaign === key).state = body.state;

@@ -128,7 +128,10 @@ pub(super) async fn cancel(state: &WebState, id: JobId) -> Result<(), Problem> {
     state.jobs.stop_of(id).ask();
     let waits = state.jobs.inner().queue.contains(&id);
     if waits {
-        let ended = Ended { state: JobState::Cancelled, import: None, outcome: None, problem: None };
+        // A run before may have brought something in.
+        let import = state.jobs.seen(id).and_then(|job| job.import);
+        let outcome = state.records.so_far(import).await;
+        let ended = Ended { state: JobState::Cancelled, import, outcome, problem: None };
         state.records.end_job(id, ended, state.now().timestamp).await?;
         state.jobs.end(id, state.records.job(id).await?);
     }

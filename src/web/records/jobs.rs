@@ -115,7 +115,8 @@ impl Records {
             super::lists::import(&store, incoming, &mut told).await
         });
         let done = done.await;
-        let import = begun.get().copied();
+        // A run before this one may have begun it.
+        let import = begun.get().copied().or(job.import);
         match done {
             Ok(Ok(outcome)) => Ended {
                 state: JobState::Done,
@@ -136,7 +137,7 @@ impl Records {
     }
 
     /// What an import that did not come to its end has brought in.
-    async fn so_far(&self, import: Option<ImportId>) -> Option<JobOutcome> {
+    pub(in crate::web) async fn so_far(&self, import: Option<ImportId>) -> Option<JobOutcome> {
         let row = self.store.import(import?).await.ok().flatten()?;
         Some(JobOutcome { counts: row.counts, ..JobOutcome::default() })
     }

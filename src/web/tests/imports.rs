@@ -265,6 +265,28 @@ async fn an_import_can_be_undone_within_its_hours_and_the_outlook_says_what_that
 }
 
 #[tokio::test]
+async fn files_that_have_been_brought_in_make_room_for_others_and_those_that_have_not_stay() {
+    let (rig, token) = ready().await;
+    let mut uploads = Vec::new();
+    for index in 0..8 {
+        let text = format!("phone\n1380000000{index}\n");
+        uploads.push(whole(&rig, &token, &format!("{index}.csv"), text.as_bytes()).await);
+    }
+    for (index, dry_run) in [(2, false), (5, false), (6, true)] {
+        let path = begin(&rig, &token, &uploads[index], json!({"name": index.to_string(), "dry_run": dry_run})).await;
+        assert_eq!(end(&rig, &token, &path).await["state"], "done");
+    }
+    for _ in 0..2 {
+        announce(&rig, &token, "more.csv", 5).await;
+    }
+    let full = rig.send("POST", "/uploads", Some(&token), Some(json!({"name": "full.csv", "length": 5}))).await;
+    assert_eq!(full.code(), "conflict", "{full:?}");
+    let kept = rig.get("/uploads", &token).await.json();
+    let names: Vec<&str> = kept.as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["0.csv", "1.csv", "3.csv", "4.csv", "6.csv", "7.csv", "more.csv", "more.csv"]);
+}
+
+#[tokio::test]
 async fn pieces_of_different_files_do_not_wait_for_each_other() {
     let (rig, token) = ready().await;
     let (one, two) = (announce(&rig, &token, "1", 2).await, announce(&rig, &token, "2", 2).await);

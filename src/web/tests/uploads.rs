@@ -170,7 +170,7 @@ async fn a_file_is_shown_before_it_is_imported_with_the_template_that_fits_it() 
     assert_eq!(shown["columns"].as_array().unwrap().len(), 1, "{shown}");
     let shown = rig.get(&format!("/uploads/{id}/preview?encoding=gb18030"), &token).await.json();
     assert_eq!(shown["template"]["name"], "展会 A", "{shown}");
-    let twice = json!({"columns": [{"heading": "a", "use": "number"}, {"heading": "b", "use": "number"}]});
+    let twice = json!({"columns": [{"heading": "a", "use": "name"}, {"heading": "b", "use": "name"}]});
     let refused = rig.send("PUT", path, Some(&token), Some(twice)).await;
     assert_eq!(refused.json()["errors"][0]["pointer"], "/columns", "{refused:?}");
     assert_eq!(rig.send("DELETE", path, Some(&token), None).await.status, StatusCode::NO_CONTENT);

@@ -123,6 +123,7 @@ export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/list
 
 // ---- files on their way in ----
 
+export const uploads = () => told(api.GET("/api/v1/uploads"));
 export const addUpload = (name: string, length: number) => told(api.POST("/api/v1/uploads", { body: { name, length } }));
 export const upload = (id: string) => told(api.GET("/api/v1/uploads/{id}", { params: { path: { id } } }));
 export const removeUpload = (id: string) => told(api.DELETE("/api/v1/uploads/{id}", { params: { path: { id } } }));

@@ -1532,6 +1532,8 @@ export interface components {
             limits?: components["schemas"]["Limits"];
             /** @description Ringing may be given up at all when agents vanish or the campaign stops; if not, what rings goes on to its end. */
             may_cancel_ringing?: boolean;
+            /** @description Which of a person's numbers it dials, and when. */
+            numbers?: components["schemas"]["NumberRules"];
             /** @description What is recommended. */
             offer: components["schemas"]["Offer"];
             /** @description How many attempts are started and when. */
@@ -1753,7 +1755,7 @@ export interface components {
          * @description What a column can be for.
          * @enum {string}
          */
-        ColumnUse: "number" | "name" | "zone" | "priority" | "custom" | "ignore";
+        ColumnUse: "number" | "mobile" | "home" | "work" | "name" | "zone" | "priority" | "score" | "replied" | "custom" | "ignore";
         /** @description What two revisions differ in. */
         Compared: {
             /** @description What differs. */
@@ -2143,7 +2145,7 @@ export interface components {
          * @description What becomes of a row whose number is on the campaign already.
          * @enum {string}
          */
-        DuplicatePolicy: "skip" | "update";
+        DuplicatePolicy: "skip" | "update" | "add_numbers";
         /**
          * @description Where a number may be already.
          * @enum {string}
@@ -2630,6 +2632,11 @@ export interface components {
              *     before it ends, or because they have none.
              */
             no_window: number;
+            /**
+             * Format: int64
+             * @description Cells with a further number that is none: their rows were taken without it, and agents see the cell.
+             */
+            numbers_unread: number;
             /** @description Rejected rows by the code of what is wrong with them. */
             rejected: {
                 [key: string]: number;
@@ -2817,6 +2824,8 @@ export interface components {
             name: string;
             /** @description The number, masked where the asker may not see it. */
             number: components["schemas"]["ShownNumber"];
+            /** @description All numbers of the person in the order of the list, where there are several or one says where it rings. */
+            numbers: components["schemas"]["LeadNumber"][];
             /** @description Recorded results, latest first. */
             results: components["schemas"]["ResultView"][];
             /** @description Where it stands. */
@@ -2826,6 +2835,13 @@ export interface components {
         };
         /** @description A contact's place on a campaign's list, with its state and attempts. */
         LeadId: string;
+        /** @description One of a person's numbers. */
+        LeadNumber: {
+            /** @description Where it rings. */
+            kind: components["schemas"]["NumberKind"];
+            /** @description The number, masked where the asker may not see it. */
+            number: components["schemas"]["ShownNumber"];
+        };
         /**
          * @description The order of leads that were not dialled yet.
          * @enum {string}
@@ -3053,6 +3069,32 @@ export interface components {
         } | {
             /** @enum {string} */
             notice: "caller_first";
+        };
+        /**
+         * @description Where a number rings.
+         * @enum {string}
+         */
+        NumberKind: "mobile" | "home" | "work" | "other";
+        /** @description Which of a person's numbers a campaign dials, and when. */
+        NumberRules: {
+            /**
+             * @description When numbers of a kind may be called, within the campaign's hours.
+             * @default {}
+             */
+            hours: {
+                [key: string]: components["schemas"]["WeeklyHours"];
+            };
+            /**
+             * Format: int64
+             * @description Time until the next number is dialled after one where nobody was reached, in seconds.
+             * @default 300
+             */
+            next_after_s: number;
+            /**
+             * @description Which kinds come first; those that are not named come after, in the order of the list.
+             * @default []
+             */
+            order: components["schemas"]["NumberKind"][];
         };
         /** @description What is recommended to the customer. */
         Offer: {
@@ -4742,7 +4784,7 @@ export interface operations {
                 /** @description Where a number may be already; on the campaign, if left out. */
                 duplicates_in?: "campaign" | "everywhere";
                 /** @description What becomes of a row whose number is on the campaign already; it is left out, if this is. */
-                on_duplicate?: "skip" | "update";
+                on_duplicate?: "skip" | "update" | "add_numbers";
                 /** @description Only count and check; nothing is kept but the file of rejected rows. */
                 dry_run?: boolean;
             };

@@ -35,7 +35,8 @@ export function CheckStep({ campaign, draft, change }: Props) {
   const { t } = useTranslation();
   const preview = usePreview(draft);
   const saved = useTemplates();
-  const ready = preview.data !== undefined && saved.data !== undefined;
+  // What was seen a moment ago of the file read otherwise says nothing of its columns.
+  const ready = preview.data !== undefined && !preview.isPlaceholderData && saved.data !== undefined;
   const columns = preview.data ? columnsOf(draft, preview.data, templateOf(draft, preview.data, saved.data)) : [];
   const request = requestOf(draft, columns, true);
   const asked = JSON.stringify(request);
@@ -49,7 +50,6 @@ export function CheckStep({ campaign, draft, change }: Props) {
   useEffect(() => {
     if (wanted && draft.check === null) begin();
     // Once, when there is no check yet: whoever changes an option asks again by hand.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [wanted]);
 
   if (!ready && (preview.isPending || saved.isPending)) return <Waiting />;

@@ -39,7 +39,8 @@ export function usePreview(draft: Draft) {
     queryKey: ["upload", draft.upload, query],
     queryFn: () => previewUpload(draft.upload ?? "", query),
     enabled: draft.upload !== null && draft.whole,
-    placeholderData: (before) => before,
+    // While it is read otherwise it is shown as it was, but never another file.
+    placeholderData: (before, asked) => (asked?.queryKey[1] === draft.upload ? before : undefined),
   });
 }
 
@@ -71,7 +72,7 @@ export function ColumnsStep({ draft, change }: Props) {
   const template = templateOf(draft, preview.data, saved.data);
   const columns = columnsOf(draft, preview.data, template);
   const fault = preview.data.columns.length === 0 ? null : faultOf(columns);
-  const ready = preview.data.fault === null && fault === null && preview.data.columns.length > 0;
+  const ready = !preview.isPlaceholderData && preview.data.fault === null && fault === null && preview.data.columns.length > 0;
   return (
     <Stack data-testid="step-columns">
       <Reading draft={draft} change={change} preview={preview.data} />

@@ -7,6 +7,7 @@ import { percent } from "../format";
 import { Icon } from "../icons";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import type { Draft } from "./draft";
+import { KeptUploads } from "./KeptUploads";
 import { sendFile, type Sending } from "./sending";
 
 interface Props {
@@ -84,6 +85,7 @@ export function FileStep({ draft, change }: Props) {
         </div>
       )}
       {send.error && <ProblemAlert error={send.error} onRetry={() => send.variables && send.mutate(send.variables)} />}
+      {send.error && <KeptUploads />}
       {!send.isPending && draft.file && !draft.whole && !send.error && (
         <Alert color="yellow" role="status" icon={<Icon name="info" />}>
           {t("wizard.chooseAgain", { name: draft.file.name })}

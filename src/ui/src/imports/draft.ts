@@ -64,11 +64,14 @@ export function columnsOf(draft: Draft, preview: Preview, template: TemplateView
   const chosen = new Map<string, Column>();
   // In the order of what counts more, so that what one column is for is not given to another as well.
   for (const source of [own, saved, guessed]) {
-    const taken = new Set([...chosen.values()].map((column) => column.use).filter(isSingle));
+    const uses = [...chosen.values()].map((column) => column.use);
+    const taken = new Set(uses.filter(isSingle));
+    // Whoever says which columns are numbers says which are not.
+    const numbered = uses.some(isNumber);
     for (const { heading } of preview.columns) {
       const column = source.get(plain(heading));
       if (column && !chosen.has(plain(heading))) {
-        chosen.set(plain(heading), taken.has(column.use) ? { ...column, use: "custom" } : column);
+        chosen.set(plain(heading), taken.has(column.use) || (numbered && isNumber(column.use)) ? { ...column, use: "custom" } : column);
       }
     }
   }
