@@ -23,6 +23,7 @@ pub mod name;
 pub mod phone;
 pub mod profile;
 pub mod profile_file;
+pub mod promise;
 pub mod schedule;
 pub mod settings;
 pub mod time;

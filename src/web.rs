@@ -7,6 +7,7 @@ pub mod access;
 mod assets;
 mod board;
 mod body;
+mod callbacks;
 mod campaigns;
 mod consents;
 mod customers;
@@ -335,6 +336,9 @@ fn api() -> OpenApiRouter<WebState> {
         .layer(DefaultBodyLimit::max(body::JSON_MAX))
         .routes(routes!(lists::rejected_rows))
         .routes(routes!(groups::group, groups::change_group))
+        .routes(routes!(callbacks::callbacks))
+        .routes(routes!(callbacks::change_callbacks))
+        .routes(routes!(callbacks::desk_callbacks))
         .routes(routes!(suppressions::suppressions, suppressions::suppress))
         .routes(routes!(suppressions::lift_suppression))
         .routes(routes!(consents::consents, consents::record_consent))

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod dial;
 pub mod hopper;
 pub mod preview;
+mod promise;
 pub mod retry;
 pub mod trunk;
 pub mod turns;

@@ -217,6 +217,9 @@ pub enum Event {
         session: SessionId,
         /// What people read.
         name: String,
+        /// The name used to log in, which callbacks are promised under; empty in journals from before it was told.
+        #[serde(default)]
+        login: String,
         /// The groups.
         groups: Vec<GroupName>,
         /// How the agent hears and speaks.

@@ -37,7 +37,7 @@ statements! {
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
         order by due_at, id limit $7";
     DUE_LEADS = "
-        select l.id, l.list_id, l.number, l.zones, l.state, l.due_at, l.callback_agent, l.last_attempt
+        select l.id, l.list_id, l.number, l.zones, l.state, l.callback_at, l.callback_agent, l.last_attempt
         from json_each($1) j cross join leads l where l.id = cast(j.value ->> 0 as bigint)";
     DUE_ATTEMPTS = "
         select a.lead_id as id, a.disposition as disposition, count(*) as count
@@ -211,8 +211,9 @@ async fn leads(
     let mut dialled = Vec::new();
     let asked = vec![rows(ids.iter().map(|id| params![id.0]))];
     type Found = (i64, i64, String, String, LeadState, Option<i64>, Option<String>, Option<i64>);
-    let columns = "id, list_id, number, zones, state, due_at, callback_agent, last_attempt";
-    for (id, list, number, zones, state, due_at, agent, last) in conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
+    let columns = "id, list_id, number, zones, state, callback_at, callback_agent, last_attempt";
+    for (id, list, number, zones, state, promised, agent, last) in
+        conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
     {
         if last.is_some() {
             dialled.push(params![id]);
@@ -226,7 +227,7 @@ async fn leads(
             zones: serde_json::from_str(&zones).map_err(|_| unreadable("zones", &zones))?,
             attempts: BTreeMap::new(),
             facts: Default::default(),
-            callback: callback(state, due_at.map(Timestamp::from_millis), agent),
+            callback: callback(state, promised.map(Timestamp::from_millis), agent),
         };
         found.insert(LeadId(id), lead);
     }

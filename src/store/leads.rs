@@ -114,26 +114,29 @@ pub(super) enum Decider {
     Result,
     /// A result of an inbound call: not while the lead is being dialled.
     Inbound,
+    /// A manager, about a promised call.
+    Manager,
 }
 
 statements! {
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
     CARD = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
-               callback_agent, created_at, changed_at
+               callback_agent, callback_at, created_at, changed_at
         from leads where id = $1";
     CARDS_OF_NUMBER = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
-               callback_agent, created_at, changed_at
+               callback_agent, callback_at, created_at, changed_at
         from leads where number = $1 order by created_at desc, id desc";
     CARDS_OF_CAMPAIGN = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, extra, state, due_at,
-               callback_agent, created_at, changed_at
+               callback_agent, callback_at, created_at, changed_at
         from leads
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
     NEXT = "
         update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
+            callback_at = case when w.state = 'callback' then w.due_at else null end,
             closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
             rank = leads.priority + case when w.state = 'callback' then 100 else 0 end
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
@@ -143,6 +146,7 @@ statements! {
         where leads.id = w.id and case $2
             when 'end' then leads.state = 'dialling' and leads.last_attempt = w.attempt
             when 'result' then leads.last_attempt = w.attempt
+            when 'manager' then leads.state = 'callback'
             else leads.state <> 'dialling' end
         returning leads.id, leads.changed_at";
     PUT_OFF = "
@@ -320,8 +324,9 @@ pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Resu
     Ok(counts)
 }
 
-pub(super) fn callback(state: LeadState, due_at: Option<Timestamp>, agent: Option<String>) -> Option<Callback> {
-    due_at.filter(|_| state == LeadState::Callback).map(|at| Callback { at, agent })
+/// The promise of a lead, by its columns.
+pub(super) fn callback(state: LeadState, at: Option<Timestamp>, agent: Option<String>) -> Option<Callback> {
+    at.filter(|_| state == LeadState::Callback).map(|at| Callback { at, agent })
 }
 
 fn card(row: &Row) -> Result<LeadCard, StoreError> {
@@ -337,7 +342,7 @@ fn card(row: &Row) -> Result<LeadCard, StoreError> {
         extra: row.json("extra")?,
         state: row.word("state")?,
         due_at: row.opt_time("due_at")?,
-        callback: callback(row.word("state")?, row.opt_time("due_at")?, row.opt_text("callback_agent")?),
+        callback: callback(row.word("state")?, row.opt_time("callback_at")?, row.opt_text("callback_agent")?),
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
     })
@@ -378,6 +383,7 @@ pub(super) async fn apply_nexts(
         Decider::End => "end",
         Decider::Result => "result",
         Decider::Inbound => "inbound",
+        Decider::Manager => "manager",
     };
     let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await?;
     let moved: Vec<_> =

@@ -11,6 +11,7 @@ mod explaining;
 mod importing;
 mod outages;
 mod people;
+mod promises;
 mod reading;
 mod telling;
 
@@ -72,6 +73,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         tier: 1,
         detect_machines: false,
         recording: Recording::default(),
+        callbacks: Default::default(),
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -253,6 +255,7 @@ async fn every_statement_is_accepted_by_the_database() {
         answers::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
+        callbacks::STATEMENTS,
         calls::STATEMENTS,
         campaigns::STATEMENTS,
         consents::STATEMENTS,

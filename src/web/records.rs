@@ -1,5 +1,6 @@
 //! What the API reads and writes in the store, in the shapes of the API: the one place that knows both.
 
+mod callbacks;
 mod customers;
 mod decisions;
 mod ledgers;

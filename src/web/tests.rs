@@ -2,6 +2,7 @@
 
 mod access;
 mod board;
+mod callbacks;
 mod campaigns;
 mod contract;
 mod desk;
