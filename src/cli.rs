@@ -16,6 +16,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::config::tzdata;
 
+mod callbacks;
 mod campaigns;
 pub mod check;
 mod database;
@@ -69,6 +70,9 @@ enum Command {
     /// Imports lists of customers.
     #[command(subcommand)]
     List(lists::Lists),
+    /// Calls that were promised to customers.
+    #[command(subcommand)]
+    Callback(callbacks::Callbacks),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -163,6 +167,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(&cli.place),
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
+        Command::Callback(callbacks) => callbacks.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),

@@ -45,7 +45,7 @@ pub use answers::{ANSWERS_KEPT, KeptAnswer};
 pub use attempts::{Ended, IntentCheck, IntentOutcome, OpenAttempt, OpenStage};
 pub use audit::{AuditEntry, Discrepancy};
 pub use batch::{Receipt, Write};
-pub use callbacks::{CallbackChange, CallbackCursor, CallbackFilter, CallbackRow, Whose};
+pub use callbacks::{CallbackChange, CallbackCursor, CallbackFilter, CallbackRow, CallbackState, Whose};
 pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt, RunningDialog};
 pub use campaigns::{Base, CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};

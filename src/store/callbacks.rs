@@ -3,6 +3,8 @@
 //! A promise is a state of its lead, so that nothing has to be kept in step: it is moved on by the very statement that moves it on
 //! when an agent records a result. Read [`CallbackRow`] and [`Store::change_callback`] first.
 
+use serde::{Deserialize, Serialize};
+
 use super::attempts::phone;
 use super::db::{Row, params, statements};
 use super::error::StoreError;
@@ -17,8 +19,45 @@ use crate::model::time::Timestamp;
 /// Most callbacks of a page.
 const PAGE_MAX: usize = 500;
 
+/// A promised call that was not made is overdue so long after its time, in ms: customers wait for no second.
+const OVERDUE_AFTER_MS: i64 = 15 * 60_000;
+
+/// How a promised call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackState {
+    /// Its time has not come.
+    Coming,
+    /// Its time has come, less than 15 minutes ago.
+    Due,
+    /// Its time is over by 15 minutes or more.
+    Overdue,
+}
+
+impl CallbackState {
+    /// How a call that was promised for `at` stands.
+    pub fn of(at: Timestamp, now: Timestamp) -> CallbackState {
+        match now.as_millis() - at.as_millis() {
+            late if late < 0 => CallbackState::Coming,
+            late if late < OVERDUE_AFTER_MS => CallbackState::Due,
+            _ => CallbackState::Overdue,
+        }
+    }
+
+    /// From when, and before when, calls that stand like this are promised.
+    pub fn span(self, now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+        let (come, over) = (now.as_millis() + 1, now.as_millis() - OVERDUE_AFTER_MS + 1);
+        let time = |ms| Some(Timestamp::from_millis(ms));
+        match self {
+            CallbackState::Coming => (time(come), None),
+            CallbackState::Due => (time(over), time(come)),
+            CallbackState::Overdue => (None, time(over)),
+        }
+    }
+}
+
 /// A promised call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallbackRow {
     /// Whose.
     pub lead: LeadId,

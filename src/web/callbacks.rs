@@ -15,7 +15,7 @@ use super::suppressions::check_note;
 use crate::model::id::LeadId;
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::{CallbackFilter, Whose};
+use crate::store::{CallbackFilter, CallbackState, Whose};
 
 /// Rows of a page where the request names no number, and the most.
 const PAGE: u32 = 50;
@@ -24,20 +24,6 @@ const PAGE_MAX: u32 = 200;
 pub(super) const CHANGES_MAX: usize = 200;
 /// Own promised calls that a desk shows.
 const AT_DESK: u32 = 50;
-/// A promised call that was not made is overdue so long after its time, in ms: customers wait for no second.
-pub(super) const OVERDUE_AFTER_MS: i64 = 15 * 60_000;
-
-/// How a promised call stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CallbackState {
-    /// Its time has not come.
-    Coming,
-    /// Its time has come, less than 15 minutes ago.
-    Due,
-    /// Its time is over by 15 minutes or more.
-    Overdue,
-}
 
 /// A promised call.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -195,14 +181,8 @@ pub async fn callbacks(
         }
     };
     let now = state.now().timestamp;
-    let (from, before) = match query.state {
-        None => (None, None),
-        Some(CallbackState::Coming) => (Some(now.as_millis() + 1), None),
-        Some(CallbackState::Due) => (Some(now.as_millis() - OVERDUE_AFTER_MS + 1), Some(now.as_millis() + 1)),
-        Some(CallbackState::Overdue) => (None, Some(now.as_millis() - OVERDUE_AFTER_MS + 1)),
-    };
-    let time = Timestamp::from_millis;
-    let filter = CallbackFilter { campaign: query.campaign, whose, from: from.map(time), before: before.map(time) };
+    let (from, before) = query.state.map_or((None, None), |standing| standing.span(now));
+    let filter = CallbackFilter { campaign: query.campaign, whose, from, before };
     state.records.callbacks(&filter, query.cursor.as_deref(), limit, now).await.map(Json)
 }
 

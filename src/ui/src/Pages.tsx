@@ -4,6 +4,7 @@ import { Navigate, Route, Routes } from "react-router";
 import { whenSignedOut } from "./api/client";
 import type { Me, Role } from "./api/types";
 import { Wallboard } from "./board/Wallboard";
+import { CallbacksPage } from "./callbacks/CallbacksPage";
 import { CampaignList } from "./campaigns/CampaignList";
 import { CampaignPage } from "./campaigns/CampaignPage";
 import { CustomersPage } from "./customers/CustomersPage";
@@ -39,6 +40,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/board" element={only("board", <Wallboard me={me} />)} />
         <Route path="/campaigns" element={only("campaigns", <CampaignList me={me} />)} />
         <Route path="/campaigns/:key" element={only("campaigns", <CampaignPage me={me} />)} />
+        <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
         <Route path="/operator" element={only("operator", <OperatorPage />)} />

@@ -7,10 +7,10 @@ use crate::model::name::{CampaignKey, ProfileName};
 use crate::model::profile::Profile;
 use crate::model::promise::{self, PromiseFault};
 use crate::model::time::Timestamp;
-use crate::store::{CallbackChange, CallbackCursor, CallbackFilter, CallbackRow, LeadCard, Role, StoreError};
-use crate::web::callbacks::{
-    CallbackDeed, CallbackPage, CallbackRefused, CallbackState, CallbackView, OVERDUE_AFTER_MS, SeenCallback,
+use crate::store::{
+    CallbackChange, CallbackCursor, CallbackFilter, CallbackRow, CallbackState, LeadCard, Role, StoreError,
 };
+use crate::web::callbacks::{CallbackDeed, CallbackPage, CallbackRefused, CallbackView, SeenCallback};
 use crate::web::problem::{Kind, Problem};
 
 impl Records {
@@ -110,12 +110,6 @@ impl Records {
 }
 
 fn view(row: CallbackRow, titles: &BTreeMap<CampaignKey, String>, now: Timestamp) -> CallbackView {
-    let late_ms = (now.as_millis() - row.at.as_millis()).max(0);
-    let state = match row.at > now {
-        true => CallbackState::Coming,
-        false if late_ms < OVERDUE_AFTER_MS => CallbackState::Due,
-        false => CallbackState::Overdue,
-    };
     CallbackView {
         campaign_title: titles.get(&row.campaign).cloned().unwrap_or_else(|| row.campaign.to_string()),
         lead: row.lead,
@@ -125,8 +119,8 @@ fn view(row: CallbackRow, titles: &BTreeMap<CampaignKey, String>, now: Timestamp
         zones: row.zones,
         at: row.at,
         due_at: row.due_at,
-        state,
-        late_ms,
+        state: CallbackState::of(row.at, now),
+        late_ms: (now.as_millis() - row.at.as_millis()).max(0),
         agent: row.agent,
         agent_name: row.agent_name,
         result: row.result,

@@ -7,6 +7,7 @@ import type { paths } from "./schema";
 import type {
   AgentAction,
   Breakdown,
+  CallbackDeed,
   CampaignState,
   Desk,
   GroupChange,
@@ -156,6 +157,18 @@ export function uploadList(
 }
 
 export const rejectedRows = (importId: string) => `${BASE}/imports/${encodeURIComponent(importId)}/rejected.csv`;
+
+// ---- promised calls ----
+
+type CallbackFilter = NonNullable<paths["/api/v1/callbacks"]["get"]["parameters"]["query"]>;
+export const callbacks = (query: CallbackFilter) => told(api.GET("/api/v1/callbacks", { params: { query } }));
+export const changeCallbacks = (callbacks: { lead: string; at: number }[], change: CallbackDeed) =>
+  told(api.POST("/api/v1/callbacks/change", { body: { callbacks, change } }));
+export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
+
+// ---- people ----
+
+export const users = () => told(api.GET("/api/v1/users"));
 
 // ---- suppressions ----
 

@@ -76,6 +76,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Promised calls, the longest overdue first. */
+        get: operations["callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/callbacks/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change promised calls: to another time, to another agent or anyone, or not to be made. Each that can be changed is; the answer
+         *     says which could not. The dialer hears of it at once.
+         */
+        post: operations["change_callbacks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns": {
         parameters: {
             query?: never;
@@ -379,6 +416,23 @@ export interface paths {
         put?: never;
         /** Act at the desk. Answered when it is durable; a refusal has the code of what stands against it. */
         post: operations["desk_act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/desk/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own promised calls, those that are overdue first. Numbers are masked: they are shown with the call. */
+        get: operations["desk_callbacks"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1278,6 +1332,113 @@ export interface components {
             /** @description When it was promised for. */
             at: components["schemas"]["Timestamp"];
         };
+        /** @description A change of promised calls. */
+        CallbackChangeRequest: {
+            /** @description Which, 1 to 200. */
+            callbacks: components["schemas"]["SeenCallback"][];
+            /** @description What becomes of each. */
+            change: components["schemas"]["CallbackDeed"];
+        };
+        /** @description What becomes of promised calls. */
+        CallbackDeed: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at: number;
+            /** @enum {string} */
+            do: "move";
+        } | {
+            /** @description Login of an agent of the campaign's group; `null`: anyone. */
+            agent?: string | null;
+            /** @enum {string} */
+            do: "give";
+        } | {
+            /** @description The leads go back to their list and are due at once, without a promise; else they are given up. */
+            back_to_list?: boolean;
+            /** @enum {string} */
+            do: "cancel";
+            /** @description Why; kept in the audit trail. */
+            why: string;
+        };
+        /** @description A page of promised calls. */
+        CallbackPage: {
+            /** @description They, the longest overdue first. */
+            items: components["schemas"]["CallbackView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One that was not changed. */
+        CallbackRefused: {
+            /** @description Why, as a code: `callback_gone`, `callback_moved`, `callback_outside_window`, `out_of_range`, `unknown_agent`. */
+            code: string;
+            /** @description Why, in words. */
+            detail: string;
+            /** @description Whose. */
+            lead: components["schemas"]["LeadId"];
+            next?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @description How a promised call stands.
+         * @enum {string}
+         */
+        CallbackState: "coming" | "due" | "overdue";
+        /** @description A promised call. */
+        CallbackView: {
+            /** @description Login of the agent it was promised by; `null`: anyone of the group. */
+            agent?: string | null;
+            /** @description What people read of that agent; `null` where there is no such user any more. */
+            agent_name?: string | null;
+            /** @description When it was promised for. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Of which campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description What people read of it. */
+            campaign_title: string;
+            /** @description When the dialer may try it: later where the customer's hours are closed, or its agent was away. */
+            due_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How long its time is over, in ms; 0 while it is coming.
+             */
+            late_ms: number;
+            /** @description Whose. */
+            lead: components["schemas"]["LeadId"];
+            /** @description The customer's name. */
+            name: string;
+            /** @description What was written with it. */
+            note: string;
+            /** @description The number, masked for agents. */
+            number: components["schemas"]["ShownNumber"];
+            /** @description What the last recorded result is called. */
+            result?: string | null;
+            said_at?: components["schemas"]["Timestamp"] | null;
+            /** @description By whom. */
+            said_by?: string | null;
+            /** @description How it stands. */
+            state: components["schemas"]["CallbackState"];
+            /** @description IANA names of every time zone the number may be in. */
+            zones: string[];
+        };
+        /** @description How promised calls are kept. */
+        Callbacks: {
+            /**
+             * Format: int32
+             * @description So long after the promised time a personal callback waits for its agent, in minutes; then anyone of the group takes it.
+             *     0: anyone at once, the agent first if idle.
+             */
+            wait_for_agent_minutes: number;
+        };
+        /** @description What became of a change. */
+        CallbacksChanged: {
+            /**
+             * Format: int64
+             * @description So many were changed.
+             */
+            changed: number;
+            /** @description Those that were not. */
+            refused: components["schemas"]["CallbackRefused"][];
+        };
         /** @description Everything that defines a campaign. Live controls (running, paused) are not part of it. */
         Campaign: {
             /**
@@ -1294,6 +1455,8 @@ export interface components {
              * @description Most attempts for one lead in the whole campaign.
              */
             attempts_max: number;
+            /** @description How promised calls are kept. */
+            callbacks?: components["schemas"]["Callbacks"];
             /** @description The number shown to customers. */
             caller_id: components["schemas"]["PhoneNumber"];
             /** @description Further ones: each customer is shown the one most like their own number. */
@@ -3045,6 +3208,9 @@ export interface components {
             reason: "not_decided";
         } | {
             /** @enum {string} */
+            reason: "agent_away";
+        } | {
+            /** @enum {string} */
             reason: "draining";
         } | {
             /** @enum {string} */
@@ -3196,6 +3362,16 @@ export interface components {
             text: string;
             /** @description Heading. */
             title: string;
+        };
+        /** @description A promised call as whoever changes it has seen it. */
+        SeenCallback: {
+            /**
+             * Format: int64
+             * @description When it was promised for. One that somebody moved meanwhile is not changed.
+             */
+            at: number;
+            /** @description Whose. */
+            lead: components["schemas"]["LeadId"];
         };
         /**
          * @description Who gets a freed agent when an answered customer and a caller in the queue both wait.
@@ -3796,6 +3972,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BoardSample"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callbacks: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those that this agent promised in person, by login. */
+                agent?: string;
+                /** @description Only those that anyone of the group may take. */
+                team?: boolean;
+                /** @description Only those that stand like this. */
+                state?: "coming" | "due" | "overdue";
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbackPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_callbacks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbacksChanged"];
                 };
             };
             /** @description what is wrong */
@@ -4564,6 +4813,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    desk_callbacks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbackPage"];
+                };
             };
             /** @description what is wrong */
             default: {

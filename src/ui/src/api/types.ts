@@ -95,6 +95,12 @@ export type ImportReport = Told<Schemas["ImportReport"]>;
 /** One thing that is wrong: in a body (`pointer`) or in a file (`line`, `column`). Here an absent field is absent. */
 export type ErrorItem = Schemas["ErrorItem"];
 
+export type CallbackView = Told<Schemas["CallbackView"]>;
+export type CallbackDeed = Schemas["CallbackDeed"];
+export type CallbackState = Schemas["CallbackState"];
+export const CALLBACK_STATES = ["overdue", "due", "coming"] as const satisfies readonly CallbackState[];
+export type User = Told<Schemas["UserView"]>;
+
 export type SuppressionRequest = Schemas["SuppressionRequest"];
 export type SuppressionView = Told<Schemas["SuppressionView"]>;
 export type PhoneView = Told<Schemas["PhoneView"]>;
