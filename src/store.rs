@@ -63,7 +63,7 @@ pub use import::{
     ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan, Progress,
     ReadNumber, Rejection, TextEncoding,
 };
-pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey};
+pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
@@ -71,7 +71,7 @@ pub use results::{CallPage, CallRecord};
 pub use sessions::{SessionLife, SessionRow, SignedIn};
 pub use suppressions::{SCOPE_ALL, Scope, Suppression, SuppressionRow};
 pub use users::{NewUser, Role, User};
-pub use webhooks::{NewWebhook, SECRET_PREFIX, Secrets, Webhook};
+pub use webhooks::{NewWebhook, SECRET_PREFIX, Secrets, Webhook, WebhookChange};
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};

@@ -19,6 +19,7 @@ mod frame;
 mod groups;
 mod history;
 mod idempotency;
+mod keys;
 mod lists;
 mod live;
 mod login;
@@ -236,6 +237,11 @@ impl Site {
         self.operations.get(&(method, path.to_owned())).map(String::as_str)
     }
 
+    /// All parts of the API, in order.
+    fn parts(&self) -> Vec<String> {
+        self.operations.values().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     fn cookie_name(&self) -> &'static str {
         if self.settings().secure_cookie { "__Host-lull" } else { "lull" }
     }
@@ -344,7 +350,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(consents::consents, consents::record_consent))
         .routes(routes!(consents::revoke_consent))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
-        .routes(routes!(webhooks::webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::webhook, webhooks::change_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::test_webhook))
         .routes(routes!(webhooks::rotate_webhook))
         .routes(routes!(webhooks::enable_webhook))
@@ -352,6 +358,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(webhooks::webhook_deliveries))
         .routes(routes!(webhooks::webhook_log))
         .routes(routes!(webhooks::resend_webhook))
+        .routes(routes!(keys::keys, keys::add_key))
+        .routes(routes!(keys::revoke_key))
         .routes(routes!(users::users, users::add_user))
         .routes(routes!(users::change_user))
         .routes(routes!(customers::lead))

@@ -3,6 +3,7 @@
 mod callbacks;
 mod customers;
 mod decisions;
+mod keys;
 mod ledgers;
 pub(super) mod lists;
 mod people;
@@ -50,6 +51,8 @@ impl From<StoreError> for Problem {
                     Some("name") => "/name",
                     Some("url") => "/url",
                     Some("events") => "/events",
+                    Some("scopes") => "/scopes",
+                    Some("role") => "/role",
                     _ => "",
                 };
                 Problem::field(pointer, "unfit", error.to_string())
