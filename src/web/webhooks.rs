@@ -68,19 +68,19 @@ pub struct NewWebhook {
 }
 
 /// What is changed about an endpoint. What is absent stays; `"events": null` are all, `"campaign": null` is of all.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct WebhookChangeRequest {
     /// What it is for.
     pub name: Option<String>,
     /// Where events are posted; what waits goes there too.
     pub url: Option<String>,
     /// Which, from now on.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<EventType>>)]
     pub events: Option<Option<Vec<EventType>>>,
     /// Of this campaign only.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub campaign: Option<Option<CampaignKey>>,
 }

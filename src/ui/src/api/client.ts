@@ -12,8 +12,11 @@ import type {
   Desk,
   GroupChange,
   ImportReport,
+  NewKey,
+  NewWebhook,
   SuppressionRequest,
   Told,
+  WebhookChange,
   WhatifQuestion,
 } from "./types";
 
@@ -169,6 +172,31 @@ export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
 // ---- people ----
 
 export const users = () => told(api.GET("/api/v1/users"));
+
+// ---- other systems ----
+
+type DeliveryQuery = NonNullable<paths["/api/v1/webhooks/{id}/deliveries"]["get"]["parameters"]["query"]>;
+const byId = (id: string) => ({ params: { path: { id } } });
+export const webhooks = () => told(api.GET("/api/v1/webhooks"));
+export const addWebhook = (body: NewWebhook) => told(api.POST("/api/v1/webhooks", { body }));
+export const changeWebhook = (id: string, body: WebhookChange) => told(api.PATCH("/api/v1/webhooks/{id}", { ...byId(id), body }));
+export const removeWebhook = (id: string) => told(api.DELETE("/api/v1/webhooks/{id}", byId(id)));
+export const testWebhook = (id: string) => told(api.POST("/api/v1/webhooks/{id}/test", byId(id)));
+export const rotateWebhook = (id: string, keep_h: number) =>
+  told(api.POST("/api/v1/webhooks/{id}/rotate", { ...byId(id), body: { keep_h } }));
+export const enableWebhook = (id: string) => told(api.POST("/api/v1/webhooks/{id}/enable", byId(id)));
+export const disableWebhook = (id: string, why: string) =>
+  told(api.POST("/api/v1/webhooks/{id}/disable", { ...byId(id), body: { why } }));
+export const deliveries = (id: string, query: DeliveryQuery) =>
+  told(api.GET("/api/v1/webhooks/{id}/deliveries", { params: { path: { id }, query } }));
+export const tries = (id: string, event: string) =>
+  told(api.GET("/api/v1/webhooks/{id}/log", { params: { path: { id }, query: { event } } }));
+/** Sends one event again, or all that failed. */
+export const resendWebhook = (id: string, event: string | null) =>
+  told(api.POST("/api/v1/webhooks/{id}/resend", { ...byId(id), body: { event } }));
+export const keys = () => told(api.GET("/api/v1/keys"));
+export const addKey = (body: NewKey) => told(api.POST("/api/v1/keys", { body }));
+export const revokeKey = (id: string) => told(api.DELETE("/api/v1/keys/{id}", byId(id)));
 
 // ---- suppressions ----
 

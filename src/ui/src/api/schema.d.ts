@@ -528,6 +528,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All keys, with those that were revoked. */
+        get: operations["keys"];
+        put?: never;
+        /** Make a key. Managers make those of managers and marketing, operators all. */
+        post: operations["add_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Make a key worthless, at once. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/leads/{id}": {
         parameters: {
             query?: never;
@@ -826,7 +861,8 @@ export interface paths {
         delete: operations["remove_webhook"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change an endpoint. Its secret, its log and what waits for it stay. */
+        patch: operations["change_webhook"];
         trace?: never;
     };
     "/api/v1/webhooks/{id}/deliveries": {
@@ -2097,7 +2133,7 @@ export interface components {
          * @description What an event tells. Named as what happened, with full stops.
          * @enum {string}
          */
-        EventType: "CallEnded" | "ResultRecorded" | "LeadDone" | "LeadGivenUp" | "LeadCallback" | "SuppressionAdded" | "SuppressionLifted" | "ConsentGiven" | "ConsentRevoked" | "CampaignStarted" | "CampaignPaused" | "CampaignEnded" | "ImportFinished" | "WebhookTest";
+        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
         /** @description Sums over attempts. What one attempt adds to each stands in the database's view `attempt_figures`, and nowhere else. */
         Figures: {
             /**
@@ -2563,6 +2599,40 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description A key that was made. */
+        KeyAdded: {
+            /** @description The key. This is the only time that it is shown. */
+            key: string;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description A key of a program that uses the API. */
+        KeyId: string;
+        /** @description All keys, and what a new one may be for. */
+        KeyList: {
+            /** @description Keys, newest first, with those that were revoked. */
+            keys: components["schemas"]["KeyView"][];
+            /** @description The parts of the API that scopes name, beside `*` for all. */
+            parts: string[];
+        };
+        /** @description A key of a program. Its text is shown when it is made and kept nowhere. */
+        KeyView: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who made it. */
+            created_by: string;
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["KeyId"];
+            /** @description What it is for. */
+            name: string;
+            revoked_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What bounds it, as it does people. */
+            role: components["schemas"]["Role"];
+            /** @description What it may do of that, such as `lists:write`. */
+            scopes: string[];
+            seen_at?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -2773,6 +2843,20 @@ export interface components {
          * @description Minutes since midnight, 0 to 1440.
          */
         MinuteOfDay: number;
+        /** @description A key to be made. */
+        NewKeyRequest: {
+            /**
+             * Format: int64
+             * @description When it ends by itself; without it, when it is revoked.
+             */
+            expires_at?: number | null;
+            /** @description What it is for; no two good keys have the same. */
+            name: string;
+            /** @description What bounds it: manager, marketing or operator. */
+            role: components["schemas"]["Role"];
+            /** @description What it may do of that: `PART:read` or `PART:write`, at least one. */
+            scopes: string[];
+        };
         /** @description A user to be added. */
         NewUser: {
             device?: components["schemas"]["Device"] | null;
@@ -3586,6 +3670,17 @@ export interface components {
             secret: string;
             /** @description What was added. */
             webhook: components["schemas"]["WebhookView"];
+        };
+        /** @description What is changed about an endpoint. What is absent stays; `"events": null` are all, `"campaign": null` is of all. */
+        WebhookChangeRequest: {
+            /** @description Of this campaign only. */
+            campaign?: string | null;
+            /** @description Which, from now on. */
+            events?: components["schemas"]["EventType"][] | null;
+            /** @description What it is for. */
+            name?: string | null;
+            /** @description Where events are posted; what waits goes there too. */
+            url?: string | null;
         };
         /** @description An endpoint that is told what happened. */
         WebhookId: string;
@@ -5035,6 +5130,94 @@ export interface operations {
             };
         };
     };
+    keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyAdded"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     lead: {
         parameters: {
             query?: never;
@@ -5693,6 +5876,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
             };
             /** @description what is wrong */
             default: {

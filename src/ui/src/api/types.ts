@@ -101,6 +101,32 @@ export type CallbackState = Schemas["CallbackState"];
 export const CALLBACK_STATES = ["overdue", "due", "coming"] as const satisfies readonly CallbackState[];
 export type User = Told<Schemas["UserView"]>;
 
+export type EventType = Schemas["EventType"];
+export const EVENT_TYPES = [
+  "call.ended",
+  "result.recorded",
+  "lead.done",
+  "lead.given_up",
+  "lead.callback_agreed",
+  "suppression.added",
+  "suppression.lifted",
+  "consent.given",
+  "consent.revoked",
+  "campaign.started",
+  "campaign.paused",
+  "campaign.ended",
+  "import.finished",
+] as const satisfies readonly EventType[];
+export type WebhookView = Told<Schemas["WebhookView"]>;
+export type WebhookAdded = Told<Schemas["WebhookAdded"]>;
+export type NewWebhook = Schemas["NewWebhook"];
+export type WebhookChange = Schemas["WebhookChangeRequest"];
+export type Delivery = Told<Schemas["DeliveryRow"]>;
+export type DeliveryState = Schemas["DeliveryState"];
+export const DELIVERY_STATES = ["waiting", "delivered", "failed"] as const satisfies readonly DeliveryState[];
+export type KeyView = Told<Schemas["KeyView"]>;
+export type NewKey = Schemas["NewKeyRequest"];
+
 export type SuppressionRequest = Schemas["SuppressionRequest"];
 export type SuppressionView = Told<Schemas["SuppressionView"]>;
 export type PhoneView = Told<Schemas["PhoneView"]>;

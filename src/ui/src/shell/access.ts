@@ -1,7 +1,7 @@
 import type { Role } from "../api/types";
 import type { IconName } from "../icons";
 
-export type PageName = "board" | "campaigns" | "callbacks" | "customers" | "suppressions" | "operator" | "desk";
+export type PageName = "board" | "campaigns" | "callbacks" | "customers" | "suppressions" | "integrations" | "operator" | "desk";
 
 interface Entry {
   page: PageName;
@@ -15,15 +15,16 @@ const ENTRIES: Record<PageName, Entry> = {
   callbacks: { page: "callbacks", path: "/callbacks", icon: "clock" },
   customers: { page: "customers", path: "/customers", icon: "person" },
   suppressions: { page: "suppressions", path: "/suppressions", icon: "blocked" },
+  integrations: { page: "integrations", path: "/integrations", icon: "plug" },
   operator: { page: "operator", path: "/operator", icon: "trunk" },
   desk: { page: "desk", path: "/desk", icon: "person" },
 };
 
 /** The pages of each role, its first page first. The service checks every request again. */
 const PAGES_OF: Record<Role, PageName[]> = {
-  manager: ["board", "campaigns", "callbacks", "customers", "suppressions"],
+  manager: ["board", "campaigns", "callbacks", "customers", "suppressions", "integrations"],
   marketing: ["campaigns"],
-  operator: ["board", "operator"],
+  operator: ["board", "operator", "integrations"],
   agent: ["desk"],
 };
 
