@@ -327,11 +327,11 @@ impl Engine {
         if self.requests.is_full() {
             return self.refuse(request, RequestRefusal::StoreDown);
         }
-        let Some(controls) = self.change_group(&group, &change) else {
+        if self.change_group(&group, &change).is_none() {
             return self.refuse(request, RequestRefusal::UnknownGroup { group });
-        };
+        }
         self.requests.insert(request, Pending::GroupControl);
-        self.commands.push_back(Command::RecordGroupControl { request, group, controls, at: now.timestamp });
+        self.commands.push_back(Command::RecordGroupControl { request, group, change, at: now.timestamp });
     }
 
     fn recorded(&mut self, now: Now, request: RequestId, ok: bool) {

@@ -1,6 +1,7 @@
 //! What the API reads and writes in the store, in the shapes of the API: the one place that knows both.
 
 mod callbacks;
+mod controls;
 mod customers;
 mod decisions;
 mod keys;

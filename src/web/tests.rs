@@ -5,6 +5,7 @@ mod board;
 mod callbacks;
 mod campaigns;
 mod contract;
+mod controls;
 mod desk;
 mod input;
 mod keys;
