@@ -82,7 +82,12 @@ export const gateChanges = (group: string, limit: number) =>
 export const changeGroup = (name: string, change: GroupChange) =>
   told(api.PATCH("/api/v1/groups/{name}", { params: { path: { name } }, body: change }));
 
+export const group = (name: string) => told(api.GET("/api/v1/groups/{name}", { params: { path: { name } } }));
+export const groupChanges = (name: string) => told(api.GET("/api/v1/groups/{name}/changes", { params: { path: { name } } }));
+
 // ---- campaigns ----
+
+export const campaignChanges = (key: string) => told(api.GET("/api/v1/campaigns/{key}/changes", { params: { path: { key } } }));
 
 export const campaigns = () => told(api.GET("/api/v1/campaigns"));
 export const campaign = (key: string) => told(api.GET("/api/v1/campaigns/{key}", { params: { path: { key } } }));

@@ -208,6 +208,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who started, paused and ended a campaign and applied its texts, latest first. */
+        get: operations["campaign_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/compare": {
         parameters: {
             query?: never;
@@ -492,6 +509,23 @@ export interface paths {
         head?: never;
         /** Change live controls of a group. What is absent stays. Answered when it is durable. */
         patch: operations["change_group"];
+        trace?: never;
+    };
+    "/api/v1/groups/{name}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed which live control of a group, latest first. */
+        get: operations["group_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/imports/{id}/rejected.csv": {
@@ -1734,6 +1768,21 @@ export interface components {
             /** @description What it becomes; `null` where it will not be there. */
             to?: unknown;
         };
+        /** @description Something that somebody changed, from the audit trail. */
+        ChangeView: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: string;
+            /** @description What was set, by control, where live controls were changed; `null`: back to the configuration. */
+            controls: Record<string, never>;
+            /** @description The rest, in words. */
+            detail: string;
+            /** @description Raised with each change. */
+            id: string;
+            /** @description What, as a code: `group_controls`, `campaign_state`, `campaign_applied`. */
+            what: string;
+        };
         /** @description What two revisions differ in. */
         Compared: {
             /** @description What differs. */
@@ -1806,6 +1855,23 @@ export interface components {
             text: string;
             /** @description Version of these words. */
             text_version: string;
+        };
+        /**
+         * @description What can be changed of a group while it runs.
+         * @enum {string}
+         */
+        ControlName: "idle_threshold" | "hysteresis" | "dwell_s" | "reserve";
+        /** @description One live control. */
+        ControlView: {
+            changed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Who changed it last; `null`: nobody, as far as the audit trail goes back. */
+            changed_by?: string | null;
+            configured?: components["schemas"]["IdleThresholdText"] | null;
+            /** @description Which. */
+            control: components["schemas"]["ControlName"];
+            in_force?: components["schemas"]["IdleThresholdText"] | null;
+            /** @description It is set over the configuration. */
+            set: boolean;
         };
         /** @description What is known about a number. */
         Customer: {
@@ -2298,8 +2364,8 @@ export interface components {
          * @enum {string}
          */
         GateMode: "number" | "auto" | "off";
-        /** @description A change of a group's live controls. */
-        GroupChange: {
+        /** @description A change of live controls. What is absent stays. */
+        GroupControlRequest: {
             /**
              * Format: double
              * @description Seconds.
@@ -2320,9 +2386,13 @@ export interface components {
              * @description Agents.
              */
             reserve?: number | null;
+            /** @description Controls that go back to what the configuration says, now and after each reload. */
+            to_configuration?: components["schemas"]["ControlName"][];
         };
         /** @description One agent group: as it is configured, and as it stands with its live controls. */
         GroupDetail: {
+            /** @description What can be changed while it runs. */
+            controls: components["schemas"]["ControlView"][];
             /** @description Its name. */
             group: components["schemas"]["GroupName"];
             settings?: components["schemas"]["GroupSettings"] | null;
@@ -4370,6 +4440,41 @@ export interface operations {
             };
         };
     };
+    campaign_changes: {
+        parameters: {
+            query?: {
+                /** @description Older than this one: the `id` of the last of the page before. */
+                before?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     compare_revisions: {
         parameters: {
             query?: {
@@ -5051,7 +5156,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GroupChange"];
+                "application/json": components["schemas"]["GroupControlRequest"];
             };
         };
         responses: {
@@ -5060,6 +5165,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    group_changes: {
+        parameters: {
+            query?: {
+                /** @description Older than this one: the `id` of the last of the page before. */
+                before?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"][];
+                };
             };
             /** @description what is wrong */
             default: {

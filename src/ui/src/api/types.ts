@@ -23,7 +23,9 @@ export type CampaignView = Told<Schemas["CampaignView"]>;
 export type TrunkView = Told<Schemas["TrunkView"]>;
 export type GroupSample = Told<Schemas["GroupSample"]>;
 export type BoardSample = Told<Schemas["BoardSample"]>;
-export type GroupChange = Schemas["GroupChange"];
+export type GroupChange = Schemas["GroupControlRequest"];
+export type ControlView = Told<Schemas["ControlView"]>;
+export type ChangeView = Omit<Told<Schemas["ChangeView"]>, "controls"> & { controls: Record<string, unknown> };
 export type Snapshot = Omit<Told<Schemas["Snapshot"]>, "agents"> & { agents: AgentView[] };
 
 export const AGENT_STATES = ["ready", "previewing", "reserved", "talking", "wrap_up", "not_ready", "connecting"] as const satisfies readonly Schemas["AgentState"]["state"][];
