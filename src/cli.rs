@@ -21,6 +21,7 @@ mod campaigns;
 pub mod check;
 mod database;
 pub mod doctor;
+mod exports;
 mod keys;
 mod ledgers;
 mod lists;
@@ -91,6 +92,8 @@ enum Command {
     /// Writes what became of a campaign's calls to a file.
     #[command(subcommand)]
     Results(results::Results),
+    /// Writes calls, results, leads, suppressions or consents to a file, one row for each.
+    Export(exports::Export),
     /// Simulates a day of a contact centre that a file describes, under one pacing or several.
     Simulate(simulate::Simulate),
     /// Runs journals of the service again, and proves that the engine gives the same commands.
@@ -174,6 +177,7 @@ pub fn main() -> ExitCode {
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),
+        Command::Export(export) => export.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Replay(replay) => replay.run(&cli.place),
         Command::Whatif(whatif) => whatif.run(&cli.place),

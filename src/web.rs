@@ -14,6 +14,7 @@ mod customers;
 mod desk;
 mod desk_socket;
 mod desks;
+mod export_jobs;
 mod exports;
 mod frame;
 mod groups;
@@ -26,6 +27,7 @@ mod login;
 mod metrics;
 mod operations;
 pub mod problem;
+mod ranges;
 mod records;
 mod results;
 mod serve;
@@ -161,6 +163,7 @@ pub struct Site {
     throttle: throttle::Throttle,
     desks: desks::Desks,
     rehearsals: whatif::Rehearsals,
+    jobs: export_jobs::Jobs,
     uploads: Semaphore,
     logins: Semaphore,
     streams: Arc<Semaphore>,
@@ -199,6 +202,7 @@ impl WebState {
             logins: Semaphore::new(LOGINS_MAX),
             desks: desks::Desks::default(),
             rehearsals: whatif::Rehearsals::default(),
+            jobs: export_jobs::Jobs::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             under_way: idempotency::UnderWay::default(),
@@ -213,6 +217,7 @@ impl WebState {
     pub fn close_streams(&self) {
         self.closing.send_replace(true);
         self.rehearsals.stop();
+        self.jobs.stop_all();
     }
 }
 
@@ -338,6 +343,11 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(results::campaign_attempts))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))
+        .routes(routes!(export_jobs::exports, export_jobs::ask_export))
+        .routes(routes!(export_jobs::export_events))
+        .routes(routes!(export_jobs::export, export_jobs::remove_export))
+        .routes(routes!(export_jobs::restart_export))
+        .routes(routes!(export_jobs::export_file))
         .routes(routes!(whatif::whatif, whatif::ask_whatif, whatif::cancel_whatif))
         .routes(routes!(lists::lists, lists::import_list))
         .layer(DefaultBodyLimit::max(body::JSON_MAX))

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use super::exports::{How, span};
 use super::moment::{Moment, moment};
 use super::place::Installation;
 use super::{Failure, Outcome, Place, bar, in_columns, show};
-use crate::export::{self, Ask, ExportError, Format};
+use crate::export::Kind;
 use crate::model::name::CampaignKey;
-use crate::model::time::Timestamp;
-use crate::model::zone::Zone;
 use crate::report::{self, Breakdown, Question, Report, ReportLine};
 use crate::store::Figures;
 
@@ -26,25 +25,15 @@ pub(crate) enum Results {
     Export(Export),
 }
 
-/// Writes one row for each call, in the order in which they began.
+/// Writes one row for each call, in the order in which they began; `lull export` writes other files too.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     /// The campaign.
     campaign: CampaignKey,
     /// The file: its name ends in .csv or .xlsx.
     file: PathBuf,
-    /// Calls that began at or after this: 2026-11-16, 2026-11-16T08:00 or 2026-11-16T00:00:00Z; without it, all.
-    #[arg(long, value_parser = moment)]
-    from: Option<Moment>,
-    /// Calls that began before this, or on this day; without it, until now.
-    #[arg(long, value_parser = moment)]
-    to: Option<Moment>,
-    /// Begins a CSV file with a byte order mark, which Excel needs to read Chinese.
-    #[arg(long)]
-    bom: bool,
-    /// Masks numbers and leaves out names, notes and cells of lists: what tells who a customer is.
-    #[arg(long)]
-    masked: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Shows a campaign's results.
@@ -86,24 +75,11 @@ impl Results {
         match self {
             Results::Show(show) => show.run(place, &installation),
             Results::Recount(recount) => recount.run(place, &installation),
-            Results::Export(export) => export.run(place, &installation),
+            Results::Export(Export { campaign, file, how }) => {
+                how.write(place, &installation, Kind::Calls, Some(campaign), file)
+            }
         }
     }
-}
-
-/// The times that two moments name; without them, from the beginning until now.
-fn span(
-    from: Option<Moment>,
-    to: Option<Moment>,
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<(Timestamp, Timestamp), Failure> {
-    let from = from.map_or(Ok(Timestamp::from_millis(0)), |from| from.at(zone, false))?;
-    let to = to.map_or(Ok(now), |to| to.at(zone, true))?;
-    if from >= to {
-        return Err(Failure::new(format!("--from is {from} and --to is {to}: expected from before to")));
-    }
-    Ok((from, to))
 }
 
 impl ShowFigures {
@@ -192,45 +168,5 @@ impl Recount {
             ),
         });
         Ok(if recount.wrong.is_empty() { Outcome::Done } else { Outcome::Findings })
-    }
-}
-
-impl Export {
-    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
-        let ending = self.file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        let format = match ending.as_deref() {
-            Some("csv") => Format::Csv { mark: self.bom },
-            Some("xlsx") => Format::Xlsx,
-            _ => {
-                let file = self.file.display();
-                return Err(Failure::new(format!("{file}: expected a name that ends in .csv or .xlsx")));
-            }
-        };
-        let zone = installation.zone();
-        let (from, to) = span(self.from, self.to, &zone, installation.now())?;
-        let ask = Ask { campaign: self.campaign, from, to, format, masked: self.masked, zone };
-        let bar = bar(place.json);
-        let mut drawn = |progress: export::Progress| {
-            bar.set_length(progress.of);
-            bar.set_position(progress.rows);
-        };
-        let file = self.file;
-        let rows = installation.with_store(|store, _| {
-            let (ask, file, drawn) = (&ask, &file, &mut drawn);
-            async move {
-                match export::write(&store, ask, file, drawn).await {
-                    Err(ExportError::Store(error)) => Err(error),
-                    other => Ok(other),
-                }
-            }
-        })??;
-        bar.finish_and_clear();
-        let told = serde_json::json!({ "file": file, "rows": rows, "from": from, "to": to });
-        show(place.json, &told, || match rows {
-            0 => format!("`{}` made no call in that time; {} has the headings only.", ask.campaign, file.display()),
-            1 => format!("1 call is in {}.", file.display()),
-            _ => format!("{rows} calls are in {}.", file.display()),
-        });
-        Ok(Outcome::Done)
     }
 }

@@ -24,6 +24,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (9, "webhooks", include_str!("../../migrations/0009_webhooks.sql")),
     (10, "idempotency", include_str!("../../migrations/0010_idempotency.sql")),
     (11, "callbacks", include_str!("../../migrations/0011_callbacks.sql")),
+    (12, "exports", include_str!("../../migrations/0012_exports.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

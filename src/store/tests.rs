@@ -8,6 +8,7 @@ mod copying;
 mod counting;
 mod dialling;
 mod explaining;
+mod files;
 mod importing;
 mod outages;
 mod people;
@@ -261,6 +262,7 @@ async fn every_statement_is_accepted_by_the_database() {
         consents::STATEMENTS,
         decisions::STATEMENTS,
         deliveries::STATEMENTS,
+        exports::STATEMENTS,
         figures::STATEMENTS,
         figures::behind::STATEMENTS,
         figures::upkeep::STATEMENTS,
@@ -275,6 +277,7 @@ async fn every_statement_is_accepted_by_the_database() {
         results::STATEMENTS,
         schema::STATEMENTS,
         sessions::STATEMENTS,
+        spreadsheets::STATEMENTS,
         suppressions::STATEMENTS,
         users::STATEMENTS,
         webhooks::STATEMENTS,

@@ -4,6 +4,7 @@ mod callbacks;
 mod controls;
 mod customers;
 mod decisions;
+mod exports;
 mod keys;
 mod ledgers;
 pub(super) mod lists;
@@ -20,7 +21,6 @@ use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{ErrorItem, Kind, Problem};
 use crate::engine::event::DayCounts;
-use crate::export::{self, Ask};
 use crate::model::attempt::GateChange;
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::changes::Differences;
@@ -201,11 +201,6 @@ impl Records {
 
     pub(super) async fn report(&self, question: &Question, zone: &Zone) -> Result<Report, Problem> {
         Ok(report::report(&self.store, question, zone).await?)
-    }
-
-    /// Writes calls to a file; how many.
-    pub(super) async fn export(&self, ask: &Ask, path: &std::path::Path) -> Result<u64, Problem> {
-        Ok(export::write(&self.store, ask, path, &mut |_| {}).await?)
     }
 
     /// A revision of a campaign, or the one in force; `None` where there is no such campaign.

@@ -7,6 +7,7 @@ mod campaigns;
 mod contract;
 mod controls;
 mod desk;
+mod exports;
 mod input;
 mod keys;
 mod ledgers;

@@ -140,6 +140,7 @@ fn example_address(path: &str) -> String {
         path if path.starts_with("/users") => "user_0000000000001",
         path if path.starts_with("/suppressions") => "sup_0000000000001",
         path if path.starts_with("/webhooks") => "hook_0000000000001",
+        path if path.starts_with("/exports") => "exp_0000000000001",
         path if path.starts_with("/keys") => "key_0000000000001",
         path if path.starts_with("/consents") => "con_0000000000001",
         _ => "imp_0000000000001",
