@@ -43,7 +43,7 @@ fn a_manager_logs_in_steers_a_campaign_and_brings_in_a_list() {
 }
 
 #[test]
-fn a_manager_moves_and_cancels_promised_calls_and_gives_a_key_to_a_program() {
+fn a_manager_keeps_promises_sets_controls_fetches_a_file_and_gives_a_key_to_a_program() {
     let mut centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
     centre.customers(&["+8613800000001", "+8613800000002"]);
     let late_ms = 1_700_000_000_000u64;
@@ -65,6 +65,10 @@ fn a_manager_moves_and_cancels_promised_calls_and_gives_a_key_to_a_program() {
     assert_eq!(centre.value("select count(*) from leads where state = 'given_up'"), 2);
     let trail = "select count(*) from audit where who = 'boss' and what in ('callback_moved', 'callback_cancelled')";
     assert_eq!(centre.value(trail), 3);
+    let controls =
+        "select coalesce(cast(reserve as text), 'as configured') from group_controls where group_name = 'blend'";
+    assert_eq!(centre.value(controls), "as configured");
+    assert_eq!(centre.value("select count(*) from exports"), 0);
     assert_eq!(centre.value("select revoked_by from api_keys where name = 'crm'"), "boss");
 }
 

@@ -24,6 +24,32 @@ export async function run(browser, { login, password }) {
   await byId(page, "callbacks-apply").click();
   await byId(page, "empty").waitFor();
 
+  // A control is set by hand, says who did it, and goes back to the configuration.
+  await page.goto("/campaigns/spring?tab=controls");
+  await byId(page, "control-row-reserve").waitFor();
+  await byId(page, "adjust-blend").click();
+  await byId(page, "control-reserve").fill("3");
+  await byId(page, "control-apply").click();
+  const panel = byId(page, "live-controls");
+  await panel.locator('[data-testid="control-row-reserve"][data-set="true"]').waitFor();
+  same("who set it is told", (await panel.getByTestId("control-row-reserve").textContent())?.includes(login), true);
+  same("no other control is set", await panel.locator('[data-set="true"]').count(), 1);
+  await panel.getByTestId("control-back-reserve").click();
+  await panel.locator('[data-testid="control-row-reserve"][data-set="false"]').waitFor();
+  await until("both changes are told", () => panel.getByTestId("changes").textContent(), (text) => text?.includes("back to configuration"));
+
+  // Leads as a file, written as a job.
+  await byId(page, "nav-exports").click();
+  await byId(page, "export-kind").click();
+  await page.getByRole("option", { name: "Leads with answers" }).click();
+  await byId(page, "export-campaign").click();
+  await page.getByRole("option").first().click();
+  await byId(page, "export-ask").click();
+  const [leads] = await Promise.all([page.waitForEvent("download"), byId(page, "fetch-leads").click()]);
+  same("the file has a name of its own", leads.suggestedFilename(), "spring-leads.csv");
+  await byId(page, "remove-leads").click();
+  await until("it is removed", () => byId(page, "fetch-leads").count(), (count) => count === 0);
+
   await byId(page, "nav-integrations").click();
   await byId(page, "webhook-add").click();
   await byId(page, "webhook-name").fill("crm");

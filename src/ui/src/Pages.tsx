@@ -9,6 +9,7 @@ import { CampaignList } from "./campaigns/CampaignList";
 import { CampaignPage } from "./campaigns/CampaignPage";
 import { CustomersPage } from "./customers/CustomersPage";
 import { DeskPage } from "./desk/DeskPage";
+import { ExportsPage } from "./exports/ExportsPage";
 import { IntegrationsPage } from "./integrations/IntegrationsPage";
 import { Login } from "./login/Login";
 import { OperatorPage } from "./operator/OperatorPage";
@@ -44,6 +45,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
+        <Route path="/exports" element={only("exports", <ExportsPage me={me} />)} />
         <Route path="/integrations" element={only("integrations", <IntegrationsPage me={me} />)} />
         <Route path="/operator" element={only("operator", <OperatorPage />)} />
         <Route path="/desk" element={only("desk", <DeskPage me={me} />)} />

@@ -10,6 +10,7 @@ import type {
   CallbackDeed,
   CampaignState,
   Desk,
+  ExportRequest,
   GroupChange,
   ImportReport,
   NewKey,
@@ -99,9 +100,6 @@ export const compareRevisions = (key: string, from: number, to: number) =>
   told(api.GET("/api/v1/campaigns/{key}/compare", { params: { path: { key }, query: { from, to } } }));
 export const applyCampaign = (key: string, text: string, why: string) =>
   told(api.PUT("/api/v1/campaigns/{key}", { params: { path: { key } }, body: { text, why } }));
-/** Where all calls of a campaign are, as a file to be saved; CSV begins with the mark that Excel needs for Chinese. */
-export const callsFile = (key: string, format: "csv" | "xlsx") =>
-  `/api/v1/campaigns/${encodeURIComponent(key)}/calls?${new URLSearchParams({ format, bom: String(format === "csv") })}`;
 export const attempts = (key: string, cursor: string | null, behind: Behind) =>
   told(
     api.GET("/api/v1/campaigns/{key}/attempts", {
@@ -177,6 +175,15 @@ export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
 // ---- people ----
 
 export const users = () => told(api.GET("/api/v1/users"));
+
+// ---- files ----
+
+export const exports = () => told(api.GET("/api/v1/exports"));
+export const exportEvents = `${BASE}/exports/events`;
+export const askExport = (body: ExportRequest) => told(api.POST("/api/v1/exports", { body }));
+export const removeExport = (id: string) => told(api.DELETE("/api/v1/exports/{id}", { params: { path: { id } } }));
+export const restartExport = (id: string) => told(api.POST("/api/v1/exports/{id}/restart", { params: { path: { id } } }));
+export const exportFile = (id: string) => `${BASE}/exports/${encodeURIComponent(id)}/file`;
 
 // ---- other systems ----
 

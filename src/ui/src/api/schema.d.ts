@@ -493,6 +493,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files that were asked for, newest first. Marketing sees its own. */
+        get: operations["exports"];
+        put?: never;
+        /**
+         * Ask for a file. It is written as a job, two at a time, and kept for the days of `retention.exports_days`. Marketing gets calls,
+         *     results and leads, masked.
+         */
+        post: operations["ask_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The list as it changes, as server-sent events `exports`: the newest 50, twice a second at most. */
+        get: operations["export_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one file stands. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        /** Stop a file that waits or is written, or remove one that is not. */
+        delete: operations["remove_export"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file. A part of it with `Range`, so that a download that broke off goes on. */
+        get: operations["export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a file anew that was interrupted by a restart, was stopped or failed. */
+        post: operations["restart_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups/{name}": {
         parameters: {
             query?: never;
@@ -2200,6 +2290,90 @@ export interface components {
          * @enum {string}
          */
         EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
+        /**
+         * @description The form of a file.
+         * @enum {string}
+         */
+        ExportFormat: "csv" | "xlsx";
+        /** @description A file that somebody asked for. */
+        ExportId: string;
+        /** @description How far it is. */
+        ExportProgress: {
+            /**
+             * Format: int64
+             * @description Rows to be read in all.
+             */
+            of: number;
+            /**
+             * Format: int64
+             * @description Rows read, of all passes.
+             */
+            rows: number;
+        };
+        /** @description A file to be written. */
+        ExportRequest: {
+            /** @description A CSV file begins with a byte order mark, which Excel needs to read Chinese. */
+            bom?: boolean;
+            /** @description Whose; needed for calls, results and leads. */
+            campaign?: string | null;
+            /** @description The form of the file; CSV without it. */
+            format?: components["schemas"]["ExportFormat"];
+            /**
+             * Format: int64
+             * @description Calls that began, results that were recorded, leads and entries that were added at this time or later; all without it.
+             */
+            from?: number | null;
+            /** @description What each row is. */
+            kind: components["schemas"]["Kind"];
+            /** @description Numbers are masked; names, notes and cells of lists are left out. Always so for marketing. */
+            masked?: boolean;
+            /**
+             * Format: int64
+             * @description And before this time; until now without it.
+             */
+            to?: number | null;
+        };
+        /**
+         * @description How the writing of a file stands.
+         * @enum {string}
+         */
+        ExportState: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+        /** @description A file that somebody asked for. */
+        ExportView: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who asked. */
+            by: string;
+            /**
+             * Format: int64
+             * @description Its length in bytes, when it is done.
+             */
+            bytes: number;
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description Why it could not be written. */
+            error?: string | null;
+            finished_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The form of the file. */
+            format: components["schemas"]["ExportFormat"];
+            /** @description From this time on. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["ExportId"];
+            /** @description What each row is. */
+            kind: components["schemas"]["Kind"];
+            /** @description What tells who a customer is was left out. */
+            masked: boolean;
+            progress?: components["schemas"]["ExportProgress"] | null;
+            /**
+             * Format: int64
+             * @description Rows of the file, when it is done.
+             */
+            rows: number;
+            /** @description How it stands. */
+            state: components["schemas"]["ExportState"];
+            /** @description Until before this time. */
+            to: components["schemas"]["Timestamp"];
+        };
         /** @description Sums over attempts. What one attempt adds to each stands in the database's view `attempt_figures`, and nowhere else. */
         Figures: {
             /**
@@ -2703,6 +2877,11 @@ export interface components {
             scopes: string[];
             seen_at?: components["schemas"]["Timestamp"] | null;
         };
+        /**
+         * @description What each row of a file is.
+         * @enum {string}
+         */
+        Kind: "calls" | "results" | "leads" | "suppressions" | "consents";
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -5103,6 +5282,228 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports: {
+        parameters: {
+            query?: {
+                /** @description Older than this one: the last of the page before. */
+                before?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ExportView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description one range of bytes */
+                Range?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restart_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
             };
             /** @description what is wrong */
             default: {

@@ -129,6 +129,11 @@ export const DELIVERY_STATES = ["waiting", "delivered", "failed"] as const satis
 export type KeyView = Told<Schemas["KeyView"]>;
 export type NewKey = Schemas["NewKeyRequest"];
 
+export type ExportJob = Told<Schemas["ExportView"]>;
+export type ExportRequest = Schemas["ExportRequest"];
+export type ExportKind = ExportJob["kind"];
+export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents"] as const satisfies readonly ExportKind[];
+
 export type SuppressionRequest = Schemas["SuppressionRequest"];
 export type SuppressionView = Told<Schemas["SuppressionView"]>;
 export type PhoneView = Told<Schemas["PhoneView"]>;
