@@ -30,6 +30,7 @@ pub mod problem;
 mod ranges;
 mod records;
 mod results;
+mod search;
 mod serve;
 mod suppressions;
 mod throttle;
@@ -341,6 +342,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(results::campaign_results))
         .routes(routes!(results::campaign_attempts))
+        .routes(routes!(search::search_results))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))
         .routes(routes!(export_jobs::exports, export_jobs::ask_export))

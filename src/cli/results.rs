@@ -12,13 +12,15 @@ use super::{Failure, Outcome, Place, bar, in_columns, show};
 use crate::export::Kind;
 use crate::model::name::CampaignKey;
 use crate::report::{self, Breakdown, Question, Report, ReportLine};
-use crate::store::Figures;
+use crate::store::{Figures, Found, Search};
 
 /// Shows what became of a campaign's calls, and writes it to a file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Results {
     /// Shows sums, rates and the funnel, by day, hour, list, agent, result or disposition.
     Show(ShowFigures),
+    /// Looks for a text in what agents wrote: notes, and answers of the questionnaire.
+    Search(SearchFor),
     /// Counts all attempts again and compares the figures with them.
     Recount(Recount),
     /// Writes one row for each call: when, whom, what became of it, the agent's result and the customer's answers.
@@ -52,6 +54,27 @@ pub(crate) struct ShowFigures {
     by: Breakdown,
 }
 
+/// Looks for a text in what agents wrote, the latest first.
+#[derive(Debug, Args)]
+pub(crate) struct SearchFor {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// What to look for, in upper or lower case; with --question, an empty one finds every answer.
+    text: String,
+    /// Only in the answer to this question, by its key.
+    #[arg(long, value_name = "KEY")]
+    question: Option<String>,
+    /// Results that were recorded at or after this: 2026-11-16, 2026-11-16T08:00 or 2026-11-16T00:00:00Z; without it, all.
+    #[arg(long, value_parser = moment)]
+    from: Option<Moment>,
+    /// Results that were recorded before this, or on this day; without it, until now.
+    #[arg(long, value_parser = moment)]
+    to: Option<Moment>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: u16,
+}
+
 /// Counts all attempts of a campaign again.
 #[derive(Debug, Args)]
 pub(crate) struct Recount {
@@ -70,10 +93,12 @@ impl Results {
         let installation = Installation::open(place)?;
         let (Results::Show(ShowFigures { campaign, .. })
         | Results::Recount(Recount { campaign })
+        | Results::Search(SearchFor { campaign, .. })
         | Results::Export(Export { campaign, .. })) = &self;
         installation.must_know(campaign)?;
         match self {
             Results::Show(show) => show.run(place, &installation),
+            Results::Search(search) => search.run(place, &installation),
             Results::Recount(recount) => recount.run(place, &installation),
             Results::Export(Export { campaign, file, how }) => {
                 how.write(place, &installation, Kind::Calls, Some(campaign), file)
@@ -94,6 +119,50 @@ impl ShowFigures {
         show(place.json, &report, || drawn(&report));
         Ok(Outcome::Done)
     }
+}
+
+impl SearchFor {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let SearchFor { campaign, text, question, from, to, limit } = self;
+        if text.trim().is_empty() && question.is_none() {
+            return Err(Failure::new("the text is empty: expected something to look for, or --question KEY"));
+        }
+        let (from, to) = span(from, to, &installation.zone(), installation.now())?;
+        let search = Search { campaign, text, question, from, to };
+        let limit = usize::from(limit);
+        let (found, looked_through) = installation.with_store(|store, _| {
+            let search = &search;
+            async move {
+                let (mut found, mut looked_through, mut next) = (Vec::new(), 0, None);
+                loop {
+                    let page = store.search_results(search, next.as_ref(), limit - found.len()).await?;
+                    found.extend(page.found);
+                    looked_through += page.looked_through;
+                    next = page.next;
+                    if next.is_none() || found.len() >= limit {
+                        return Ok((found, looked_through));
+                    }
+                }
+            }
+        })?;
+        show(place.json, &found, || told(&found, looked_through));
+        Ok(Outcome::Done)
+    }
+}
+
+/// What was found, as people read it.
+fn told(found: &[Found], looked_through: u64) -> String {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = |one: &Found| {
+        let said = &one.said;
+        let answers = one.in_answers.iter().filter_map(|key| Some(format!("{key}: {}", said.answers.get(key)?)));
+        let note = one.in_note.then(|| said.note.clone());
+        let text: Vec<String> = note.into_iter().chain(answers).map(|text| one_line(&text)).collect();
+        let who = said.number.as_deref().unwrap_or_default();
+        format!("{} {who} {} {}  {}\n", said.at, said.name, said.result, text.join("; "))
+    };
+    let lines: String = found.iter().map(line).collect();
+    format!("{lines}{} found in {looked_through} results.", found.len())
 }
 
 /// The report as people read it.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::Store;
 use super::attempts::phone;
 use super::db::{Row, params, statements};
@@ -16,7 +18,7 @@ use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
 /// A result that was recorded, or a correction of one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SaidRecord {
     /// Where the next page begins.
     pub cursor: SaidCursor,
@@ -49,7 +51,7 @@ pub struct SaidRecord {
 }
 
 /// A result's place in the order of results.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SaidCursor {
     /// When it was recorded.
     pub at: Timestamp,
@@ -181,7 +183,7 @@ impl Store {
     }
 }
 
-fn said(row: &Row) -> Result<SaidRecord, StoreError> {
+pub(super) fn said(row: &Row) -> Result<SaidRecord, StoreError> {
     let cursor = SaidCursor {
         at: row.time("at")?,
         direction: row.text("direction")?,

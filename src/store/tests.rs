@@ -14,6 +14,7 @@ mod outages;
 mod people;
 mod promises;
 mod reading;
+mod searching;
 mod telling;
 
 use std::collections::{BTreeMap, HashSet};
@@ -276,6 +277,7 @@ async fn every_statement_is_accepted_by_the_database() {
         outbox::PAYLOAD_STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
+        search::STATEMENTS,
         sessions::STATEMENTS,
         spreadsheets::STATEMENTS,
         suppressions::STATEMENTS,

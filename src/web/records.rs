@@ -9,6 +9,7 @@ mod keys;
 mod ledgers;
 pub(super) mod lists;
 mod people;
+mod search;
 mod webhooks;
 
 use std::collections::BTreeMap;

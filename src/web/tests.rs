@@ -14,6 +14,7 @@ mod ledgers;
 mod pages;
 mod people;
 mod rig;
+mod search;
 mod serving;
 mod webhooks;
 mod whatif;

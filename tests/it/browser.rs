@@ -60,6 +60,13 @@ fn a_manager_keeps_promises_sets_controls_fetches_a_file_and_gives_a_key_to_a_pr
     let listed = centre.good(&["callback", "list", "--state", "overdue"]);
     assert!(listed.contains("+8613800000001") && listed.contains("after lunch"), "{listed}");
     assert!(!listed.contains("+8613800000002"), "{listed}");
+    let found = centre.good(&["results", "search", "spring", "LUNCH"]);
+    assert!(found.contains("after lunch") && found.contains("1 found in 1 results"), "{found}");
+    centre.good(&["export", "leads", "leads.csv", "--campaign", "spring"]);
+    let leads = centre.read("leads.csv");
+    assert!(leads.starts_with("lead,campaign,list,number") && leads.contains("after lunch"), "{leads}");
+    let without = centre.run(&["export", "leads", "leads.csv"], "");
+    assert!(without.code == 1 && without.err.contains("--campaign KEY"), "{without:?}");
     centre.serve();
     browse(&centre, "pages", &[("login", "boss"), ("password", PASSWORD)]);
     assert_eq!(centre.value("select count(*) from leads where state = 'given_up'"), 2);

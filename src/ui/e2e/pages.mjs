@@ -38,6 +38,12 @@ export async function run(browser, { login, password }) {
   await panel.locator('[data-testid="control-row-reserve"][data-set="false"]').waitFor();
   await until("both changes are told", () => panel.getByTestId("changes").textContent(), (text) => text?.includes("back to configuration"));
 
+  // What an agent wrote is found by a word of it.
+  await byId(page, "tab-search").click();
+  await byId(page, "search-text").fill("LUNCH");
+  await byId(page, "search-do").click();
+  same("the word is marked", await byId(page, "search-found").locator("mark").textContent(), "lunch");
+
   // Leads as a file, written as a job.
   await byId(page, "nav-exports").click();
   await byId(page, "export-kind").click();

@@ -113,6 +113,9 @@ export const results = (key: string, days: number | null, by: Breakdown) =>
       params: { path: { key }, query: { by, ...(days === null ? {} : { days }) } },
     }),
   );
+type SearchQuery = NonNullable<paths["/api/v1/campaigns/{key}/search"]["get"]["parameters"]["query"]>;
+export const searchResults = (key: string, query: SearchQuery) =>
+  told(api.GET("/api/v1/campaigns/{key}/search", { params: { path: { key }, query } }));
 export const decisions = (key: string, from: number, cursor: string | null) =>
   told(
     api.GET("/api/v1/campaigns/{key}/decisions", {

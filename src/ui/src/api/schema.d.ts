@@ -300,6 +300,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Results of a campaign in whose note or answers a text is found, the latest first. Each request looks through a bounded number of
+         *     results and says how far it came.
+         */
+        get: operations["search_results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/state": {
         parameters: {
             query?: never;
@@ -2479,6 +2499,47 @@ export interface components {
              * @description Dials wanted beyond those on their way.
              */
             more: number;
+        };
+        /** @description A page of what was found. */
+        FoundPage: {
+            back_to?: components["schemas"]["Timestamp"] | null;
+            /** @description The latest first. A page looks through 20,000 results at most, so it may hold fewer than were asked for, or none. */
+            items: components["schemas"]["FoundResult"][];
+            /**
+             * Format: int64
+             * @description So many results were looked through for this page.
+             */
+            looked_through: number;
+            /** @description Give it as `cursor` to look further back; `null` where there is nothing older. */
+            next_cursor?: string | null;
+        };
+        /** @description A result in which it was found. */
+        FoundResult: {
+            /** @description Login of the agent. */
+            agent?: string | null;
+            /** @description Answers by question key. */
+            answers: {
+                [key: string]: string;
+            };
+            /** @description When it was recorded. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The call. */
+            call: components["schemas"]["CallRef"];
+            /** @description What it means. */
+            disposition: components["schemas"]["Disposition"];
+            /** @description Keys of the questions in whose answers it is. */
+            in_answers: string[];
+            /** @description It is in the note. */
+            in_note: boolean;
+            lead?: components["schemas"]["LeadId"] | null;
+            /** @description The customer's name. */
+            name: string;
+            /** @description What the agent wrote. */
+            note: string;
+            /** @description The number, where it is known. */
+            number?: string | null;
+            /** @description The campaign's own name of the result. */
+            result: string;
         };
         /** @description How many leads came so far. */
         FunnelStep: {
@@ -4838,6 +4899,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_results: {
+        parameters: {
+            query?: {
+                /** @description Somewhere in the note or in an answer, in upper or lower case. With `question` it may be empty: every answer to it. */
+                text?: string;
+                /** @description Only in the answer to this question, by its key. */
+                question?: string;
+                /** @description Only results that were recorded at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Only results that were recorded before this time, in ms since 1970; all without it. */
+                to?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPage"];
                 };
             };
             /** @description what is wrong */

@@ -134,6 +134,8 @@ export type ExportRequest = Schemas["ExportRequest"];
 export type ExportKind = ExportJob["kind"];
 export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents"] as const satisfies readonly ExportKind[];
 
+export type FoundResult = Told<Schemas["FoundResult"]>;
+
 export type SuppressionRequest = Schemas["SuppressionRequest"];
 export type SuppressionView = Told<Schemas["SuppressionView"]>;
 export type PhoneView = Told<Schemas["PhoneView"]>;
