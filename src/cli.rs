@@ -16,10 +16,12 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::config::tzdata;
 
+mod callbacks;
 mod campaigns;
 pub mod check;
 mod database;
 pub mod doctor;
+mod exports;
 mod keys;
 mod ledgers;
 mod lists;
@@ -70,6 +72,9 @@ enum Command {
     /// Imports lists of customers.
     #[command(subcommand)]
     List(lists::Lists),
+    /// Calls that were promised to customers.
+    #[command(subcommand)]
+    Callback(callbacks::Callbacks),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -88,6 +93,8 @@ enum Command {
     /// Writes what became of a campaign's calls to a file.
     #[command(subcommand)]
     Results(results::Results),
+    /// Writes calls, results, leads, suppressions or consents to a file, one row for each.
+    Export(exports::Export),
     /// Simulates a day of a contact centre that a file describes, under one pacing or several.
     Simulate(simulate::Simulate),
     /// Runs journals of the service again, and proves that the engine gives the same commands.
@@ -164,12 +171,14 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(&cli.place),
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
+        Command::Callback(callbacks) => callbacks.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),
+        Command::Export(export) => export.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Replay(replay) => replay.run(&cli.place),
         Command::Whatif(whatif) => whatif.run(&cli.place),

@@ -119,6 +119,8 @@ pub struct Retention {
     pub decisions_days: u32,
     /// What webhooks were told, and how that went.
     pub webhooks_days: u32,
+    /// Files that somebody asked for.
+    pub exports_days: u32,
 }
 
 /// Lists that are brought in.

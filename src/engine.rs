@@ -216,7 +216,7 @@ impl Engine {
                 self.leads_fetched(now, &campaign, leads, next_due, open_total);
             }
             Event::LeadsChanged { campaign } => match self.campaigns.get_mut(&campaign) {
-                Some(board) => board.hopper.look_again(),
+                Some(board) => board.hopper.changed(),
                 None => self.stale(),
             },
             Event::IntentRecorded { attempt } => self.intent_recorded(now, attempt),
@@ -242,8 +242,10 @@ impl Engine {
             Event::InboundHungUp { call } => self.inbound_hung_up(now, call),
             Event::PromptEnded { call } => self.prompt_ended(now, call),
 
-            Event::AgentSignedIn { request, user, session, name, groups, device } => {
-                self.sign_in(now, request, user, session, name, groups, device);
+            Event::AgentSignedIn { request, user, session, name, login, groups, device } => {
+                // Journals from before logins were told promised by what people read.
+                let login = if login.is_empty() { name.clone() } else { login };
+                self.sign_in(now, request, user, session, name, login, groups, device);
             }
             Event::AgentActed { request, user, session, action } => self.act(now, request, user, session, action),
             Event::AgentPresence { user, present } => self.presence(now, user, present),
@@ -325,11 +327,11 @@ impl Engine {
         if self.requests.is_full() {
             return self.refuse(request, RequestRefusal::StoreDown);
         }
-        let Some(controls) = self.change_group(&group, &change) else {
+        if self.change_group(&group, &change).is_none() {
             return self.refuse(request, RequestRefusal::UnknownGroup { group });
-        };
+        }
         self.requests.insert(request, Pending::GroupControl);
-        self.commands.push_back(Command::RecordGroupControl { request, group, controls, at: now.timestamp });
+        self.commands.push_back(Command::RecordGroupControl { request, group, change, at: now.timestamp });
     }
 
     fn recorded(&mut self, now: Now, request: RequestId, ok: bool) {

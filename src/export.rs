@@ -1,25 +1,79 @@
-//! Calls of a campaign as a file that people open in a spreadsheet: CSV or XLSX.
+//! Calls, results, leads, suppressions and consents as a file that people open in a spreadsheet: CSV or XLSX.
 //!
-//! Read [`Ask`] and [`write`] first. Not a report: each row is a call, and whoever adds them up gets the figures of the pages,
-//! because both come from the same rows.
+//! Read [`Ask`] and [`write`] first. Not a report: each row is a call, a lead and so on, and whoever adds the calls up gets the figures
+//! of the pages, because both come from the same rows.
 
+mod lines;
 mod sheet;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::database::beside;
-use crate::model::disposition::Disposition;
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
-use crate::store::{CallPage, CallRecord, Store, StoreError};
+use crate::store::{Store, StoreError};
+use lines::{Line, Pages};
 use sheet::Sheet;
 
-/// Rows read at once.
-const PAGE_ROWS: usize = 1000;
 /// A worksheet has no more columns.
 const COLUMNS_MAX: usize = 16_384;
+
+/// What each row of a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A call, with the result that counts.
+    Calls,
+    /// A result that was recorded, or a correction of one, of calls in either direction.
+    Results,
+    /// A lead, with the last result and its answers.
+    Leads,
+    /// An entry of the suppression ledger.
+    Suppressions,
+    /// An entry of the consent ledger.
+    Consents,
+}
+
+/// A text names no kind of file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no kind of file; expected calls, results, leads, suppressions or consents")]
+pub struct NoKind(String);
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 5] = [Kind::Calls, Kind::Results, Kind::Leads, Kind::Suppressions, Kind::Consents];
+
+    /// As it is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Calls => "calls",
+            Kind::Results => "results",
+            Kind::Leads => "leads",
+            Kind::Suppressions => "suppressions",
+            Kind::Consents => "consents",
+        }
+    }
+
+    /// Whether it is of one campaign; else of one or of all.
+    pub fn needs_campaign(self) -> bool {
+        match self {
+            Kind::Calls | Kind::Results | Kind::Leads => true,
+            Kind::Suppressions | Kind::Consents => false,
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = NoKind;
+    fn from_str(text: &str) -> Result<Kind, NoKind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| NoKind(text.to_owned()))
+    }
+}
 
 /// The form of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +90,13 @@ pub enum Format {
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask {
-    /// Whose calls.
-    pub campaign: CampaignKey,
-    /// Begun at or after.
+    /// What each row is.
+    pub kind: Kind,
+    /// Whose; none, where the kind allows it: of all.
+    pub campaign: Option<CampaignKey>,
+    /// Calls that began, results that were recorded, leads and entries that were added at or after this.
     pub from: Timestamp,
-    /// Begun before.
+    /// And before this.
     pub to: Timestamp,
     /// The form of the file.
     pub format: Format,
@@ -51,11 +107,12 @@ pub struct Ask {
 }
 
 /// How far it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ExportProgress)]
 pub struct Progress {
-    /// Calls read, of both passes.
+    /// Rows read, of all passes.
     pub rows: u64,
-    /// Calls to be read in both.
+    /// Rows to be read in all.
     pub of: u64,
 }
 
@@ -75,32 +132,8 @@ pub enum ExportError {
     },
 }
 
-/// Headings that every file has; those of answers and of the lists' own cells follow.
-const HEADINGS: [&str; 21] = [
-    "call",
-    "began",
-    "campaign",
-    "list",
-    "number",
-    "name",
-    "attempt",
-    "outcome",
-    "network",
-    "result",
-    "agent",
-    "rang",
-    "answered",
-    "connected",
-    "ended",
-    "answered_by",
-    "ring_s",
-    "wait_s",
-    "talk_s",
-    "wrap_up_s",
-    "note",
-];
-
-/// Writes the calls in the order in which they began; the number of rows. The file is there whole, or not at all.
+/// Writes the rows, calls and results and leads in the order in which they came to be, entries of ledgers the latest first; how
+/// many. The file is there whole, or not at all: also when whoever asked for it goes away in the middle.
 ///
 /// # Errors
 /// [`ExportError`].
@@ -110,22 +143,25 @@ pub async fn write(
     path: &Path,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<u64, ExportError> {
-    let mut state = Progress { rows: 0, of: 2 * store.count_calls(&ask.campaign, ask.from, ask.to).await? };
-    // Once for the headings, which are in the rows, and once for the rows.
+    // Once for the headings, which are in the rows, and once for the rows; ledgers have the same headings always.
+    let passes = if ask.kind.needs_campaign() { 2 } else { 1 };
+    let mut state = Progress { rows: 0, of: passes * lines::count(store, ask).await? };
     let (mut questions, mut cells) = (BTreeSet::new(), BTreeSet::new());
     let mut pages = Pages::of(ask);
-    while let Some(calls) = pages.next(store).await? {
-        state.rows += calls.len() as u64;
-        for call in calls {
-            questions.extend(call.answers.into_keys());
-            cells.extend(call.extra.into_keys().filter(|_| !ask.masked));
+    while ask.kind.needs_campaign()
+        && let Some((read, lines)) = pages.next(store).await?
+    {
+        state.rows += read;
+        for line in lines {
+            questions.extend(line.answers.into_keys());
+            cells.extend(line.extra.into_keys());
         }
         progress(state);
     }
     let columns = Columns { questions: questions.into_iter().collect(), cells: cells.into_iter().collect() };
-    let wide = columns.headings().len();
+    let wide = columns.headings(ask.kind).len();
     if wide > COLUMNS_MAX {
-        let detail = format!("the calls have {wide} columns, a worksheet has {COLUMNS_MAX}: choose a shorter time");
+        let detail = format!("the rows have {wide} columns, a worksheet has {COLUMNS_MAX}: choose a shorter time");
         return Err(ExportError::File { path: path.to_path_buf(), detail });
     }
     let part = Passing(beside(path, "part"));
@@ -154,42 +190,19 @@ async fn rows(
     state: &mut Progress,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<u64, ExportError> {
-    let mut sheet = Sheet::create(part, ask.format, columns.headings())?;
+    let mut sheet = Sheet::create(part, ask.format, columns.headings(ask.kind))?;
     let mut pages = Pages::of(ask);
     let mut count = 0;
-    while let Some(calls) = pages.next(store).await? {
-        count += calls.len() as u64;
-        state.rows = (state.rows + calls.len() as u64).min(state.of);
-        for call in &calls {
-            sheet.row(&columns.cells_of(call, ask))?;
+    while let Some((read, lines)) = pages.next(store).await? {
+        count += lines.len() as u64;
+        state.rows = (state.rows + read).min(state.of);
+        for line in lines {
+            sheet.row(&columns.cells_of(line))?;
         }
         progress(*state);
     }
     sheet.finish()?;
     Ok(count)
-}
-
-struct Pages {
-    page: CallPage,
-    done: bool,
-}
-
-impl Pages {
-    fn of(ask: &Ask) -> Pages {
-        let Ask { campaign, from, to, .. } = ask;
-        let page = CallPage { campaign: campaign.clone(), from: *from, to: *to, after: None, limit: PAGE_ROWS };
-        Pages { page, done: false }
-    }
-
-    async fn next(&mut self, store: &Store) -> Result<Option<Vec<CallRecord>>, StoreError> {
-        if self.done {
-            return Ok(None);
-        }
-        let calls = store.calls(&self.page).await?;
-        self.done = calls.len() < PAGE_ROWS;
-        self.page.after = calls.last().map(|call| (call.at, call.id));
-        Ok(Some(calls).filter(|calls| !calls.is_empty()))
-    }
 }
 
 /// The columns beyond those of every file.
@@ -199,54 +212,16 @@ struct Columns {
 }
 
 impl Columns {
-    fn headings(&self) -> Vec<String> {
+    fn headings(&self, kind: Kind) -> Vec<String> {
         let questions = self.questions.iter().map(|question| format!("answer: {question}"));
-        let fixed = HEADINGS.iter().map(|heading| (*heading).to_owned());
+        let fixed = lines::headings(kind).iter().map(|heading| (*heading).to_owned());
         fixed.chain(questions).chain(self.cells.iter().cloned()).collect()
     }
 
-    fn cells_of(&self, call: &CallRecord, ask: &Ask) -> Vec<String> {
-        let time = |at: Option<Timestamp>| at.map_or_else(String::new, |at| civil(at, &ask.zone));
-        let word = |word: Option<Disposition>| word.map_or_else(String::new, |word| word.to_string());
-        let seconds = |from: Option<Timestamp>, to: Option<Timestamp>| match (from, to) {
-            (Some(from), Some(to)) => format!("{:.1}", to.since(from).as_secs_f64()),
-            _ => String::new(),
-        };
-        let of_ms = |ms: Option<i64>| ms.map_or_else(String::new, |ms| format!("{:.1}", ms as f64 / 1e3));
-        let personal = |text: &str| if ask.masked { String::new() } else { text.to_owned() };
-        let number = if ask.masked { call.number.masked() } else { call.number.as_str().to_owned() };
-        let by = serde_json::to_value(call.answered_by).ok();
-        let by = by.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let mut cells = vec![
-            call.id.to_string(),
-            time(Some(call.at)),
-            ask.campaign.to_string(),
-            call.list.clone(),
-            number,
-            personal(&call.name),
-            (call.ordinal + 1).to_string(),
-            word(call.disposition),
-            word(call.network_disposition),
-            call.result.clone().unwrap_or_default(),
-            call.agent.clone().unwrap_or_default(),
-            time(call.rang_at),
-            time(call.answered_at),
-            time(call.connected_at),
-            time(call.ended_at),
-            by,
-            seconds(call.rang_at, call.answered_at.or(call.ended_at)),
-            seconds(call.answered_at, call.connected_at),
-            of_ms(call.talk_ms),
-            of_ms(call.wrap_up_ms),
-            personal(&call.note),
-        ];
-        cells.extend(self.questions.iter().map(|key| call.answers.get(key).cloned().unwrap_or_default()));
-        cells.extend(self.cells.iter().map(|key| call.extra.get(key).cloned().unwrap_or_default()));
+    fn cells_of(&self, line: Line) -> Vec<String> {
+        let Line { fixed: mut cells, mut answers, mut extra } = line;
+        cells.extend(self.questions.iter().map(|key| answers.remove(key).unwrap_or_default()));
+        cells.extend(self.cells.iter().map(|key| extra.remove(key).unwrap_or_default()));
         cells
     }
-}
-
-/// A time as people write it there, with its distance from UTC: 2026-11-30T14:05:09+08:00.
-fn civil(at: Timestamp, zone: &Zone) -> String {
-    at.to_jiff().to_zoned(zone.as_jiff().clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }

@@ -24,6 +24,7 @@ pub mod numbers;
 pub mod phone;
 pub mod profile;
 pub mod profile_file;
+pub mod promise;
 pub mod schedule;
 pub mod selection;
 pub mod settings;

@@ -7,26 +7,31 @@ pub mod access;
 mod assets;
 mod board;
 mod body;
+mod callbacks;
 mod campaigns;
 mod consents;
 mod customers;
 mod desk;
 mod desk_socket;
 mod desks;
+mod export_jobs;
 mod exports;
 mod frame;
 mod groups;
 mod history;
 mod idempotency;
 mod jobs;
+mod keys;
 mod lists;
 mod live;
 mod login;
 mod metrics;
 mod operations;
 pub mod problem;
+mod ranges;
 mod records;
 mod results;
+mod search;
 mod serve;
 mod suppressions;
 mod templates;
@@ -172,6 +177,7 @@ pub struct Site {
     previews: Semaphore,
     receiving: uploads::Receiving,
     jobs: jobs::work::Jobs,
+    exports: export_jobs::Jobs,
     logins: Semaphore,
     streams: Arc<Semaphore>,
     under_way: idempotency::UnderWay,
@@ -213,6 +219,7 @@ impl WebState {
             previews: Semaphore::new(PREVIEWS_MAX),
             receiving: uploads::Receiving::default(),
             jobs: jobs::work::Jobs::default(),
+            exports: export_jobs::Jobs::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             under_way: idempotency::UnderWay::default(),
             last_event: live::LastEvent::default(),
@@ -226,6 +233,7 @@ impl WebState {
     pub fn close_streams(&self) {
         self.closing.send_replace(true);
         self.rehearsals.stop();
+        self.exports.stop_all();
     }
 }
 
@@ -253,6 +261,11 @@ impl Site {
         let method =
             if *method == axum::http::Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
         self.operations.get(&(method, path.to_owned())).map(String::as_str)
+    }
+
+    /// All parts of the API, in order.
+    fn parts(&self) -> Vec<String> {
+        self.operations.values().cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn cookie_name(&self) -> &'static str {
@@ -344,12 +357,19 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::check_campaign))
         .routes(routes!(campaigns::campaign, campaigns::apply_campaign))
         .routes(routes!(campaigns::control_campaign))
+        .routes(routes!(campaigns::campaign_changes))
         .routes(routes!(campaigns::campaign_text))
         .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(results::campaign_results))
         .routes(routes!(results::campaign_attempts))
+        .routes(routes!(search::search_results))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))
+        .routes(routes!(export_jobs::exports, export_jobs::ask_export))
+        .routes(routes!(export_jobs::export_events))
+        .routes(routes!(export_jobs::export, export_jobs::remove_export))
+        .routes(routes!(export_jobs::restart_export))
+        .routes(routes!(export_jobs::export_file))
         .routes(routes!(whatif::whatif, whatif::ask_whatif, whatif::cancel_whatif))
         .routes(routes!(lists::lists, lists::import_list))
         .layer(DefaultBodyLimit::max(body::JSON_MAX))
@@ -366,12 +386,16 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(templates::templates))
         .routes(routes!(templates::template, templates::save_template, templates::remove_template))
         .routes(routes!(groups::group, groups::change_group))
+        .routes(routes!(groups::group_changes))
+        .routes(routes!(callbacks::callbacks))
+        .routes(routes!(callbacks::change_callbacks))
+        .routes(routes!(callbacks::desk_callbacks))
         .routes(routes!(suppressions::suppressions, suppressions::suppress))
         .routes(routes!(suppressions::lift_suppression))
         .routes(routes!(consents::consents, consents::record_consent))
         .routes(routes!(consents::revoke_consent))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
-        .routes(routes!(webhooks::webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::webhook, webhooks::change_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::test_webhook))
         .routes(routes!(webhooks::rotate_webhook))
         .routes(routes!(webhooks::enable_webhook))
@@ -379,6 +403,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(webhooks::webhook_deliveries))
         .routes(routes!(webhooks::webhook_log))
         .routes(routes!(webhooks::resend_webhook))
+        .routes(routes!(keys::keys, keys::add_key))
+        .routes(routes!(keys::revoke_key))
         .routes(routes!(users::users, users::add_user))
         .routes(routes!(users::change_user))
         .routes(routes!(customers::lead))

@@ -5,46 +5,37 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use super::exports::{How, span};
 use super::moment::{Moment, moment};
 use super::place::Installation;
 use super::{Failure, Outcome, Place, bar, in_columns, show};
-use crate::export::{self, Ask, ExportError, Format};
+use crate::export::Kind;
 use crate::model::name::CampaignKey;
-use crate::model::time::Timestamp;
-use crate::model::zone::Zone;
 use crate::report::{self, Breakdown, Question, Report, ReportLine};
-use crate::store::Figures;
+use crate::store::{Figures, Found, Search};
 
 /// Shows what became of a campaign's calls, and writes it to a file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Results {
     /// Shows sums, rates and the funnel, by day, hour, list, agent, result or disposition.
     Show(ShowFigures),
+    /// Looks for a text in what agents wrote: notes, and answers of the questionnaire.
+    Search(SearchFor),
     /// Counts all attempts again and compares the figures with them.
     Recount(Recount),
     /// Writes one row for each call: when, whom, what became of it, the agent's result and the customer's answers.
     Export(Export),
 }
 
-/// Writes one row for each call, in the order in which they began.
+/// Writes one row for each call, in the order in which they began; `lull export` writes other files too.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     /// The campaign.
     campaign: CampaignKey,
     /// The file: its name ends in .csv or .xlsx.
     file: PathBuf,
-    /// Calls that began at or after this: 2026-11-16, 2026-11-16T08:00 or 2026-11-16T00:00:00Z; without it, all.
-    #[arg(long, value_parser = moment)]
-    from: Option<Moment>,
-    /// Calls that began before this, or on this day; without it, until now.
-    #[arg(long, value_parser = moment)]
-    to: Option<Moment>,
-    /// Begins a CSV file with a byte order mark, which Excel needs to read Chinese.
-    #[arg(long)]
-    bom: bool,
-    /// Masks numbers and leaves out names, notes and cells of lists: what tells who a customer is.
-    #[arg(long)]
-    masked: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Shows a campaign's results.
@@ -61,6 +52,27 @@ pub(crate) struct ShowFigures {
     /// The parts.
     #[arg(long, default_value = Breakdown::Day.as_str(), value_parser = breakdown())]
     by: Breakdown,
+}
+
+/// Looks for a text in what agents wrote, the latest first.
+#[derive(Debug, Args)]
+pub(crate) struct SearchFor {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// What to look for, in upper or lower case; with --question, an empty one finds every answer.
+    text: String,
+    /// Only in the answer to this question, by its key.
+    #[arg(long, value_name = "KEY")]
+    question: Option<String>,
+    /// Results that were recorded at or after this: 2026-11-16, 2026-11-16T08:00 or 2026-11-16T00:00:00Z; without it, all.
+    #[arg(long, value_parser = moment)]
+    from: Option<Moment>,
+    /// Results that were recorded before this, or on this day; without it, until now.
+    #[arg(long, value_parser = moment)]
+    to: Option<Moment>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: u16,
 }
 
 /// Counts all attempts of a campaign again.
@@ -81,29 +93,18 @@ impl Results {
         let installation = Installation::open(place)?;
         let (Results::Show(ShowFigures { campaign, .. })
         | Results::Recount(Recount { campaign })
+        | Results::Search(SearchFor { campaign, .. })
         | Results::Export(Export { campaign, .. })) = &self;
         installation.must_know(campaign)?;
         match self {
             Results::Show(show) => show.run(place, &installation),
+            Results::Search(search) => search.run(place, &installation),
             Results::Recount(recount) => recount.run(place, &installation),
-            Results::Export(export) => export.run(place, &installation),
+            Results::Export(Export { campaign, file, how }) => {
+                how.write(place, &installation, Kind::Calls, Some(campaign), file)
+            }
         }
     }
-}
-
-/// The times that two moments name; without them, from the beginning until now.
-fn span(
-    from: Option<Moment>,
-    to: Option<Moment>,
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<(Timestamp, Timestamp), Failure> {
-    let from = from.map_or(Ok(Timestamp::from_millis(0)), |from| from.at(zone, false))?;
-    let to = to.map_or(Ok(now), |to| to.at(zone, true))?;
-    if from >= to {
-        return Err(Failure::new(format!("--from is {from} and --to is {to}: expected from before to")));
-    }
-    Ok((from, to))
 }
 
 impl ShowFigures {
@@ -118,6 +119,50 @@ impl ShowFigures {
         show(place.json, &report, || drawn(&report));
         Ok(Outcome::Done)
     }
+}
+
+impl SearchFor {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let SearchFor { campaign, text, question, from, to, limit } = self;
+        if text.trim().is_empty() && question.is_none() {
+            return Err(Failure::new("the text is empty: expected something to look for, or --question KEY"));
+        }
+        let (from, to) = span(from, to, &installation.zone(), installation.now())?;
+        let search = Search { campaign, text, question, from, to };
+        let limit = usize::from(limit);
+        let (found, looked_through) = installation.with_store(|store, _| {
+            let search = &search;
+            async move {
+                let (mut found, mut looked_through, mut next) = (Vec::new(), 0, None);
+                loop {
+                    let page = store.search_results(search, next.as_ref(), limit - found.len()).await?;
+                    found.extend(page.found);
+                    looked_through += page.looked_through;
+                    next = page.next;
+                    if next.is_none() || found.len() >= limit {
+                        return Ok((found, looked_through));
+                    }
+                }
+            }
+        })?;
+        show(place.json, &found, || told(&found, looked_through));
+        Ok(Outcome::Done)
+    }
+}
+
+/// What was found, as people read it.
+fn told(found: &[Found], looked_through: u64) -> String {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = |one: &Found| {
+        let said = &one.said;
+        let answers = one.in_answers.iter().filter_map(|key| Some(format!("{key}: {}", said.answers.get(key)?)));
+        let note = one.in_note.then(|| said.note.clone());
+        let text: Vec<String> = note.into_iter().chain(answers).map(|text| one_line(&text)).collect();
+        let who = said.number.as_deref().unwrap_or_default();
+        format!("{} {who} {} {}  {}\n", said.at, said.name, said.result, text.join("; "))
+    };
+    let lines: String = found.iter().map(line).collect();
+    format!("{lines}{} found in {looked_through} results.", found.len())
 }
 
 /// The report as people read it.
@@ -192,45 +237,5 @@ impl Recount {
             ),
         });
         Ok(if recount.wrong.is_empty() { Outcome::Done } else { Outcome::Findings })
-    }
-}
-
-impl Export {
-    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
-        let ending = self.file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        let format = match ending.as_deref() {
-            Some("csv") => Format::Csv { mark: self.bom },
-            Some("xlsx") => Format::Xlsx,
-            _ => {
-                let file = self.file.display();
-                return Err(Failure::new(format!("{file}: expected a name that ends in .csv or .xlsx")));
-            }
-        };
-        let zone = installation.zone();
-        let (from, to) = span(self.from, self.to, &zone, installation.now())?;
-        let ask = Ask { campaign: self.campaign, from, to, format, masked: self.masked, zone };
-        let bar = bar(place.json);
-        let mut drawn = |progress: export::Progress| {
-            bar.set_length(progress.of);
-            bar.set_position(progress.rows);
-        };
-        let file = self.file;
-        let rows = installation.with_store(|store, _| {
-            let (ask, file, drawn) = (&ask, &file, &mut drawn);
-            async move {
-                match export::write(&store, ask, file, drawn).await {
-                    Err(ExportError::Store(error)) => Err(error),
-                    other => Ok(other),
-                }
-            }
-        })??;
-        bar.finish_and_clear();
-        let told = serde_json::json!({ "file": file, "rows": rows, "from": from, "to": to });
-        show(place.json, &told, || match rows {
-            0 => format!("`{}` made no call in that time; {} has the headings only.", ask.campaign, file.display()),
-            1 => format!("1 call is in {}.", file.display()),
-            _ => format!("{rows} calls are in {}.", file.display()),
-        });
-        Ok(Outcome::Done)
     }
 }

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
 use crate::runtime::handle::{Handle, PhoneSeen};
 use crate::runtime::service::{Reread, Service};
-use crate::runtime::setup;
+use crate::runtime::{retention, setup};
 use crate::store::{Options, SessionLife, Store};
 use crate::web::{self, Listening, Parts, PhoneView, WebState};
 use crate::webhooks::{Messenger, courier};
@@ -48,6 +48,12 @@ impl Serve {
             .map_err(|error| Failure::new(format!("the data folder {} cannot be made: {error}", folder.display())))?;
         let options = Options { password_length_min: Some(config.access.password_length_min), ..Options::default() };
         let store = Store::open(&config.data.database, options).await?;
+        let interrupted = store.interrupt_exports(clock.now().timestamp).await?;
+        if interrupted > 0 {
+            tracing::warn!(interrupted, "files that were asked for were not finished; they can be started again");
+        }
+        // What was half written then tells of customers and is of no use.
+        retention::sweep(&folder.join("exports"), "part", clock.now().timestamp, Duration::ZERO)?;
         let (settings_in, settings) = watch::channel(Arc::new(web_settings(&config)));
         let (told_in, told) = watch::channel(Arc::new(config.webhooks.clone()));
         let messenger = Arc::new(Messenger::new(told, clock)?);

@@ -12,7 +12,7 @@ use super::{Failure, Outcome, Place, show};
 use crate::clock::Clock;
 use crate::model::id::{EventId, WebhookId};
 use crate::model::name::CampaignKey;
-use crate::store::{DeliveryRow, DeliveryState, EventType, NewWebhook, TryRow, Verdict, Wants, Webhook};
+use crate::store::{DeliveryRow, DeliveryState, EventType, NewWebhook, TryRow, Verdict, Wants, Webhook, WebhookChange};
 use crate::webhooks::{Messenger, Target};
 
 /// Lines that are shown of a log.
@@ -31,6 +31,8 @@ pub(crate) enum Webhooks {
     Log(Logged),
     /// Sends an endpoint an event of its own and says what came back. Exit code 3 if it was not taken.
     Test(Named),
+    /// Changes an endpoint; what is not named stays. Its secret, its log and what waits for it stay too.
+    Change(Change),
     /// Makes a new secret and shows it, once. The one before counts beside it for a while.
     Rotate(Rotate),
     /// Tells an endpoint again what happens, beginning with what still waits for it.
@@ -96,6 +98,29 @@ pub(crate) struct Rotate {
     keep_h: u32,
 }
 
+/// An endpoint that is changed.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true, id = "changes", args = ["url", "events", "campaign", "all_campaigns", "rename"])]
+pub(crate) struct Change {
+    #[command(flatten)]
+    named: Named,
+    /// Where events are posted from now on; what waits goes there too.
+    #[arg(long)]
+    url: Option<String>,
+    /// Which events from now on, separated by commas; or all.
+    #[arg(long, value_name = "EVENTS", value_parser = wants)]
+    events: Option<Wants>,
+    /// Of this campaign only.
+    #[arg(long, conflicts_with = "all_campaigns")]
+    campaign: Option<CampaignKey>,
+    /// Of all campaigns again.
+    #[arg(long)]
+    all_campaigns: bool,
+    /// Another name for what it is for.
+    #[arg(long, value_name = "NAME")]
+    rename: Option<String>,
+}
+
 /// An endpoint that is told nothing more.
 #[derive(Debug, Args)]
 pub(crate) struct Disable {
@@ -146,6 +171,7 @@ impl Webhooks {
             Webhooks::Show(shown) => shown.run(place, &installation),
             Webhooks::Log(logged) => logged.run(place, &installation),
             Webhooks::Test(named) => test(place, &installation, &named),
+            Webhooks::Change(change) => change.run(place, &installation),
             Webhooks::Rotate(rotate) => rotate.run(place, &installation),
             Webhooks::Enable(named) => {
                 let Webhook { id, name, .. } = named.find(&installation)?;
@@ -316,6 +342,22 @@ fn test(place: &Place, installation: &Installation, named: &Named) -> Result<Out
         }
     });
     Ok(if delivered { Outcome::Done } else { Outcome::Findings })
+}
+
+impl Change {
+    fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let Change { named, url, events, campaign, all_campaigns, rename } = self;
+        let id = named.find(installation)?.id;
+        if let Some(url) = &url {
+            installation.block_on(messenger(installation)?.check(url))?;
+        }
+        let campaign = if all_campaigns { Some(None) } else { campaign.map(Some) };
+        let change = WebhookChange { name: rename, url, events, campaign };
+        let changed =
+            installation.with_store(|store, now| async move { store.change_webhook(id, change, BY, now).await })?;
+        show(place.json, &as_json(&changed), || line(&changed));
+        Ok(Outcome::Done)
+    }
 }
 
 impl Rotate {

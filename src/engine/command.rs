@@ -187,8 +187,8 @@ pub enum Command {
         request: RequestId,
         /// Which group.
         group: GroupName,
-        /// The values in force from now on.
-        controls: super::event::GroupChange,
+        /// What was changed.
+        change: super::event::GroupChange,
         /// When.
         at: Timestamp,
     },

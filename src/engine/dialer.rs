@@ -12,6 +12,7 @@ pub mod dial;
 pub mod hopper;
 pub mod numbers;
 pub mod preview;
+mod promise;
 pub mod retry;
 pub mod trunk;
 pub mod turns;

@@ -19,7 +19,7 @@ use crate::model::lead::{Callback, Lead, SuppressionReason};
 use crate::model::limits::Used;
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
-use crate::model::settings::Settings;
+use crate::model::settings::{IdleThreshold, Settings};
 use crate::model::time::Timestamp;
 
 /// One input of the engine.
@@ -217,6 +217,9 @@ pub enum Event {
         session: SessionId,
         /// What people read.
         name: String,
+        /// The name used to log in, which callbacks are promised under; empty in journals from before it was told.
+        #[serde(default)]
+        login: String,
         /// The groups.
         groups: Vec<GroupName>,
         /// How the agent hears and speaks.
@@ -345,7 +348,7 @@ pub struct RecordedOutcome {
 }
 
 /// A change of a group's live controls.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupChange {
     /// 0 to 1.
@@ -356,6 +359,63 @@ pub struct GroupChange {
     pub dwell_s: Option<f64>,
     /// Agents.
     pub reserve: Option<u32>,
+    /// Controls that go back to the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<Configured>,
+}
+
+/// A control with what the configuration says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Configured {
+    /// When outbound slots open.
+    IdleThreshold(IdleThreshold),
+    /// 0 to 1.
+    Hysteresis(f64),
+    /// Seconds.
+    DwellS(f64),
+    /// Agents.
+    Reserve(u32),
+}
+
+impl Configured {
+    /// The control, as fields and figures name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Configured::IdleThreshold(_) => "idle_threshold",
+            Configured::Hysteresis(_) => "hysteresis",
+            Configured::DwellS(_) => "dwell_s",
+            Configured::Reserve(_) => "reserve",
+        }
+    }
+}
+
+impl GroupChange {
+    /// What a change and a later one come to together.
+    pub fn and_then(&mut self, later: &GroupChange) {
+        let GroupChange { idle_threshold, hysteresis, dwell_s, reserve, back } = later;
+        for one in back {
+            self.back.retain(|other| other.name() != one.name());
+            self.back.push(*one);
+            match one {
+                Configured::IdleThreshold(_) => self.idle_threshold = None,
+                Configured::Hysteresis(_) => self.hysteresis = None,
+                Configured::DwellS(_) => self.dwell_s = None,
+                Configured::Reserve(_) => self.reserve = None,
+            }
+        }
+        self.idle_threshold = idle_threshold.or(self.idle_threshold);
+        self.hysteresis = hysteresis.or(self.hysteresis);
+        self.dwell_s = dwell_s.or(self.dwell_s);
+        self.reserve = reserve.or(self.reserve);
+        let set = [
+            ("idle_threshold", idle_threshold.is_some()),
+            ("hysteresis", hysteresis.is_some()),
+            ("dwell_s", dwell_s.is_some()),
+            ("reserve", reserve.is_some()),
+        ];
+        self.back.retain(|one| !set.contains(&(one.name(), true)));
+    }
 }
 
 /// An attempt without an end, as the store found it.

@@ -14,7 +14,7 @@ use crate::model::lead::{Lead, LeadNext, NumberFacts, PastAttempt};
 use crate::model::numbers::NumberKind;
 use crate::model::profile::{AttemptCap, Profile};
 use crate::model::time::Timestamp;
-use crate::model::zone::Zone;
+use crate::model::zone::read_zones;
 
 /// After an attempt whose outcome nobody knows, the number rests at least this long: its phone may have rung, and the
 /// carrier may still be ringing it (reliability.md decision 1, I-17).
@@ -165,6 +165,7 @@ pub fn after_refusal(
         | Refusal::AbandonBudget
         | Refusal::Skipped
         | Refusal::NotDecided
+        | Refusal::AgentAway
         | Refusal::Draining
         | Refusal::BeforeFirstDay
         | Refusal::AfterLastDay
@@ -172,12 +173,6 @@ pub fn after_refusal(
         | Refusal::BudgetSpent => None,
     };
     LeadNext::Retry { at: again.unwrap_or(at).max(at + PUT_OFF_MIN) }
-}
-
-/// The zones by name; `None` if there is none or one is not known: a window that cannot be judged is closed.
-pub fn read_zones(names: &[String]) -> Option<Vec<Zone>> {
-    let zones: Result<Vec<Zone>, _> = names.iter().map(|name| Zone::named(name)).collect();
-    zones.ok().filter(|zones| !zones.is_empty())
 }
 
 fn caps<'a>(campaign: &'a Campaign, profile: &'a Profile) -> impl Iterator<Item = &'a AttemptCap> {

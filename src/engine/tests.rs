@@ -10,6 +10,7 @@ mod invariants;
 mod limits;
 mod outbound;
 mod preview;
+mod promises;
 mod properties;
 mod results;
 pub(in crate::engine) mod rig;

@@ -164,7 +164,7 @@ impl Engine {
             ringing,
             answered_waiting: waiting,
             connected,
-            hopper: count(board.hopper.leads.len()),
+            hopper: count(board.hopper.in_hand().count()),
             leads_open: board.hopper.open_total,
             next_due: board.hopper.next_due,
             abandon_rate: (today.answered > 0).then(|| today.abandoned as f64 / today.answered as f64),

@@ -105,6 +105,8 @@ pub enum Refusal {
     Skipped,
     /// An agent saw the lead and decided nothing in time.
     NotDecided,
+    /// The call was promised by an agent who is not there or has another one to make.
+    AgentAway,
     /// The program is shutting down and finishes the calls that are up.
     Draining,
     /// The campaign's first day has not come.
@@ -143,6 +145,7 @@ impl Refusal {
             Refusal::AbandonBudget => "abandon_budget",
             Refusal::Skipped => "skipped",
             Refusal::NotDecided => "not_decided",
+            Refusal::AgentAway => "agent_away",
             Refusal::Draining => "draining",
             Refusal::BeforeFirstDay => "before_first_day",
             Refusal::AfterLastDay => "after_last_day",

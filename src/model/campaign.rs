@@ -88,6 +88,9 @@ pub struct Campaign {
     pub detect_machines: bool,
     /// Record the calls.
     pub recording: Recording,
+    /// How promised calls are kept.
+    #[serde(default, skip_serializing_if = "Callbacks::is_default")]
+    pub callbacks: Callbacks,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }
@@ -105,6 +108,20 @@ impl Campaign {
         let turn =
             number.as_str().bytes().fold(0usize, |sum, digit| sum.wrapping_mul(31).wrapping_add(usize::from(digit)));
         best().nth(turn % best().count().max(1)).unwrap_or(&self.caller_id)
+    }
+}
+
+/// How promised calls are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Callbacks {
+    /// So long after the promised time a personal callback waits for its agent, in minutes; then anyone of the group takes it.
+    /// 0: anyone at once, the agent first if idle.
+    pub wait_for_agent_minutes: u32,
+}
+
+impl Callbacks {
+    fn is_default(&self) -> bool {
+        *self == Callbacks::default()
     }
 }
 

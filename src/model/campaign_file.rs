@@ -126,6 +126,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let tier = root.within("tier", 1..=5, 1);
     let detect_machines = root.or("detect_machines", false);
     let recording = parts::recording(root, known);
+    let callbacks = parts::callbacks(root);
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -161,6 +162,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         tier: tier?,
         detect_machines: detect_machines?,
         recording: recording?,
+        callbacks: callbacks?,
         information_message: information_message?,
     })
 }

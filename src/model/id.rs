@@ -165,6 +165,10 @@ ids! {
     UploadId = "upl";
     /// An endpoint that is told what happened.
     WebhookId = "hook";
+    /// A file that somebody asked for.
+    ExportId = "exp";
+    /// A key of a program that uses the API.
+    KeyId = "key";
     /// Something that webhooks are told: the `webhook-id` of every try to tell it.
     EventId = "evt";
 }

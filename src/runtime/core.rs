@@ -401,9 +401,10 @@ impl Turn {
             Command::RecordCampaignState { request, campaign, state, at } => {
                 records.write(Record::CampaignState { request, campaign, state, at });
             }
-            Command::RecordGroupControl { request, group, controls, at } => {
-                self.core.controls.insert(group.clone(), controls.clone());
-                records.write(Record::GroupControl { request, group, controls, at });
+            Command::RecordGroupControl { request, group, change, at } => {
+                let controls = self.core.controls.entry(group.clone()).or_default();
+                controls.and_then(&change);
+                records.write(Record::GroupControl { request, group, controls: controls.clone(), change, at });
             }
             Command::Reply { request, answer } => {
                 records.answered(request);

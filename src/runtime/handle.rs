@@ -204,11 +204,13 @@ impl Handle {
         user: UserId,
         session: SessionId,
         name: String,
+        login: String,
         groups: Vec<GroupName>,
         device: Device,
     ) -> Result<(), HandleError> {
-        let by = name.clone();
-        self.request(now, &by, |request| Event::AgentSignedIn { request, user, session, name, groups, device }).await
+        let by = login.clone();
+        let event = |request| Event::AgentSignedIn { request, user, session, name, login, groups, device };
+        self.request(now, &by, event).await
     }
 
     /// Does what an agent does at the desk.

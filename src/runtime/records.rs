@@ -69,8 +69,10 @@ pub enum Record {
         request: RequestId,
         /// Which.
         group: GroupName,
-        /// What is in force from now on.
+        /// What is set over the configuration from now on.
         controls: GroupChange,
+        /// What of it was changed now.
+        change: GroupChange,
         /// When.
         at: Timestamp,
     },
@@ -376,18 +378,31 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
         Record::CampaignState { campaign, state, at, .. } => {
             store.set_campaign_state(campaign, *state, by, "", *at).await
         }
-        Record::GroupControl { group, controls, at, .. } => {
+        Record::GroupControl { group, controls, change, at, .. } => {
             let controls = GroupControls {
                 idle_threshold: controls.idle_threshold,
                 hysteresis: controls.hysteresis,
                 dwell_s: controls.dwell_s,
                 reserve: controls.reserve,
             };
-            store.set_group_controls(group, controls, by, *at).await
+            store.set_group_controls(group, controls, &told(change), by, *at).await
         }
         Record::Lead { lead, until: Some(until), .. } => store.put_off(vec![(*lead, *until)]).await,
         Record::Lead { lead, until: None, at } => store.give_up(vec![*lead], *at).await,
     }
+}
+
+/// A change of live controls as the audit trail keeps it: `null` is what went back to the configuration.
+fn told(change: &GroupChange) -> serde_json::Value {
+    let GroupChange { idle_threshold, hysteresis, dwell_s, reserve, back } = change;
+    let numbers = [("idle_threshold", *idle_threshold), ("hysteresis", *hysteresis), ("dwell_s", *dwell_s)];
+    let mut told: serde_json::Map<String, serde_json::Value> = numbers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+        .chain(reserve.map(|reserve| ("reserve".to_owned(), reserve.into())))
+        .collect();
+    told.extend(back.iter().map(|one| (one.name().to_owned(), serde_json::Value::Null)));
+    told.into()
 }
 
 fn locked(counted: &Counted) -> MutexGuard<'_, BTreeMap<CampaignKey, (Timestamp, u64)>> {

@@ -149,6 +149,7 @@ async fn controls(store: &Store) -> Result<Controls, StoreError> {
                 hysteresis: row.controls.hysteresis,
                 dwell_s: row.controls.dwell_s,
                 reserve: row.controls.reserve,
+                back: Vec::new(),
             };
             (row.group, change)
         })

@@ -81,6 +81,7 @@ statements! {
                 cast(j.value ->> 2 as bigint) as lead, j.value ->> 3 as number, cast(j.value ->> 4 as bigint) as at
             from json_each($1) j)
         select w.place as place, c.state as campaign_state, l.state as lead_state, l.number as lead_number,
+            l.due_at as lead_due,
             coalesce(
                 (select s.reason from suppressions s
                  where s.number = w.number and s.scope in ('*', w.campaign) and s.lifted_at is null
@@ -229,6 +230,10 @@ pub(super) async fn apply_intents(
             Ok(Some(refusal)) => Ok(IntentOutcome::Refused(refusal)),
             Ok(None) => match check(&seen.facts) {
                 Err(refusal) => Ok(IntentOutcome::Refused(refusal)),
+                // Put off since it was fetched: a promised call was moved.
+                Ok(()) if seen.due_at.is_some_and(|due| due > intent.at) => {
+                    Ok(IntentOutcome::Refused(Refusal::NoLeadDue))
+                }
                 Ok(()) => {
                     allowed.push(*intent);
                     Ok(IntentOutcome::Recorded)
@@ -293,6 +298,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Seen {
     campaign: Option<CampaignState>,
     lead: Option<(LeadState, String)>,
+    due_at: Option<Timestamp>,
     pub(super) facts: NumberFacts,
 }
 
@@ -329,14 +335,23 @@ pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<See
     let places = || asked.iter().enumerate().map(|(place, of)| (place as u64, of));
     let asked = places().map(|(place, of)| params![place, of.campaign.as_str(), of.lead.0, of.number.as_str(), of.at]);
     let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
-    let columns = "place, campaign_state, lead_state, lead_number, suppressed, consent, live_attempt";
-    type Found =
-        (u64, Option<CampaignState>, Option<LeadState>, Option<String>, Option<SuppressionReason>, i64, Option<i64>);
+    let columns = "place, campaign_state, lead_state, lead_number, lead_due, suppressed, consent, live_attempt";
+    type Found = (
+        u64,
+        Option<CampaignState>,
+        Option<LeadState>,
+        Option<String>,
+        Option<i64>,
+        Option<SuppressionReason>,
+        i64,
+        Option<i64>,
+    );
     for found in conn.tuples::<Found>(FACTS, columns, vec![rows(asked)]).await? {
-        let (place, campaign, state, number, suppressed, consent, live_attempt) = found;
+        let (place, campaign, state, number, due_at, suppressed, consent, live_attempt) = found;
         let live_attempt = live_attempt.map(AttemptId);
         let facts = NumberFacts { suppressed, consent: consent != 0, live_attempt, past: Vec::new() };
-        seen.insert(place, Seen { campaign, lead: state.zip(number), facts });
+        let due_at = due_at.map(Timestamp::from_millis);
+        seen.insert(place, Seen { campaign, lead: state.zip(number), due_at, facts });
     }
     let past = places()
         .map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS), of.lead.0]);

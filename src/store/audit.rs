@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::db::{Conn, params, statements};
+use super::db::{Conn, Row, params, rows, statements};
 use super::error::StoreError;
 use super::{Ids, Store};
 use crate::model::time::Timestamp;
@@ -46,6 +46,11 @@ pub struct Discrepancy {
 statements! {
     INSERT = "insert into audit (id, at, who, what, object, detail) values ($1, $2, $3, $4, $5, $6)";
     PAGE = "select id, at, who, what, object, detail from audit where id < $1 order by id desc limit $2";
+    OF_OBJECT = "
+        select a.id as id, a.at as at, a.who as who, a.what as what, a.object as object, a.detail as detail
+        from audit a join json_each($2) j on a.what = j.value ->> 0
+        where a.object = $1 and a.id < $3
+        order by a.at desc, a.id desc limit $4";
     TWO_LIVE = "
         select number as object, cast(count(*) as text) || ' live attempts' as found
         from attempts where state = 'live' group by number having count(*) > 1 limit $1";
@@ -131,19 +136,35 @@ impl Store {
     pub async fn audit_trail(&self, before: Option<i64>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let mut conn = self.reader().await?;
         let rows = conn.rows(PAGE, params![before.unwrap_or(i64::MAX), limit.min(PAGE_MAX) as u64]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AuditEntry {
-                    id: row.int("id")?,
-                    at: row.time("at")?,
-                    who: row.text("who")?,
-                    what: row.text("what")?,
-                    object: row.text("object")?,
-                    detail: row.text("detail")?,
-                })
-            })
-            .collect()
+        rows.iter().map(entry).collect()
     }
+
+    /// What was done to an object, of these kinds, newest first, before `before`: by an index of objects.
+    pub async fn audit_of(
+        &self,
+        object: &str,
+        whats: &[&str],
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let whats = rows(whats.iter().map(|what| params![*what]));
+        let mut values = params![object];
+        values.push(whats);
+        values.extend(params![before.unwrap_or(i64::MAX), limit.min(PAGE_MAX) as u64]);
+        let mut conn = self.reader().await?;
+        conn.rows(OF_OBJECT, values).await?.iter().map(entry).collect()
+    }
+}
+
+fn entry(row: &Row) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        id: row.int("id")?,
+        at: row.time("at")?,
+        who: row.text("who")?,
+        what: row.text("what")?,
+        object: row.text("object")?,
+        detail: row.text("detail")?,
+    })
 }
 
 /// Adds an entry within the caller's transaction.

@@ -300,14 +300,16 @@ impl Store {
         Ok(Some((from, later.revision, differences(before, (&later.definition, &later.text)))))
     }
 
-    /// Sets a group's live controls as a whole.
+    /// Sets a group's live controls as a whole. `change` tells what of them was changed now, for the audit trail.
     pub async fn set_group_controls(
         &self,
         group: &GroupName,
         controls: GroupControls,
+        change: &serde_json::Value,
         by: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let change = change.to_string();
         let (ids, group, by) = (self.ids(), group.clone(), by.to_owned());
         self.write(move |conn| {
             Box::pin(async move {
@@ -321,7 +323,7 @@ impl Store {
                     at,
                 ];
                 conn.run(SET_CONTROLS, values).await?;
-                super::audit::note(conn, &ids, at, &by, "group_controls", group.as_str(), &json(&controls)).await
+                super::audit::note(conn, &ids, at, &by, "group_controls", group.as_str(), &change).await
             })
         })
         .await

@@ -112,6 +112,7 @@ statements! {
     PAGE = "
         select id, number, purpose, kind, text, text_version, channel, source, at, expires_at, recorded_by, recorded_at
         from consents where id < $1 order by id desc limit $2";
+    COUNT = "select count(*) as count from consents";
     COVERS = "
         select 1 as yes from consents g
         where g.number = $1 and g.kind = 'given' and g.purpose in ('*', $2) and g.at <= $3
@@ -123,6 +124,12 @@ statements! {
 }
 
 impl Store {
+    /// How many entries there are.
+    pub async fn count_consents(&self) -> Result<u64, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.one(COUNT, vec![]).await?.count("count")
+    }
+
     /// Records a consent. Recording the same one again (number, purpose, time, source) answers the same id.
     pub async fn record_consent(
         &self,

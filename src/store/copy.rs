@@ -47,6 +47,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("figures_kept", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
     ("figures_stale", &["campaign", "hour"]),
     ("kept_answers", &["id"]),
+    ("exports", &["id"]),
     ("webhooks", &["id"]),
     ("webhook_events", &["id"]),
     ("webhook_deliveries", &["webhook_id", "event_id"]),

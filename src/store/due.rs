@@ -45,7 +45,7 @@ statements! {
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
         order by due_at, id limit $7";
     DUE_LEADS = "
-        select l.id, l.list_id, l.number, l.zones, l.state, l.due_at, l.callback_agent, l.last_attempt, l.kind, l.numbers
+        select l.id, l.list_id, l.number, l.zones, l.state, l.callback_at, l.callback_agent, l.last_attempt, l.kind, l.numbers
         from json_each($1) j cross join leads l where l.id = cast(j.value ->> 0 as bigint)";
     DUE_ATTEMPTS = "
         select a.lead_id as id, a.disposition as disposition, count(*) as count
@@ -321,9 +321,9 @@ async fn leads(
         Option<NumberKind>,
         Option<i64>,
     );
-    let columns = "id, list_id, number, zones, state, due_at, callback_agent, last_attempt, kind, numbers";
+    let columns = "id, list_id, number, zones, state, callback_at, callback_agent, last_attempt, kind, numbers";
     let mut several = Vec::new();
-    for (id, list, number, zones, state, due_at, agent, last, kind, numbers) in
+    for (id, list, number, zones, state, promised, agent, last, kind, numbers) in
         conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
     {
         if numbers.is_some() {
@@ -342,7 +342,7 @@ async fn leads(
             numbers: Numbers { kind, ..Numbers::default() },
             attempts: BTreeMap::new(),
             facts: Default::default(),
-            callback: callback(state, due_at.map(Timestamp::from_millis), agent),
+            callback: callback(state, promised.map(Timestamp::from_millis), agent),
         };
         found.insert(LeadId(id), lead);
     }

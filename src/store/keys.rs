@@ -15,6 +15,7 @@ use super::db::{Row, json, params, statements, word};
 use super::error::StoreError;
 use super::sessions::{hex, random_token};
 use super::users::Role;
+use crate::model::id::KeyId;
 use crate::model::time::Timestamp;
 
 /// What a key begins with: tells it from the token of a sign-in, and lets scanners of repositories find one that leaked.
@@ -75,7 +76,7 @@ impl fmt::Display for KeyScope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApiKey {
     /// Its id.
-    pub id: i64,
+    pub id: KeyId,
     /// What it is for.
     pub name: String,
     /// What bounds it, as it does people.
@@ -180,7 +181,7 @@ impl Store {
         if key.seen_at.is_none_or(|seen| now.since(seen) >= TOUCH_EVERY) {
             let id = key.id;
             let touched = self
-                .write(move |conn| Box::pin(async move { conn.run(TOUCH, params![id, now]).await.map(drop) }))
+                .write(move |conn| Box::pin(async move { conn.run(TOUCH, params![id.0, now]).await.map(drop) }))
                 .await;
             // A full disk must not lock programs out.
             if let Err(error) = touched {
@@ -191,9 +192,9 @@ impl Store {
     }
 
     /// Whether a key still opens something.
-    pub async fn key_is_good(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn key_is_good(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
         let mut conn = self.reader().await?;
-        Ok(conn.one(GOOD, params![id, now]).await?.int("count")? > 0)
+        Ok(conn.one(GOOD, params![id.0, now]).await?.int("count")? > 0)
     }
 
     /// All keys, newest first, with those that were revoked.
@@ -222,7 +223,7 @@ impl Store {
 
 fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
     Ok(ApiKey {
-        id: row.int("id")?,
+        id: KeyId(row.int("id")?),
         name: row.text("name")?,
         role: row.word("role")?,
         scopes: row.json("scopes")?,

@@ -127,6 +127,8 @@ pub(super) enum Decider {
     Result,
     /// A result of an inbound call: not while the lead is being dialled.
     Inbound,
+    /// A manager, about a promised call.
+    Manager,
 }
 
 /// The leads of everybody who may be called at a number, as SQL; `$1` is the number.
@@ -142,22 +144,23 @@ statements! {
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
     CARD = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
-               state, due_at, callback_agent, created_at, changed_at, kind
+               state, due_at, callback_agent, callback_at, created_at, changed_at, kind
         from leads where id = $1";
     NUMBERS_OF = "select number, kind from lead_numbers where lead_id = $1 order by place";
     CARDS_OF_NUMBER = concat!("
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
-               state, due_at, callback_agent, created_at, changed_at, kind
+               state, due_at, callback_agent, callback_at, created_at, changed_at, kind
         from leads where id in (", with_number!(), ")
         order by created_at desc, id desc");
     CARDS_OF_CAMPAIGN = "
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
-               state, due_at, callback_agent, created_at, changed_at, kind
+               state, due_at, callback_agent, callback_at, created_at, changed_at, kind
         from leads
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
     NEXT = concat!("
         update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
+            callback_at = case when w.state = 'callback' then w.due_at else null end,
             closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
             rank = ", ranked!("w.state = 'callback'"), "
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
@@ -167,6 +170,7 @@ statements! {
         where leads.id = w.id and case $2
             when 'end' then leads.state = 'dialling' and leads.last_attempt = w.attempt
             when 'result' then leads.last_attempt = w.attempt
+            when 'manager' then leads.state = 'callback'
             else leads.state <> 'dialling' end
         returning leads.id, leads.changed_at");
     OTHER_NUMBER = "
@@ -379,8 +383,9 @@ pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Resu
     Ok(counts)
 }
 
-pub(super) fn callback(state: LeadState, due_at: Option<Timestamp>, agent: Option<String>) -> Option<Callback> {
-    due_at.filter(|_| state == LeadState::Callback).map(|at| Callback { at, agent })
+/// The promise of a lead, by its columns.
+pub(super) fn callback(state: LeadState, at: Option<Timestamp>, agent: Option<String>) -> Option<Callback> {
+    at.filter(|_| state == LeadState::Callback).map(|at| Callback { at, agent })
 }
 
 fn card(row: &Row) -> Result<LeadCard, StoreError> {
@@ -403,7 +408,7 @@ fn card(row: &Row) -> Result<LeadCard, StoreError> {
         state: row.word("state")?,
         // A fresh lead's place is no time.
         due_at: row.opt_time("due_at")?.map(|due| due.max(Timestamp::from_millis(0))),
-        callback: callback(row.word("state")?, row.opt_time("due_at")?, row.opt_text("callback_agent")?),
+        callback: callback(row.word("state")?, row.opt_time("callback_at")?, row.opt_text("callback_agent")?),
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
     })
@@ -444,6 +449,7 @@ pub(super) async fn apply_nexts(
         Decider::End => "end",
         Decider::Result => "result",
         Decider::Inbound => "inbound",
+        Decider::Manager => "manager",
     };
     let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await?;
     let moved: Vec<_> =

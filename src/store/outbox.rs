@@ -30,7 +30,7 @@ pub(super) use payload::STATEMENTS as PAYLOAD_STATEMENTS;
 const PAYLOAD_VERSION: u32 = 1;
 
 macro_rules! event_types {
-    ($($(#[doc = $doc:literal])* $name:ident = $text:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:tt;)*) => {
         /// What an event tells. Named as what happened, with full stops.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,

@@ -26,6 +26,8 @@ const SERIES: &[(i64, &str, &str)] = &[
     (11, "selection", include_str!("../../migrations/0011_selection.sql")),
     (12, "numbers", include_str!("../../migrations/0012_numbers.sql")),
     (13, "import jobs", include_str!("../../migrations/0013_import_jobs.sql")),
+    (14, "callbacks", include_str!("../../migrations/0014_callbacks.sql")),
+    (15, "exports", include_str!("../../migrations/0015_exports.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

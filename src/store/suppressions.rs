@@ -153,6 +153,7 @@ statements! {
                       select leads.number union all select n.number from lead_numbers n where n.lead_id = leads.id)
                 and s.scope in ('*', leads.campaign) and s.lifted_at is null
                 and (s.expires_at is null or s.expires_at > $3))");
+    COUNT_ALL = "select count(*) as count from suppressions";
     COUNT = "
         select count(*) as count from suppressions
         where lifted_at is null and (expires_at is null or expires_at > $1)";
@@ -216,6 +217,12 @@ impl Store {
     pub async fn suppressions_since(&self, since: Timestamp) -> Result<Vec<SuppressionRow>, StoreError> {
         let mut conn = self.reader().await?;
         conn.rows(ADDED_SINCE, params![since]).await?.iter().map(row).collect()
+    }
+
+    /// How many there are, those that were lifted or are over too.
+    pub async fn count_all_suppressions(&self) -> Result<u64, StoreError> {
+        let mut conn = self.reader().await?;
+        conn.one(COUNT_ALL, vec![]).await?.count("count")
     }
 
     /// How many are in force.

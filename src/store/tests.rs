@@ -8,12 +8,15 @@ mod copying;
 mod counting;
 mod dialling;
 mod explaining;
+mod files;
 mod importing;
 mod numbers;
 mod outages;
 mod people;
+mod promises;
 mod queueing;
 mod reading;
+mod searching;
 mod selecting;
 mod stopping;
 mod telling;
@@ -79,6 +82,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         tier: 1,
         detect_machines: false,
         recording: Recording::default(),
+        callbacks: Default::default(),
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -266,11 +270,13 @@ async fn every_statement_is_accepted_by_the_database() {
         answers::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
+        callbacks::STATEMENTS,
         calls::STATEMENTS,
         campaigns::STATEMENTS,
         consents::STATEMENTS,
         decisions::STATEMENTS,
         deliveries::STATEMENTS,
+        exports::STATEMENTS,
         figures::STATEMENTS,
         figures::behind::STATEMENTS,
         figures::upkeep::STATEMENTS,
@@ -288,7 +294,9 @@ async fn every_statement_is_accepted_by_the_database() {
         placing::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
+        search::STATEMENTS,
         sessions::STATEMENTS,
+        spreadsheets::STATEMENTS,
         suppressions::STATEMENTS,
         templates::STATEMENTS,
         users::STATEMENTS,

@@ -95,6 +95,19 @@ pub struct NewWebhook {
     pub campaign: Option<CampaignKey>,
 }
 
+/// What is changed about an endpoint. What is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookChange {
+    /// What it is for.
+    pub name: Option<String>,
+    /// Where events are posted: whoever changes it has read it as an address. What waits goes there too.
+    pub url: Option<String>,
+    /// Which events, from now on.
+    pub events: Option<Wants>,
+    /// Of this campaign only, or of all.
+    pub campaign: Option<Option<CampaignKey>>,
+}
+
 statements! {
     ADD = "
         insert into webhooks (id, name, url, events, campaign, secret, created_by, created_at)
@@ -105,6 +118,11 @@ statements! {
         select id, name, url, events, campaign, secret, secret_before, secret_before_until, created_by, created_at,
                failing_since, succeeded_at, disabled_at, disabled_why
         from webhooks order by name";
+    NAMED = "select count(*) as count from webhooks where name = $1 and id <> $2";
+    CHANGE = "
+        update webhooks set name = $2, events = $4, campaign = $5,
+            failing_since = case when url = $3 then failing_since else null end, url = $3
+        where id = $1";
     ROTATE = "
         update webhooks set secret_before = secret, secret_before_until = $3, secret = $2 where id = $1
         returning name";
@@ -129,19 +147,8 @@ impl Store {
     /// [`StoreError::Unfit`] for a name or an address that cannot be one, or one endpoint too many;
     /// [`StoreError::AlreadyExists`] for a name that another has; [`StoreError::NotFound`] for an unknown campaign.
     pub async fn add_webhook(&self, new: NewWebhook, by: &str, at: Timestamp) -> Result<Webhook, StoreError> {
-        let unfit = |what, value: &str, expected: &str| {
-            Err(StoreError::Unfit { what, value: value.to_owned(), expected: expected.to_owned() })
-        };
         let NewWebhook { name, url, events, campaign } = new;
-        if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-            return unfit("name of the webhook", &name, "1 to 60 characters that can be read");
-        }
-        if url.len() > URL_MAX || !(url.starts_with("https://") || url.starts_with("http://")) {
-            return unfit("url of the webhook", &url, "at most 2,000 characters that begin with https://");
-        }
-        if events == Wants::These(Vec::new()) {
-            return unfit("events of the webhook", "none", "at least one type of event, or all");
-        }
+        must_fit(&name, &url, &events)?;
         let id = WebhookId(self.inner.ids.next(at));
         let secrets = Secrets { now: new_secret()?, before: None };
         let created_by = by.to_owned();
@@ -200,6 +207,56 @@ impl Store {
         let all = conn.rows(ALL, vec![]).await?.iter().map(webhook).collect::<Result<Vec<_>, _>>()?;
         self.inner.ids.outbox.learn(changes, enabled(&all));
         Ok(all)
+    }
+
+    /// Changes an endpoint; what it is from then on. Its secret, its log and what waits for it stay.
+    ///
+    /// # Errors
+    /// As [`Store::add_webhook`], and [`StoreError::NotFound`] for an unknown endpoint.
+    pub async fn change_webhook(
+        &self,
+        id: WebhookId,
+        change: WebhookChange,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Webhook, StoreError> {
+        let (ids, by) = (self.ids(), by.to_owned());
+        let changed = self
+            .write(move |conn| {
+                Box::pin(async move {
+                    let all = conn.rows(ALL, vec![]).await?.iter().map(webhook).collect::<Result<Vec<_>, _>>()?;
+                    let before = all.into_iter().find(|webhook| webhook.id == id);
+                    let before =
+                        before.ok_or_else(|| StoreError::NotFound { what: "webhook", name: id.to_string() })?;
+                    let WebhookChange { name, url, events, campaign } = change;
+                    let after = Webhook {
+                        name: name.unwrap_or_else(|| before.name.clone()),
+                        url: url.unwrap_or_else(|| before.url.clone()),
+                        events: events.unwrap_or_else(|| before.events.clone()),
+                        campaign: campaign.unwrap_or_else(|| before.campaign.clone()),
+                        ..before.clone()
+                    };
+                    must_fit(&after.name, &after.url, &after.events)?;
+                    if let Some(campaign) = after.campaign.as_ref().filter(|_| after.campaign != before.campaign) {
+                        super::campaigns::must_exist(conn, campaign).await?;
+                    }
+                    if conn.one(NAMED, params![after.name.as_str(), id.0]).await?.count("count")? > 0 {
+                        return Err(StoreError::AlreadyExists { what: "webhook", name: after.name });
+                    }
+                    let events = events_text(&after.events);
+                    let campaign = after.campaign.as_ref().map(CampaignKey::as_str);
+                    let values = params![id.0, after.name.as_str(), after.url.as_str(), events.as_str(), campaign];
+                    conn.run(CHANGE, values).await?;
+                    ids.outbox.unsettle();
+                    let detail = format!("{} {} {events} {}", after.name, after.url, campaign.unwrap_or("of all"));
+                    super::audit::note(conn, &ids, at, &by, "webhook_changed", &before.name, &detail).await?;
+                    let failing_since = before.failing_since.filter(|_| after.url == before.url);
+                    Ok(Webhook { failing_since, ..after })
+                })
+            })
+            .await?;
+        self.inner.ids.outbox.ring();
+        Ok(changed)
     }
 
     /// Makes a new secret; the one before counts beside it for a while.
@@ -281,6 +338,22 @@ impl Store {
     pub async fn told(&self) {
         self.inner.ids.outbox.rung().await;
     }
+}
+
+fn must_fit(name: &str, url: &str, events: &Wants) -> Result<(), StoreError> {
+    let unfit = |what, value: &str, expected: &str| {
+        Err(StoreError::Unfit { what, value: value.to_owned(), expected: expected.to_owned() })
+    };
+    if name.trim().is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return unfit("name of the webhook", name, "1 to 60 characters that can be read");
+    }
+    if url.len() > URL_MAX || !(url.starts_with("https://") || url.starts_with("http://")) {
+        return unfit("url of the webhook", url, "at most 2,000 characters that begin with https://");
+    }
+    if *events == Wants::These(Vec::new()) {
+        return unfit("events of the webhook", "none", "at least one type of event, or all");
+    }
+    Ok(())
 }
 
 /// Tells an endpoint nothing more, within the caller's transaction.

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::WebState;
-use super::access::{Anyone, Can, Managers, Watchers};
+use super::access::{Anyone, Can, Managers, Steerers, Watchers};
 use super::body::{Asked, Named, Sent};
+use super::groups::{ChangeView, ChangesQuery};
 use super::history::AttemptView;
 use super::problem::{ErrorItem, Kind, Problem};
 use super::validators::{self, BasedOn};
@@ -385,9 +386,23 @@ pub async fn control_campaign(
 ) -> Result<StatusCode, Problem> {
     let now = state.now().timestamp;
     let wanted = CampaignState::from(change.state);
-    state.handle.control_campaign(now, &user.login, key.clone(), wanted).await?;
-    state.audit(&user, "campaign_state", key.as_str(), &format!("{wanted:?}").to_lowercase()).await;
+    state.handle.control_campaign(now, &user.login, key, wanted).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who started, paused and ended a campaign and applied its texts, latest first.
+#[utoipa::path(get, path = "/campaigns/{key}/changes", tag = "campaigns", params(("key" = String, Path), ChangesQuery),
+    security(("session" = ["manager", "operator"])), responses((status = 200, body = Vec<ChangeView>)))]
+pub async fn campaign_changes(
+    State(state): State<WebState>,
+    _user: Can<Steerers>,
+    Named(key): Named<CampaignKey>,
+    Asked(query): Asked<ChangesQuery>,
+) -> Result<Json<Vec<ChangeView>>, Problem> {
+    if !state.records.campaign_exists(&key).await? {
+        return Err(no_campaign(&key));
+    }
+    state.records.changes(key.as_str(), &["campaign_state", "campaign_applied"], &query).await.map(Json)
 }
 
 /// Why a campaign dialled as much as it did, latest first: at most one decision a second, kept for the days of

@@ -152,7 +152,8 @@ pub async fn desk_sign_in(
     })?;
     let now = state.now().timestamp;
     let session = SessionId(state.mint(now));
-    state.handle.sign_in(now, user.id, session, user.name.clone(), groups, device).await?;
+    let (name, login) = (user.name.clone(), user.login.clone());
+    state.handle.sign_in(now, user.id, session, name, login, groups, device).await?;
     state.desks.signed_in(user.id, session);
     let desk = on_screen(&state, user.id).await?;
     Ok(Json(SignInAnswer { session, desk }))

@@ -3,14 +3,14 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::access::{Analysts, Can, Role};
 use super::body::{Asked, Named};
 use super::campaigns::no_campaign;
 use super::problem::{Kind, Problem};
 use super::{WebState, upload};
-use crate::export::{Ask, ExportError, Format, Passing};
+use crate::export::{Ask, ExportError, Format, Kind as FileKind, Passing};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
@@ -19,7 +19,7 @@ use crate::model::zone::Zone;
 pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// The form of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExportFormat {
     /// Comma-separated values in UTF-8.
@@ -73,7 +73,7 @@ pub async fn export_calls(
     };
     let zone = Zone::named(&state.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
     let masked = user.role == Role::Marketing;
-    let ask = Ask { campaign: key.clone(), from, to, format, masked, zone };
+    let ask = Ask { kind: FileKind::Calls, campaign: Some(key.clone()), from, to, format, masked, zone };
     let folder = state.settings().data_dir.join("exports");
     let broken = |error: std::io::Error| Problem::internal("writing an export", error);
     tokio::fs::create_dir_all(&folder).await.map_err(broken)?;

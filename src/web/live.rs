@@ -51,15 +51,24 @@ impl HttpBody for Written {
 
 /// The board's events for one reader.
 pub(super) fn board_events(state: &WebState, signed_in: &SignedIn) -> Result<Response, Problem> {
+    let signed_in = signed_in.clone();
+    events(state, |state, pieces| async move { write_board(&state, &signed_in, pieces).await })
+}
+
+/// Server-sent events for one reader, which a task of their own writes.
+pub(super) fn events<W: Future<Output = ()> + Send + 'static>(
+    state: &WebState,
+    write: impl FnOnce(WebState, mpsc::Sender<Result<Bytes, std::io::Error>>) -> W,
+) -> Result<Response, Problem> {
     let permit = state
         .streams
         .clone()
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Overloaded, "too many desks and boards are connected").retry_after(5))?;
     let (pieces, body) = Written::channel();
-    let (state, signed_in) = (state.clone(), signed_in.clone());
+    let writing = write(state.clone(), pieces);
     tokio::spawn(async move {
-        write_board(&state, &signed_in, pieces).await;
+        writing.await;
         drop(permit);
     });
     Ok(event_stream(body))

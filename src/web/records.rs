@@ -1,11 +1,16 @@
 //! What the API reads and writes in the store, in the shapes of the API: the one place that knows both.
 
+mod callbacks;
+mod controls;
 mod customers;
 mod decisions;
+mod exports;
 pub(super) mod jobs;
+mod keys;
 mod ledgers;
 pub(super) mod lists;
 mod people;
+mod search;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -18,7 +23,6 @@ use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{ErrorItem, Kind, Problem};
 use crate::engine::event::DayCounts;
-use crate::export::{self, Ask};
 use crate::model::attempt::GateChange;
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::changes::Differences;
@@ -51,6 +55,8 @@ impl From<StoreError> for Problem {
                     Some("name") => "/name",
                     Some("url") => "/url",
                     Some("events") => "/events",
+                    Some("scopes") => "/scopes",
+                    Some("role") => "/role",
                     _ => "",
                 };
                 Problem::field(pointer, "unfit", error.to_string())
@@ -199,11 +205,6 @@ impl Records {
 
     pub(super) async fn report(&self, question: &Question, zone: &Zone) -> Result<Report, Problem> {
         Ok(report::report(&self.store, question, zone).await?)
-    }
-
-    /// Writes calls to a file; how many.
-    pub(super) async fn export(&self, ask: &Ask, path: &std::path::Path) -> Result<u64, Problem> {
-        Ok(export::write(&self.store, ask, path, &mut |_| {}).await?)
     }
 
     /// A revision of a campaign, or the one in force; `None` where there is no such campaign.

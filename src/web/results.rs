@@ -129,7 +129,7 @@ pub async fn campaign_attempts(
     Ok(Json(page))
 }
 
-fn span(from: Option<i64>, to: Option<i64>, end: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
+pub(super) fn span(from: Option<i64>, to: Option<i64>, end: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
     let (from, to) = (Timestamp::from_millis(from.unwrap_or(0)), to.map_or(end, Timestamp::from_millis));
     if from >= to {
         return Err(Problem::new(Kind::BadQuery, format!("from is {from} and to is {to}; expected from before to")));

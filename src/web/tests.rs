@@ -2,15 +2,21 @@
 
 mod access;
 mod board;
+mod callbacks;
 mod campaigns;
 mod contract;
+mod controls;
 mod desk;
+mod exports;
 mod imports;
 mod input;
+mod keys;
 mod ledgers;
 mod pages;
 mod people;
 mod rig;
+mod search;
 mod serving;
 mod uploads;
+mod webhooks;
 mod whatif;

@@ -15,7 +15,7 @@ use super::problem::{Kind, Problem};
 use crate::model::id::ImportId;
 
 /// A sender that sends nothing for this long is given up.
-const PIECE_MAX: Duration = Duration::from_secs(30);
+pub(super) const PIECE_MAX: Duration = Duration::from_secs(30);
 /// Characters of a list's name in the name of its file: file systems take 255 bytes.
 const NAME_CHARS_MAX: usize = 60;
 /// Bytes read from a file at once.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::WebState;
 use super::access::{Can, Steerers};
@@ -65,6 +65,29 @@ pub struct NewWebhook {
     /// Of this campaign only.
     #[schema(value_type = Option<String>)]
     pub campaign: Option<CampaignKey>,
+}
+
+/// What is changed about an endpoint. What is absent stays; `"events": null` are all, `"campaign": null` is of all.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookChangeRequest {
+    /// What it is for.
+    pub name: Option<String>,
+    /// Where events are posted; what waits goes there too.
+    pub url: Option<String>,
+    /// Which, from now on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<EventType>>)]
+    pub events: Option<Option<Vec<EventType>>>,
+    /// Of this campaign only.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub campaign: Option<Option<CampaignKey>>,
+}
+
+/// Tells `null` (`Some(None)`) from absent (`None`).
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// An endpoint that was added.
@@ -197,17 +220,41 @@ pub async fn add_webhook(
     user: Can<Steerers>,
     Sent(new): Sent<NewWebhook>,
 ) -> Result<(StatusCode, Json<WebhookAdded>), Problem> {
-    let refused = |error: crate::webhooks::AddressFault| Problem::field("/url", "bad_address", error.to_string());
-    state.messenger.check(&new.url).await.map_err(refused)?;
-    let untold = new.events.iter().flatten().position(|event| *event == EventType::WebhookTest);
-    if let Some(place) = untold {
-        let detail = "webhook.test is sent to an endpoint that is tried, and to that alone";
-        return Err(Problem::field(&format!("/events/{place}"), "unfit", detail));
-    }
+    check_address(&state, &new.url).await?;
+    check_events(new.events.as_deref().unwrap_or_default())?;
     let now = state.now().timestamp;
     let webhook = state.records.add_webhook(new, &user.login, now).await?;
     let secret = webhook.secrets.now.clone();
     Ok((StatusCode::CREATED, Json(WebhookAdded { webhook: webhook.into(), secret })))
+}
+
+async fn check_address(state: &WebState, url: &str) -> Result<(), Problem> {
+    let refused = |error: crate::webhooks::AddressFault| Problem::field("/url", "bad_address", error.to_string());
+    state.messenger.check(url).await.map_err(refused)
+}
+
+fn check_events(events: &[EventType]) -> Result<(), Problem> {
+    let Some(place) = events.iter().position(|event| *event == EventType::WebhookTest) else { return Ok(()) };
+    let detail = "webhook.test is sent to an endpoint that is tried, and to that alone";
+    Err(Problem::field(&format!("/events/{place}"), "unfit", detail))
+}
+
+/// Change an endpoint. Its secret, its log and what waits for it stay.
+#[utoipa::path(patch, path = "/webhooks/{id}", tag = "webhooks", params(("id" = String, Path)),
+    request_body = WebhookChangeRequest, security(("session" = ["manager", "operator"])),
+    responses((status = 200, body = WebhookView)))]
+pub async fn change_webhook(
+    State(state): State<WebState>,
+    user: Can<Steerers>,
+    Named(id): Named<WebhookId>,
+    Sent(change): Sent<WebhookChangeRequest>,
+) -> Result<Json<WebhookView>, Problem> {
+    if let Some(url) = &change.url {
+        check_address(&state, url).await?;
+    }
+    check_events(change.events.iter().flatten().flatten().copied().collect::<Vec<_>>().as_slice())?;
+    let webhook = state.records.change_webhook(id, change, &user.login, state.now().timestamp).await?;
+    Ok(Json(webhook.into()))
 }
 
 /// One endpoint.

@@ -126,6 +126,7 @@ impl Changes<'_> {
             hysteresis: change.hysteresis.filter(|_| !asked("hysteresis")),
             dwell_s: change.dwell_s.filter(|_| !asked("dwell_s")),
             reserve: change.reserve.filter(|_| !asked("reserve")),
+            back: change.back.iter().copied().filter(|one| !asked(one.name())).collect(),
         }
     }
 

@@ -71,6 +71,43 @@ fn a_damaged_list_is_brought_in_step_by_step_corrected_and_taken_back_in_two_lan
 }
 
 #[test]
+fn a_manager_keeps_promises_sets_controls_fetches_a_file_and_gives_a_key_to_a_program() {
+    let mut centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    centre.customers(&["+8613800000001", "+8613800000002"]);
+    let late_ms = 1_700_000_000_000u64;
+    centre.change(&format!(
+        "update leads set state = 'callback', due_at = {late_ms}, callback_at = {late_ms}, rank = rank + 100
+         where number = '+8613800000001';
+         update leads set state = 'callback', due_at = 4000000000000, callback_at = 4000000000000, rank = rank + 100
+         where number = '+8613800000002';
+         insert into results (direction, call_id, revision, campaign, lead_id, agent_id, result, disposition, answers, note,
+                              at, talk_ms, wrap_up_ms)
+         select 'inbound', 1, 1, campaign, id, 1, 'later', 'callback', '{{}}', 'after lunch', {late_ms}, 1, 1
+         from leads where number = '+8613800000001'"
+    ));
+    let listed = centre.good(&["callback", "list", "--state", "overdue"]);
+    assert!(listed.contains("+8613800000001") && listed.contains("after lunch"), "{listed}");
+    assert!(!listed.contains("+8613800000002"), "{listed}");
+    let found = centre.good(&["results", "search", "spring", "LUNCH"]);
+    assert!(found.contains("after lunch") && found.contains("1 found in 1 results"), "{found}");
+    centre.good(&["export", "leads", "leads.csv", "--campaign", "spring"]);
+    let leads = centre.read("leads.csv");
+    assert!(leads.starts_with("lead,campaign,list,number") && leads.contains("after lunch"), "{leads}");
+    let without = centre.run(&["export", "leads", "leads.csv"], "");
+    assert!(without.code == 1 && without.err.contains("--campaign KEY"), "{without:?}");
+    centre.serve();
+    browse(&centre, "pages", &[("login", "boss"), ("password", PASSWORD)]);
+    assert_eq!(centre.value("select count(*) from leads where state = 'given_up'"), 2);
+    let trail = "select count(*) from audit where who = 'boss' and what in ('callback_moved', 'callback_cancelled')";
+    assert_eq!(centre.value(trail), 3);
+    let controls =
+        "select coalesce(cast(reserve as text), 'as configured') from group_controls where group_name = 'blend'";
+    assert_eq!(centre.value(controls), "as configured");
+    assert_eq!(centre.value("select count(*) from exports"), 0);
+    assert_eq!(centre.value("select revoked_by from api_keys where name = 'crm'"), "boss");
+}
+
+#[test]
 fn an_agent_takes_a_real_call_at_the_desk_and_records_its_result() {
     let centre = Centre::running(Plan::default());
     let ear = Ear::open(crate::rig::CARRIER, CUSTOMER_HZ, Law::Mu);

@@ -77,12 +77,14 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let journal_days = table.required_within("journal_days", 1..=DAYS_MAX);
     let decisions_days = table.required_within("decisions_days", 1..=DAYS_MAX);
     let webhooks_days = table.required_within("webhooks_days", 1..=DAYS_MAX);
+    let exports_days = table.required_within("exports_days", 1..=DAYS_MAX);
     Some(Retention {
         attempts_days: attempts_days?,
         recordings_days: recordings_days?,
         journal_days: journal_days?,
         decisions_days: decisions_days?,
         webhooks_days: webhooks_days?,
+        exports_days: exports_days?,
     })
 }
 

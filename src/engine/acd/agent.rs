@@ -135,6 +135,8 @@ pub struct Agent {
     pub session: SessionId,
     /// What people read.
     pub name: String,
+    /// The name used to log in, which callbacks are promised under.
+    pub login: String,
     /// The groups signed in to.
     pub groups: Vec<GroupName>,
     /// How the agent hears and speaks.
@@ -228,6 +230,7 @@ impl Engine {
         user: UserId,
         session: SessionId,
         name: String,
+        login: String,
         groups: Vec<GroupName>,
         device: Device,
     ) {
@@ -241,9 +244,9 @@ impl Engine {
                 self.commands.push_back(Command::AgentGone { user });
             }
             self.move_groups(user, groups);
-            self.take_over(now, user, session, name, device);
+            self.take_over(now, user, session, name, login, device);
         } else {
-            self.first_sign_in(now, user, session, name, groups, device);
+            self.first_sign_in(now, user, session, name, login, groups, device);
         }
         self.timers.cancel(&Timer::Presence { user });
         self.touch(user);
@@ -256,6 +259,7 @@ impl Engine {
         user: UserId,
         session: SessionId,
         name: String,
+        login: String,
         groups: Vec<GroupName>,
         device: Device,
     ) {
@@ -272,6 +276,7 @@ impl Engine {
             user,
             session,
             name,
+            login,
             groups,
             device,
             phone,
@@ -296,10 +301,11 @@ impl Engine {
         self.agents.insert(user, agent);
     }
 
-    fn take_over(&mut self, now: Now, user: UserId, session: SessionId, name: String, device: Device) {
+    fn take_over(&mut self, now: Now, user: UserId, session: SessionId, name: String, login: String, device: Device) {
         let Some(agent) = self.agents.get_mut(&user) else { return };
         agent.session = session;
         agent.name = name;
+        agent.login = login;
         agent.presence = Presence::Here;
         if agent.pause_next.as_deref() == Some(DESK_LOST) {
             agent.pause_next = None;

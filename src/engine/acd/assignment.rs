@@ -143,8 +143,9 @@ impl Engine {
         assignment: Assignment,
     ) -> Option<UserId> {
         let group = self.groups.get(group)?;
-        if let Some(name) = promised {
-            let own = group.idle.iter().find(|(_, user)| self.agents.get(user).is_some_and(|a| a.name == name));
+        if let Some(login) = promised {
+            let own =
+                group.idle.iter().find(|(_, user)| self.agents.get(user).is_some_and(|agent| agent.login == login));
             if let Some((_, user)) = own {
                 return Some(*user);
             }

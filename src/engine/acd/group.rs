@@ -8,7 +8,7 @@ use super::queue::Queue;
 use super::reserve::Reserve;
 use crate::engine::Engine;
 use crate::engine::command::Command;
-use crate::engine::event::GroupChange;
+use crate::engine::event::{Configured, GroupChange};
 use crate::engine::pacing::learned::Shifts;
 use crate::engine::pacing::{Busy, Phase};
 use crate::engine::stats::Smoothed;
@@ -352,19 +352,22 @@ impl Engine {
     }
 
     /// Changes live controls, at once; what is refused changes nothing.
-    pub(in crate::engine) fn change_group(&mut self, name: &GroupName, change: &GroupChange) -> Option<GroupChange> {
+    pub(in crate::engine) fn change_group(&mut self, name: &GroupName, change: &GroupChange) -> Option<()> {
         let group = self.groups.get_mut(name)?;
         let settings = &mut group.settings;
+        for configured in &change.back {
+            match *configured {
+                Configured::IdleThreshold(threshold) => settings.idle_threshold = threshold,
+                Configured::Hysteresis(hysteresis) => settings.hysteresis = hysteresis,
+                Configured::DwellS(dwell_s) => settings.dwell_s = dwell_s,
+                Configured::Reserve(reserve) => settings.reserve = reserve,
+            }
+        }
         settings.idle_threshold = change.idle_threshold.map_or(settings.idle_threshold, IdleThreshold::Above);
         settings.hysteresis = change.hysteresis.unwrap_or(settings.hysteresis);
         settings.dwell_s = change.dwell_s.unwrap_or(settings.dwell_s);
         settings.reserve = change.reserve.unwrap_or(settings.reserve);
-        Some(GroupChange {
-            idle_threshold: settings.idle_threshold.number(),
-            hysteresis: Some(settings.hysteresis),
-            dwell_s: Some(settings.dwell_s),
-            reserve: Some(settings.reserve),
-        })
+        Some(())
     }
 }
 

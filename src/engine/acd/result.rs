@@ -15,12 +15,12 @@ use crate::engine::requests::{Pending, PendingResult};
 use crate::engine::timers::Timer;
 use crate::model::agent::AgentState;
 use crate::model::attempt::{CallRef, CallResult};
-use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{self, Campaign};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::id::{RequestId, UserId};
 use crate::model::lead::{Callback, LeadNext, SuppressionReason};
-use crate::model::time::{Now, Timestamp};
+use crate::model::promise::{self, PromiseFault};
+use crate::model::time::Now;
 
 /// Longest note, in characters: a page.
 pub const NOTE_LENGTH_MAX: usize = 4000;
@@ -192,22 +192,18 @@ impl Engine {
         let (Some(campaign), Some(_)) = (campaign, desk.call.lead) else {
             return Err(RequestRefusal::NoLead { callback });
         };
-        if callback.at <= now.timestamp {
-            return Err(RequestRefusal::OutOfRange {
-                field: "callback.at".to_owned(),
-                value: callback.at.to_string(),
-                expected: "a time in the future".to_owned(),
-            });
-        }
-        // The zones of a caller who returns a call are not at hand; the guard judges them when the lead is dialled.
-        let Some(zones) = crate::engine::guard::read_zones(&desk.customer.zones) else { return Ok(Some(callback)) };
         let profile = self.settings.profiles.get(&campaign.profile);
-        let hours: Vec<_> = std::iter::once(&campaign.hours).chain(profile.map(|profile| &profile.hours)).collect();
-        if callable(callback.at, &zones, &hours) {
-            return Ok(Some(callback));
-        }
-        let next: Option<Timestamp> = next_callable(callback.at, &zones, &hours);
-        Err(RequestRefusal::CallbackOutsideWindow { next })
+        promise::check(now.timestamp, callback.at, campaign, profile, &desk.customer.zones).map_err(
+            |fault| match fault {
+                PromiseFault::Past => RequestRefusal::OutOfRange {
+                    field: "callback.at".to_owned(),
+                    value: callback.at.to_string(),
+                    expected: "a time in the future".to_owned(),
+                },
+                PromiseFault::OutsideWindow { next } => RequestRefusal::CallbackOutsideWindow { next },
+            },
+        )?;
+        Ok(Some(callback))
     }
 
     fn desk_mut(&mut self, user: UserId, call: CallRef, change: impl FnOnce(&mut Desk)) {

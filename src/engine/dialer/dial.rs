@@ -197,8 +197,14 @@ impl Engine {
     /// The next lead that the guard lets pass. Those it refuses are counted and put off.
     fn next_lead(&mut self, now: Now, key: &CampaignKey) -> Option<Lead> {
         loop {
-            let board = self.campaigns.get_mut(key)?;
-            let lead = board.hopper.leads.pop_front()?;
+            let lead = match self.promise_to_keep(now, key) {
+                Some(lead) => lead,
+                None => {
+                    let lead = self.campaigns.get_mut(key)?.hopper.leads.pop_front()?;
+                    let Some(lead) = self.waits_for_agent(now, key, lead) else { continue };
+                    lead
+                }
+            };
             let Err((refusal, next)) = self.judge(now, key, &lead) else { return Some(lead) };
             self.put_off(now, key, &lead, next, refusal);
         }

@@ -14,6 +14,7 @@ use crate::model::campaign::CampaignState;
 use crate::model::id::LeadId;
 use crate::model::lead::Lead;
 use crate::model::name::CampaignKey;
+use crate::model::phone::PhoneNumber;
 use crate::model::time::{Instant, Now, Timestamp};
 
 /// Leads in hand for each line that the agents may keep busy: refused ones must not leave an agent waiting.
@@ -50,10 +51,12 @@ pub enum Source {
 pub struct Hopper {
     /// Best first.
     pub leads: VecDeque<Lead>,
+    /// Promised calls that wait for their agent, by login name.
+    pub promised: BTreeMap<String, Lead>,
     /// Where more come from.
     pub source: Source,
     /// Leads changed while a fetch was on its way.
-    changed: bool,
+    changed_meanwhile: bool,
     /// The answer that is on its way is to a question that is no longer asked.
     outdated: bool,
     /// Leads that are neither done nor given up, when last asked.
@@ -66,14 +69,40 @@ impl Hopper {
     /// Lets go of all leads: the store has them.
     pub fn empty(&mut self) {
         self.leads.clear();
+        self.promised.clear();
         self.outdated = matches!(self.source, Source::Asked { .. });
         self.look_again();
+    }
+
+    /// Leads were changed in the store: what is promised there may be promised for another time or by another agent now.
+    pub fn changed(&mut self) {
+        self.leads.retain(|lead| lead.callback.is_none());
+        self.promised.clear();
+        self.look_again();
+    }
+
+    /// Whether a dial may find a lead here.
+    pub fn is_empty(&self) -> bool {
+        self.leads.is_empty() && self.promised.is_empty()
+    }
+
+    /// All leads in hand.
+    pub fn in_hand(&self) -> impl Iterator<Item = &Lead> {
+        self.leads.iter().chain(self.promised.values())
+    }
+
+    /// Lets go of the leads of whoever may be called at a number; which.
+    pub fn drop_number(&mut self, number: &PhoneNumber) -> Vec<LeadId> {
+        let dropped = self.in_hand().filter(|lead| lead.is_called_at(number)).map(|lead| lead.id).collect();
+        self.leads.retain(|lead| !lead.is_called_at(number));
+        self.promised.retain(|_, lead| !lead.is_called_at(number));
+        dropped
     }
 
     /// There may be other leads now.
     pub fn look_again(&mut self) {
         match self.source {
-            Source::Asked { .. } => self.changed = true,
+            Source::Asked { .. } => self.changed_meanwhile = true,
             Source::Now | Source::Later { .. } => self.source = Source::Now,
         }
     }
@@ -117,7 +146,7 @@ impl Engine {
                 continue;
             }
             let limit = size - in_hand;
-            let mut held: Vec<LeadId> = board.hopper.leads.iter().map(|lead| lead.id).collect();
+            let mut held: Vec<LeadId> = board.hopper.in_hand().map(|lead| lead.id).collect();
             held.extend(board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id));
             held.extend(at_desks.remove(key).unwrap_or_default());
             held.extend(board.settling(now.instant));
@@ -155,7 +184,7 @@ impl Engine {
             }
             let mut promised = 0usize;
             let live = board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id);
-            let mut known: BTreeSet<LeadId> = live.chain(board.hopper.leads.iter().map(|lead| lead.id)).collect();
+            let mut known: BTreeSet<LeadId> = live.chain(board.hopper.in_hand().map(|lead| lead.id)).collect();
             known.extend(at_desks);
             for lead in leads.into_iter().filter(|lead| lead.campaign == *key) {
                 if !known.insert(lead.id) {
@@ -173,12 +202,12 @@ impl Engine {
         let due = next_due.map(|due| now.instant + due.since(now.timestamp));
         let earliest = if fresh == 0 { now.instant + LOOK_AGAIN_MIN } else { now.instant };
         let latest = now.instant + LOOK_AGAIN;
-        board.hopper.source = if board.hopper.changed || (full && fresh > 0) {
+        board.hopper.source = if board.hopper.changed_meanwhile || (full && fresh > 0) {
             Source::Now
         } else {
             Source::Later { at: due.unwrap_or(latest).clamp(earliest, latest) }
         };
-        board.hopper.changed = false;
+        board.hopper.changed_meanwhile = false;
     }
 
     /// The answer to a fetch is overdue: it may have been lost with the store.

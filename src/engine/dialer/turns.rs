@@ -74,7 +74,7 @@ impl Engine {
             last_dial: board.last_dial,
             key: board.campaign.key.clone(),
             group: board.campaign.group.clone(),
-            dials: board.state == CampaignState::Running && !board.hopper.leads.is_empty(),
+            dials: board.state == CampaignState::Running && !board.hopper.is_empty(),
         }
     }
 

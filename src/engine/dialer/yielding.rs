@@ -106,15 +106,7 @@ impl Engine {
         let applies = |key: &CampaignKey| campaign.is_none_or(|only| only == key);
         let refusal = crate::model::attempt::Refusal::Suppressed { by: reason };
         for (key, board) in self.campaigns.iter_mut().filter(|(key, _)| applies(key)) {
-            let mut dropped = Vec::new();
-            board.hopper.leads.retain(|lead| {
-                let drop = lead.is_called_at(number);
-                if drop {
-                    dropped.push(lead.id);
-                }
-                !drop
-            });
-            for lead in dropped {
+            for lead in board.hopper.drop_number(number) {
                 board.count(refusal);
                 let (campaign, next) = (key.clone(), LeadNext::GivenUp);
                 self.commands.push_back(Command::PutOffLead { campaign, lead, next, refusal });

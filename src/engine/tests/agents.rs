@@ -54,7 +54,7 @@ fn the_newest_sign_in_owns_the_desk_and_keeps_the_call() {
     let device = Device { phone: "phone-1".into(), leg: DeviceLeg::NailedUp };
     let request = RequestId(rig.id());
     let (name, session, groups) = ("agent-1".to_owned(), SessionId(77), vec![group()]);
-    rig.tell(Event::AgentSignedIn { request, user: user(1), session, name, groups, device });
+    rig.tell(Event::AgentSignedIn { request, user: user(1), session, name, login: String::new(), groups, device });
     assert_eq!(rig.state(1), AgentState::Talking { call: CallRef::Inbound(call) });
     assert_eq!(rig.act(1, AgentAction::HangUp), Err(RequestRefusal::Replaced), "the older tab");
     assert_eq!(rig.act(2, AgentAction::Ready), Err(RequestRefusal::NotSignedIn));
@@ -70,7 +70,15 @@ fn an_unknown_group_is_refused() {
     let request = RequestId(rig.id());
     let groups = vec!["nobody".parse().unwrap()];
     let name = "agent-1".to_owned();
-    rig.tell(Event::AgentSignedIn { request, user: user(1), session: SessionId(1), name, groups, device });
+    rig.tell(Event::AgentSignedIn {
+        request,
+        user: user(1),
+        session: SessionId(1),
+        name,
+        login: String::new(),
+        groups,
+        device,
+    });
     assert!(matches!(rig.answer_to(request), Some(Err(RequestRefusal::UnknownGroup { .. }))));
     assert_eq!(rig.engine.tables().agents, 0);
 }

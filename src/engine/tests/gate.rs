@@ -2,9 +2,9 @@
 
 use super::rig::*;
 use crate::engine::command::{Command, RequestRefusal};
-use crate::engine::event::{AgentAction, GroupChange};
+use crate::engine::event::{AgentAction, Configured, GroupChange};
 use crate::model::attempt::CallRef;
-use crate::model::settings::IdleThreshold;
+use crate::model::settings::{GateMode, IdleThreshold};
 
 #[test]
 fn the_gate_opens_after_the_dwell_and_is_recorded_with_its_figures() {
@@ -153,6 +153,36 @@ fn a_reload_keeps_live_controls_unless_the_file_changed_them() {
     settings.groups.get_mut(&group()).unwrap().reserve = 1;
     rig.tell(crate::engine::event::Event::SettingsApplied { settings: std::sync::Arc::new(settings) });
     assert_eq!((rig.group().idle_threshold, rig.group().reserve), (0.7, 1));
+}
+
+#[test]
+fn a_control_goes_back_to_the_configuration_and_only_what_was_changed_is_recorded() {
+    let mut settings = settings();
+    settings.groups.get_mut(&group()).unwrap().idle_threshold = IdleThreshold::Auto;
+    let mut rig = Rig::bare(settings);
+    rig.begin(4, campaign());
+    rig.control(GroupChange { idle_threshold: Some(0.7), reserve: Some(2), ..GroupChange::default() });
+    assert_eq!((rig.group().gate_mode, rig.group().reserve), (GateMode::Number, 2));
+    let back = vec![Configured::IdleThreshold(IdleThreshold::Auto)];
+    let change = GroupChange { reserve: Some(3), back, ..GroupChange::default() };
+    assert_eq!(rig.control(change.clone()), Some(Ok(())));
+    assert_eq!(rig.group().gate_mode, GateMode::Auto);
+    let recorded = rig.last(|c| matches!(c, Command::RecordGroupControl { .. })).unwrap().1;
+    assert!(matches!(recorded, Command::RecordGroupControl { change: told, .. } if told == change));
+}
+
+#[test]
+fn changes_of_controls_add_up_and_what_went_back_is_set_no_more() {
+    let mut controls = GroupChange { reserve: Some(2), dwell_s: Some(9.0), ..GroupChange::default() };
+    controls.and_then(&GroupChange {
+        hysteresis: Some(0.2),
+        back: vec![Configured::Reserve(1)],
+        ..GroupChange::default()
+    });
+    assert_eq!((controls.reserve, controls.hysteresis, controls.dwell_s), (None, Some(0.2), Some(9.0)));
+    assert_eq!(controls.back, [Configured::Reserve(1)]);
+    controls.and_then(&GroupChange { reserve: Some(4), ..GroupChange::default() });
+    assert_eq!((controls.reserve, controls.back.len()), (Some(4), 0));
 }
 
 #[test]

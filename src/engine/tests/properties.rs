@@ -187,7 +187,15 @@ impl World {
                 let leg = if how & 16 > 0 { DeviceLeg::PerCall } else { DeviceLeg::NailedUp };
                 let device = Device { phone: format!("p{}", how & 48), leg };
                 let groups = vec![rig::group()];
-                return self.tell(Event::AgentSignedIn { request, user, session, name: "a".into(), groups, device });
+                return self.tell(Event::AgentSignedIn {
+                    request,
+                    user,
+                    session,
+                    name: "a".into(),
+                    login: String::new(),
+                    groups,
+                    device,
+                });
             }
             1..=4 => match self.engine.agents.get(&user).and_then(|agent| agent.offer.as_ref()) {
                 Some(offer) if how & 128 > 0 => AgentAction::SkipLead { lead: offer.lead.id, reason: "other".into() },

@@ -145,6 +145,7 @@ pub fn campaign() -> Campaign {
         tier: 1,
         detect_machines: false,
         recording: Recording::default(),
+        callbacks: Default::default(),
         information_message: "information".parse().unwrap(),
     }
 }
@@ -361,8 +362,8 @@ impl Rig {
     pub fn sign_in(&mut self, n: i64, leg: DeviceLeg, groups: Vec<crate::model::name::GroupName>) {
         let request = RequestId(self.id());
         let device = Device { phone: format!("phone-{n}"), leg };
-        let (name, session) = (format!("agent-{n}"), SessionId(n));
-        self.tell(Event::AgentSignedIn { request, user: user(n), session, name, groups, device });
+        let (name, login, session) = (format!("Agent {n}"), format!("agent-{n}"), SessionId(n));
+        self.tell(Event::AgentSignedIn { request, user: user(n), session, name, login, groups, device });
         assert_eq!(self.answer_to(request), Some(Ok(())));
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Known, column_name, refer, required_text, sound};
 use crate::model::calendar::DateText;
-use crate::model::campaign::{AgentResult, Answer, Offer, Question, Recording, RetryRule, ScriptSection};
+use crate::model::campaign::{AgentResult, Answer, Callbacks, Offer, Question, Recording, RetryRule, ScriptSection};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::document::{ComplaintCode, Readable as _, Spot, Table, did_you_mean};
 use crate::model::limits::{Budget, Limits};
@@ -19,6 +19,9 @@ const TEXT_LENGTH_MAX: u32 = 10_000;
 const ENTRIES_MAX: usize = 100;
 /// Most numbers of a pool.
 const CALLER_IDS_MAX: usize = 1000;
+/// How long a personal callback waits for its agent where the file does not say, and at most: a week.
+const WAIT_FOR_AGENT_MINUTES: u32 = 30;
+const WAIT_FOR_AGENT_MINUTES_MAX: u32 = 7 * 24 * 60;
 /// Largest quota.
 const COUNT_MAX: u64 = 1_000_000_000;
 
@@ -210,6 +213,17 @@ pub(super) fn caller_ids(
         return spot.wrong(ComplaintCode::OutOfRange, says, format!("expected at most {CALLER_IDS_MAX}"));
     }
     Some(numbers)
+}
+
+/// How promised calls are kept.
+pub(super) fn callbacks(root: &Table<'_>) -> Option<Callbacks> {
+    if !root.has("callbacks") {
+        root.spot("callbacks");
+        return Some(Callbacks { wait_for_agent_minutes: WAIT_FOR_AGENT_MINUTES });
+    }
+    let table = root.table("callbacks")?;
+    let wait = table.within("wait_for_agent_minutes", 0..=WAIT_FOR_AGENT_MINUTES_MAX, WAIT_FOR_AGENT_MINUTES);
+    Some(Callbacks { wait_for_agent_minutes: wait? })
 }
 
 /// From when to when, and how much.

@@ -175,6 +175,7 @@ fn a_selection_is_read_and_written_and_what_contradicts_itself_is_refused() {
         assert!(complaints.contains(says), "{by}:\n{complaints}");
     }
 }
+const CALLBACKS: &str = "[callbacks]\nwait_for_agent_minutes = 120";
 
 #[test]
 fn limits_are_read_and_written_and_what_contradicts_itself_is_refused() {
@@ -242,13 +243,25 @@ fn what_is_left_out_has_the_defaults_of_the_reference() {
 }
 
 #[test]
+fn a_personal_callback_waits_for_half_an_hour_or_as_long_as_the_file_says() {
+    let waits = |text: &str| {
+        let campaign = read("c.toml", &format!("{FAMILY_PLAN}\n{text}"), Some(&known()));
+        campaign.map(|campaign| campaign.callbacks.wait_for_agent_minutes).map_err(|complaints| complaints.to_string())
+    };
+    assert_eq!(waits(""), Ok(30));
+    assert_eq!(waits(CALLBACKS), Ok(120));
+    let refused = waits("[callbacks]\nwait_for_agent_minutes = 10081").unwrap_err();
+    assert!(refused.contains("wait_for_agent_minutes") && refused.contains("10080"), "{refused}");
+}
+
+#[test]
 fn the_reference_names_every_key_the_parser_knows_and_no_other() {
     let mut read_keys = BTreeSet::new();
     // No shipped file paces like this: some that do, so that all keys are asked for.
     let paced = |mode: &str| FAMILY_PLAN.replace("mode = \"progressive\"", &format!("mode = \"{mode}\""));
     let (adaptive, preview) = (paced("adaptive"), paced("preview"));
     assert!(adaptive != FAMILY_PLAN && preview != FAMILY_PLAN);
-    let limited = format!("{FAMILY_PLAN}\n{LIMITS}");
+    let limited = format!("{FAMILY_PLAN}\n{LIMITS}\n{CALLBACKS}");
     let chosen = format!("{FAMILY_PLAN}\n{CHOSEN}");
     let others = [
         ("adaptive.toml", &*adaptive),

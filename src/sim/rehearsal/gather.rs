@@ -194,8 +194,8 @@ impl Standing {
                     *known = *state;
                 }
             }
-            Command::RecordGroupControl { group, controls, .. } => {
-                self.controls.insert(group.clone(), controls.clone());
+            Command::RecordGroupControl { group, change, .. } => {
+                self.controls.entry(group.clone()).or_default().and_then(change);
             }
             Command::RecordAgentState { user, state: None, .. } => {
                 self.agents.remove(user);

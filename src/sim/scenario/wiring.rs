@@ -246,6 +246,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         tier: 1,
         detect_machines: wanted.detects(),
         recording: Recording::default(),
+        callbacks: Default::default(),
         information_message: prompt("information"),
     }
 }

@@ -111,7 +111,8 @@ impl World<'_> {
         let device = Device { phone: format!("seat-{place}"), leg };
         let groups = self.wiring.memberships[group].clone();
         let (session, name) = (SessionId(user.0), format!("agent-{place}"));
-        self.tell(Event::AgentSignedIn { request, user, session, name, groups, device });
+        let login = name.clone();
+        self.tell(Event::AgentSignedIn { request, user, session, name, login, groups, device });
         self.act(user, AgentAction::Ready);
     }
 

@@ -55,7 +55,7 @@ statements! {
           and r.revision = cast(j.value ->> 2 as bigint)";
     LEADS = "
         select l.id as lead_id, l.campaign as campaign, l.list_id as list_id, k.name as list_name, l.number as number,
-            l.name as lead_name, l.extra as extra, l.state as state, l.due_at as due_at,
+            l.name as lead_name, l.extra as extra, l.state as state, l.callback_at as callback_at,
             l.callback_agent as callback_agent, l.closed_by as closed_by
         from json_each($1) j cross join leads l
         left join lists k on k.id = l.list_id
@@ -202,7 +202,7 @@ pub(in crate::store) async fn leads_moved(
         });
         match kind {
             EventType::LeadCallback => {
-                data["callback_at"] = time(&row, "due_at")?;
+                data["callback_at"] = time(&row, "callback_at")?;
                 data["callback_agent"] = json!(row.opt_text("callback_agent")?);
             }
             EventType::LeadGivenUp => data["closed_by"] = json!(row.opt_text("closed_by")?),

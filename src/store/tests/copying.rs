@@ -21,7 +21,10 @@ async fn filled() -> Rig {
     }
     let controls =
         GroupControls { idle_threshold: Some(0.1 + 0.2), hysteresis: Some(1e-17), dwell_s: None, reserve: Some(3) };
-    rig.store.set_group_controls(&"blend".parse().unwrap(), controls, "ann", NOW).await.unwrap();
+    rig.store
+        .set_group_controls(&"blend".parse().unwrap(), controls, &serde_json::json!({"reserve": 2}), "ann", NOW)
+        .await
+        .unwrap();
     let mut chance = proptest::test_runner::TestRunner::deterministic();
     let mut real = || {
         use proptest::strategy::{Strategy as _, ValueTree as _};

@@ -276,7 +276,7 @@ async fn live_controls_gates_and_refusals_read_back_as_they_were_written() {
     let rig = Rig::new().await;
     let group = "sales".parse().unwrap();
     let controls = GroupControls { idle_threshold: Some(0.4), reserve: Some(2), ..GroupControls::default() };
-    rig.store.set_group_controls(&group, controls, "ann", NOW).await.unwrap();
+    rig.store.set_group_controls(&group, controls, &serde_json::json!({"reserve": 2}), "ann", NOW).await.unwrap();
     assert_eq!(rig.store.group_controls().await.unwrap()[0].controls, controls);
     let change = crate::model::attempt::GateChange {
         group: group.clone(),

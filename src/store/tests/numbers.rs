@@ -29,8 +29,8 @@ fn others(lead: &Lead) -> Vec<(&str, NumberKind, u32, bool)> {
 }
 
 /// Dials a lead's number, and ends the attempt so.
-async fn dial(rig: &mut Rig, lead: &Lead, disposition: Disposition, next: LeadNext) {
-    let intent = rig.intent(lead.id, lead.number.as_str());
+async fn dial(rig: &mut Rig, lead: &Lead, at: Timestamp, disposition: Disposition, next: LeadNext) {
+    let intent = Intent { at, ..rig.intent(lead.id, lead.number.as_str()) };
     let attempt = intent.attempt;
     assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
     rig.store.end_attempt(end(attempt, disposition, Some(next))).await.unwrap();
@@ -85,7 +85,7 @@ async fn attempts_are_counted_for_each_number_and_the_next_one_is_due_when_it_wa
     people(&rig).await;
     let lead = due(&rig, NOW).await.remove(0);
     let home = LeadNext::Other { at: after(300), number: number("+8613800000011") };
-    dial(&mut rig, &lead, Disposition::NoAnswer, home).await;
+    dial(&mut rig, &lead, NOW, Disposition::NoAnswer, home).await;
     assert!(due(&rig, after(299)).await.iter().all(|other| other.id != lead.id));
     let next = due(&rig, after(300)).await.into_iter().find(|other| other.id == lead.id).unwrap();
     assert_eq!((ending(&next.number), next.numbers.kind, next.numbers.tried), ("11", Some(NumberKind::Home), 0));
@@ -94,7 +94,7 @@ async fn attempts_are_counted_for_each_number_and_the_next_one_is_due_when_it_wa
     let past: Vec<bool> = next.facts.past.iter().map(|past| past.elsewhere).collect();
     assert_eq!(past, [true]);
     let work = LeadNext::Other { at: after(600), number: number("+8613800000021") };
-    dial(&mut rig, &next, Disposition::InvalidNumber, work).await;
+    dial(&mut rig, &next, after(300), Disposition::InvalidNumber, work).await;
     let last = due(&rig, after(600)).await.into_iter().find(|other| other.id == lead.id).unwrap();
     assert_eq!(others(&last), [("01", NumberKind::Mobile, 1, false), ("11", NumberKind::Home, 1, true)]);
     // The person is still one of the same import.
@@ -122,7 +122,7 @@ async fn a_suppression_of_one_number_is_one_of_the_person_until_it_is_lifted() {
     assert_eq!(state(lead.id).await, LeadState::Open);
     // While it rings at one number, another is suppressed: the last look before the next dial sees it.
     let ringing = due(&rig, after(20)).await.into_iter().find(|other| other.id == lead.id).unwrap();
-    let intent = rig.intent(lead.id, ringing.number.as_str());
+    let intent = Intent { at: after(20), ..rig.intent(lead.id, ringing.number.as_str()) };
     let attempt = intent.attempt;
     assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
     rig.store.suppress(stop("+8613800000011"), "ann", after(30)).await.unwrap();

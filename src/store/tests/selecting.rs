@@ -112,7 +112,7 @@ async fn who_is_left_out_is_not_fetched_at_once_and_stays_so_through_calls_until
     let promised = LeadNext::Callback(Callback { at: after(600), agent: None });
     rig.store.end_attempt(end(attempt, Disposition::Callback, Some(promised))).await.unwrap();
     assert_eq!(fetched(&rig, &only).await, ends(&["00002", "00001"]));
-    let intent = rig.intent(other, "+8613800000002");
+    let intent = Intent { at: after(600), ..rig.intent(other, "+8613800000002") };
     let attempt = intent.attempt;
     assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
     let later = Some(LeadNext::Retry { at: after(900) });

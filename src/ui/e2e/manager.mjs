@@ -45,11 +45,13 @@ export async function run(browser, { login, password, list }) {
 
   await byId(page, "tab-attempts").click();
   await byId(page, "export").click();
-  const [calls] = await Promise.all([page.waitForEvent("download"), byId(page, "export-csv").click()]);
+  await byId(page, "export-csv").click();
+  await byId(page, "exports").waitFor();
+  const [calls] = await Promise.all([page.waitForEvent("download"), byId(page, "fetch-calls").click()]);
   const saved = await readAll(await calls.createReadStream());
   if (!saved.startsWith("\ufeffcall,began,campaign")) throw new Error(`the calls are not in the file:\n${saved}`);
 
-  await byId(page, "tab-lists").click();
+  await page.goto("/campaigns/spring?tab=lists");
   await byId(page, "list-bring-in").click();
   await page.locator('input[type="file"]').setInputFiles(list);
   await byId(page, "to-columns").click();

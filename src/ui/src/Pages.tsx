@@ -4,11 +4,14 @@ import { Navigate, Route, Routes } from "react-router";
 import { whenSignedOut } from "./api/client";
 import type { Me, Role } from "./api/types";
 import { Wallboard } from "./board/Wallboard";
+import { CallbacksPage } from "./callbacks/CallbacksPage";
 import { CampaignList } from "./campaigns/CampaignList";
 import { CampaignPage } from "./campaigns/CampaignPage";
 import { ImportPage } from "./imports/ImportPage";
 import { CustomersPage } from "./customers/CustomersPage";
 import { DeskPage } from "./desk/DeskPage";
+import { ExportsPage } from "./exports/ExportsPage";
+import { IntegrationsPage } from "./integrations/IntegrationsPage";
 import { Login } from "./login/Login";
 import { OperatorPage } from "./operator/OperatorPage";
 import { homeOf, mayOpen, type PageName } from "./shell/access";
@@ -41,8 +44,11 @@ function Inside({ me }: { me: Me }) {
         <Route path="/campaigns" element={only("campaigns", <CampaignList me={me} />)} />
         <Route path="/campaigns/:key" element={only("campaigns", <CampaignPage me={me} />)} />
         <Route path="/campaigns/:key/import" element={me.role === "manager" ? <ImportPage /> : <Navigate to={home} replace />} />
+        <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
+        <Route path="/exports" element={only("exports", <ExportsPage me={me} />)} />
+        <Route path="/integrations" element={only("integrations", <IntegrationsPage me={me} />)} />
         <Route path="/operator" element={only("operator", <OperatorPage />)} />
         <Route path="/desk" element={only("desk", <DeskPage me={me} />)} />
         <Route path="*" element={<Navigate to={home} replace />} />

@@ -35,7 +35,9 @@ const PATHS = {
   clock: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 7v5l3 2",
   menu: "M4 6h16M4 12h16M4 18h16",
   adjust: "M4 7h9M17 7h3M15 5v4M4 17h3M11 17h9M9 15v4",
+  download: "M12 5v11M7 11l5 5 5-5M4 19h16",
   upload: "M12 16V5M7 10l5-5 5 5M4 19h16",
+  plug: "M9 3v5M15 3v5M6 8h12v3a6 6 0 01-12 0zM12 17v4",
   note: "M6 3h9l4 4v14H6zM9 12h7M9 16h7",
   person: "M12 4a4 4 0 100 8 4 4 0 000-8zM4 21c1-5 4-7 8-7s7 2 8 7",
 } as const;

@@ -20,7 +20,7 @@ impl Records {
     pub(in crate::web) async fn key(&self, key: &str, now: Timestamp) -> Result<Option<SignedIn>, Problem> {
         let Some(key) = self.store.find_key(key, now).await? else { return Ok(None) };
         let account = Account {
-            id: UserId(key.id),
+            id: UserId(key.id.0),
             login: format!("key {}", key.name),
             name: key.name.clone(),
             role: key.role,

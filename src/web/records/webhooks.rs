@@ -7,7 +7,7 @@ use crate::model::id::{EventId, WebhookId};
 use crate::model::time::Timestamp;
 use crate::store::{self, DeliveryRow, DeliveryState, Tried, TryRow, Waiting, Wants, Webhook};
 use crate::web::problem::Problem;
-use crate::web::webhooks::NewWebhook;
+use crate::web::webhooks::{NewWebhook, WebhookChangeRequest};
 use crate::webhooks::Messenger;
 
 impl Records {
@@ -29,6 +29,19 @@ impl Records {
         let NewWebhook { name, url, events, campaign } = new;
         let new = store::NewWebhook { name, url, events: events.map_or(Wants::All, Wants::these), campaign };
         Ok(self.store.add_webhook(new, by, now).await?)
+    }
+
+    pub(in crate::web) async fn change_webhook(
+        &self,
+        id: WebhookId,
+        change: WebhookChangeRequest,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Webhook, Problem> {
+        let WebhookChangeRequest { name, url, events, campaign } = change;
+        let events = events.map(|events| events.map_or(Wants::All, Wants::these));
+        let change = store::WebhookChange { name, url, events, campaign };
+        Ok(self.store.change_webhook(id, change, by, now).await?)
     }
 
     pub(in crate::web) async fn remove_webhook(&self, id: WebhookId, by: &str, now: Timestamp) -> Result<(), Problem> {

@@ -111,21 +111,3 @@ async fn marketing_sees_masked_numbers_and_no_names() {
         }
     }
 }
-
-#[tokio::test]
-async fn live_controls_of_a_group_go_to_the_engine() {
-    let mut rig = Rig::new().await;
-    let token = rig.token(Role::Operator).await;
-    let body = json!({"idle_threshold": 0.25, "reserve": 2});
-    let answered = rig.send("PATCH", "/groups/blend", Some(&token), Some(body)).await;
-    assert_eq!(answered.status, StatusCode::NO_CONTENT);
-    match rig.event().await {
-        Event::GroupControl { group, change, .. } => {
-            assert_eq!((group.as_str(), change.idle_threshold, change.reserve), ("blend", Some(0.25), Some(2)));
-            assert_eq!((change.hysteresis, change.dwell_s), (None, None));
-        }
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(rig.get("/groups/blend", &token).await.json()["settings"]["title"], "Blended");
-    assert_eq!(rig.get("/groups/none", &token).await.status, StatusCode::NOT_FOUND);
-}

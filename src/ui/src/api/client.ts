@@ -7,13 +7,18 @@ import type { paths } from "./schema";
 import type {
   AgentAction,
   Breakdown,
+  CallbackDeed,
   CampaignState,
   Desk,
+  ExportRequest,
   GroupChange,
   ImportRequest,
   MappedColumn,
+  NewKey,
+  NewWebhook,
   SuppressionRequest,
   Told,
+  WebhookChange,
   WhatifQuestion,
 } from "./types";
 
@@ -79,7 +84,12 @@ export const gateChanges = (group: string, limit: number) =>
 export const changeGroup = (name: string, change: GroupChange) =>
   told(api.PATCH("/api/v1/groups/{name}", { params: { path: { name } }, body: change }));
 
+export const group = (name: string) => told(api.GET("/api/v1/groups/{name}", { params: { path: { name } } }));
+export const groupChanges = (name: string) => told(api.GET("/api/v1/groups/{name}/changes", { params: { path: { name } } }));
+
 // ---- campaigns ----
+
+export const campaignChanges = (key: string) => told(api.GET("/api/v1/campaigns/{key}/changes", { params: { path: { key } } }));
 
 export const campaigns = () => told(api.GET("/api/v1/campaigns"));
 export const campaign = (key: string) => told(api.GET("/api/v1/campaigns/{key}", { params: { path: { key } } }));
@@ -91,9 +101,6 @@ export const compareRevisions = (key: string, from: number, to: number) =>
   told(api.GET("/api/v1/campaigns/{key}/compare", { params: { path: { key }, query: { from, to } } }));
 export const applyCampaign = (key: string, text: string, why: string) =>
   told(api.PUT("/api/v1/campaigns/{key}", { params: { path: { key } }, body: { text, why } }));
-/** Where all calls of a campaign are, as a file to be saved; CSV begins with the mark that Excel needs for Chinese. */
-export const callsFile = (key: string, format: "csv" | "xlsx") =>
-  `/api/v1/campaigns/${encodeURIComponent(key)}/calls?${new URLSearchParams({ format, bom: String(format === "csv") })}`;
 export const attempts = (key: string, cursor: string | null, behind: Behind) =>
   told(
     api.GET("/api/v1/campaigns/{key}/attempts", {
@@ -107,6 +114,9 @@ export const results = (key: string, days: number | null, by: Breakdown) =>
       params: { path: { key }, query: { by, ...(days === null ? {} : { days }) } },
     }),
   );
+type SearchQuery = NonNullable<paths["/api/v1/campaigns/{key}/search"]["get"]["parameters"]["query"]>;
+export const searchResults = (key: string, query: SearchQuery) =>
+  told(api.GET("/api/v1/campaigns/{key}/search", { params: { path: { key }, query } }));
 export const decisions = (key: string, from: number, cursor: string | null) =>
   told(
     api.GET("/api/v1/campaigns/{key}/decisions", {
@@ -166,6 +176,52 @@ export const removeTemplate = (name: string) =>
   told(api.DELETE("/api/v1/list-templates/{name}", { params: { path: { name } } }));
 
 export const rejectedRows = (importId: string) => `${BASE}/imports/${encodeURIComponent(importId)}/rejected.csv`;
+
+// ---- promised calls ----
+
+type CallbackFilter = NonNullable<paths["/api/v1/callbacks"]["get"]["parameters"]["query"]>;
+export const callbacks = (query: CallbackFilter) => told(api.GET("/api/v1/callbacks", { params: { query } }));
+export const changeCallbacks = (callbacks: { lead: string; at: number }[], change: CallbackDeed) =>
+  told(api.POST("/api/v1/callbacks/change", { body: { callbacks, change } }));
+export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
+
+// ---- people ----
+
+export const users = () => told(api.GET("/api/v1/users"));
+
+// ---- files ----
+
+export const exports = () => told(api.GET("/api/v1/exports"));
+export const exportEvents = `${BASE}/exports/events`;
+export const askExport = (body: ExportRequest) => told(api.POST("/api/v1/exports", { body }));
+export const removeExport = (id: string) => told(api.DELETE("/api/v1/exports/{id}", { params: { path: { id } } }));
+export const restartExport = (id: string) => told(api.POST("/api/v1/exports/{id}/restart", { params: { path: { id } } }));
+export const exportFile = (id: string) => `${BASE}/exports/${encodeURIComponent(id)}/file`;
+
+// ---- other systems ----
+
+type DeliveryQuery = NonNullable<paths["/api/v1/webhooks/{id}/deliveries"]["get"]["parameters"]["query"]>;
+const byId = (id: string) => ({ params: { path: { id } } });
+export const webhooks = () => told(api.GET("/api/v1/webhooks"));
+export const addWebhook = (body: NewWebhook) => told(api.POST("/api/v1/webhooks", { body }));
+export const changeWebhook = (id: string, body: WebhookChange) => told(api.PATCH("/api/v1/webhooks/{id}", { ...byId(id), body }));
+export const removeWebhook = (id: string) => told(api.DELETE("/api/v1/webhooks/{id}", byId(id)));
+export const testWebhook = (id: string) => told(api.POST("/api/v1/webhooks/{id}/test", byId(id)));
+export const rotateWebhook = (id: string, keep_h: number) =>
+  told(api.POST("/api/v1/webhooks/{id}/rotate", { ...byId(id), body: { keep_h } }));
+export const enableWebhook = (id: string) => told(api.POST("/api/v1/webhooks/{id}/enable", byId(id)));
+export const disableWebhook = (id: string, why: string) =>
+  told(api.POST("/api/v1/webhooks/{id}/disable", { ...byId(id), body: { why } }));
+export const deliveries = (id: string, query: DeliveryQuery) =>
+  told(api.GET("/api/v1/webhooks/{id}/deliveries", { params: { path: { id }, query } }));
+export const tries = (id: string, event: string) =>
+  told(api.GET("/api/v1/webhooks/{id}/log", { params: { path: { id }, query: { event } } }));
+/** Sends one event again, or all that failed. */
+export const resendWebhook = (id: string, event: string | null) =>
+  told(api.POST("/api/v1/webhooks/{id}/resend", { ...byId(id), body: { event } }));
+export const keys = () => told(api.GET("/api/v1/keys"));
+export const addKey = (body: NewKey) => told(api.POST("/api/v1/keys", { body }));
+export const revokeKey = (id: string) => told(api.DELETE("/api/v1/keys/{id}", byId(id)));
 
 // ---- suppressions ----
 

@@ -76,6 +76,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Promised calls, the longest overdue first. */
+        get: operations["callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/callbacks/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change promised calls: to another time, to another agent or anyone, or not to be made. Each that can be changed is; the answer
+         *     says which could not. The dialer hears of it at once.
+         */
+        post: operations["change_callbacks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns": {
         parameters: {
             query?: never;
@@ -171,6 +208,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who started, paused and ended a campaign and applied its texts, latest first. */
+        get: operations["campaign_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/compare": {
         parameters: {
             query?: never;
@@ -256,6 +310,26 @@ export interface paths {
         };
         /** What became of a campaign's attempts: sums, rates and the funnel, broken down. */
         get: operations["campaign_results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Results of a campaign in whose note or answers a text is found, the latest first. Each request looks through a bounded number of
+         *     results and says how far it came.
+         */
+        get: operations["search_results"];
         put?: never;
         post?: never;
         delete?: never;
@@ -403,6 +477,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/desk/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own promised calls, those that are overdue first. Numbers are masked: they are shown with the call. */
+        get: operations["desk_callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/desk/sign-in": {
         parameters: {
             query?: never;
@@ -440,6 +531,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Files that were asked for, newest first. Marketing sees its own. */
+        get: operations["exports"];
+        put?: never;
+        /**
+         * Ask for a file. It is written as a job, two at a time, and kept for the days of `retention.exports_days`. Marketing gets calls,
+         *     results and leads, masked.
+         */
+        post: operations["ask_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The list as it changes, as server-sent events `exports`: the newest 50, twice a second at most. */
+        get: operations["export_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one file stands. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        /** Stop a file that waits or is written, or remove one that is not. */
+        delete: operations["remove_export"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file. A part of it with `Range`, so that a download that broke off goes on. */
+        get: operations["export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a file anew that was interrupted by a restart, was stopped or failed. */
+        post: operations["restart_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups/{name}": {
         parameters: {
             query?: never;
@@ -456,6 +637,23 @@ export interface paths {
         head?: never;
         /** Change live controls of a group. What is absent stays. Answered when it is durable. */
         patch: operations["change_group"];
+        trace?: never;
+    };
+    "/api/v1/groups/{name}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed which live control of a group, latest first. */
+        get: operations["group_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/import-jobs/{id}": {
@@ -582,6 +780,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All keys, with those that were revoked. */
+        get: operations["keys"];
+        put?: never;
+        /** Make a key. Managers make those of managers and marketing, operators all. */
+        post: operations["add_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Make a key worthless, at once. */
+        delete: operations["revoke_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -978,7 +1211,8 @@ export interface paths {
         delete: operations["remove_webhook"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change an endpoint. Its secret, its log and what waits for it stay. */
+        patch: operations["change_webhook"];
         trace?: never;
     };
     "/api/v1/webhooks/{id}/deliveries": {
@@ -1489,6 +1723,113 @@ export interface components {
             /** @description When it was promised for. */
             at: components["schemas"]["Timestamp"];
         };
+        /** @description A change of promised calls. */
+        CallbackChangeRequest: {
+            /** @description Which, 1 to 200. */
+            callbacks: components["schemas"]["SeenCallback"][];
+            /** @description What becomes of each. */
+            change: components["schemas"]["CallbackDeed"];
+        };
+        /** @description What becomes of promised calls. */
+        CallbackDeed: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at: number;
+            /** @enum {string} */
+            do: "move";
+        } | {
+            /** @description Login of an agent of the campaign's group; `null`: anyone. */
+            agent?: string | null;
+            /** @enum {string} */
+            do: "give";
+        } | {
+            /** @description The leads go back to their list and are due at once, without a promise; else they are given up. */
+            back_to_list?: boolean;
+            /** @enum {string} */
+            do: "cancel";
+            /** @description Why; kept in the audit trail. */
+            why: string;
+        };
+        /** @description A page of promised calls. */
+        CallbackPage: {
+            /** @description They, the longest overdue first. */
+            items: components["schemas"]["CallbackView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One that was not changed. */
+        CallbackRefused: {
+            /** @description Why, as a code: `callback_gone`, `callback_moved`, `callback_outside_window`, `out_of_range`, `unknown_agent`. */
+            code: string;
+            /** @description Why, in words. */
+            detail: string;
+            /** @description Whose. */
+            lead: components["schemas"]["LeadId"];
+            next?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @description How a promised call stands.
+         * @enum {string}
+         */
+        CallbackState: "coming" | "due" | "overdue";
+        /** @description A promised call. */
+        CallbackView: {
+            /** @description Login of the agent it was promised by; `null`: anyone of the group. */
+            agent?: string | null;
+            /** @description What people read of that agent; `null` where there is no such user any more. */
+            agent_name?: string | null;
+            /** @description When it was promised for. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Of which campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description What people read of it. */
+            campaign_title: string;
+            /** @description When the dialer may try it: later where the customer's hours are closed, or its agent was away. */
+            due_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How long its time is over, in ms; 0 while it is coming.
+             */
+            late_ms: number;
+            /** @description Whose. */
+            lead: components["schemas"]["LeadId"];
+            /** @description The customer's name. */
+            name: string;
+            /** @description What was written with it. */
+            note: string;
+            /** @description The number, masked for agents. */
+            number: components["schemas"]["ShownNumber"];
+            /** @description What the last recorded result is called. */
+            result?: string | null;
+            said_at?: components["schemas"]["Timestamp"] | null;
+            /** @description By whom. */
+            said_by?: string | null;
+            /** @description How it stands. */
+            state: components["schemas"]["CallbackState"];
+            /** @description IANA names of every time zone the number may be in. */
+            zones: string[];
+        };
+        /** @description How promised calls are kept. */
+        Callbacks: {
+            /**
+             * Format: int32
+             * @description So long after the promised time a personal callback waits for its agent, in minutes; then anyone of the group takes it.
+             *     0: anyone at once, the agent first if idle.
+             */
+            wait_for_agent_minutes: number;
+        };
+        /** @description What became of a change. */
+        CallbacksChanged: {
+            /**
+             * Format: int64
+             * @description So many were changed.
+             */
+            changed: number;
+            /** @description Those that were not. */
+            refused: components["schemas"]["CallbackRefused"][];
+        };
         /** @description Everything that defines a campaign. Live controls (running, paused) are not part of it. */
         Campaign: {
             /**
@@ -1505,6 +1846,8 @@ export interface components {
              * @description Most attempts for one lead in the whole campaign.
              */
             attempts_max: number;
+            /** @description How promised calls are kept. */
+            callbacks?: components["schemas"]["Callbacks"];
             /** @description The number shown to customers. */
             caller_id: components["schemas"]["PhoneNumber"];
             /** @description Further ones: each customer is shown the one most like their own number. */
@@ -1751,6 +2094,21 @@ export interface components {
             /** @description What it becomes; `null` where it will not be there. */
             to?: unknown;
         };
+        /** @description Something that somebody changed, from the audit trail. */
+        ChangeView: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who. */
+            by: string;
+            /** @description What was set, by control, where live controls were changed; `null`: back to the configuration. */
+            controls: Record<string, never>;
+            /** @description The rest, in words. */
+            detail: string;
+            /** @description Raised with each change. */
+            id: string;
+            /** @description What, as a code: `group_controls`, `campaign_state`, `campaign_applied`. */
+            what: string;
+        };
         /**
          * @description What a column can be for.
          * @enum {string}
@@ -1847,6 +2205,23 @@ export interface components {
             text: string;
             /** @description Version of these words. */
             text_version: string;
+        };
+        /**
+         * @description What can be changed of a group while it runs.
+         * @enum {string}
+         */
+        ControlName: "idle_threshold" | "hysteresis" | "dwell_s" | "reserve";
+        /** @description One live control. */
+        ControlView: {
+            changed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Who changed it last; `null`: nobody, as far as the audit trail goes back. */
+            changed_by?: string | null;
+            configured?: components["schemas"]["IdleThresholdText"] | null;
+            /** @description Which. */
+            control: components["schemas"]["ControlName"];
+            in_force?: components["schemas"]["IdleThresholdText"] | null;
+            /** @description It is set over the configuration. */
+            set: boolean;
         };
         /** @description What is known about a number. */
         Customer: {
@@ -2184,7 +2559,91 @@ export interface components {
          * @description What an event tells. Named as what happened, with full stops.
          * @enum {string}
          */
-        EventType: "CallEnded" | "ResultRecorded" | "LeadDone" | "LeadGivenUp" | "LeadCallback" | "SuppressionAdded" | "SuppressionLifted" | "ConsentGiven" | "ConsentRevoked" | "CampaignStarted" | "CampaignPaused" | "CampaignEnded" | "ImportFinished" | "WebhookTest";
+        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
+        /**
+         * @description The form of a file.
+         * @enum {string}
+         */
+        ExportFormat: "csv" | "xlsx";
+        /** @description A file that somebody asked for. */
+        ExportId: string;
+        /** @description How far it is. */
+        ExportProgress: {
+            /**
+             * Format: int64
+             * @description Rows to be read in all.
+             */
+            of: number;
+            /**
+             * Format: int64
+             * @description Rows read, of all passes.
+             */
+            rows: number;
+        };
+        /** @description A file to be written. */
+        ExportRequest: {
+            /** @description A CSV file begins with a byte order mark, which Excel needs to read Chinese. */
+            bom?: boolean;
+            /** @description Whose; needed for calls, results and leads. */
+            campaign?: string | null;
+            /** @description The form of the file; CSV without it. */
+            format?: components["schemas"]["ExportFormat"];
+            /**
+             * Format: int64
+             * @description Calls that began, results that were recorded, leads and entries that were added at this time or later; all without it.
+             */
+            from?: number | null;
+            /** @description What each row is. */
+            kind: components["schemas"]["Kind"];
+            /** @description Numbers are masked; names, notes and cells of lists are left out. Always so for marketing. */
+            masked?: boolean;
+            /**
+             * Format: int64
+             * @description And before this time; until now without it.
+             */
+            to?: number | null;
+        };
+        /**
+         * @description How the writing of a file stands.
+         * @enum {string}
+         */
+        ExportState: "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+        /** @description A file that somebody asked for. */
+        ExportView: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Who asked. */
+            by: string;
+            /**
+             * Format: int64
+             * @description Its length in bytes, when it is done.
+             */
+            bytes: number;
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description Why it could not be written. */
+            error?: string | null;
+            finished_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The form of the file. */
+            format: components["schemas"]["ExportFormat"];
+            /** @description From this time on. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Its id. */
+            id: components["schemas"]["ExportId"];
+            /** @description What each row is. */
+            kind: components["schemas"]["Kind"];
+            /** @description What tells who a customer is was left out. */
+            masked: boolean;
+            progress?: components["schemas"]["ExportProgress"] | null;
+            /**
+             * Format: int64
+             * @description Rows of the file, when it is done.
+             */
+            rows: number;
+            /** @description How it stands. */
+            state: components["schemas"]["ExportState"];
+            /** @description Until before this time. */
+            to: components["schemas"]["Timestamp"];
+        };
         /** @description Sums over attempts. What one attempt adds to each stands in the database's view `attempt_figures`, and nowhere else. */
         Figures: {
             /**
@@ -2305,6 +2764,47 @@ export interface components {
              */
             more: number;
         };
+        /** @description A page of what was found. */
+        FoundPage: {
+            back_to?: components["schemas"]["Timestamp"] | null;
+            /** @description The latest first. A page looks through 20,000 results at most, so it may hold fewer than were asked for, or none. */
+            items: components["schemas"]["FoundResult"][];
+            /**
+             * Format: int64
+             * @description So many results were looked through for this page.
+             */
+            looked_through: number;
+            /** @description Give it as `cursor` to look further back; `null` where there is nothing older. */
+            next_cursor?: string | null;
+        };
+        /** @description A result in which it was found. */
+        FoundResult: {
+            /** @description Login of the agent. */
+            agent?: string | null;
+            /** @description Answers by question key. */
+            answers: {
+                [key: string]: string;
+            };
+            /** @description When it was recorded. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The call. */
+            call: components["schemas"]["CallRef"];
+            /** @description What it means. */
+            disposition: components["schemas"]["Disposition"];
+            /** @description Keys of the questions in whose answers it is. */
+            in_answers: string[];
+            /** @description It is in the note. */
+            in_note: boolean;
+            lead?: components["schemas"]["LeadId"] | null;
+            /** @description The customer's name. */
+            name: string;
+            /** @description What the agent wrote. */
+            note: string;
+            /** @description The number, where it is known. */
+            number?: string | null;
+            /** @description The campaign's own name of the result. */
+            result: string;
+        };
         /** @description How many leads came so far. */
         FunnelStep: {
             /**
@@ -2363,8 +2863,8 @@ export interface components {
          * @enum {string}
          */
         GateMode: "number" | "auto" | "off";
-        /** @description A change of a group's live controls. */
-        GroupChange: {
+        /** @description A change of live controls. What is absent stays. */
+        GroupControlRequest: {
             /**
              * Format: double
              * @description Seconds.
@@ -2385,9 +2885,13 @@ export interface components {
              * @description Agents.
              */
             reserve?: number | null;
+            /** @description Controls that go back to what the configuration says, now and after each reload. */
+            to_configuration?: components["schemas"]["ControlName"][];
         };
         /** @description One agent group: as it is configured, and as it stands with its live controls. */
         GroupDetail: {
+            /** @description What can be changed while it runs. */
+            controls: components["schemas"]["ControlView"][];
             /** @description Its name. */
             group: components["schemas"]["GroupName"];
             settings?: components["schemas"]["GroupSettings"] | null;
@@ -2771,6 +3275,45 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "done" | "failed" | "cancelled" | "broken_off";
+        /** @description A key that was made. */
+        KeyAdded: {
+            /** @description The key. This is the only time that it is shown. */
+            key: string;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description A key of a program that uses the API. */
+        KeyId: string;
+        /** @description All keys, and what a new one may be for. */
+        KeyList: {
+            /** @description Keys, newest first, with those that were revoked. */
+            keys: components["schemas"]["KeyView"][];
+            /** @description The parts of the API that scopes name, beside `*` for all. */
+            parts: string[];
+        };
+        /** @description A key of a program. Its text is shown when it is made and kept nowhere. */
+        KeyView: {
+            /** @description When. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Who made it. */
+            created_by: string;
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["KeyId"];
+            /** @description What it is for. */
+            name: string;
+            revoked_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What bounds it, as it does people. */
+            role: components["schemas"]["Role"];
+            /** @description What it may do of that, such as `lists:write`. */
+            scopes: string[];
+            seen_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @description What each row of a file is.
+         * @enum {string}
+         */
+        Kind: "calls" | "results" | "leads" | "suppressions" | "consents";
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -3015,6 +3558,20 @@ export interface components {
          * @description Minutes since midnight, 0 to 1440.
          */
         MinuteOfDay: number;
+        /** @description A key to be made. */
+        NewKeyRequest: {
+            /**
+             * Format: int64
+             * @description When it ends by itself; without it, when it is revoked.
+             */
+            expires_at?: number | null;
+            /** @description What it is for; no two good keys have the same. */
+            name: string;
+            /** @description What bounds it: manager, marketing or operator. */
+            role: components["schemas"]["Role"];
+            /** @description What it may do of that: `PART:read` or `PART:write`, at least one. */
+            scopes: string[];
+        };
         /** @description A file that is to come. */
         NewUpload: {
             /**
@@ -3514,6 +4071,9 @@ export interface components {
             reason: "not_decided";
         } | {
             /** @enum {string} */
+            reason: "agent_away";
+        } | {
+            /** @enum {string} */
             reason: "draining";
         } | {
             /** @enum {string} */
@@ -3665,6 +4225,16 @@ export interface components {
             text: string;
             /** @description Heading. */
             title: string;
+        };
+        /** @description A promised call as whoever changes it has seen it. */
+        SeenCallback: {
+            /**
+             * Format: int64
+             * @description When it was promised for. One that somebody moved meanwhile is not changed.
+             */
+            at: number;
+            /** @description Whose. */
+            lead: components["schemas"]["LeadId"];
         };
         /** @description Which leads a campaign dials, and in which order within their priority. */
         Selection: {
@@ -3979,6 +4549,17 @@ export interface components {
             secret: string;
             /** @description What was added. */
             webhook: components["schemas"]["WebhookView"];
+        };
+        /** @description What is changed about an endpoint. What is absent stays; `"events": null` are all, `"campaign": null` is of all. */
+        WebhookChangeRequest: {
+            /** @description Of this campaign only. */
+            campaign?: string | null;
+            /** @description Which, from now on. */
+            events?: components["schemas"]["EventType"][] | null;
+            /** @description What it is for. */
+            name?: string | null;
+            /** @description Where events are posted; what waits goes there too. */
+            url?: string | null;
         };
         /** @description An endpoint that is told what happened. */
         WebhookId: string;
@@ -4378,6 +4959,79 @@ export interface operations {
             };
         };
     };
+    callbacks: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those that this agent promised in person, by login. */
+                agent?: string;
+                /** @description Only those that anyone of the group may take. */
+                team?: boolean;
+                /** @description Only those that stand like this. */
+                state?: "coming" | "due" | "overdue";
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbackPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_callbacks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbacksChanged"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     campaigns: {
         parameters: {
             query?: never;
@@ -4582,6 +5236,41 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    campaign_changes: {
+        parameters: {
+            query?: {
+                /** @description Older than this one: the `id` of the last of the page before. */
+                before?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"][];
                 };
             };
             /** @description what is wrong */
@@ -4846,6 +5535,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_results: {
+        parameters: {
+            query?: {
+                /** @description Somewhere in the note or in an answer, in upper or lower case. With `question` it may be empty: every answer to it. */
+                text?: string;
+                /** @description Only in the answer to this question, by its key. */
+                question?: string;
+                /** @description Only results that were recorded at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Only results that were recorded before this time, in ms since 1970; all without it. */
+                to?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPage"];
                 };
             };
             /** @description what is wrong */
@@ -5212,6 +5944,34 @@ export interface operations {
             };
         };
     };
+    desk_callbacks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbackPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     desk_sign_in: {
         parameters: {
             query?: never;
@@ -5274,6 +6034,228 @@ export interface operations {
             };
         };
     };
+    exports: {
+        parameters: {
+            query?: {
+                /** @description Older than this one: the last of the page before. */
+                before?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ExportView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description one range of bytes */
+                Range?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restart_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     group: {
         parameters: {
             query?: never;
@@ -5315,7 +6297,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GroupChange"];
+                "application/json": components["schemas"]["GroupControlRequest"];
             };
         };
         responses: {
@@ -5324,6 +6306,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    group_changes: {
+        parameters: {
+            query?: {
+                /** @description Older than this one: the `id` of the last of the page before. */
+                before?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"][];
+                };
             };
             /** @description what is wrong */
             default: {
@@ -5562,6 +6579,94 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Internals"];
                 };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyAdded"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what is wrong */
             default: {
@@ -6544,6 +7649,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
             };
             /** @description what is wrong */
             default: {

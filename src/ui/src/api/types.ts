@@ -23,7 +23,9 @@ export type CampaignView = Told<Schemas["CampaignView"]>;
 export type TrunkView = Told<Schemas["TrunkView"]>;
 export type GroupSample = Told<Schemas["GroupSample"]>;
 export type BoardSample = Told<Schemas["BoardSample"]>;
-export type GroupChange = Schemas["GroupChange"];
+export type GroupChange = Schemas["GroupControlRequest"];
+export type ControlView = Told<Schemas["ControlView"]>;
+export type ChangeView = Omit<Told<Schemas["ChangeView"]>, "controls"> & { controls: Record<string, unknown> };
 export type Snapshot = Omit<Told<Schemas["Snapshot"]>, "agents"> & { agents: AgentView[] };
 
 export const AGENT_STATES = ["ready", "previewing", "reserved", "talking", "wrap_up", "not_ready", "connecting"] as const satisfies readonly Schemas["AgentState"]["state"][];
@@ -104,6 +106,45 @@ export type TemplateView = Told<Schemas["TemplateView"]>;
 
 /** One thing that is wrong: in a body (`pointer`) or in a file (`line`, `column`). Here an absent field is absent. */
 export type ErrorItem = Schemas["ErrorItem"];
+
+export type CallbackView = Told<Schemas["CallbackView"]>;
+export type CallbackDeed = Schemas["CallbackDeed"];
+export type CallbackState = Schemas["CallbackState"];
+export const CALLBACK_STATES = ["overdue", "due", "coming"] as const satisfies readonly CallbackState[];
+export type User = Told<Schemas["UserView"]>;
+
+export type EventType = Schemas["EventType"];
+export const EVENT_TYPES = [
+  "call.ended",
+  "result.recorded",
+  "lead.done",
+  "lead.given_up",
+  "lead.callback_agreed",
+  "suppression.added",
+  "suppression.lifted",
+  "consent.given",
+  "consent.revoked",
+  "campaign.started",
+  "campaign.paused",
+  "campaign.ended",
+  "import.finished",
+] as const satisfies readonly EventType[];
+export type WebhookView = Told<Schemas["WebhookView"]>;
+export type WebhookAdded = Told<Schemas["WebhookAdded"]>;
+export type NewWebhook = Schemas["NewWebhook"];
+export type WebhookChange = Schemas["WebhookChangeRequest"];
+export type Delivery = Told<Schemas["DeliveryRow"]>;
+export type DeliveryState = Schemas["DeliveryState"];
+export const DELIVERY_STATES = ["waiting", "delivered", "failed"] as const satisfies readonly DeliveryState[];
+export type KeyView = Told<Schemas["KeyView"]>;
+export type NewKey = Schemas["NewKeyRequest"];
+
+export type ExportJob = Told<Schemas["ExportView"]>;
+export type ExportRequest = Schemas["ExportRequest"];
+export type ExportKind = ExportJob["kind"];
+export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents"] as const satisfies readonly ExportKind[];
+
+export type FoundResult = Told<Schemas["FoundResult"]>;
 
 export type SuppressionRequest = Schemas["SuppressionRequest"];
 export type SuppressionView = Told<Schemas["SuppressionView"]>;

@@ -1,5 +1,5 @@
 import { Anchor, Button, Group, List, Modal, NumberInput, Stack, Text } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -9,6 +9,7 @@ import { linkOf } from "../campaigns/whatifQuestion";
 import { Icon } from "../icons";
 import { useLiveBoard } from "../shell/BoardContext";
 import { ProblemAlert } from "../shell/ProblemAlert";
+import { ControlTable } from "./ControlTable";
 import { changesOf, type ControlField } from "./controls";
 
 /** Opens the live controls of a group's gate. */
@@ -27,6 +28,7 @@ export function GroupControls({ group, linked }: { group: GroupView; linked: boo
         {t("controls.adjust")}
       </Button>
       <Modal
+        size="lg"
         opened={opened}
         onClose={() => setOpened(false)}
         title={t("controls.title", { group: group.title })}
@@ -49,7 +51,14 @@ function ControlForm({ group, linked, onDone }: { group: GroupView; linked: bool
     reserve: before.reserve,
   });
   const { change, wrong, differences } = changesOf(before, typed);
-  const apply = useMutation({ mutationFn: (wanted: GroupChange) => changeGroup(before.group, wanted), onSuccess: onDone });
+  const queries = useQueryClient();
+  const apply = useMutation({
+    mutationFn: (wanted: GroupChange) => changeGroup(before.group, wanted),
+    onSuccess: async () => {
+      onDone();
+      await queries.invalidateQueries({ queryKey: ["groups", before.group] });
+    },
+  });
   const field = (name: ControlField, suffix: string, max: number, step: number) => (
     <NumberInput
       label={t(`controls.${name}`)}
@@ -104,6 +113,7 @@ function ControlForm({ group, linked, onDone }: { group: GroupView; linked: bool
             {t("controls.apply")}
           </Button>
         </Group>
+        <ControlTable group={before.group} />
       </Stack>
     </form>
   );

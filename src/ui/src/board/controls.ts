@@ -18,6 +18,14 @@ const UNITS: Record<ControlField, { suffix: string; perUnit: number; max: number
   reserve: { suffix: "", perUnit: 1, max: 1000, whole: true },
 };
 
+/** A control's value as people read it: a number with its unit, or the word of the configuration. */
+export function shownControl(field: ControlField, value: number | string | null, t: (key: string) => string): string {
+  if (value === null) return "–";
+  if (typeof value === "string") return t(`controls.word.${value}`);
+  const { suffix, perUnit } = UNITS[field];
+  return `${Math.round(value * perUnit * 10) / 10}${suffix}`;
+}
+
 /** Only what differs is sent, so that two people changing different controls do not undo each other. */
 export function changesOf(
   before: Pick<GroupView, ControlField>,

@@ -1,8 +1,8 @@
 import { Anchor, Badge, Button, Group, Menu, Select, Stack, Table, Text } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { Link, useSearchParams } from "react-router";
-import { attempts, callsFile } from "../api/client";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import { askExport, attempts } from "../api/client";
 import type { AttemptView, Campaign } from "../api/types";
 import { Panel } from "../board/Panel";
 import { DISPOSITIONS } from "../dispositions";
@@ -24,6 +24,12 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,
   });
+  const goTo = useNavigate();
+  // CSV begins with the mark that Excel needs for Chinese.
+  const file = useMutation({
+    mutationFn: (format: "csv" | "xlsx") => askExport({ kind: "calls", campaign: campaign.key, format, bom: format === "csv" }),
+    onSuccess: () => void goTo("/exports"),
+  });
   const rows = pages.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <Panel
@@ -43,15 +49,15 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
           />
           <Menu>
             <Menu.Target>
-              <Button size="xs" variant="default" data-testid="export">
+              <Button size="xs" variant="default" loading={file.isPending} data-testid="export">
                 {t("attempt.export")}
               </Button>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item component="a" href={callsFile(campaign.key, "xlsx")} data-testid="export-xlsx">
+              <Menu.Item onClick={() => file.mutate("xlsx")} data-testid="export-xlsx">
                 {t("attempt.exportXlsx")}
               </Menu.Item>
-              <Menu.Item component="a" href={callsFile(campaign.key, "csv")} data-testid="export-csv">
+              <Menu.Item onClick={() => file.mutate("csv")} data-testid="export-csv">
                 {t("attempt.exportCsv")}
               </Menu.Item>
             </Menu.Dropdown>
@@ -63,6 +69,7 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
       }
     >
       <Narrowed behind={behind} campaign={campaign} onAll={() => show({})} />
+      {file.error && <ProblemAlert error={file.error} />}
       {pages.error && <ProblemAlert error={pages.error} onRetry={() => void pages.refetch()} />}
       {pages.isPending && <Waiting />}
       {pages.data && rows.length === 0 && <Text size="sm">{t("attempt.none")}</Text>}

@@ -20,17 +20,19 @@ import { Attempts } from "./Attempts";
 import { Decisions } from "./Decisions";
 import { Definition } from "./Definition";
 import { Lists } from "./Lists";
+import { LiveControls } from "./LiveControls";
 import { Results } from "./Results";
 import { Revisions } from "./Revisions";
+import { Search } from "./Search";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
 import { TextForm } from "./TextForm";
 import { WhatIf } from "./WhatIf";
 import { linkOf } from "./whatifQuestion";
 
-const TABS = ["today", "results", "attempts", "decisions", "definition", "lists", "text", "whatif"] as const;
+const TABS = ["today", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "text", "whatif"] as const;
 /** What only a manager may see. */
-const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["lists", "text", "whatif"] as const);
+const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["search", "controls", "lists", "text", "whatif"] as const);
 
 /** One campaign: how it stands, what it is, and its lists. */
 export function CampaignPage({ me }: { me: Me }) {
@@ -88,6 +90,12 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
         </Tabs.Panel>
         <Tabs.Panel value="attempts">
           <Attempts campaign={detail.campaign} />
+        </Tabs.Panel>
+        <Tabs.Panel value="search">
+          <Search campaign={detail.campaign} />
+        </Tabs.Panel>
+        <Tabs.Panel value="controls">
+          <LiveControls detail={detail} view={view} />
         </Tabs.Panel>
         <Tabs.Panel value="definition">
           <Definition campaign={detail.campaign} profile={detail.profile} />

@@ -10,6 +10,7 @@ import { dropDraft, isEmpty, keptDraft } from "./draft";
 import { LostDraft } from "./LostDraft";
 import { NoCall } from "./NoCall";
 import { Notice } from "./Notice";
+import { OwnCallbacks } from "./OwnCallbacks";
 import { PreviewForm, asCall } from "./PreviewForm";
 import { ResultForm } from "./ResultForm";
 import { ScreenPop } from "./ScreenPop";
@@ -79,7 +80,10 @@ export function OnShift({ me, desk, lostSince, act }: Props) {
           </Grid.Col>
         </Grid>
       ) : (
-        <NoCall view={view} lastResult={lastResult} />
+        <>
+          <NoCall view={view} lastResult={lastResult} />
+          <OwnCallbacks />
+        </>
       )}
     </Stack>
   );

@@ -1,7 +1,7 @@
 import type { Role } from "../api/types";
 import type { IconName } from "../icons";
 
-export type PageName = "board" | "campaigns" | "customers" | "suppressions" | "operator" | "desk";
+export type PageName = "board" | "campaigns" | "callbacks" | "customers" | "suppressions" | "exports" | "integrations" | "operator" | "desk";
 
 interface Entry {
   page: PageName;
@@ -12,17 +12,20 @@ interface Entry {
 const ENTRIES: Record<PageName, Entry> = {
   board: { page: "board", path: "/board", icon: "board" },
   campaigns: { page: "campaigns", path: "/campaigns", icon: "campaigns" },
+  callbacks: { page: "callbacks", path: "/callbacks", icon: "clock" },
   customers: { page: "customers", path: "/customers", icon: "person" },
   suppressions: { page: "suppressions", path: "/suppressions", icon: "blocked" },
+  exports: { page: "exports", path: "/exports", icon: "download" },
+  integrations: { page: "integrations", path: "/integrations", icon: "plug" },
   operator: { page: "operator", path: "/operator", icon: "trunk" },
   desk: { page: "desk", path: "/desk", icon: "person" },
 };
 
 /** The pages of each role, its first page first. The service checks every request again. */
 const PAGES_OF: Record<Role, PageName[]> = {
-  manager: ["board", "campaigns", "customers", "suppressions"],
-  marketing: ["campaigns"],
-  operator: ["board", "operator"],
+  manager: ["board", "campaigns", "callbacks", "customers", "suppressions", "exports", "integrations"],
+  marketing: ["campaigns", "exports"],
+  operator: ["board", "operator", "integrations"],
   agent: ["desk"],
 };
 
