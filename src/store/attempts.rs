@@ -127,8 +127,7 @@ statements! {
         on conflict do nothing
         returning id";
     LEADS_DIALLING = "
-        update leads set state = 'dialling', due_at = null, callback_agent = null, last_attempt = w.attempt,
-            changed_at = w.at
+        update leads set state = 'dialling', due_at = null, last_attempt = w.attempt, changed_at = w.at
         from (select cast(j.value ->> 0 as bigint) as id, cast(j.value ->> 1 as bigint) as attempt,
                   cast(j.value ->> 2 as bigint) as at
               from json_each($1) j) w
@@ -396,7 +395,9 @@ pub(super) async fn apply_ends(
     }
     let decided = ends.iter().filter_map(|end| {
         let (lead, next) = (leads.get(&end.attempt)?, end.next.as_ref()?);
-        Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at })
+        let keeps_promise =
+            matches!(end.disposition, Disposition::NotDialled | Disposition::Congestion | Disposition::TrunkFailure);
+        Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at, keeps_promise })
     });
     leads::apply_nexts(conn, ids, leads::Decider::End, &decided.collect::<Vec<_>>()).await?;
     outbox::calls_ended(conn, ids, leads.keys().copied()).await?;

@@ -159,13 +159,16 @@ statements! {
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
     NEXT = concat!("
-        update leads set state = w.state, due_at = w.due_at, callback_agent = w.agent, changed_at = w.at,
-            callback_at = case when w.state = 'callback' then w.due_at else null end,
+        update leads set due_at = w.due_at, changed_at = w.at,
+            state = case when w.keeps and leads.callback_at is not null then 'callback' else w.state end,
+            callback_agent = case when w.keeps then leads.callback_agent else w.agent end,
+            callback_at = case when w.keeps then leads.callback_at when w.state = 'callback' then w.due_at end,
             closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
-            rank = ", ranked!("w.state = 'callback'"), "
+            rank = ", ranked!("(w.state = 'callback' or (w.keeps and leads.callback_at is not null))"), "
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
                   cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,
-                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt
+                  cast(j.value ->> 4 as bigint) as at, cast(j.value ->> 5 as bigint) as attempt,
+                  cast(j.value ->> 6 as boolean) as keeps
               from json_each($1) j) w
         where leads.id = w.id and case $2
             when 'end' then leads.state = 'dialling' and leads.last_attempt = w.attempt
@@ -283,9 +286,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let ids = self.ids();
         self.write(move |conn| {
-            Box::pin(
-                async move { apply_nexts(conn, &ids, Decider::End, &[Next { lead, attempt, next: &next, at }]).await },
-            )
+            Box::pin(async move {
+                apply_nexts(conn, &ids, Decider::End, &[Next { lead, attempt, next: &next, at, keeps_promise: false }])
+                    .await
+            })
         })
         .await
     }
@@ -424,6 +428,8 @@ pub(super) struct Next<'a> {
     pub(super) next: &'a LeadNext,
     /// When it was decided.
     pub(super) at: Timestamp,
+    /// The customer's phone was never reached: a call that was promised is still promised when it is tried again.
+    pub(super) keeps_promise: bool,
 }
 
 /// Moves leads on. No lead may stand twice among them with the same attempt.
@@ -436,6 +442,7 @@ pub(super) async fn apply_nexts(
     if nexts.is_empty() {
         return Ok(());
     }
+    let keeps = |next: &Next<'_>| next.keeps_promise && matches!(next.next, LeadNext::Retry { .. });
     let row = |next: &Next<'_>| {
         let (state, due_at, agent) = match next.next {
             LeadNext::Retry { at } | LeadNext::Other { at, .. } => (LeadState::Open, Some(*at), None),
@@ -443,7 +450,7 @@ pub(super) async fn apply_nexts(
             LeadNext::Done => (LeadState::Done, None, None),
             LeadNext::GivenUp => (LeadState::GivenUp, None, None),
         };
-        params![next.lead.0, state.as_str(), due_at, agent, next.at, next.attempt.0]
+        params![next.lead.0, state.as_str(), due_at, agent, next.at, next.attempt.0, keeps(next)]
     };
     let decider = match decider {
         Decider::End => "end",
@@ -464,5 +471,7 @@ pub(super) async fn apply_nexts(
     if !others.is_empty() {
         conn.run(OTHER_NUMBER, vec![rows(others)]).await?;
     }
-    outbox::leads_moved(conn, ids, moved.into_iter()).await
+    // That a promise still stands is no news.
+    let kept: BTreeSet<LeadId> = nexts.iter().filter(|next| keeps(next)).map(|next| next.lead).collect();
+    outbox::leads_moved(conn, ids, moved.into_iter().filter(|(lead, _)| !kept.contains(lead))).await
 }

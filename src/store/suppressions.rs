@@ -117,7 +117,8 @@ statements! {
                 else excluded.expires_at end
         returning id";
     CLOSE_LEADS = concat!("
-        update leads set state = 'given_up', due_at = null, closed_by = 'suppression', changed_at = $3
+        update leads set state = 'given_up', due_at = null, callback_at = null, callback_agent = null,
+            closed_by = 'suppression', changed_at = $3
         where id in (", with_number!(), ") and state in ('open', 'callback') and ($2 = '*' or campaign = $2)
         returning id");
     PUT_LEADS_OFF = concat!("

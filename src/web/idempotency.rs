@@ -31,8 +31,16 @@ const KEY_MAX: usize = 255;
 const ANSWER_MAX: usize = 256 * 1024;
 
 /// The operations that heed a key: those that make something. An import in one request knows the same file by itself.
-pub(super) const OPERATIONS: [&str; 6] =
-    ["/suppressions", "/consents", "/consents/{id}/revoke", "/users", "/webhooks", "/campaigns/{key}/import-jobs"];
+/// A key of a program is in no answer that is kept: it is shown once.
+pub(super) const OPERATIONS: [&str; 7] = [
+    "/suppressions",
+    "/consents",
+    "/consents/{id}/revoke",
+    "/users",
+    "/webhooks",
+    "/exports",
+    "/campaigns/{key}/import-jobs",
+];
 
 /// Requests that are under way, by who asked and the key. As many as there are connections at most.
 #[derive(Debug, Default)]

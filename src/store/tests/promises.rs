@@ -143,3 +143,39 @@ async fn a_promise_that_was_moved_while_its_dial_was_decided_is_not_dialled_befo
         rig.store.change_callback(lead, after(900), CallbackChange::Give { agent: None }, "boss", after(901));
     assert!(matches!(being_called.await, Err(StoreError::NotFound { .. })));
 }
+
+#[tokio::test]
+async fn a_dial_that_reached_no_phone_leaves_the_call_promised_and_tells_nobody_anew() {
+    let mut rig = Rig::new().await;
+    let lead = rig.promised(ANN, after(100), Some("mei")).await;
+    let hook = NewWebhook {
+        name: "crm".to_owned(),
+        url: "https://crm.example/hook".to_owned(),
+        events: Wants::These(vec![EventType::LeadCallback]),
+        campaign: None,
+    };
+    let hook = rig.store.add_webhook(hook, "ann", NOW).await.unwrap();
+    rig.store.webhooks().await.unwrap();
+    for (second, disposition, promised) in [
+        (200, Disposition::TrunkFailure, true),
+        (300, Disposition::NotDialled, true),
+        (400, Disposition::NoAnswer, false),
+    ] {
+        let intent = Intent { at: after(second), ..rig.intent(lead, ANN) };
+        let attempt = intent.attempt;
+        assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
+        assert_eq!(rig.list(CallbackFilter::default()).await, [], "it is being called");
+        let next = Some(LeadNext::Retry { at: after(second + 10) });
+        rig.store
+            .end_attempt(AttemptEnd { ended_at: after(second + 5), ..end(attempt, disposition, next) })
+            .await
+            .unwrap();
+        let rows = rig.list(CallbackFilter::default()).await;
+        let told: Vec<_> = rows.iter().map(|row| (row.at, row.due_at, row.agent.as_deref())).collect();
+        let expected = promised.then_some((after(100), after(second + 10), Some("mei")));
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{disposition:?}");
+    }
+    let card = rig.store.lead(lead).await.unwrap().unwrap();
+    assert_eq!((card.state, card.callback), (LeadState::Open, None));
+    assert_eq!(rig.store.due_deliveries(hook.id, after(500), 10).await.unwrap().len(), 0);
+}

@@ -6070,7 +6070,10 @@ export interface operations {
     ask_export: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
