@@ -38,6 +38,11 @@ export function Definition({ campaign, profile }: { campaign: Campaign; profile:
           <SelectionRows leads={campaign.leads} />
         </Panel>
       )}
+      {campaign.numbers && (
+        <Panel title={t("definition.numbers")} testId="numbers">
+          <NumberRows numbers={campaign.numbers} />
+        </Panel>
+      )}
       <Panel title={t("definition.script")}>
         <Stack gap="sm">
           {campaign.script.map((section, index) => (
@@ -147,6 +152,31 @@ function SelectionRows({ leads }: { leads: NonNullable<Campaign["leads"]> }) {
         ...demands,
       ]}
     />
+  );
+}
+
+function NumberRows({ numbers }: { numbers: NonNullable<Campaign["numbers"]> }) {
+  const { t, i18n } = useTranslation();
+  const span = useSpan();
+  const { order = [], hours = {} } = numbers;
+  const kind = (name: string) => t(`numberKind.${name}`);
+  return (
+    <Stack gap="sm">
+      <Rows
+        rows={[
+          [t("definition.numberOrder"), order.length > 0 ? order.map(kind).join(i18n.language.startsWith("zh") ? "、" : ", ") : t("definition.listOrder")],
+          [t("definition.nextNumber"), span(numbers.next_after_s ?? 300)],
+        ]}
+      />
+      {Object.entries(hours).map(([name, week]) => (
+        <div key={name}>
+          <Text size="sm" fw={600}>
+            {kind(name)}
+          </Text>
+          <Hours hours={week as WeeklyHours} />
+        </div>
+      ))}
+    </Stack>
   );
 }
 
