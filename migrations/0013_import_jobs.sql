@@ -25,6 +25,7 @@ create index import_jobs_open on import_jobs (id) where state in ('queued', 'run
 create table lead_updates (
     import_id   bigint not null,
     lead_id     bigint not null,
+    number      text not null,
     name        text not null,
     zones       text not null,
     zone_source text not null,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::model::attempt::{Intent, Refusal};
-use crate::model::calling_hours::{WeeklyHours, callable, next_callable};
+use crate::model::calling_hours::{callable, next_callable};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::lead::{Lead, LeadNext, NumberFacts, PastAttempt};
@@ -70,7 +70,7 @@ pub fn check(
         return Err(Refusal::NumberBusy);
     }
     let zones = read_zones(called.zones).ok_or(Refusal::ZoneUnknown)?;
-    if !callable(at, &zones, &hours(campaign, Some(profile), called.kind)) {
+    if !callable(at, &zones, &campaign.hours_for(Some(profile), called.kind)) {
         return Err(Refusal::OutsideWindow);
     }
     if caps(campaign, profile).any(|cap| cap_ends(at, cap, &facts.past).is_some()) {
@@ -103,7 +103,7 @@ pub fn is_open(at: Timestamp, campaign: &Campaign, profile: &Profile, zones: &[S
 
 /// The same for a number of a kind.
 pub fn is_open_for(at: Timestamp, campaign: &Campaign, profile: &Profile, called: Called<'_>) -> bool {
-    read_zones(called.zones).is_some_and(|zones| callable(at, &zones, &hours(campaign, Some(profile), called.kind)))
+    read_zones(called.zones).is_some_and(|zones| callable(at, &zones, &campaign.hours_for(Some(profile), called.kind)))
 }
 
 /// When the calling window is open next, in every zone.
@@ -119,13 +119,7 @@ pub fn opens_for(
     zones: &[String],
     kind: Option<NumberKind>,
 ) -> Option<Timestamp> {
-    next_callable(at, &read_zones(zones)?, &hours(campaign, profile, kind))
-}
-
-/// All hours that hold for a number.
-fn hours<'h>(campaign: &'h Campaign, profile: Option<&'h Profile>, kind: Option<NumberKind>) -> Vec<&'h WeeklyHours> {
-    let of_kind = kind.and_then(|kind| campaign.numbers.hours.get(&kind));
-    std::iter::once(&campaign.hours).chain(profile.map(|profile| &profile.hours)).chain(of_kind).collect()
+    next_callable(at, &read_zones(zones)?, &campaign.hours_for(profile, kind))
 }
 
 /// What becomes of a lead that was refused: when it is worth asking again, or that it is not.
@@ -141,7 +135,7 @@ pub fn after_refusal(
         Refusal::Suppressed { .. } => return LeadNext::GivenUp,
         Refusal::OutsideWindow => {
             let Some(zones) = read_zones(called.zones) else { return LeadNext::Retry { at: at + PUT_OFF_HOLD } };
-            match next_callable(at, &zones, &hours(campaign, Some(profile), called.kind)) {
+            match next_callable(at, &zones, &campaign.hours_for(Some(profile), called.kind)) {
                 Some(next) => return LeadNext::Retry { at: next.max(at) },
                 None => return LeadNext::GivenUp,
             }

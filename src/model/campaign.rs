@@ -11,9 +11,9 @@ use super::calling_hours::WeeklyHours;
 use super::disposition::Disposition;
 use super::limits::Limits;
 use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
-use super::numbers::NumberRules;
+use super::numbers::{NumberKind, NumberRules};
 use super::phone::PhoneNumber;
-use super::profile::AttemptCap;
+use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
 use super::selection::Selection;
 
@@ -96,6 +96,12 @@ pub struct Campaign {
 }
 
 impl Campaign {
+    /// All hours that hold for a number: its own, the law's, and those of the number's kind.
+    pub fn hours_for<'h>(&'h self, profile: Option<&'h Profile>, kind: Option<NumberKind>) -> Vec<&'h WeeklyHours> {
+        let of_kind = kind.and_then(|kind| self.numbers.hours.get(&kind));
+        std::iter::once(&self.hours).chain(profile.map(|profile| &profile.hours)).chain(of_kind).collect()
+    }
+
     /// The number that this customer is shown: the one that begins most like the customer's own, so that a call comes from
     /// near by; always the same one. Among equals it follows from the number, so that a pool is used evenly.
     pub fn caller_id_for(&self, number: &PhoneNumber) -> &PhoneNumber {

@@ -2,8 +2,9 @@
 //!
 //! Not whether it may be dialled when its time has come: that is the guard's business, with what is known then. Read [`check`] first.
 
-use super::calling_hours::{WeeklyHours, callable, next_callable};
+use super::calling_hours::{callable, next_callable};
 use super::campaign::Campaign;
+use super::numbers::NumberKind;
 use super::profile::Profile;
 use super::time::Timestamp;
 use super::zone::read_zones;
@@ -20,8 +21,8 @@ pub enum PromiseFault {
     },
 }
 
-/// Whether a call may be promised for `at`, which must lie after `now` and within the hours of campaign and profile in every zone
-/// the customer may be in. Where no zone is known, as with a caller who returns a call, the hours are left to the guard.
+/// Whether a call may be promised for `at`, which must lie after `now` and within the hours of campaign, profile and
+/// the number's kind in every zone the customer may be in. Where no zone is known, as with a caller who returns a call, the hours are left to the guard.
 ///
 /// # Errors
 /// What stands against it.
@@ -31,13 +32,13 @@ pub fn check(
     campaign: &Campaign,
     profile: Option<&Profile>,
     zones: &[String],
+    kind: Option<NumberKind>,
 ) -> Result<(), PromiseFault> {
     if at <= now {
         return Err(PromiseFault::Past);
     }
     let Some(zones) = read_zones(zones) else { return Ok(()) };
-    let hours: Vec<&WeeklyHours> =
-        std::iter::once(&campaign.hours).chain(profile.map(|profile| &profile.hours)).collect();
+    let hours = campaign.hours_for(profile, kind);
     if callable(at, &zones, &hours) {
         return Ok(());
     }

@@ -366,12 +366,13 @@ impl Turn {
         match command {
             Command::FetchLeads { campaign, limit, held } => records.fetch_leads(now, campaign, limit, held),
             Command::PutOffLead { lead, next, .. } => {
-                let until = match next {
-                    LeadNext::Retry { at } | LeadNext::Other { at, .. } => Some(at),
-                    LeadNext::Callback(callback) => Some(callback.at),
-                    LeadNext::Done | LeadNext::GivenUp => None,
+                let (until, number) = match next {
+                    LeadNext::Retry { at } => (Some(at), None),
+                    LeadNext::Other { at, number } => (Some(at), Some(number)),
+                    LeadNext::Callback(callback) => (Some(callback.at), None),
+                    LeadNext::Done | LeadNext::GivenUp => (None, None),
                 };
-                records.write(Record::Lead { lead, until, at: now.timestamp });
+                records.write(Record::Lead { lead, until, number, at: now.timestamp });
             }
             Command::SettleLead { lead, attempt, next, at } => {
                 records.write(Record::Settled { lead, attempt, next, at });

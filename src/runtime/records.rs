@@ -27,6 +27,7 @@ use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
 use crate::model::lead::{LeadNext, NumberFacts};
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
+use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
 use crate::model::time::{Now, Timestamp};
 use crate::sip::DialogRecord;
@@ -82,6 +83,8 @@ pub enum Record {
         lead: LeadId,
         /// Not before; `None` gives it up.
         until: Option<Timestamp>,
+        /// Which of the person's numbers is tried then; `None`: the same.
+        number: Option<PhoneNumber>,
         /// When it was decided.
         at: Timestamp,
     },
@@ -387,8 +390,10 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
             };
             store.set_group_controls(group, controls, &told(change), by, *at).await
         }
-        Record::Lead { lead, until: Some(until), .. } => store.put_off(vec![(*lead, *until)]).await,
-        Record::Lead { lead, until: None, at } => store.give_up(vec![*lead], *at).await,
+        Record::Lead { lead, until: Some(until), number, .. } => {
+            store.put_off(vec![(*lead, *until, number.clone())]).await
+        }
+        Record::Lead { lead, until: None, at, .. } => store.give_up(vec![*lead], *at).await,
     }
 }
 

@@ -311,12 +311,9 @@ impl Seen {
             return Ok(Some(Refusal::CampaignState { state }));
         }
         let Some((lead, number)) = &self.lead else { return Ok(Some(Refusal::NoLeadDue)) };
+        // Another of the person's numbers has taken its turn since the lead was fetched.
         if number != intent.number.as_str() {
-            return Err(StoreError::Unfit {
-                what: "number of the intent",
-                value: intent.number.masked(),
-                expected: format!("the number of {}", intent.lead),
-            });
+            return Ok(Some(Refusal::NoLeadDue));
         }
         Ok(match lead {
             LeadState::Open | LeadState::Callback => None,
@@ -397,7 +394,7 @@ pub(super) async fn apply_ends(
         let (lead, next) = (leads.get(&end.attempt)?, end.next.as_ref()?);
         let keeps_promise =
             matches!(end.disposition, Disposition::NotDialled | Disposition::Congestion | Disposition::TrunkFailure);
-        Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at, keeps_promise })
+        Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at, number: None, keeps_promise })
     });
     leads::apply_nexts(conn, ids, leads::Decider::End, &decided.collect::<Vec<_>>()).await?;
     outbox::calls_ended(conn, ids, leads.keys().copied()).await?;

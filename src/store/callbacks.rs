@@ -242,7 +242,7 @@ async fn apply(
             (next, "callback_cancelled", format!("promised for {promised}: {why}"))
         }
     };
-    let next = Next { lead, attempt: AttemptId(0), next: &next, at, keeps_promise: false };
+    let next = Next { lead, attempt: AttemptId(0), next: &next, at, number: None, keeps_promise: false };
     apply_nexts(conn, ids, Decider::Manager, &[next]).await?;
     audit::note(conn, ids, at, by, what, &lead.to_string(), &detail).await?;
     row.parsed("campaign")

@@ -398,12 +398,12 @@ async fn move_leads(conn: &mut Conn, ids: &Ids, taken: &[(&CallResult, u64)]) ->
     let mut dialled = Vec::new();
     for (result, _) in taken {
         let (Some(lead), Some(next)) = (result.lead, &result.next) else { continue };
-        let at = result.at;
+        let (at, number) = (result.at, result.number.as_ref());
         match result.call {
-            CallRef::Outbound(attempt) => dialled.push(Next { lead, attempt, next, at, keeps_promise: false }),
+            CallRef::Outbound(attempt) => dialled.push(Next { lead, attempt, next, at, number, keeps_promise: false }),
             // Two callers may be one customer: each decides in turn.
             CallRef::Inbound(_) => {
-                let next = Next { lead, attempt: AttemptId(0), next, at, keeps_promise: false };
+                let next = Next { lead, attempt: AttemptId(0), next, at, number, keeps_promise: false };
                 leads::apply_nexts(conn, ids, Decider::Inbound, &[next]).await?;
             }
         }

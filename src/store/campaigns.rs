@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Conn, Row, json, params, statements, word};
 use super::error::StoreError;
-use super::{Store, outbox};
+use super::{Store, outbox, placing};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::changes::{Differences, differences};
 use crate::model::name::{CampaignKey, GroupName};
@@ -190,6 +190,11 @@ impl Store {
                 }
                 if latest.is_none() {
                     conn.run(CREATE, params![key, by.as_str(), at, why.as_str()]).await?;
+                }
+                if latest.is_some()
+                    && placing::selection(conn, &campaign.key).await?.placing() != campaign.leads.placing()
+                {
+                    placing::unsettle(conn, &campaign.key).await?;
                 }
                 let definition = json(&campaign);
                 let values = params![key, revision, text, definition, by.as_str(), at, why.as_str()];

@@ -12,7 +12,7 @@ use super::Store;
 use super::attempts::{Asked, phone, seen};
 use super::db::{Conn, Value, params, rows, statements};
 use super::error::StoreError;
-use super::leads::callback;
+use super::leads::{ZoneSource, callback};
 use crate::model::disposition::Disposition;
 use crate::model::id::{LeadId, ListId};
 use crate::model::lead::{Lead, LeadState};
@@ -45,7 +45,8 @@ statements! {
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
         order by due_at, id limit $7";
     DUE_LEADS = "
-        select l.id, l.list_id, l.number, l.zones, l.state, l.callback_at, l.callback_agent, l.last_attempt, l.kind, l.numbers
+        select l.id, l.list_id, l.number, l.zones, l.state, l.callback_at, l.callback_agent, l.last_attempt, l.kind, l.numbers,
+               l.zone_source
         from json_each($1) j cross join leads l where l.id = cast(j.value ->> 0 as bigint)";
     DUE_ATTEMPTS = "
         select a.lead_id as id, a.disposition as disposition, count(*) as count
@@ -320,14 +321,19 @@ async fn leads(
         Option<i64>,
         Option<NumberKind>,
         Option<i64>,
+        ZoneSource,
     );
-    let columns = "id, list_id, number, zones, state, callback_at, callback_agent, last_attempt, kind, numbers";
-    let mut several = Vec::new();
-    for (id, list, number, zones, state, promised, agent, last, kind, numbers) in
+    let columns =
+        "id, list_id, number, zones, state, callback_at, callback_agent, last_attempt, kind, numbers, zone_source";
+    let (mut several, mut in_zones) = (Vec::new(), HashSet::new());
+    for (id, list, number, zones, state, promised, agent, last, kind, numbers, zone_source) in
         conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
     {
         if numbers.is_some() {
             several.push(params![id]);
+            if zone_source == ZoneSource::Column {
+                in_zones.insert(LeadId(id));
+            }
         }
         if last.is_some() {
             dialled.push(params![id]);
@@ -355,7 +361,7 @@ async fn leads(
         }
     }
     if !several.is_empty() {
-        read_numbers(conn, rows(several), &mut found).await?;
+        read_numbers(conn, rows(several), &in_zones, &mut found).await?;
     }
     // One that was removed meanwhile is left out.
     let mut leads: Vec<Lead> = ids.iter().filter_map(|id| found.remove(id)).collect();
@@ -371,7 +377,13 @@ async fn leads(
 }
 
 /// The numbers of people who have several, and how often each was tried.
-async fn read_numbers(conn: &mut Conn, asked: Value, leads: &mut BTreeMap<LeadId, Lead>) -> Result<(), StoreError> {
+/// `in_zones`: leads whose list says which zone the person is in, whatever the number.
+async fn read_numbers(
+    conn: &mut Conn,
+    asked: Value,
+    in_zones: &HashSet<LeadId>,
+    leads: &mut BTreeMap<LeadId, Lead>,
+) -> Result<(), StoreError> {
     let mut tried: BTreeMap<(i64, String), (u32, bool)> = BTreeMap::new();
     for row in conn.rows(TRIED, vec![asked.clone()]).await? {
         let disposition: Disposition = row.parsed("disposition")?;
@@ -389,7 +401,8 @@ async fn read_numbers(conn: &mut Conn, asked: Value, leads: &mut BTreeMap<LeadId
         if lead.number == number {
             (lead.numbers.place, lead.numbers.tried) = (place, tried);
         } else {
-            let (zones, kind) = (row.json("zones")?, row.word("kind")?);
+            let zones = if in_zones.contains(&LeadId(id)) { lead.zones.clone() } else { row.json("zones")? };
+            let kind = row.word("kind")?;
             lead.numbers.others.push(OtherNumber { number, zones, kind, place, tried, bad });
         }
     }

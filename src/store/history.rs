@@ -9,7 +9,7 @@ use super::attempts::{opt_phone, phone};
 use super::calls::call_key;
 use super::db::{Conn, Row, Value, params, statements, word};
 use super::error::StoreError;
-use super::leads::LeadCard;
+use super::leads::{LeadCard, with_number};
 use super::suppressions::SuppressionRow;
 use crate::model::attempt::{AnsweredBy, CallRef, FailureKind, InboundOutcome};
 use crate::model::disposition::Disposition;
@@ -225,6 +225,8 @@ statements! {
         order by at desc, id desc limit $9";
     ONE = "select * from attempts where id = $1";
     LAST_TO_NUMBER = "select * from attempts where number = $1 order by at desc, id desc limit 1";
+    LAST_TO_PERSON = concat!("
+        select * from attempts where lead_id in (", with_number!(), ") order by at desc, id desc limit 1");
     RESULTS_OF_LEAD = "select * from results where lead_id = $1 order by at desc, revision desc limit 1000";
     RESULTS_OF_CALL = "
         select * from results where direction = $1 and call_id = $2 order by revision desc limit 1000";
@@ -263,7 +265,11 @@ impl Store {
     /// A lead with its attempts, results and suppressions.
     pub async fn lead_detail(&self, id: LeadId) -> Result<Option<LeadDetail>, StoreError> {
         let Some(lead) = self.lead(id).await? else { return Ok(None) };
-        let suppressions = self.suppressions_of(&lead.number).await?;
+        let mut suppressions = self.suppressions_of(&lead.number).await?;
+        // One of another number is one of the person.
+        for (number, _) in lead.numbers.iter().filter(|(number, _)| *number != lead.number) {
+            suppressions.extend(self.suppressions_of(number).await?);
+        }
         let mut conn = self.reader().await?;
         let filter = AttemptFilter { lead: Some(id), ..AttemptFilter::default() };
         let attempts = attempts(&mut conn, &filter, None, PAGE_MAX).await?;
@@ -283,10 +289,15 @@ impl Store {
         Ok(NumberHistory { leads, attempts, inbound: inbound.iter().map(inbound_row).collect::<Result<_, _>>()? })
     }
 
-    /// The last attempt to a number with its lead and result: what the desk shows when the customer calls back.
+    /// The last attempt to a number, or else to whoever may be called at it, with its lead and result: what the desk shows when
+    /// the customer calls back.
     pub async fn story(&self, number: &PhoneNumber) -> Result<Option<Story>, StoreError> {
         let mut conn = self.reader().await?;
-        let Some(row) = conn.row(LAST_TO_NUMBER, params![number.as_str()]).await? else { return Ok(None) };
+        let mut row = conn.row(LAST_TO_NUMBER, params![number.as_str()]).await?;
+        if row.is_none() {
+            row = conn.row(LAST_TO_PERSON, params![number.as_str()]).await?;
+        }
+        let Some(row) = row else { return Ok(None) };
         let attempt = attempt_row(&row)?;
         let result = results_of_call(&mut conn, CallRef::Outbound(attempt.id)).await?.into_iter().next();
         drop(conn);

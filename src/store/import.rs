@@ -33,10 +33,12 @@ use self::windows::NoWindow;
 use super::Store;
 use super::db::{Conn, Row, Value, params, rows as batch, statements, word};
 use super::error::StoreError;
+use super::leads::ZoneSource;
 use super::placing::{self, Chosen};
 use crate::model::database::DatabasePlace;
 use crate::model::id::{ImportId, LeadId, ListId};
 use crate::model::name::CampaignKey;
+use crate::model::numbers::NUMBERS_MAX;
 use crate::model::selection::{Mixed, Selected};
 use crate::model::time::Timestamp;
 
@@ -100,8 +102,8 @@ statements! {
                j.value ->> 11, $5, $5
         from json_each($1) j where true";
     KEEP_FORMER = "
-        insert into lead_updates (import_id, lead_id, name, zones, zone_source, priority, score, replied_at, extra, updated_at)
-        select $2, l.id, l.name, l.zones, l.zone_source, l.priority, l.score, l.replied_at, l.extra, $3
+        insert into lead_updates (import_id, lead_id, number, name, zones, zone_source, priority, score, replied_at, extra, updated_at)
+        select $2, l.id, l.number, l.name, l.zones, l.zone_source, l.priority, l.score, l.replied_at, l.extra, $3
         from json_each($1) j cross join leads l
         where l.id = cast(j.value ->> 0 as bigint)
         on conflict (import_id, lead_id) do nothing";
@@ -401,8 +403,9 @@ fn lead_row(
     let lead = Selected { id: LeadId(id), list, priority, score, replied_at, created_at: at, extra: &extra };
     let place = placing::place(&chosen.leads, &lead, mixed);
     let own = row.numbers.first();
-    // The first of those whose kind comes first.
-    let first = own.into_iter().chain(further.iter().copied()).min_by_key(|one| chosen.numbers.turn(one.kind));
+    // The first of those whose kind comes first; one of which nobody knows when it may be called comes last.
+    let turn = |one: &&RowNumber| (one.zone_source == ZoneSource::None, chosen.numbers.turn(one.kind));
+    let first = own.into_iter().chain(further.iter().copied()).min_by_key(turn);
     let (number, zones, source, kind) = match first {
         Some(one) => (&one.number, &one.zones, word(&one.zone_source), Some(one.kind.as_str())),
         None => (&row.number, &row.zones, row.zone_source.clone(), None),
@@ -513,9 +516,9 @@ async fn judge_batch<'r>(
             (None, _) if people.is_taken(&row.number) => {
                 judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
             }
-            (None, _) => judged.taken.push((row, people.take(row))),
+            (None, _) => judged.taken.push((row, people.take(row, NUMBERS_MAX - 1))),
             (Some(_), Some(holder)) if duplicates.policy != DuplicatePolicy::Skip => {
-                let further = Further { lead: holder.lead, numbers: people.take(row) };
+                let further = Further { lead: holder.lead, numbers: people.take(row, holder.room()) };
                 if duplicates.policy == DuplicatePolicy::AddNumbers && further.numbers.is_empty() {
                     judged.verdicts.push(Verdict::duplicate_in_campaign(row.line, campaign));
                     continue;

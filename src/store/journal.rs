@@ -149,12 +149,14 @@ pub(super) async fn replay(journal: &Journal, conn: &mut Conn, ids: &Ids) -> Res
         match applied.and_then(|receipts| receipts.into_iter().try_for_each(|receipt| receipt.map(drop))) {
             Ok(()) => conn.control("release item; savepoint item").await?,
             Err(error) if error.ends_transaction() => {
+                ids.marks.undone();
                 let _ = conn.control("rollback").await;
                 return Err(error);
             }
             Err(error) => {
                 // It cannot be applied now or later; it is told in full, so that a person can.
                 tracing::error!(%error, entry = super::db::json(entry), "an entry of the journal does not fit");
+                ids.marks.undone();
                 conn.control("rollback to item").await?;
             }
         }

@@ -73,6 +73,13 @@ pub struct LeadCard {
     pub changed_at: Timestamp,
 }
 
+impl LeadCard {
+    /// Where the number that is next rings, if the list said so.
+    pub fn kind(&self) -> Option<NumberKind> {
+        self.numbers.iter().find(|(number, _)| *number == self.number).map(|(_, kind)| *kind)
+    }
+}
+
 /// A single lead to be added, outside an import.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewLead {
@@ -146,7 +153,9 @@ statements! {
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
                state, due_at, callback_agent, callback_at, created_at, changed_at, kind
         from leads where id = $1";
-    NUMBERS_OF = "select number, kind from lead_numbers where lead_id = $1 order by place";
+    NUMBERS_OF = "
+        select n.lead_id as id, n.number as number, n.kind as kind from json_each($1) j cross join lead_numbers n
+        where n.lead_id = cast(j.value ->> 0 as bigint) order by n.lead_id, n.place";
     CARDS_OF_NUMBER = concat!("
         select id, campaign, list_id, number, name, zones, zone_source, priority, score, replied_at, extra,
                state, due_at, callback_agent, callback_at, created_at, changed_at, kind
@@ -175,9 +184,11 @@ statements! {
             when 'result' then leads.last_attempt = w.attempt
             when 'manager' then leads.state = 'callback'
             else leads.state <> 'dialling' end
-        returning leads.id, leads.changed_at");
+        returning leads.id, leads.changed_at, leads.numbers");
     OTHER_NUMBER = "
-        update leads set number = n.number, zones = n.zones, zone_source = n.zone_source, kind = n.kind
+        update leads set number = n.number, kind = n.kind,
+            zones = case when leads.zone_source = 'column' then leads.zones else n.zones end,
+            zone_source = case when leads.zone_source = 'column' then leads.zone_source else n.zone_source end
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as number from json_each($1) j) w, lead_numbers n
         where leads.id = w.id and n.lead_id = w.id and n.number = w.number
           and not exists (
@@ -208,21 +219,19 @@ impl Store {
     /// One lead.
     pub async fn lead(&self, id: LeadId) -> Result<Option<LeadCard>, StoreError> {
         let mut conn = self.reader().await?;
-        let mut lead = conn.row(CARD, params![id.0]).await?.as_ref().map(card).transpose()?;
-        if let Some(lead) = &mut lead {
-            let several = conn.rows(NUMBERS_OF, params![id.0]).await?;
-            if !several.is_empty() {
-                let numbers = several.iter().map(|row| Ok((phone(row, "number")?, row.word("kind")?)));
-                lead.numbers = numbers.collect::<Result<_, StoreError>>()?;
-            }
-        }
-        Ok(lead)
+        let mut leads: Vec<LeadCard> =
+            conn.rows(CARD, params![id.0]).await?.iter().map(card).collect::<Result<_, _>>()?;
+        read_numbers(&mut conn, &mut leads).await?;
+        Ok(leads.pop())
     }
 
     /// The leads with this number, newest first: at most one per campaign.
     pub async fn leads_of_number(&self, number: &PhoneNumber) -> Result<Vec<LeadCard>, StoreError> {
         let mut conn = self.reader().await?;
-        conn.rows(CARDS_OF_NUMBER, params![number.as_str()]).await?.iter().map(card).collect()
+        let found = conn.rows(CARDS_OF_NUMBER, params![number.as_str()]).await?;
+        let mut leads: Vec<LeadCard> = found.iter().map(card).collect::<Result<_, _>>()?;
+        read_numbers(&mut conn, &mut leads).await?;
+        Ok(leads)
     }
 
     /// A page of a campaign's leads in the order they were brought in, after `after`.
@@ -236,17 +245,25 @@ impl Store {
         let mut conn = self.reader().await?;
         let limit = limit.min(FETCH_MAX) as u64;
         let values = params![campaign.as_str(), after.map_or(0, |id| id.0), state.map(LeadState::as_str), limit];
-        conn.rows(CARDS_OF_CAMPAIGN, values).await?.iter().map(card).collect()
+        let found = conn.rows(CARDS_OF_CAMPAIGN, values).await?;
+        let mut leads: Vec<LeadCard> = found.iter().map(card).collect::<Result<_, _>>()?;
+        read_numbers(&mut conn, &mut leads).await?;
+        Ok(leads)
     }
 
-    /// Puts leads off until a later time, without an attempt: their window is closed, their number cools off.
-    pub async fn put_off(&self, leads: Vec<(LeadId, Timestamp)>) -> Result<(), StoreError> {
+    /// Puts leads off until a later time, without an attempt: their window is closed, their number cools off. With a number, that
+    /// one of the person's is tried then.
+    pub async fn put_off(&self, leads: Vec<(LeadId, Timestamp, Option<PhoneNumber>)>) -> Result<(), StoreError> {
         for some in leads.chunks(LEADS_PER_WRITE) {
             let some = some.to_vec();
             self.write(move |conn| {
                 Box::pin(async move {
-                    for (lead, until) in some {
-                        conn.run(PUT_OFF, params![lead.0, until]).await?;
+                    for (lead, until, number) in some {
+                        let put_off = conn.run(PUT_OFF, params![lead.0, until]).await?;
+                        if let Some(number) = number.filter(|_| put_off > 0) {
+                            let moved = rows([params![lead.0, number.as_str()]]);
+                            conn.run(OTHER_NUMBER, vec![moved]).await?;
+                        }
                     }
                     Ok(())
                 })
@@ -287,8 +304,13 @@ impl Store {
         let ids = self.ids();
         self.write(move |conn| {
             Box::pin(async move {
-                apply_nexts(conn, &ids, Decider::End, &[Next { lead, attempt, next: &next, at, keeps_promise: false }])
-                    .await
+                apply_nexts(
+                    conn,
+                    &ids,
+                    Decider::End,
+                    &[Next { lead, attempt, next: &next, at, number: None, keeps_promise: false }],
+                )
+                .await
             })
         })
         .await
@@ -392,6 +414,20 @@ pub(super) fn callback(state: LeadState, at: Option<Timestamp>, agent: Option<St
     at.filter(|_| state == LeadState::Callback).map(|at| Callback { at, agent })
 }
 
+/// The numbers of those who have several.
+async fn read_numbers(conn: &mut Conn, leads: &mut [LeadCard]) -> Result<(), StoreError> {
+    let mut numbers: BTreeMap<LeadId, Vec<(PhoneNumber, NumberKind)>> = BTreeMap::new();
+    for row in conn.rows(NUMBERS_OF, vec![rows(leads.iter().map(|lead| params![lead.id.0]))]).await? {
+        numbers.entry(LeadId(row.int("id")?)).or_default().push((phone(&row, "number")?, row.word("kind")?));
+    }
+    for lead in leads {
+        if let Some(numbers) = numbers.remove(&lead.id) {
+            lead.numbers = numbers;
+        }
+    }
+    Ok(())
+}
+
 fn card(row: &Row) -> Result<LeadCard, StoreError> {
     Ok(LeadCard {
         id: LeadId(row.int("id")?),
@@ -428,6 +464,8 @@ pub(super) struct Next<'a> {
     pub(super) next: &'a LeadNext,
     /// When it was decided.
     pub(super) at: Timestamp,
+    /// The number that was called, where somebody spoke on it: what is agreed is agreed for that one.
+    pub(super) number: Option<&'a PhoneNumber>,
     /// The customer's phone was never reached: a call that was promised is still promised when it is tried again.
     pub(super) keeps_promise: bool,
 }
@@ -459,13 +497,22 @@ pub(super) async fn apply_nexts(
         Decider::Manager => "manager",
     };
     let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await?;
+    let mut several = BTreeSet::new();
+    for row in &moved {
+        if row.opt_int("numbers")?.is_some() {
+            several.insert(LeadId(row.int("id")?));
+        }
+    }
     let moved: Vec<_> =
         moved.iter().map(|row| Ok((LeadId(row.int("id")?), row.time("changed_at")?))).collect::<Result<_, _>>()?;
     // Where another lead has the number by now, this one keeps its own.
-    let went_on: BTreeSet<LeadId> = moved.iter().map(|(lead, _)| *lead).collect();
-    let others = nexts.iter().filter(|next| went_on.contains(&next.lead)).filter_map(|next| match next.next {
-        LeadNext::Other { number, .. } => Some(params![next.lead.0, number.as_str()]),
-        LeadNext::Retry { .. } | LeadNext::Callback(_) | LeadNext::Done | LeadNext::GivenUp => None,
+    let others = nexts.iter().filter(|next| several.contains(&next.lead)).filter_map(|next| {
+        let number = match next.next {
+            LeadNext::Other { number, .. } => Some(number),
+            LeadNext::Retry { .. } | LeadNext::Callback(_) => next.number,
+            LeadNext::Done | LeadNext::GivenUp => None,
+        };
+        number.map(|number| params![next.lead.0, number.as_str()])
     });
     let others: Vec<_> = others.collect();
     if !others.is_empty() {

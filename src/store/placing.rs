@@ -67,6 +67,7 @@ statements! {
         from json_each($1) j cross join leads l cross join lists s
         where l.id = cast(j.value ->> 0 as bigint) and s.id = l.list_id";
     SETTLE = "update campaigns set placed = $2 where key = $1";
+    UNSETTLE = "update campaigns set placed = '-' where key = $1";
     SIZE = "select cast(coalesce(sum(leads), 0) as bigint) as leads from lists where campaign = $1";
     LEFT_OUT_COUNT = "
         select count(*) as count from campaign_zones z cross join leads l
@@ -117,6 +118,12 @@ pub(super) async fn place_again(conn: &mut Conn, campaign: &CampaignKey, ids: &[
         false => lead.ranked(selection),
     });
     conn.run(PLACE, vec![rows(moves)]).await.map(drop)
+}
+
+/// The selection changes, and leads come in by the new one from now on: whatever they were placed by before, it is not known
+/// any more until all of them have been gone through.
+pub(super) async fn unsettle(conn: &mut Conn, campaign: &CampaignKey) -> Result<(), StoreError> {
+    conn.run(UNSETTLE, params![campaign.as_str()]).await.map(drop)
 }
 
 /// How many leads that may be dialled the campaign leaves out.

@@ -248,6 +248,34 @@ fn each_refusal_of_the_carrier_has_its_disposition_and_no_redirect_is_followed()
 }
 
 #[test]
+fn the_numbers_of_a_person_are_dialled_in_turn_and_who_is_left_out_is_not() {
+    let tables = "[numbers]\nnext_after_s = 0\norder = [\"mobile\", \"home\", \"work\"]\n\n\
+                  [[leads.only]]\ncolumn = \"城市\"\nis = [\"上海\"]\n";
+    let centre = Centre::running(Plan { campaign_tables: tables.to_owned(), ..Plan::default() });
+    let refuses = scenario::refuses_with_the_status_of_the_number(&[486, 404, 603], "");
+    let mut carrier = Sipp::carrier(&centre, &refuses, 3);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let text = "单位电话,手机,家庭电话,姓名,城市\n\
+                +8613800000603,+8613800000486,+8613800000404,王芳,上海\n\
+                +8613800001603,+8613800001486,,李伟,北京\n";
+    centre.write("people.csv", text);
+    centre.good(&["list", "import", "spring", "people.csv"]);
+    let _desk = centre.agent_ready(1);
+    for (number, disposition) in
+        [("+8613800000486", "busy"), ("+8613800000404", "invalid_number"), ("+8613800000603", "rejected")]
+    {
+        assert_eq!(centre.until_ended(number)["disposition"], disposition);
+    }
+    carrier.finish(SOON);
+    let dialled = centre.rows("select number from attempts order by at, id");
+    let dialled: Vec<&str> = dialled.iter().filter_map(|row| row["number"].as_str()).collect();
+    assert_eq!(dialled, ["+8613800000486", "+8613800000404", "+8613800000603"]);
+    assert_eq!(centre.value("select state from leads where name = '王芳'"), "given_up");
+    let spring = centre.boss().get("/api/v1/campaigns/spring").good();
+    assert_eq!((&spring["leads"]["left_out"], &spring["leads"]["given_up"]), (&json!(1), &json!(1)), "{spring}");
+}
+
+#[test]
 fn a_carrier_that_is_overloaded_is_left_alone_for_as_long_as_it_asks() {
     let centre = Centre::running(Plan::default());
     let refuses = scenario::refuses_with_the_status_of_the_number(&[503, 486], "Retry-After: 3\n");

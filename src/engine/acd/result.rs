@@ -193,16 +193,15 @@ impl Engine {
             return Err(RequestRefusal::NoLead { callback });
         };
         let profile = self.settings.profiles.get(&campaign.profile);
-        promise::check(now.timestamp, callback.at, campaign, profile, &desk.customer.zones).map_err(
-            |fault| match fault {
+        promise::check(now.timestamp, callback.at, campaign, profile, &desk.customer.zones, desk.customer.numbers.kind)
+            .map_err(|fault| match fault {
                 PromiseFault::Past => RequestRefusal::OutOfRange {
                     field: "callback.at".to_owned(),
                     value: callback.at.to_string(),
                     expected: "a time in the future".to_owned(),
                 },
                 PromiseFault::OutsideWindow { next } => RequestRefusal::CallbackOutsideWindow { next },
-            },
-        )?;
+            })?;
         Ok(Some(callback))
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::attempt::{Attempt, Stage};
 use super::board::Board;
-use super::retry;
+use super::{numbers, retry};
 use crate::engine::Engine;
 use crate::engine::acd::group::{Engagement, Group};
 use crate::engine::command::Command;
@@ -235,14 +235,15 @@ impl Engine {
             return Err((Refusal::AttemptCap, LeadNext::GivenUp));
         }
         guard::check(now.timestamp, campaign, board.state, profile, Called::of(lead), facts).map_err(|refusal| {
-            (refusal, guard::after_refusal(now.timestamp, campaign, profile, Called::of(lead), facts, refusal))
+            let next = guard::after_refusal(now.timestamp, campaign, profile, Called::of(lead), facts, refusal);
+            (refusal, numbers::instead(now.timestamp, campaign, Some(profile), lead, refusal, next))
         })
     }
 
     pub(super) fn put_off(&mut self, now: Now, key: &CampaignKey, lead: &Lead, next: LeadNext, refusal: Refusal) {
         let Some(board) = self.campaigns.get_mut(key) else { return };
         board.count(refusal);
-        if let LeadNext::Retry { at } = &next {
+        if let Some(at) = next.again() {
             board.hopper.expect(now.instant + at.since(now.timestamp));
         }
         self.commands.push_back(Command::PutOffLead { campaign: key.clone(), lead: lead.id, next, refusal });
@@ -366,7 +367,9 @@ impl Engine {
         let (key, lead) = (attempt.campaign.key.clone(), attempt.lead.clone());
         let next = match self.settings.profiles.get(&attempt.campaign.profile) {
             Some(profile) => {
-                guard::after_refusal(now.timestamp, &attempt.campaign, profile, Called::of(&lead), &lead.facts, refusal)
+                let (campaign, at) = (&attempt.campaign, now.timestamp);
+                let next = guard::after_refusal(at, campaign, profile, Called::of(&lead), &lead.facts, refusal);
+                numbers::instead(at, campaign, Some(profile), &lead, refusal, next)
             }
             None => LeadNext::Retry { at: now.timestamp + guard::PUT_OFF_HOLD },
         };

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use crate::engine::guard;
+use crate::model::attempt::Refusal;
 use crate::model::campaign::Campaign;
 use crate::model::disposition::Disposition;
-use crate::model::lead::LeadNext;
+use crate::model::lead::{Lead, LeadNext};
 use crate::model::numbers::{NumberKind, Numbers, OtherNumber, is_bad, nobody_reached};
 use crate::model::profile::Profile;
 use crate::model::time::Timestamp;
@@ -45,6 +46,34 @@ pub fn among(
             LeadNext::Other { at: opens, number: other.number.clone() }
         }
         Some(_) | None => LeadNext::Retry { at },
+    }
+}
+
+/// What becomes of a lead whose number was refused without an attempt, where `next` is what would if it had no other: one that may
+/// be called earlier is tried instead. A promise is kept on its own number.
+pub fn instead(
+    at: Timestamp,
+    campaign: &Campaign,
+    profile: Option<&Profile>,
+    lead: &Lead,
+    refusal: Refusal,
+    next: LeadNext,
+) -> LeadNext {
+    let from = match refusal {
+        Refusal::OutsideWindow => at,
+        // Nothing says when this one may be called: the others are asked in turn, no more often than it would have been.
+        Refusal::ZoneUnknown | Refusal::NoConsent => at + guard::PUT_OFF_HOLD,
+        _ => return next, // what stands against it stands against the person, or passes
+    };
+    if lead.callback.is_some() {
+        return next;
+    }
+    let good = lead.numbers.others.iter().filter(|other| !other.bad);
+    match earliest(from, campaign, profile, good) {
+        Some((opens, other)) if next.again().is_none_or(|own| opens < own || refusal != Refusal::OutsideWindow) => {
+            LeadNext::Other { at: opens, number: other.number.clone() }
+        }
+        Some(_) | None => next,
     }
 }
 

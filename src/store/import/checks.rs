@@ -132,6 +132,10 @@ fn understand(
             staged.numbers.push(RowNumber { number, zones: zones_text(&zones), zone_source, kind });
         }
     }
+    // A person who can be called at one of the numbers has a zone.
+    if let Some(known) = staged.numbers.iter().find(|one| one.zone_source != ZoneSource::None) {
+        staged.zone_source = word(&known.zone_source);
+    }
     staged.extra = json(&extra);
     Ok(())
 }

@@ -104,11 +104,12 @@ pub(super) struct RowNumber {
 
 statements! {
     PRESENT_AMONG = "
-        select l.number as number, l.campaign as campaign, l.import_id as import_id, l.id as id, 0 as place
+        select l.number as number, l.campaign as campaign, l.import_id as import_id, l.id as id, 0 as place,
+               1 as numbers
         from json_each($1) j cross join leads l
         where l.number = j.value ->> 0 and (l.campaign = $2 or $3) and l.numbers is null
         union all
-        select n.number, n.campaign, l.import_id, l.id, n.place
+        select n.number, n.campaign, l.import_id, l.id, n.place, coalesce(l.numbers, 1)
         from json_each($1) j cross join lead_numbers n cross join leads l
         where n.number = j.value ->> 0 and (n.campaign = $2 or $3) and l.id = n.lead_id";
     SUPPRESSED_AMONG = "
@@ -140,9 +141,16 @@ pub(super) struct Holder {
     import: Option<ImportId>,
     /// It is the first of that person's numbers.
     first: bool,
+    /// How many numbers that person has.
+    numbers: usize,
 }
 
 impl Holder {
+    /// How many more numbers the person may have.
+    pub(super) fn room(&self) -> usize {
+        NUMBERS_MAX.saturating_sub(self.numbers)
+    }
+
     /// Whether the import brought in this very row before it was broken off.
     pub(super) fn is_of(&self, import: Option<ImportId>) -> bool {
         self.first && import.is_some() && self.import == import
@@ -182,6 +190,7 @@ impl People {
                 campaign: row.parsed("campaign")?,
                 import: row.opt_int("import_id")?.map(ImportId),
                 first: row.int("place")? == 0,
+                numbers: usize::try_from(row.count("numbers")?).unwrap_or(NUMBERS_MAX),
             };
             // The campaign's own lead before those of others.
             if holder.campaign == *campaign || !present.contains_key(&number) {
@@ -207,11 +216,14 @@ impl People {
         self.taken.contains(number)
     }
 
-    /// Takes a row's further numbers that nobody has, in their order; the first one is the row's own.
-    pub(super) fn take<'r>(&mut self, row: &'r Staged) -> Vec<&'r RowNumber> {
+    /// Takes a row's further numbers that nobody has, in their order and at most `room`; the first one is the row's own.
+    pub(super) fn take<'r>(&mut self, row: &'r Staged, room: usize) -> Vec<&'r RowNumber> {
         self.taken.insert(row.number.clone());
         let mut free = Vec::new();
         for further in row.numbers.iter().filter(|further| further.number != row.number) {
+            if free.len() >= room {
+                break;
+            }
             if !self.present.contains_key(&further.number) && self.taken.insert(further.number.clone()) {
                 free.push(further);
             }

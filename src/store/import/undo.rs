@@ -25,6 +25,22 @@ macro_rules! own_updates {
     };
 }
 
+/// What was true of the number that was next then; another one that is next now has zones of its own, unless they were those of
+/// the person.
+macro_rules! as_before {
+    ($column:literal) => {
+        concat!(
+            "case when f.number = leads.number or f.zone_source = 'column' then f.",
+            $column,
+            " else coalesce((select n.",
+            $column,
+            " from lead_numbers n where n.lead_id = leads.id and n.number = leads.number), f.",
+            $column,
+            ") end"
+        )
+    };
+}
+
 /// The next leads of an import that go.
 macro_rules! undone {
     () => {
@@ -51,10 +67,10 @@ statements! {
         where import_id = $1 and state in ('open', 'callback')";
     RESTORE_SOME = concat!("
         update leads set
-            name = f.name, zones = f.zones, zone_source = f.zone_source,
+            name = f.name, zones = ", as_before!("zones"), ", zone_source = ", as_before!("zone_source"), ",
             rank = leads.rank - leads.priority + f.priority, priority = f.priority, score = f.score,
             replied_at = f.replied_at, extra = f.extra, changed_at = $2
-        from (select u.lead_id, u.name, u.zones, u.zone_source, u.priority, u.score, u.replied_at, u.extra
+        from (select u.lead_id, u.number, u.name, u.zones, u.zone_source, u.priority, u.score, u.replied_at, u.extra
               from lead_updates u
               where ", own_updates!(), " and u.lead_id in ", next_updates!("$3"), ") f
         where leads.id = f.lead_id

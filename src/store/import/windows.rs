@@ -40,15 +40,17 @@ impl NoWindow {
         let Some(Windows(opens)) = self.windows.clone() else { return Vec::new() };
         let mut lines = Vec::new();
         for row in rows {
-            let open = match self.judged.get(&row.zones) {
+            // Any of the person's numbers will do.
+            let further = row.numbers.iter().map(|number| &number.zones);
+            let open = std::iter::once(&row.zones).chain(further).any(|text| match self.judged.get(text) {
                 Some(open) => *open,
                 None => {
-                    let zones: Vec<String> = serde_json::from_str(&row.zones).unwrap_or_default();
+                    let zones: Vec<String> = serde_json::from_str(text).unwrap_or_default();
                     let open = opens(&zones);
-                    self.judged.insert(row.zones.clone(), open);
+                    self.judged.insert(text.clone(), open);
                     open
                 }
-            };
+            });
             if !open {
                 lines.push(row.line);
             }

@@ -178,7 +178,7 @@ async fn leads_come_callbacks_first_then_by_priority_then_by_waiting() {
     let open =
         rig.store.fetch_leads(&key("spring"), &Selection::default(), NOW, 9, &HashSet::new(), &china).await.unwrap();
     assert_eq!(ids(open), vec![promised, low]);
-    rig.store.put_off(vec![(low, after(60)), (promised, after(50))]).await.unwrap();
+    rig.store.put_off(vec![(low, after(60), None), (promised, after(50), None)]).await.unwrap();
     assert_eq!(rig.store.next_due(&key("spring"), &china).await.unwrap(), Some(after(50)));
     assert_eq!(rig.store.count_due(&key("spring"), after(55), &china).await.unwrap(), 1);
     assert_eq!(rig.store.lead_counts(&key("spring")).await.unwrap().total(), 4);

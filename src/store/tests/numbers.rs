@@ -168,3 +168,55 @@ async fn further_numbers_are_added_to_people_who_are_there_up_to_five() {
     assert_eq!(rig.store.lead(third.id).await.unwrap(), None);
     assert_eq!(rig.store.leads_of_number(&number("+8613800000203")).await.unwrap(), vec![]);
 }
+
+#[tokio::test]
+async fn a_call_is_promised_for_the_number_it_was_spoken_on_and_a_caller_is_known_by_any_number() {
+    let mut rig = Rig::new().await;
+    people(&rig).await;
+    let lead = due(&rig, NOW).await.remove(0);
+    let work = LeadNext::Other { at: after(300), number: number("+8613800000021") };
+    dial(&mut rig, &lead, NOW, Disposition::NoAnswer, work).await;
+    // Back from the number that was called, and from one that was never called.
+    for caller in ["+8613800000001", "+8613800000011"] {
+        let story = rig.store.story(&number(caller)).await.unwrap().unwrap();
+        assert_eq!(story.lead.unwrap().id, lead.id, "{caller}");
+    }
+    let promised = CallResult {
+        call: CallRef::Inbound(crate::model::id::InboundId(7)),
+        number: Some(number("+8613800000001")),
+        disposition: Disposition::Callback,
+        next: Some(LeadNext::Callback(crate::model::lead::Callback { at: after(900), agent: None })),
+        ..result(AttemptId(1), lead.id, 5, Disposition::Callback)
+    };
+    rig.store.record_result(promised).await.unwrap();
+    let next = due(&rig, after(900)).await.into_iter().find(|other| other.id == lead.id).unwrap();
+    assert_eq!((ending(&next.number), next.callback.is_some()), ("01", true));
+    // Put off with another number, that one is next; an intent for the one before is refused and no failure.
+    rig.store.put_off(vec![(lead.id, after(1000), Some(number("+8613800000011")))]).await.unwrap();
+    let stale = Intent { at: after(1000), ..rig.intent(lead.id, "+8613800000001") };
+    assert_eq!(rig.record(stale).await, IntentOutcome::Refused(crate::model::attempt::Refusal::NoLeadDue));
+}
+
+#[tokio::test]
+async fn the_zone_of_a_list_is_the_persons_and_an_undo_gives_each_number_its_own_back() {
+    let mut rig = Rig::new().await;
+    import(&rig, "phone,phone 2\n13800000001,+12025550101\n").await.unwrap();
+    let lead = due(&rig, NOW).await.remove(0);
+    let own = lead.numbers.others[0].zones.clone();
+    assert_ne!(own, lead.zones);
+    let update = ImportPlan {
+        duplicates: Duplicates { policy: DuplicatePolicy::Update, ..Duplicates::default() },
+        ..plan(&rig, "phone,time zone\n13800000001,Europe/London\n")
+    };
+    let update = rig.store.import_leads(update, reader(), &mut |_| {}).await.unwrap().import.unwrap();
+    let lead = due(&rig, NOW).await.remove(0);
+    let london = vec!["Europe/London".to_owned()];
+    assert_eq!((&lead.zones, &lead.numbers.others[0].zones), (&london, &london));
+    let second = LeadNext::Other { at: after(300), number: number("+12025550101") };
+    dial(&mut rig, &lead, NOW, Disposition::NoAnswer, second).await;
+    assert_eq!(due(&rig, after(300)).await[0].zones, london);
+    rig.store.undo_import(update, "ann", NOW, std::time::Duration::from_secs(60)).await.unwrap();
+    let back = due(&rig, after(300)).await.remove(0);
+    assert_eq!((back.number.as_str(), &back.zones), ("+12025550101", &own));
+    assert_eq!(back.numbers.others[0].zones, ["Asia/Shanghai"]);
+}

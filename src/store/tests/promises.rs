@@ -67,7 +67,7 @@ async fn promised_calls_are_listed_the_longest_overdue_first_by_whom_where_and_w
 async fn a_promise_that_is_put_off_is_promised_for_its_time_all_the_same() {
     let mut rig = Rig::new().await;
     let lead = rig.promised(ANN, after(100), None).await;
-    rig.store.put_off(vec![(lead, after(500))]).await.unwrap();
+    rig.store.put_off(vec![(lead, after(500), None)]).await.unwrap();
     let row = &rig.list(CallbackFilter::default()).await[0];
     assert_eq!((row.at, row.due_at), (after(100), after(500)));
     let card = rig.store.lead(lead).await.unwrap().unwrap();

@@ -169,3 +169,22 @@ async fn a_selection_that_changes_while_leads_are_placed_is_placed_by_the_next_t
     sorted(&rig).await;
     assert_eq!(fetched(&rig, &newest).await, ends(&["00001"]));
 }
+
+#[tokio::test]
+async fn leads_that_came_in_under_a_selection_that_was_given_up_again_are_placed_by_the_one_before() {
+    let rig = Rig::new().await;
+    lead(&rig, rig.list, 1, "上海", None, 0).await;
+    let only = |town: &str| Selection { only: vec![city(town)], ..Selection::default() };
+    select(&rig, &only("上海")).await;
+    sorted(&rig).await;
+    select(&rig, &only("北京")).await;
+    lead(&rig, rig.list, 2, "上海", None, 0).await;
+    select(&rig, &only("上海")).await;
+    sorted(&rig).await;
+    assert_eq!(fetched(&rig, &only("上海")).await, ends(&["00001", "00002"]));
+    // Back to the usual one as well.
+    select(&rig, &only("北京")).await;
+    select(&rig, &Selection::default()).await;
+    sorted(&rig).await;
+    assert_eq!(fetched(&rig, &Selection::default()).await, ends(&["00001", "00002"]));
+}

@@ -90,7 +90,7 @@ impl Records {
     ) -> Result<Result<(), PromiseFault>, Problem> {
         let campaign = self.store.campaign(&card.campaign).await?;
         let campaign = campaign.ok_or_else(|| Problem::not_found(format!("campaign `{}`", card.campaign)))?.campaign;
-        Ok(promise::check(now, at, &campaign, profiles.get(&campaign.profile), &card.zones))
+        Ok(promise::check(now, at, &campaign, profiles.get(&campaign.profile), &card.zones, card.kind()))
     }
 
     /// The login of an agent who may be given a call of this lead's campaign, or why not.

@@ -101,3 +101,31 @@ fn a_number_is_called_in_the_hours_of_its_kind_and_whichever_opens_first_is_next
     let two = numbers(0, vec![other(2, NumberKind::Work, 1, 0), other(3, NumberKind::Home, 2, 0)]);
     assert_eq!(decide(&campaign, &two, 0, Disposition::Busy), dials(SOON, 3));
 }
+
+#[test]
+fn a_number_that_may_not_be_called_now_makes_room_for_one_that_may_unless_it_was_promised() {
+    let mut campaign = rig::campaign();
+    let span =
+        |from: u16, to: u16| WeeklyHours::every_day(DaySpan { from: MinuteOfDay(from * 60), to: MinuteOfDay(to * 60) });
+    campaign.numbers.hours.insert(NumberKind::Work, span(14, 17));
+    let mut lead = rig::lead(1);
+    lead.numbers = Numbers { kind: Some(NumberKind::Work), ..numbers(0, vec![other(2, NumberKind::Home, 1, 3)]) };
+    let refused = |campaign: &Campaign, lead: &Lead, refusal| {
+        let profile = rig::profile();
+        let next = guard::after_refusal(AT, campaign, &profile, guard::Called::of(lead), &lead.facts, refusal);
+        instead(AT, campaign, Some(&profile), lead, refusal, next)
+    };
+    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(AT, 2));
+    // Never within the campaign's hours: the person is not given up.
+    campaign.numbers.hours.insert(NumberKind::Work, span(2, 3));
+    campaign.hours = span(9, 18);
+    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(AT, 2));
+    let hour = AT + Duration::from_secs(3600);
+    assert_eq!(refused(&campaign, &lead, Refusal::NoConsent), dials(hour, 2), "somebody may have agreed for that one");
+    assert_eq!(refused(&campaign, &lead, Refusal::CoolOff), LeadNext::Retry { at: AT + guard::PUT_OFF_MIN });
+    lead.callback = Some(crate::model::lead::Callback { at: AT, agent: None });
+    assert!(!matches!(refused(&campaign, &lead, Refusal::OutsideWindow), LeadNext::Other { .. }));
+    lead.callback = None;
+    lead.numbers.others.clear();
+    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), LeadNext::GivenUp);
+}
