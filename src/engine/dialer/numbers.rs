@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::retry::REQUEUE;
 use crate::engine::guard;
 use crate::model::attempt::Refusal;
 use crate::model::campaign::Campaign;
@@ -30,7 +31,8 @@ pub fn among(
         return next;
     }
     let tried = numbers.tried.saturating_add(u32::from(disposition.counts_as_attempt()));
-    let soon = at + Duration::from_secs(campaign.numbers.next_after_s);
+    // Not before the store has written the end of this one.
+    let soon = at + Duration::from_secs(campaign.numbers.next_after_s).max(REQUEUE);
     let good = || numbers.others.iter().filter(|other| !other.bad);
     // Whose turn it is in this round, by when it may be called.
     let untried = good().filter(|other| bad || other.tried < tried);
@@ -60,7 +62,7 @@ pub fn instead(
     next: LeadNext,
 ) -> LeadNext {
     let from = match refusal {
-        Refusal::OutsideWindow => at,
+        Refusal::OutsideWindow => at + REQUEUE,
         // Nothing says when this one may be called: the others are asked in turn, no more often than it would have been.
         Refusal::ZoneUnknown | Refusal::NoConsent => at + guard::PUT_OFF_HOLD,
         _ => return next, // what stands against it stands against the person, or passes

@@ -110,16 +110,17 @@ fn a_number_that_may_not_be_called_now_makes_room_for_one_that_may_unless_it_was
     campaign.numbers.hours.insert(NumberKind::Work, span(14, 17));
     let mut lead = rig::lead(1);
     lead.numbers = Numbers { kind: Some(NumberKind::Work), ..numbers(0, vec![other(2, NumberKind::Home, 1, 3)]) };
+    let at_once = AT + REQUEUE;
     let refused = |campaign: &Campaign, lead: &Lead, refusal| {
         let profile = rig::profile();
         let next = guard::after_refusal(AT, campaign, &profile, guard::Called::of(lead), &lead.facts, refusal);
         instead(AT, campaign, Some(&profile), lead, refusal, next)
     };
-    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(AT, 2));
+    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(at_once, 2));
     // Never within the campaign's hours: the person is not given up.
     campaign.numbers.hours.insert(NumberKind::Work, span(2, 3));
     campaign.hours = span(9, 18);
-    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(AT, 2));
+    assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(at_once, 2));
     let hour = AT + Duration::from_secs(3600);
     assert_eq!(refused(&campaign, &lead, Refusal::NoConsent), dials(hour, 2), "somebody may have agreed for that one");
     assert_eq!(refused(&campaign, &lead, Refusal::CoolOff), LeadNext::Retry { at: AT + guard::PUT_OFF_MIN });
