@@ -59,6 +59,8 @@ pub struct Hopper {
     changed_meanwhile: bool,
     /// The answer that is on its way is to a question that is no longer asked.
     outdated: bool,
+    /// When a lead becomes due of which the answer that is on its way cannot tell: it ended a call meanwhile.
+    expected: Option<Instant>,
     /// Leads that are neither done nor given up, when last asked.
     pub open_total: u64,
     /// When the next lead is due, if none was when last asked.
@@ -110,8 +112,10 @@ impl Hopper {
     /// A lead of this campaign becomes due at this time.
     pub fn expect(&mut self, at: Instant) {
         match self.source {
-            Source::Later { at: known } if at < known => self.source = Source::Later { at },
-            Source::Later { .. } | Source::Now | Source::Asked { .. } => {}
+            Source::Later { at: known } => self.source = Source::Later { at: at.min(known) },
+            Source::Now | Source::Asked { .. } => {
+                self.expected = Some(self.expected.map_or(at, |known| known.min(at)));
+            }
         }
     }
 }
@@ -205,7 +209,9 @@ impl Engine {
         board.hopper.source = if board.hopper.changed_meanwhile || (full && fresh > 0) {
             Source::Now
         } else {
-            Source::Later { at: due.unwrap_or(latest).clamp(earliest, latest) }
+            let at = due.unwrap_or(latest).clamp(earliest, latest);
+            let expected = board.hopper.expected.take();
+            Source::Later { at: expected.map_or(at, |expected| at.min(expected.max(earliest))) }
         };
         board.hopper.changed_meanwhile = false;
     }

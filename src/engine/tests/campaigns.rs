@@ -7,7 +7,7 @@ use crate::engine::command::{Command, RequestRefusal};
 use crate::engine::event::Event;
 use crate::model::agent::DeviceLeg;
 use crate::model::calling_hours::WeeklyHours;
-use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn};
+use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn, RetryRule};
 use crate::model::disposition::Disposition;
 use crate::model::id::AttemptId;
 use crate::model::lead::LeadNext;
@@ -179,6 +179,26 @@ fn what_an_old_selection_chose_is_not_dialled() {
     assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), asked + 1);
     rig.tell(fetched(vec![lead(3)]));
     assert_eq!(rig.board().hopper, 1);
+}
+
+#[test]
+fn a_lead_that_is_due_again_soon_is_asked_for_although_an_answer_was_on_its_way_when_its_call_ended() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.leads = false;
+    rig.staff(1);
+    let mut quick = campaign();
+    quick.retry.insert(Disposition::Busy, RetryRule { after_s: 2, attempts_max: 3 });
+    rig.run_campaign(quick);
+    rig.wait(5.5);
+    let fetched = |leads| Event::LeadsFetched { campaign: key(), leads, next_due: None, open_total: 1 };
+    rig.tell(fetched(vec![lead(1)]));
+    let ringing = rig.ringing()[0];
+    rig.tell(Event::LeadsChanged { campaign: key() });
+    let asked = rig.count(|c| matches!(c, Command::FetchLeads { .. }));
+    rig.fail(ringing, 486);
+    rig.tell(fetched(vec![]));
+    rig.wait(2.1);
+    assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), asked + 1);
 }
 
 #[test]
