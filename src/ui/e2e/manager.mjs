@@ -92,7 +92,10 @@ export async function run(browser, { login, password, list }) {
   await byId(page, "problem").waitFor();
 
   await byId(page, "language").click();
+  // A reload would break off what is under way: the service is to know it before.
+  const kept = page.waitForResponse((answer) => answer.request().method() !== "GET" && answer.url().includes("/me"));
   await byId(page, "language-zh-CN").click();
+  await kept;
   await until("the pages are Chinese", () => byId(page, "nav-board").textContent(), (text) => text?.includes("大屏"));
   await page.reload();
   await until("they stay Chinese", () => byId(page, "nav-board").textContent(), (text) => text?.includes("大屏"));
