@@ -98,7 +98,7 @@ pub fn check_intent(
 
 /// Whether the calling window is open in every zone.
 pub fn is_open(at: Timestamp, campaign: &Campaign, profile: &Profile, zones: &[String]) -> bool {
-    read_zones(zones).is_some_and(|zones| callable(at, &zones, &[&campaign.hours, &profile.hours]))
+    is_open_for(at, campaign, profile, Called { zones, kind: None })
 }
 
 /// The same for a number of a kind.

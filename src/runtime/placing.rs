@@ -33,9 +33,8 @@ pub(super) async fn keep(mut running: watch::Receiver<Arc<Config>>, store: Store
 
 /// `known`: the revision of each campaign whose leads are known to be in their places.
 async fn look(store: &Store, handle: &Handle, known: &mut BTreeMap<CampaignKey, u64>) -> Result<(), StoreError> {
-    for row in store.campaigns().await? {
-        let key = row.campaign.key;
-        if known.get(&key) == Some(&row.revision) {
+    for (key, revision) in store.revisions_in_force().await? {
+        if known.get(&key) == Some(&revision) {
             continue;
         }
         if !store.leads_are_placed(&key).await? {
@@ -45,11 +44,11 @@ async fn look(store: &Store, handle: &Handle, known: &mut BTreeMap<CampaignKey, 
             if !placed? {
                 continue;
             }
-            tracing::info!(campaign = %key, revision = row.revision, "its leads are sorted");
+            tracing::info!(campaign = %key, revision, "its leads are sorted");
             // One that cannot hear of it now asks again by itself.
             let _ = handle.leads_changed(key.clone());
         }
-        known.insert(key, row.revision);
+        known.insert(key, revision);
     }
     Ok(())
 }

@@ -44,6 +44,7 @@ statements! {
     SELECTION = "
         select r.definition as definition from campaigns c
         join campaign_revisions r on r.campaign = c.key and r.revision = c.revision where c.key = $1";
+    IN_FORCE = "select key, revision from campaigns order by key";
     PLACED = "select placed from campaigns where key = $1";
     // The campaign is no term of an index here, so that leads are read in the order of their ids.
     WINDOW = "
@@ -149,6 +150,13 @@ impl Store {
     pub(super) async fn mixed(&self, campaign: &CampaignKey) -> Result<Mixed, StoreError> {
         let next = self.next_due(campaign, &|_| true).await?;
         Ok(Mixed::after(next.map(|due| due.as_millis()).filter(|due| *due < 0)))
+    }
+
+    /// The revision in force of each campaign.
+    pub async fn revisions_in_force(&self) -> Result<Vec<(CampaignKey, u64)>, StoreError> {
+        let mut conn = self.reader().await?;
+        let rows = conn.rows(IN_FORCE, vec![]).await?;
+        rows.iter().map(|row| Ok((row.parsed("key")?, row.count("revision")?))).collect()
     }
 
     /// Whether all leads of a campaign stand where its selection wants them.

@@ -22,7 +22,7 @@ use super::access::{Account, Analysts, Can, Role, SignedIn};
 use super::body::{Asked, Named, Sent};
 use super::desk_socket::still_signed_in;
 use super::exports::{ExportFormat, XLSX};
-use super::live::{self, raised};
+use super::live::{self, HEARTBEAT_EVERY, pause, raised};
 use super::problem::{Kind, Problem};
 use super::ranges::{self, Stored};
 use crate::export::{Ask, Format, Kind as FileKind, Progress};
@@ -41,8 +41,6 @@ const PAGE: usize = 50;
 const PAGE_MAX: usize = 500;
 /// Least time between two events of one reader.
 const EVENT_EVERY: Duration = Duration::from_millis(500);
-/// Without a change an event comes after this, which keeps proxies from ending the connection.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// A reader that takes nothing for this long is dropped.
 const STALLED_MAX: Duration = Duration::from_secs(30);
 
@@ -475,6 +473,6 @@ async fn watch(state: &WebState, signed_in: &SignedIn, pieces: &mpsc::Sender<Res
         if pieces.send_timeout(Ok(piece), STALLED_MAX).await.is_err() {
             return;
         }
-        tokio::time::sleep(EVENT_EVERY).await;
+        pause(&mut closing, EVENT_EVERY).await;
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn events<W: Future<Output = ()> + Send + 'static>(
 }
 
 /// An answer of events.
-pub(super) fn event_stream(body: Body) -> Response {
+fn event_stream(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -117,6 +117,14 @@ async fn write_board(state: &WebState, signed_in: &SignedIn, pieces: mpsc::Sende
         if pieces.send_timeout(Ok(piece), STALLED_MAX).await.is_err() {
             return;
         }
+    }
+}
+
+/// Lets what changes in between fall into one event.
+pub(super) async fn pause(closing: &mut watch::Receiver<bool>, span: Duration) {
+    tokio::select! {
+        () = raised(closing) => {}
+        () = tokio::time::sleep(span) => {}
     }
 }
 

@@ -1,7 +1,5 @@
 //! A job's events for one reader.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::response::Response;
 use tokio::sync::{mpsc, watch};
@@ -11,29 +9,19 @@ use super::ImportJob;
 use crate::web::WebState;
 use crate::web::access::SignedIn;
 use crate::web::desk_socket::still_signed_in;
-use crate::web::live::{
-    HEARTBEAT_EVERY, PICTURE_EVERY, SESSION_CHECK_EVERY, STALLED_MAX, Written, event_stream, raised,
-};
-use crate::web::problem::{Kind, Problem};
+use crate::web::live::{self, HEARTBEAT_EVERY, PICTURE_EVERY, SESSION_CHECK_EVERY, STALLED_MAX, pause, raised};
+use crate::web::problem::Problem;
 
 /// How a job goes on, until its end.
 pub(super) fn of_job(state: &WebState, signed_in: &SignedIn, job: ImportJob) -> Result<Response, Problem> {
-    let permit = state
-        .streams
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Problem::new(Kind::Overloaded, "too many desks and boards are connected").retry_after(5))?;
-    let (pieces, body) = Written::channel();
-    let (state, signed_in) = (state.clone(), signed_in.clone());
-    tokio::spawn(async move {
+    let signed_in = signed_in.clone();
+    live::events(state, |state, pieces| async move {
         match state.jobs.watch(job.id) {
             Some(seen) => write(&state, &signed_in, seen, pieces).await,
             // It is over: one event says all.
             None => drop(pieces.send_timeout(Ok(event(&job)), STALLED_MAX).await),
         }
-        drop(permit);
-    });
-    Ok(event_stream(body))
+    })
 }
 
 async fn write(
@@ -73,14 +61,6 @@ async fn write(
             return;
         }
         pause(&mut closing, PICTURE_EVERY).await;
-    }
-}
-
-/// Lets what changes in between fall into one event.
-async fn pause(closing: &mut watch::Receiver<bool>, span: Duration) {
-    tokio::select! {
-        () = raised(closing) => {}
-        () = tokio::time::sleep(span) => {}
     }
 }
 
