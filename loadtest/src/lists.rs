@@ -9,6 +9,7 @@ mod file;
 mod installation;
 mod kills;
 mod leads;
+mod results;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ pub enum Measurement {
     Kills,
     /// The next 500 dialable of a hundred thousand, a million and ten million leads
     Leads,
+    /// The pages of results over fifty million attempts
+    Results,
 }
 
 /// How it is measured.
@@ -76,6 +79,7 @@ impl Bench {
             Measurement::Xlsx => bulk::import(self, Shape::Xlsx),
             Measurement::Kills => kills::kills(self),
             Measurement::Leads => leads::leads(self),
+            Measurement::Results => results::results(self),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Counts the hours of the figures that are over, minute by minute, so that pages need not count attempts.
+//! Counts the hours and days of the figures that are over, minute by minute, so that pages need not count attempts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,11 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Counts for as long as the service runs. What is not counted yet is read from the attempts, so nobody waits for it.
 pub(super) async fn keep(mut running: watch::Receiver<Arc<Config>>, store: Store, clock: Clock) {
     loop {
-        if let Err(error) = store.count_hours(clock.now().timestamp).await {
+        let now = clock.now().timestamp;
+        if let Err(error) = store.count_hours(now).await {
             tracing::warn!(%error, "hours of the figures could not be counted; pages count their attempts meanwhile");
+        } else if let Err(error) = store.count_days(now).await {
+            tracing::warn!(%error, "days of the figures could not be counted; pages add up their hours meanwhile");
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}

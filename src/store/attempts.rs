@@ -73,37 +73,75 @@ pub struct Ended {
     pub agent: Option<UserId>,
 }
 
+/// What is known of a number: columns `suppressed`, `consent` and `live_attempt`. Who has several numbers is spared them all where
+/// one of them is suppressed.
+macro_rules! number_facts {
+    ($number:literal, $campaign:literal, $lead:literal, $several:literal, $at:literal) => {
+        concat!(
+            "
+            coalesce(
+                (select s.reason from suppressions s
+                 where s.number = ",
+            $number,
+            " and s.scope in ('*', ",
+            $campaign,
+            ") and s.lifted_at is null
+                   and (s.expires_at is null or s.expires_at > ",
+            $at,
+            ")
+                 order by s.added_at limit 1),
+                case when ",
+            $several,
+            " is not null then
+                    (select s.reason from lead_numbers n cross join suppressions s
+                     where n.lead_id = ",
+            $lead,
+            " and s.number = n.number and s.scope in ('*', ",
+            $campaign,
+            ")
+                       and s.lifted_at is null and (s.expires_at is null or s.expires_at > ",
+            $at,
+            ")
+                     order by s.added_at limit 1) end) as suppressed,
+            case when exists (
+                select 1 from consents g
+                where g.number = ",
+            $number,
+            " and g.kind = 'given' and g.purpose in ('*', ",
+            $campaign,
+            ")
+                  and g.at <= ",
+            $at,
+            " and (g.expires_at is null or g.expires_at > ",
+            $at,
+            ")
+                  and not exists (
+                      select 1 from consents r
+                      where r.number = g.number and r.kind = 'revoked' and r.purpose in ('*', g.purpose, ",
+            $campaign,
+            ")
+                        and r.at >= g.at)
+            ) then 1 else 0 end as consent,
+            (select a.id from attempts a where a.number = ",
+            $number,
+            " and a.state = 'live') as live_attempt"
+        )
+    };
+}
+pub(super) use number_facts;
+
 // Each takes a batch: rows as a JSON array of arrays, read in the order in which the program made them.
 statements! {
-    FACTS = "
+    FACTS = concat!("
         with w as materialized (
             select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as campaign,
                 cast(j.value ->> 2 as bigint) as lead, j.value ->> 3 as number, cast(j.value ->> 4 as bigint) as at
             from json_each($1) j)
         select w.place as place, c.state as campaign_state, l.state as lead_state, l.number as lead_number,
-            l.due_at as lead_due,
-            coalesce(
-                (select s.reason from suppressions s
-                 where s.number = w.number and s.scope in ('*', w.campaign) and s.lifted_at is null
-                   and (s.expires_at is null or s.expires_at > w.at)
-                 order by s.added_at limit 1),
-                (select s.reason from lead_numbers n cross join suppressions s
-                 where n.lead_id = w.lead and s.number = n.number and s.scope in ('*', w.campaign)
-                   and s.lifted_at is null and (s.expires_at is null or s.expires_at > w.at)
-                 order by s.added_at limit 1)) as suppressed,
-            case when exists (
-                select 1 from consents g
-                where g.number = w.number and g.kind = 'given' and g.purpose in ('*', w.campaign) and g.at <= w.at
-                  and (g.expires_at is null or g.expires_at > w.at)
-                  and not exists (
-                      select 1 from consents r
-                      where r.number = g.number and r.kind = 'revoked' and r.purpose in ('*', g.purpose, w.campaign)
-                        and r.at >= g.at)
-            ) then 1 else 0 end as consent,
-            (select a.id from attempts a where a.number = w.number and a.state = 'live') as live_attempt
+            l.due_at as lead_due, l.numbers as numbers,", number_facts!("w.number", "w.campaign", "w.lead", "l.numbers", "w.at"), "
         from w
         left join campaigns c on c.key = w.campaign
-        left join leads l on l.id = w.lead and l.campaign = w.campaign";
+        left join leads l on l.id = w.lead and l.campaign = w.campaign");
     PAST = "
         with w as materialized (
             select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as number,
@@ -330,36 +368,71 @@ pub(super) async fn seen(conn: &mut Conn, asked: &[Asked<'_>]) -> Result<Vec<See
     }
     let places = || asked.iter().enumerate().map(|(place, of)| (place as u64, of));
     let asked = places().map(|(place, of)| params![place, of.campaign.as_str(), of.lead.0, of.number.as_str(), of.at]);
-    let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
-    let columns = "place, campaign_state, lead_state, lead_number, lead_due, suppressed, consent, live_attempt";
+    let mut seen: BTreeMap<u64, (Seen, bool)> = BTreeMap::new();
+    let columns =
+        "place, campaign_state, lead_state, lead_number, lead_due, numbers, suppressed, consent, live_attempt";
     type Found = (
         u64,
         Option<CampaignState>,
         Option<LeadState>,
         Option<String>,
         Option<i64>,
+        Option<i64>,
         Option<SuppressionReason>,
         i64,
         Option<i64>,
     );
     for found in conn.tuples::<Found>(FACTS, columns, vec![rows(asked)]).await? {
-        let (place, campaign, state, number, due_at, suppressed, consent, live_attempt) = found;
+        let (place, campaign, state, number, due_at, numbers, suppressed, consent, live_attempt) = found;
         let live_attempt = live_attempt.map(AttemptId);
         let facts = NumberFacts { suppressed, consent: consent != 0, live_attempt, past: Vec::new() };
         let due_at = due_at.map(Timestamp::from_millis);
-        seen.insert(place, Seen { campaign, lead: state.zip(number), due_at, facts });
+        seen.insert(place, (Seen { campaign, lead: state.zip(number), due_at, facts }, numbers.is_some()));
     }
-    let past = places()
-        .map(|(place, of)| params![place, of.number.as_str(), of.at.as_millis().saturating_sub(PAST_MS), of.lead.0]);
-    for row in conn.rows(PAST, vec![rows(past)]).await? {
-        if let Some(of) = seen.get_mut(&row.count("place")?)
-            && of.facts.past.len() < PAST_ATTEMPTS_MAX
-        {
-            of.facts.past.push(past_attempt(&row)?);
+    let asked = places().map(|(place, of)| Called {
+        place,
+        number: of.number,
+        at: of.at,
+        lead: seen.get(&place).is_some_and(|(_, several)| *several).then_some(of.lead),
+    });
+    for (place, past) in past(conn, asked).await? {
+        if let Some((of, _)) = seen.get_mut(&place) {
+            of.facts.past = past;
         }
     }
     let missing = StoreError::Statement { statement: FACTS.name, detail: "gave no row for what was asked".to_owned() };
-    places().map(|(place, _)| seen.remove(&place).ok_or_else(|| missing.clone())).collect()
+    places().map(|(place, _)| Ok(seen.remove(&place).ok_or_else(|| missing.clone())?.0)).collect()
+}
+
+/// A number whose attempts are asked for.
+pub(super) struct Called<'a> {
+    /// Which of them it is.
+    pub(super) place: u64,
+    /// The number.
+    pub(super) number: &'a PhoneNumber,
+    /// When.
+    pub(super) at: Timestamp,
+    /// Whose it is, where the person has others.
+    pub(super) lead: Option<LeadId>,
+}
+
+/// The attempts to each of these people, newest first; nothing for those who were not called.
+pub(super) async fn past(
+    conn: &mut Conn,
+    asked: impl Iterator<Item = Called<'_>>,
+) -> Result<BTreeMap<u64, Vec<PastAttempt>>, StoreError> {
+    let asked = asked.map(|of| {
+        let since = of.at.as_millis().saturating_sub(PAST_MS);
+        params![of.place, of.number.as_str(), since, of.lead.map(|lead| lead.0)]
+    });
+    let mut past: BTreeMap<u64, Vec<PastAttempt>> = BTreeMap::new();
+    for row in conn.rows(PAST, vec![rows(asked)]).await? {
+        let of = past.entry(row.count("place")?).or_default();
+        if of.len() < PAST_ATTEMPTS_MAX {
+            of.push(past_attempt(&row)?);
+        }
+    }
+    Ok(past)
 }
 
 fn past_attempt(row: &Row) -> Result<PastAttempt, StoreError> {

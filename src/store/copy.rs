@@ -46,6 +46,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("figures", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
     ("figures_kept", &["campaign", "hour", "list_id", "agent_id", "disposition", "result"]),
     ("figures_stale", &["campaign", "hour"]),
+    ("figures_days", &["campaign", "kind", "day", "number", "word"]),
+    ("figures_days_due", &["campaign", "day"]),
     ("kept_answers", &["id"]),
     ("exports", &["id"]),
     ("webhooks", &["id"]),

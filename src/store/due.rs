@@ -9,13 +9,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 
 use super::Store;
-use super::attempts::{Asked, phone, seen};
+use super::attempts::{Called, number_facts, past, phone};
 use super::db::{Conn, Value, params, rows, statements};
 use super::error::StoreError;
 use super::leads::{ZoneSource, callback};
 use crate::model::disposition::Disposition;
-use crate::model::id::{LeadId, ListId};
-use crate::model::lead::{Lead, LeadState};
+use crate::model::id::{AttemptId, LeadId, ListId};
+use crate::model::lead::{Lead, LeadState, NumberFacts, SuppressionReason};
 use crate::model::name::CampaignKey;
 use crate::model::numbers::{self, NumberKind, Numbers, OtherNumber};
 use crate::model::phone::PhoneNumber;
@@ -44,10 +44,12 @@ statements! {
         select due_at, id from leads
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
         order by due_at, id limit $7";
-    DUE_LEADS = "
-        select l.id, l.list_id, l.number, l.zones, l.state, l.callback_at, l.callback_agent, l.last_attempt, l.kind, l.numbers,
-               l.zone_source
-        from json_each($1) j cross join leads l where l.id = cast(j.value ->> 0 as bigint)";
+    DUE_LEADS = concat!("
+        select l.id as id, l.list_id as list_id, l.number as number, l.zones as zones, l.state as state,
+               l.callback_at as callback_at, l.callback_agent as callback_agent, l.last_attempt as last_attempt,
+               l.kind as kind, l.numbers as numbers, l.zone_source as zone_source,",
+               number_facts!("l.number", "l.campaign", "l.id", "l.numbers", "$2"), "
+        from json_each($1) j cross join leads l where l.id = cast(j.value ->> 0 as bigint)");
     DUE_ATTEMPTS = "
         select a.lead_id as id, a.disposition as disposition, count(*) as count
         from json_each($1) j cross join attempts a
@@ -309,48 +311,20 @@ async fn leads(
 ) -> Result<Vec<Lead>, StoreError> {
     let mut found: BTreeMap<LeadId, Lead> = BTreeMap::new();
     let mut dialled = Vec::new();
-    let asked = vec![rows(ids.iter().map(|id| params![id.0]))];
-    type Found = (
-        i64,
-        i64,
-        String,
-        String,
-        LeadState,
-        Option<i64>,
-        Option<String>,
-        Option<i64>,
-        Option<NumberKind>,
-        Option<i64>,
-        ZoneSource,
-    );
-    let columns =
-        "id, list_id, number, zones, state, callback_at, callback_agent, last_attempt, kind, numbers, zone_source";
-    let (mut several, mut in_zones) = (Vec::new(), HashSet::new());
-    for (id, list, number, zones, state, promised, agent, last, kind, numbers, zone_source) in
-        conn.tuples::<Found>(DUE_LEADS, columns, asked).await?
-    {
-        if numbers.is_some() {
-            several.push(params![id]);
-            if zone_source == ZoneSource::Column {
-                in_zones.insert(LeadId(id));
+    let asked = vec![rows(ids.iter().map(|id| params![id.0])), now.into()];
+    let (mut several, mut in_zones) = (HashSet::new(), HashSet::new());
+    for lead in conn.tuples::<DueLead>(DUE_LEADS, DueLead::COLUMNS, asked).await? {
+        let id = LeadId(lead.id);
+        if lead.numbers.is_some() {
+            several.insert(lead.id);
+            if lead.zone_source == ZoneSource::Column {
+                in_zones.insert(id);
             }
         }
-        if last.is_some() {
-            dialled.push(params![id]);
+        if lead.last_attempt.is_some() {
+            dialled.push(params![lead.id]);
         }
-        let unreadable = |what, value: &str| StoreError::Unreadable { what, value: value.to_owned() };
-        let lead = Lead {
-            id: LeadId(id),
-            campaign: campaign.clone(),
-            list: ListId(list),
-            number: PhoneNumber::from_e164(&number).map_err(|_| unreadable("number", "a number that is not E.164"))?,
-            zones: serde_json::from_str(&zones).map_err(|_| unreadable("zones", &zones))?,
-            numbers: Numbers { kind, ..Numbers::default() },
-            attempts: BTreeMap::new(),
-            facts: Default::default(),
-            callback: callback(state, promised.map(Timestamp::from_millis), agent),
-        };
-        found.insert(LeadId(id), lead);
+        found.insert(id, lead.read(campaign)?);
     }
     if !dialled.is_empty() {
         for row in conn.rows(DUE_ATTEMPTS, vec![rows(dialled.into_iter())]).await? {
@@ -361,19 +335,69 @@ async fn leads(
         }
     }
     if !several.is_empty() {
-        read_numbers(conn, rows(several), &in_zones, &mut found).await?;
+        read_numbers(conn, rows(several.iter().map(|id| params![*id])), &in_zones, &mut found).await?;
     }
     // One that was removed meanwhile is left out.
     let mut leads: Vec<Lead> = ids.iter().filter_map(|id| found.remove(id)).collect();
-    let asked: Vec<Asked<'_>> = leads
-        .iter()
-        .map(|lead| Asked { campaign: &lead.campaign, lead: lead.id, number: &lead.number, at: now })
-        .collect();
-    let facts = seen(conn, &asked).await?;
-    for (lead, seen) in leads.iter_mut().zip(facts) {
-        lead.facts = seen.facts;
+    let asked = leads.iter().zip(0..).map(|(lead, place)| Called {
+        place,
+        number: &lead.number,
+        at: now,
+        lead: several.contains(&lead.id.0).then_some(lead.id),
+    });
+    for (place, past) in past(conn, asked).await? {
+        if let Some(lead) = usize::try_from(place).ok().and_then(|place| leads.get_mut(place)) {
+            lead.facts.past = past;
+        }
     }
     Ok(leads)
+}
+
+/// A row of [`DUE_LEADS`].
+#[derive(serde::Deserialize)]
+struct DueLead {
+    id: i64,
+    list: i64,
+    number: String,
+    zones: String,
+    state: LeadState,
+    promised: Option<i64>,
+    agent: Option<String>,
+    last_attempt: Option<i64>,
+    kind: Option<NumberKind>,
+    numbers: Option<i64>,
+    zone_source: ZoneSource,
+    suppressed: Option<SuppressionReason>,
+    consent: i64,
+    live_attempt: Option<i64>,
+}
+
+impl DueLead {
+    /// In the order of the fields.
+    const COLUMNS: &str = "id, list_id, number, zones, state, callback_at, callback_agent, last_attempt, kind, numbers,
+        zone_source, suppressed, consent, live_attempt";
+
+    fn read(self, campaign: &CampaignKey) -> Result<Lead, StoreError> {
+        let unreadable = |what, value: &str| StoreError::Unreadable { what, value: value.to_owned() };
+        let number =
+            PhoneNumber::from_e164(&self.number).map_err(|_| unreadable("number", "a number that is not E.164"))?;
+        Ok(Lead {
+            id: LeadId(self.id),
+            campaign: campaign.clone(),
+            list: ListId(self.list),
+            number,
+            zones: serde_json::from_str(&self.zones).map_err(|_| unreadable("zones", &self.zones))?,
+            numbers: Numbers { kind: self.kind, ..Numbers::default() },
+            attempts: BTreeMap::new(),
+            facts: NumberFacts {
+                suppressed: self.suppressed,
+                consent: self.consent != 0,
+                live_attempt: self.live_attempt.map(AttemptId),
+                past: Vec::new(),
+            },
+            callback: callback(self.state, self.promised.map(Timestamp::from_millis), self.agent),
+        })
+    }
 }
 
 /// The numbers of people who have several, and how often each was tried.

@@ -1,14 +1,15 @@
-//! Figures: one definition each, counted from the rows themselves, hour by hour. [`Store::figures`] is what every page, file and
-//! alert asks; `upkeep` counts the hours.
+//! Figures: one definition each, counted from the rows themselves, hour by hour, and day by day from the hours. [`Store::figures`]
+//! is what every page, file and alert asks; `upkeep` counts the hours, `days` the days.
 //!
 //! *Answered*: somebody or something picked up. *Connected*: an agent was put through. *Abandoned*: a person answered and
 //! found no agent in time. The *abandon rate* is abandoned / (connected + abandoned).
 
 pub(super) mod behind;
+pub(super) mod days;
 pub(super) mod marks;
 pub(super) mod upkeep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::Store;
-use super::db::{Conn, Row, params, statements};
+use super::db::{Conn, Row, Value, params, statements};
 use super::error::StoreError;
 use super::leads::{LeadCounts, lead_counts};
 use crate::model::abandonment::AbandonTally;
@@ -80,6 +81,25 @@ impl Figures {
     /// Mean time that a customer and an agent were connected, in ms.
     pub fn mean_talk_ms(&self) -> Option<u64> {
         self.talk_ms.checked_div(self.connected)
+    }
+
+    /// Of the columns of all figures.
+    fn values(&self) -> Vec<Value> {
+        params![
+            self.attempts,
+            self.live,
+            self.answered,
+            self.machines,
+            self.connected,
+            self.abandoned,
+            self.accepted,
+            self.leads_dialled,
+            self.leads_answered,
+            self.leads_connected,
+            self.ring_ms,
+            self.wait_ms,
+            self.talk_ms,
+        ]
     }
 
     fn of(row: &Row) -> Result<Figures, StoreError> {
@@ -266,6 +286,15 @@ macro_rules! sums {
 }
 pub(super) use sums;
 
+/// The columns of all figures, in the order of [`Figures::values`].
+macro_rules! columns {
+    () => {
+        "attempts, live, answered, machines, connected, abandoned, accepted, leads_dialled, leads_answered,
+        leads_connected, ring_ms, wait_ms, talk_ms"
+    };
+}
+pub(super) use columns;
+
 /// What they are broken down by, as [`By::as_str`] names it.
 macro_rules! parts {
     () => {
@@ -274,6 +303,7 @@ macro_rules! parts {
         case $4 when 'disposition' then disposition when 'result' then result else '' end as word,"
     };
 }
+pub(super) use parts;
 
 statements! {
     COUNTED = concat!("select ", parts!(), sums!(), "
@@ -283,6 +313,8 @@ statements! {
         group by 1, 2");
     FRESH = concat!("select ", parts!(), sums!(), "
         from attempt_figures where campaign = $1 and at >= $2 and at < $3 group by 1, 2");
+    DAYS = concat!("select number, word, ", sums!(), "
+        from figures_days where campaign = $1 and kind = $4 and day >= $2 and day < $3 group by number, word");
     KEPT = concat!("select ", parts!(), sums!(), "
         from figures_kept where campaign = $1 and hour >= $2 and hour < $3 group by 1, 2");
     LIST_NAMES = "select id, name from lists where campaign = $1 order by id";
@@ -472,13 +504,20 @@ async fn figures_within(
         spans.push((from, to));
     } else {
         spans.push((from, first * HOUR_MS));
-        for row in conn.rows(STALE, params![campaign.as_str(), first, end]).await? {
-            let hour = row.int("hour")?;
+        let stale = conn.rows(STALE, params![campaign.as_str(), first, end]).await?;
+        let stale: BTreeSet<i64> = stale.iter().map(|row| row.int("hour")).collect::<Result<_, _>>()?;
+        for &hour in &stale {
             spans.push((hour * HOUR_MS, (hour + 1) * HOUR_MS));
             add(&mut found, &conn.rows(KEPT, params![campaign.as_str(), hour, hour + 1, by.as_str()]).await?, by)?;
         }
         spans.push((end * HOUR_MS, to));
-        add(&mut found, &conn.rows(COUNTED, params![campaign.as_str(), first, end, by.as_str()]).await?, by)?;
+        let (days, hours) = days::whole(conn, campaign, first, end, &stale).await?;
+        for (first, end) in days {
+            add(&mut found, &conn.rows(DAYS, params![campaign.as_str(), first, end, by.as_str()]).await?, by)?;
+        }
+        for (first, end) in hours {
+            add(&mut found, &conn.rows(COUNTED, params![campaign.as_str(), first, end, by.as_str()]).await?, by)?;
+        }
     }
     spans.retain(|(from, to)| from < to);
     spans.dedup_by(|next, span| {

@@ -279,6 +279,7 @@ async fn every_statement_is_accepted_by_the_database() {
         exports::STATEMENTS,
         figures::STATEMENTS,
         figures::behind::STATEMENTS,
+        figures::days::STATEMENTS,
         figures::upkeep::STATEMENTS,
         forgetting::STATEMENTS,
         history::STATEMENTS,

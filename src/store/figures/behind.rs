@@ -1,19 +1,25 @@
 //! The attempts behind a figure: what a click on it lists, by the same definitions.
 //!
-//! However rare they are among millions, they are found at once: the counts say in which hours there are any. Read [`Behind`] first.
+//! However rare they are among millions, they are found at once: the counts say on which days there are any, and in which of their
+//! hours. Read [`Behind`] first.
 
-use super::HOUR_MS;
+use std::collections::BTreeSet;
+
+use super::days::HOURS;
+use super::{HOUR_MS, days};
 use crate::model::disposition::Disposition;
 use crate::model::id::{ListId, UserId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::db::{Conn, params, statements, word};
+use crate::store::db::{Conn, Value, params, statements, word};
 use crate::store::error::StoreError;
 use crate::store::history::{AttemptCursor, AttemptRow, PAGE_MAX, attempt_row};
 
+/// Days looked up at once.
+const DAYS_AT_ONCE: u32 = 31;
 /// Hours looked up at once.
-const HOURS_AT_ONCE: u32 = 100;
+const HOURS_AT_ONCE: u32 = 24;
 
 /// How far leads came: each stage counts a lead once, at the attempt that brought it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
@@ -55,16 +61,49 @@ pub struct Behind {
     pub stage: Option<Stage>,
 }
 
+/// What a row of sums has of the stage that `$8` names.
+macro_rules! of_stage {
+    () => {
+        "case $8 when 'dialled' then leads_dialled when 'answered' then leads_answered
+         when 'connected' then leads_connected when 'accepted' then accepted else attempts end"
+    };
+}
+
+/// Days that have any of a part: `$kind` is what they are broken down by, `$part` the column and the value.
+macro_rules! with_part {
+    ($kind:literal, $column:literal, $value:literal) => {
+        concat!(
+            " and (",
+            $value,
+            " is null or exists (
+            select 1 from figures_days o
+            where o.campaign = $1 and o.kind = '",
+            $kind,
+            "' and o.day = d.day and o.",
+            $column,
+            " = ",
+            $value,
+            "
+              and ",
+            of_stage!(),
+            " > 0))"
+        )
+    };
+}
+
 statements! {
-    ANY_IN_HOURS = "
+    ANY_IN_DAYS = concat!("
+        select d.day as day from figures_days d
+        where d.campaign = $1 and d.kind = 'hour' and d.day >= $2 and d.day <= $3",
+        with_part!("disposition", "word", "cast($4 as text)"), with_part!("result", "word", "cast($5 as text)"),
+        with_part!("list", "number", "cast($6 as bigint)"), with_part!("agent", "number", "cast($7 as bigint)"), "
+        group by d.day having sum(", of_stage!(), ") > 0 order by d.day desc limit $9");
+    ANY_IN_HOURS = concat!("
         select hour from figures
         where campaign = $1 and hour >= $2 and hour <= $3
           and (cast($4 as text) is null or disposition = $4) and (cast($5 as text) is null or result = $5)
           and (cast($6 as bigint) is null or list_id = $6) and (cast($7 as bigint) is null or agent_id = $7)
-        group by hour
-        having sum(case $8 when 'dialled' then leads_dialled when 'answered' then leads_answered
-                   when 'connected' then leads_connected when 'accepted' then accepted else attempts end) > 0
-        order by hour desc limit $9";
+        group by hour having sum(", of_stage!(), ") > 0 order by hour desc limit $9");
     STALE_HOURS = "
         select hour from figures_stale where campaign = $1 and hour >= $2 and hour <= $3 order by hour desc";
     ROWS = "
@@ -106,23 +145,67 @@ impl Behind {
         let from = self.from.as_millis().max(0);
         // Before this, and at the same moment before this id.
         let to = (self.to.as_millis(), i64::MIN);
-        let (until, id) = after.map_or(to, |cursor| (cursor.at.as_millis(), cursor.id.0).min(to));
+        let until = after.map_or(to, |cursor| (cursor.at.as_millis(), cursor.id.0).min(to));
+        let (first, mut below) = (from / HOUR_MS, until.0 / HOUR_MS);
+        let stale = conn.rows(STALE_HOURS, params![self.campaign.as_str(), first, below]).await?;
+        let stale: BTreeSet<i64> = stale.iter().map(|row| row.int("hour")).collect::<Result<_, _>>()?;
+        let open =
+            days::open(conn, &self.campaign, (first.div_euclid(HOURS), below.div_euclid(HOURS) + 1), &stale).await?;
         let mut found = Vec::new();
-        let mut below = until / HOUR_MS;
-        let stale = conn.rows(STALE_HOURS, params![self.campaign.as_str(), from / HOUR_MS, below]).await?;
-        let stale: Vec<i64> = stale.iter().map(|row| row.int("hour")).collect::<Result<_, _>>()?;
-        loop {
-            let hours = self.hours(conn, from / HOUR_MS, below).await?;
-            let last = hours.last().copied();
-            let whole = (hours.len() as u32) < HOURS_AT_ONCE;
-            let lowest = if whole { from / HOUR_MS } else { last.unwrap_or(below) };
-            let mut all: Vec<i64> =
-                stale.iter().copied().filter(|hour| (lowest..=below).contains(hour)).chain(hours).collect();
-            all.sort_unstable();
-            all.dedup();
-            for (first, last) in runs_from_the_end(&all) {
+        while below >= first {
+            let (days, lowest) = self.days(conn, &open, first.div_euclid(HOURS), below.div_euclid(HOURS)).await?;
+            for (begin, end) in runs_from_the_end(&days) {
+                let span = ((begin * HOURS).max(first), (end * HOURS + HOURS - 1).min(below));
+                self.within(conn, span, &stale, (from, until), limit, &mut found).await?;
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+            }
+            below = lowest * HOURS - 1;
+        }
+        Ok(found)
+    }
+
+    /// The latest days up to `last` that may have any, in their order, and down to which day they are all.
+    async fn days(
+        &self,
+        conn: &mut Conn,
+        open: &BTreeSet<i64>,
+        first: i64,
+        last: i64,
+    ) -> Result<(Vec<i64>, i64), StoreError> {
+        let values = self.values(first, last, DAYS_AT_ONCE);
+        let counted = conn.rows(ANY_IN_DAYS, values).await?;
+        let counted: Vec<i64> = counted.iter().map(|row| row.int("day")).collect::<Result<_, _>>()?;
+        let lowest = match counted.last() {
+            Some(day) if counted.len() >= DAYS_AT_ONCE as usize => *day,
+            _ => first,
+        };
+        let days: BTreeSet<i64> = open.range(lowest..=last).copied().chain(counted).collect();
+        Ok((days.into_iter().collect(), lowest))
+    }
+
+    /// Adds the rows of a span of hours, until there are enough of them.
+    async fn within(
+        &self,
+        conn: &mut Conn,
+        (first, mut below): (i64, i64),
+        stale: &BTreeSet<i64>,
+        (from, until): (i64, (i64, i64)),
+        limit: usize,
+        found: &mut Vec<AttemptRow>,
+    ) -> Result<(), StoreError> {
+        while below >= first && found.len() < limit {
+            let counted = conn.rows(ANY_IN_HOURS, self.values(first, below, HOURS_AT_ONCE)).await?;
+            let counted: Vec<i64> = counted.iter().map(|row| row.int("hour")).collect::<Result<_, _>>()?;
+            let lowest = match counted.last() {
+                Some(hour) if counted.len() >= HOURS_AT_ONCE as usize => *hour,
+                _ => first,
+            };
+            let hours: BTreeSet<i64> = stale.range(lowest..=below).copied().chain(counted).collect();
+            for (first, last) in runs_from_the_end(&hours.into_iter().collect::<Vec<_>>()) {
                 let (first, end) = ((first * HOUR_MS).max(from), (last + 1) * HOUR_MS);
-                let (at, id) = (end, i64::MIN).min((until, id));
+                let (at, id) = (end, i64::MIN).min(until);
                 let values = params![
                     self.campaign.as_str(),
                     first,
@@ -139,30 +222,27 @@ impl Behind {
                     found.push(attempt_row(&row)?);
                 }
                 if found.len() >= limit {
-                    return Ok(found);
+                    return Ok(());
                 }
-            }
-            if whole || lowest == 0 {
-                return Ok(found);
             }
             below = lowest - 1;
         }
+        Ok(())
     }
 
-    /// The latest counted hours that have any, up to `below`.
-    async fn hours(&self, conn: &mut Conn, from: i64, below: i64) -> Result<Vec<i64>, StoreError> {
-        let values = params![
+    /// What is asked of the counts of days or hours.
+    fn values(&self, first: i64, last: i64, limit: u32) -> Vec<Value> {
+        params![
             self.campaign.as_str(),
-            from,
-            below,
+            first,
+            last,
             self.disposition.as_ref().map(word),
             self.result.as_deref(),
             self.list.map(|list| list.0),
             self.agent.map(|agent| agent.0),
             self.stage.as_ref().map(word),
-            HOURS_AT_ONCE,
-        ];
-        conn.rows(ANY_IN_HOURS, values).await?.iter().map(|row| row.int("hour")).collect()
+            limit,
+        ]
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::marks::Hour;
-use super::{Figures, HOUR_MS, hour_began, sums};
+use super::{Figures, HOUR_MS, columns, days, hour_began, sums};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
 use crate::store::db::{Conn, Row, params, rows, statements};
@@ -26,7 +26,7 @@ pub struct Recount {
     pub hours: u64,
     /// Attempts in them, those that were removed included.
     pub attempts: u64,
-    /// Hours that differ, as hours of UTC since 1970; they are marked to be counted again.
+    /// Hours that differ, as hours of UTC since 1970, and the first hours of days that do; they are marked to be counted again.
     pub wrong: Vec<i64>,
 }
 
@@ -52,17 +52,15 @@ statements! {
     KEPT_OF_HOUR = "select * from figures_kept where campaign = $1 and hour = $2";
     MARK_OF_HOUR = "select mark from figures_stale where campaign = $1 and hour = $2";
     DROP_HOUR = "delete from figures where campaign = $1 and hour = $2";
-    PUT_HOUR = "
-        insert into figures (campaign, hour, list_id, agent_id, disposition, result, attempts, live, answered, machines,
-                             connected, abandoned, accepted, leads_dialled, leads_answered, leads_connected, ring_ms,
-                             wait_ms, talk_ms)
+    PUT_HOUR = concat!("
+        insert into figures (campaign, hour, list_id, agent_id, disposition, result, ", columns!(), ")
         select $2, $3, cast(j.value ->> 0 as bigint), cast(j.value ->> 1 as bigint), j.value ->> 2, j.value ->> 3,
             cast(j.value ->> 4 as bigint), cast(j.value ->> 5 as bigint), cast(j.value ->> 6 as bigint),
             cast(j.value ->> 7 as bigint), cast(j.value ->> 8 as bigint), cast(j.value ->> 9 as bigint),
             cast(j.value ->> 10 as bigint), cast(j.value ->> 11 as bigint), cast(j.value ->> 12 as bigint),
             cast(j.value ->> 13 as bigint), cast(j.value ->> 14 as bigint), cast(j.value ->> 15 as bigint),
             cast(j.value ->> 16 as bigint)
-        from json_each($1) j where true";
+        from json_each($1) j where true");
     UNMARK = "delete from figures_stale where campaign = $1 and hour = $2 and mark = $3";
 }
 
@@ -130,6 +128,9 @@ impl Store {
             }
             progress(recount.hours, hours.len() as u64);
         }
+        recount.wrong.extend(days::wrong(&mut conn, campaign).await?);
+        recount.wrong.sort_unstable();
+        recount.wrong.dedup();
         drop(conn);
         for hour in &recount.wrong {
             let (ids, changed) = (self.ids(), vec![(campaign.clone(), hour_began(*hour))]);
@@ -155,6 +156,7 @@ impl Store {
         conn.control("commit").await?;
         drop(conn);
         let Some((seen, cells)) = found? else { return Ok(false) };
+        let mark = ids.next(hour_began(hour));
         self.write(move |conn| {
             Box::pin(async move {
                 if conn.run(UNMARK, params![campaign.as_str(), hour, seen]).await? == 0 {
@@ -162,27 +164,11 @@ impl Store {
                 }
                 conn.run(DROP_HOUR, params![campaign.as_str(), hour]).await?;
                 let cells = cells.iter().map(|((list, agent, disposition, result), of)| {
-                    params![
-                        *list,
-                        *agent,
-                        disposition.as_str(),
-                        result.as_str(),
-                        of.attempts,
-                        of.live,
-                        of.answered,
-                        of.machines,
-                        of.connected,
-                        of.abandoned,
-                        of.accepted,
-                        of.leads_dialled,
-                        of.leads_answered,
-                        of.leads_connected,
-                        of.ring_ms,
-                        of.wait_ms,
-                        of.talk_ms,
-                    ]
+                    let key = params![*list, *agent, disposition.as_str(), result.as_str()];
+                    key.into_iter().chain(of.values()).collect()
                 });
                 conn.run(PUT_HOUR, vec![rows(cells), campaign.as_str().into(), hour.into()]).await?;
+                days::outdate(conn, &campaign, hour, mark).await?;
                 Ok(true)
             })
         })

@@ -49,6 +49,16 @@ async fn sum(rig: &Rig, from: Timestamp, to: Timestamp, by: By) -> Figures {
     sum
 }
 
+/// All parts of all breakdowns.
+async fn whole_parts(rig: &Rig) -> Vec<(By, BTreeMap<Part, Figures>)> {
+    let (from, to) = EVERYTHING;
+    let mut parts = Vec::new();
+    for by in [By::Hour, By::List, By::Agent, By::Disposition, By::Result] {
+        parts.push((by, rig.store.figures(&key("spring"), from, to, by).await.unwrap()));
+    }
+    parts
+}
+
 /// Four hours of calls: leads that are called again and again, some answered, some connected, some of these accepted.
 async fn calls(rig: &mut Rig) -> Vec<(AttemptId, LeadId)> {
     let mut connected = Vec::new();
@@ -97,6 +107,13 @@ async fn figures_are_those_of_a_full_count_whatever_has_been_counted_by_the_hour
     for by in [By::Hour, By::List, By::Agent, By::Disposition, By::Result] {
         assert_eq!(counted(sum(&rig, from, to, by).await), whole, "by {by:?}");
     }
+    // Nor is its day over; a day later it is counted, and the last hour before it.
+    assert_eq!(rig.store.count_days(after(3600 * 4)).await.unwrap(), 0);
+    let parts = whole_parts(&rig).await;
+    rig.store.count_hours(after(86_400)).await.unwrap();
+    assert_eq!(rig.store.count_days(after(86_400)).await.unwrap(), 1);
+    assert_eq!(rig.store.count_days(after(86_400)).await.unwrap(), 0, "what is counted is counted once");
+    assert_eq!(whole_parts(&rig).await, parts, "part by part as from the hours");
     // A time that is no full hour at either end.
     let (some, later) = (after(1111), after(9999));
     assert_eq!(sum(&rig, some, later, By::List).await.attempts, full(&rig, some, later).await.attempts);
@@ -107,6 +124,9 @@ async fn figures_are_those_of_a_full_count_whatever_has_been_counted_by_the_hour
     let accepted = sum(&rig, from, to, By::Result).await;
     assert_eq!((accepted.accepted, accepted.conversion()), (connected.len() as u64, Some(1.0)));
     rig.store.count_hours(after(86_400)).await.unwrap();
+    assert_eq!(sum(&rig, from, to, By::Result).await, accepted, "the day is read from its hours until it is counted");
+    assert_eq!(rig.store.count_days(after(86_400)).await.unwrap(), 1);
+    assert_eq!(sum(&rig, from, to, By::Result).await, accepted);
     let (attempt, lead) = connected[0];
     rig.store.record_result(result(attempt, lead, 999, Disposition::Declined)).await.unwrap();
     let corrected = rig.store.figures(&key("spring"), from, to, By::Disposition).await.unwrap();
@@ -137,6 +157,34 @@ async fn a_recount_finds_a_count_that_was_tampered_with_and_mends_it() {
 }
 
 #[tokio::test]
+async fn a_recount_finds_a_day_that_was_tampered_with_and_mends_it() {
+    let mut rig = Rig::new().await;
+    calls(&mut rig).await;
+    rig.store.count_hours(after(86_400)).await.unwrap();
+    rig.store.count_days(after(86_400)).await.unwrap();
+    let right = whole_parts(&rig).await;
+    let mut beside = rig.beside().await;
+    for tampering in [
+        "update figures_days set answered = answered + 1 where kind = 'list'",
+        "update figures_days set talk_ms = talk_ms - 1 where kind = 'hour'",
+        "update figures_days set word = 'fax' where kind = 'disposition' and word = 'no_answer'",
+        "update figures_days set number = 4711 where kind = 'agent' and number = 1",
+        "delete from figures_days where kind = 'result'",
+    ] {
+        beside.control(tampering).await.unwrap();
+        assert_ne!(whole_parts(&rig).await, right, "what is kept is what is read");
+        let wrong = rig.store.recount(&key("spring"), &mut |_, _| {}).await.unwrap().wrong;
+        assert_eq!(wrong.len(), 1, "{tampering}");
+        assert_eq!(whole_parts(&rig).await, right, "{tampering}");
+        rig.store.count_hours(after(86_400)).await.unwrap();
+        assert_eq!(whole_parts(&rig).await, right, "{tampering}");
+        assert_eq!(rig.store.count_days(after(86_400)).await.unwrap(), 1);
+        assert_eq!(whole_parts(&rig).await, right, "{tampering}");
+        assert_eq!(rig.store.recount(&key("spring"), &mut |_, _| {}).await.unwrap().wrong, Vec::<i64>::new());
+    }
+}
+
+#[tokio::test]
 async fn calls_that_are_removed_stay_in_the_figures() {
     let mut rig = Rig::new().await;
     let connected = calls(&mut rig).await;
@@ -150,6 +198,8 @@ async fn calls_that_are_removed_stay_in_the_figures() {
     assert!(removed > 0 && full(&rig, from, to).await.attempts == 36 - removed);
     assert_eq!(rig.store.figures(&key("spring"), from, to, By::Hour).await.unwrap(), before);
     rig.store.count_hours(after(86_400)).await.unwrap();
+    assert_eq!(rig.store.figures(&key("spring"), from, to, By::Hour).await.unwrap(), before);
+    assert_eq!(rig.store.count_days(after(86_400)).await.unwrap(), 1);
     assert_eq!(rig.store.figures(&key("spring"), from, to, By::Hour).await.unwrap(), before);
     let recount = rig.store.recount(&key("spring"), &mut |_, _| {}).await.unwrap();
     assert_eq!((recount.attempts, recount.wrong), (36, vec![]));
@@ -199,6 +249,7 @@ async fn each_figure_lists_the_attempts_it_counts() {
     };
     for counted_until in [0, 2, 5, 24] {
         rig.store.count_hours(after(counted_until * 3600)).await.unwrap();
+        rig.store.count_days(after(counted_until * 3600)).await.unwrap();
         let figures = sum(&rig, from, to, By::List).await;
         for (stage, count) in [
             (None, figures.attempts),
