@@ -143,14 +143,19 @@ pub(super) fn results(bench: &mut Bench) -> Result<(), LoadError> {
         let begin = Instant::now();
         let hours = store.count_hours(year.end()).await?;
         let counted = (hours, begin.elapsed().as_secs_f64());
+        let begin = Instant::now();
+        let days = store.count_days(year.end()).await?;
+        let added_up = (days, begin.elapsed().as_secs_f64());
         eprintln!("  asking …");
         let asked = ask(&store, &year).await?;
         store.close().await;
-        Ok::<_, StoreError>((counted, asked))
+        Ok::<_, StoreError>((counted, added_up, asked))
     });
-    let ((hours, seconds), asked) = asked.map_err(|error| wrong(&error))?;
+    let ((hours, hours_s), (days, days_s), asked) = asked.map_err(|error| wrong(&error))?;
     let what = format!("an hour of {} attempts is counted", year.per_hour());
-    bench.report.figures.push(Figure::shown("count_hour_ms", what, "ms", seconds * 1e3 / hours.max(1) as f64));
+    bench.report.figures.push(Figure::shown("count_hour_ms", what, "ms", hours_s * 1e3 / hours.max(1) as f64));
+    let what = format!("a day of {HOURS_A_DAY} such hours is added up");
+    bench.report.figures.push(Figure::shown("count_day_ms", what, "ms", days_s * 1e3 / days.max(1) as f64));
     for (page, mut waits) in asked {
         waits.sort_unstable();
         let ms = |share: f64| percentile(&waits, share).map_or(f64::NAN, |us| us as f64 / 1e3);
