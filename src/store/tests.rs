@@ -283,6 +283,7 @@ async fn every_statement_is_accepted_by_the_database() {
         forgetting::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
+        import::MERGING_STATEMENTS,
         import::UNDO_STATEMENTS,
         import::NUMBERS_STATEMENTS,
         jobs::STATEMENTS,

@@ -259,6 +259,8 @@ pub struct ImportOutcome {
     pub error_file: Option<PathBuf>,
     /// The same file had been imported to the list before, or an import of it was broken off: the counts are those of both.
     pub resumed: bool,
+    /// It was stopped while it merged: rows that it did not come to are counted as left.
+    pub stopped: bool,
 }
 
 /// An import in the list of imports.
