@@ -87,6 +87,8 @@ pub struct Engine {
     store_up: bool,
     clock_sure: bool,
     draining: bool,
+    /// Questions for leads that were asked.
+    questions: u64,
     stale_events: u64,
 }
 
@@ -122,6 +124,7 @@ impl Engine {
             store_up: true,
             clock_sure: true,
             draining: false,
+            questions: 0,
             stale_events: 0,
         }
     }
@@ -212,8 +215,8 @@ impl Engine {
             Event::QueuesRecovered { queues } => self.queues_recovered(queues),
             Event::Drain => self.draining = true,
 
-            Event::LeadsFetched { campaign, leads, next_due, open_total } => {
-                self.leads_fetched(now, &campaign, leads, next_due, open_total);
+            Event::LeadsFetched { campaign, leads, next_due, open_total, question } => {
+                self.leads_fetched(now, &campaign, question, leads, next_due, open_total);
             }
             Event::LeadsChanged { campaign } => match self.campaigns.get_mut(&campaign) {
                 Some(board) => board.hopper.changed(),

@@ -25,6 +25,8 @@ pub enum Command {
         limit: u32,
         /// Leads already in hand, to be left out.
         held: Vec<LeadId>,
+        /// The number of the question, which the answer gives back.
+        question: u64,
     },
     /// A lead was refused: write when it is worth looking at again, or that it is given up. There is no attempt.
     PutOffLead {

@@ -98,6 +98,9 @@ pub enum Event {
         next_due: Option<Timestamp>,
         /// Leads of the campaign that are neither done nor given up.
         open_total: u64,
+        /// Which question this answers; without it, the one that is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<u64>,
     },
     /// New leads came in or old ones changed: ask again.
     LeadsChanged {

@@ -25,7 +25,7 @@ use crate::model::attempt::{GateChange, Intent};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
-use crate::model::lead::{LeadNext, NumberFacts};
+use crate::model::lead::{Lead, LeadNext, NumberFacts};
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -187,18 +187,21 @@ impl Records {
     }
 
     /// Reads leads that are due.
-    pub fn fetch_leads(&mut self, now: Now, campaign: CampaignKey, limit: u32, held: Vec<LeadId>) {
+    pub fn fetch_leads(&mut self, now: Now, campaign: CampaignKey, limit: u32, held: Vec<LeadId>, question: u64) {
         let Some((definition, profile)) = self.judged_by(&campaign) else { return };
         let (store, events, counted) = (self.store.clone(), self.events_in.clone(), Arc::clone(&self.counted));
         self.spawn(async move {
             let held: HashSet<LeadId> = held.into_iter().collect();
             let fetched = fetch(&store, now.timestamp, &definition, &profile, limit as usize, &held, &counted);
             let event = match fetched.await {
-                Ok(event) => event,
+                Ok(Fetched { leads, next_due, open_total }) => {
+                    Event::LeadsFetched { campaign, leads, next_due, open_total, question: Some(question) }
+                }
                 Err(error) => {
                     tracing::warn!(%campaign, %error, "leads could not be read");
                     tokio::time::sleep(RETRY_AFTER).await;
-                    Event::LeadsFetched { campaign, leads: Vec::new(), next_due: None, open_total: 0 }
+                    let question = Some(question);
+                    Event::LeadsFetched { campaign, leads: Vec::new(), next_due: None, open_total: 0, question }
                 }
             };
             tell(&events, vec![event]).await;
@@ -415,6 +418,13 @@ fn locked(counted: &Counted) -> MutexGuard<'_, BTreeMap<CampaignKey, (Timestamp,
     counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Leads that are due, when the next one is, and how many are open.
+struct Fetched {
+    leads: Vec<Lead>,
+    next_due: Option<Timestamp>,
+    open_total: u64,
+}
+
 async fn fetch(
     store: &Store,
     now: Timestamp,
@@ -423,7 +433,7 @@ async fn fetch(
     limit: usize,
     held: &HashSet<LeadId>,
     counted: &Counted,
-) -> Result<Event, StoreError> {
+) -> Result<Fetched, StoreError> {
     let open = |zones: &[String]| guard::is_open(now, campaign, profile, zones);
     let leads = store.fetch_leads(&campaign.key, &campaign.leads, now, limit, held, &open).await?;
     let mut next_due = None;
@@ -448,5 +458,5 @@ async fn fetch(
             open_total
         }
     };
-    Ok(Event::LeadsFetched { campaign: campaign.key.clone(), leads, next_due, open_total })
+    Ok(Fetched { leads, next_due, open_total })
 }
