@@ -19,6 +19,7 @@ pub mod document;
 pub mod id;
 pub mod lead;
 pub mod limits;
+pub mod live_limits;
 pub mod name;
 pub mod numbers;
 pub mod phone;

@@ -22,6 +22,7 @@ mod history;
 mod idempotency;
 mod jobs;
 mod keys;
+mod limits;
 mod lists;
 mod live;
 mod login;
@@ -386,6 +387,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(templates::templates))
         .routes(routes!(templates::template, templates::save_template, templates::remove_template))
         .routes(routes!(groups::group, groups::change_group))
+        .routes(routes!(limits::campaign_limits, limits::change_limits))
         .routes(routes!(groups::group_changes))
         .routes(routes!(callbacks::callbacks))
         .routes(routes!(callbacks::change_callbacks))

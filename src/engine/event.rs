@@ -17,6 +17,7 @@ use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, Lead, SuppressionReason};
 use crate::model::limits::Used;
+use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::settings::{IdleThreshold, Settings};
@@ -63,6 +64,22 @@ pub enum Event {
         campaign: CampaignKey,
         /// What it becomes.
         state: CampaignState,
+    },
+    /// What somebody had set of a campaign's limits before the start; after the campaign itself.
+    LimitsRecovered {
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// What holds over its definition.
+        limits: LiveLimits,
+    },
+    /// Somebody set limits of a campaign, or took them back.
+    CampaignLimits {
+        /// Answered by [`super::command::Command::Reply`].
+        request: RequestId,
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// The change.
+        change: LimitChange,
     },
     /// Somebody changed a live control of an agent group. `None` leaves a value as it is.
     GroupControl {

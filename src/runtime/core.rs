@@ -404,6 +404,9 @@ impl Turn {
             Command::RecordCampaignState { request, campaign, state, at } => {
                 records.write(Record::CampaignState { request, campaign, state, at });
             }
+            Command::RecordCampaignLimits { request, campaign, limits, change, at } => {
+                records.write(Record::CampaignLimits { request, campaign, limits, change, at });
+            }
             Command::RecordGroupControl { request, group, change, at } => {
                 let controls = self.core.controls.entry(group.clone()).or_default();
                 controls.and_then(&change);

@@ -26,6 +26,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
 use crate::model::lead::{Lead, LeadNext, NumberFacts};
+use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -61,6 +62,19 @@ pub enum Record {
         campaign: CampaignKey,
         /// What it is from now on.
         state: CampaignState,
+        /// When.
+        at: Timestamp,
+    },
+    /// Live limits of a campaign.
+    CampaignLimits {
+        /// Who waits.
+        request: RequestId,
+        /// Which.
+        campaign: CampaignKey,
+        /// What is set over the definition from now on.
+        limits: LiveLimits,
+        /// What of it was changed now.
+        change: LimitChange,
         /// When.
         at: Timestamp,
     },
@@ -264,9 +278,9 @@ impl Records {
     pub fn write(&mut self, record: Record) {
         self.look_at_load();
         let by = match &record {
-            Record::CampaignState { request: Some(request), .. } | Record::GroupControl { request, .. } => {
-                self.asked_by.get(request).cloned()
-            }
+            Record::CampaignState { request: Some(request), .. }
+            | Record::CampaignLimits { request, .. }
+            | Record::GroupControl { request, .. } => self.asked_by.get(request).cloned(),
             _ => None,
         };
         let by = by.unwrap_or_else(|| BY_DIALER.to_owned());
@@ -372,7 +386,7 @@ async fn tell(events: &mpsc::Sender<Vec<Event>>, told: Vec<Event>) {
 fn waits(record: &Record) -> Option<RequestId> {
     match record {
         Record::CampaignState { request, .. } => *request,
-        Record::GroupControl { request, .. } => Some(*request),
+        Record::GroupControl { request, .. } | Record::CampaignLimits { request, .. } => Some(*request),
         Record::Gate(_) | Record::Lead { .. } | Record::Settled { .. } => None,
     }
 }
@@ -383,6 +397,9 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
         Record::Settled { lead, attempt, next, at } => store.settle_lead(*lead, *attempt, next.clone(), *at).await,
         Record::CampaignState { campaign, state, at, .. } => {
             store.set_campaign_state(campaign, *state, by, "", *at).await
+        }
+        Record::CampaignLimits { campaign, limits, change, at, .. } => {
+            store.set_live_limits(campaign, *limits, change, by, *at).await
         }
         Record::GroupControl { group, controls, change, at, .. } => {
             let controls = GroupControls {

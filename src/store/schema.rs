@@ -29,6 +29,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (14, "callbacks", include_str!("../../migrations/0014_callbacks.sql")),
     (15, "exports", include_str!("../../migrations/0015_exports.sql")),
     (16, "numbers of imports", include_str!("../../migrations/0016_numbers_of_imports.sql")),
+    (17, "live limits", include_str!("../../migrations/0017_live_limits.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

@@ -290,6 +290,7 @@ async fn every_statement_is_accepted_by_the_database() {
         keys::STATEMENTS,
         due::STATEMENTS,
         leads::STATEMENTS,
+        live_limits::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,

@@ -236,6 +236,7 @@ impl<'t> World<'t> {
         let own = self.request();
         let event = match event {
             Event::CampaignControl { campaign, state, .. } => Event::CampaignControl { request: own, campaign, state },
+            Event::CampaignLimits { campaign, change, .. } => Event::CampaignLimits { request: own, campaign, change },
             Event::GroupControl { group, change, .. } => Event::GroupControl { request: own, group, change },
             other => other,
         };
@@ -285,6 +286,7 @@ impl<'t> World<'t> {
             Command::RecordInbound { end } => self.forget_unless_talking(CallRef::Inbound(end.call)),
             Command::RecordResult { result: CallResult { request: Some(request), .. } }
             | Command::RecordCampaignState { request: Some(request), .. }
+            | Command::RecordCampaignLimits { request, .. }
             | Command::RecordGroupControl { request, .. } => {
                 self.answers.push_back(Event::Recorded { request, ok: true });
             }

@@ -58,6 +58,7 @@ impl World<'_> {
             }
             Command::RecordResult { result: CallResult { request: Some(request), .. } }
             | Command::RecordCampaignState { request: Some(request), .. }
+            | Command::RecordCampaignLimits { request, .. }
             | Command::RecordGroupControl { request, .. } => {
                 self.answers.push_back(Event::Recorded { request, ok: true });
             }
