@@ -31,4 +31,5 @@ pub mod selection;
 pub mod settings;
 pub mod time;
 pub mod window;
+pub mod word;
 pub mod zone;

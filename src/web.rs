@@ -329,7 +329,7 @@ impl Site {
 
 fn located(complaint: Located) -> ErrorItem {
     let Located { file, line, column, key, code, message, expected } = complaint;
-    let code = serde_json::to_value(code).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+    let code = crate::model::word::word(&code);
     let small = |place: usize| u32::try_from(place).ok();
     ErrorItem {
         pointer: None,
