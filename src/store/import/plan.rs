@@ -450,7 +450,7 @@ pub enum ImportError {
         /// What would fit.
         expected: String,
     },
-    /// Somebody stopped it. What was merged before stays and can be undone; the same import again goes on from there.
+    /// Somebody stopped it while the file was read. What an earlier run merged stays; the same import again goes on from there.
     #[error("it was stopped before its end")]
     Stopped,
     /// The same import is under way.
