@@ -48,6 +48,9 @@ impl Engine {
             if let Some(reason) = self.limit_reached(now, board, self.not_left(board)) {
                 return Some(reason);
             }
+            if self.are_lines_reached(board) {
+                return Some(Refusal::LinesReached);
+            }
             let trunk = match self.trunk_for(now, &board.campaign) {
                 Ok(trunk) => trunk,
                 Err(reason) => return Some(reason),
@@ -100,13 +103,15 @@ impl Engine {
         if board.is_unlimited() {
             return None; // asked after every event
         }
-        let lines = || u64::from(board.pending) + u64::from(board.held) + self.offered_of(board);
-        if board.live_limits.lines_max.is_some_and(|most| lines() >= u64::from(most)) {
-            return Some(Refusal::LinesReached);
-        }
         let today = self.zone.as_ref().map_or_else(|| Zone::utc().date(now.timestamp), |zone| zone.date(now.timestamp));
         let used = Used { dialled: board.used.dialled + decided, ..board.used };
         board.limits().reached(today, used, board.today.dialled + decided)
+    }
+
+    /// Whether as many calls are on their way as somebody allowed at once. Not asked of a dial that is one of them.
+    fn are_lines_reached(&self, board: &Board) -> bool {
+        let lines = || u64::from(board.pending) + u64::from(board.held) + self.offered_of(board);
+        board.live_limits.lines_max.is_some_and(|most| lines() >= u64::from(most))
     }
 
     /// Dials that are decided, by the campaign or by an agent's leave to start one, and have not left.
