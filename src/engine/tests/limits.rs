@@ -203,7 +203,7 @@ fn a_days_quota_that_is_set_live_holds_over_that_of_the_definition_and_after_a_r
     rig.supply.extend((1..=20).map(lead));
     rig.run_campaign(campaign());
     rig.tell(Event::LimitsRecovered { campaign: key(), limits: LiveLimits { lines_max: Some(1), ..more } });
-    rig.staff(4);
+    (1..=4).for_each(|n| rig.staff(n));
     rig.wait(6.0);
     assert_eq!((dials(&rig), holds(&rig).as_deref()), (1, Some("lines_reached")));
 }
