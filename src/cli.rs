@@ -24,6 +24,7 @@ pub mod doctor;
 mod exports;
 mod keys;
 mod ledgers;
+mod limits;
 mod lists;
 mod moment;
 mod people;

@@ -121,6 +121,8 @@ pub struct Retention {
     pub webhooks_days: u32,
     /// Files that somebody asked for.
     pub exports_days: u32,
+    /// Jobs that brought lists in, and files of their rejected rows.
+    pub imports_days: u32,
 }
 
 /// Lists that are brought in.

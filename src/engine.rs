@@ -87,6 +87,8 @@ pub struct Engine {
     store_up: bool,
     clock_sure: bool,
     draining: bool,
+    /// Questions for leads that were asked.
+    questions: u64,
     stale_events: u64,
 }
 
@@ -122,6 +124,7 @@ impl Engine {
             store_up: true,
             clock_sure: true,
             draining: false,
+            questions: 0,
             stale_events: 0,
         }
     }
@@ -204,6 +207,10 @@ impl Engine {
             Event::CampaignApplied { campaign, state, today } => self.apply_campaign(campaign, state, today),
             Event::BooksRecovered { campaign, hours } => self.books_recovered(now, &campaign, hours),
             Event::UseRecovered { campaign, used } => self.use_recovered(&campaign, used),
+            Event::LimitsRecovered { campaign, limits } => self.limits_recovered(&campaign, limits),
+            Event::CampaignLimits { request, campaign, change } => {
+                self.limit_campaign(now, request, campaign, change);
+            }
             Event::CampaignControl { request, campaign, state } => {
                 self.control_campaign(now, request, campaign, state);
             }
@@ -212,8 +219,8 @@ impl Engine {
             Event::QueuesRecovered { queues } => self.queues_recovered(queues),
             Event::Drain => self.draining = true,
 
-            Event::LeadsFetched { campaign, leads, next_due, open_total } => {
-                self.leads_fetched(now, &campaign, leads, next_due, open_total);
+            Event::LeadsFetched { campaign, leads, next_due, open_total, question } => {
+                self.leads_fetched(now, &campaign, question, leads, next_due, open_total);
             }
             Event::LeadsChanged { campaign } => match self.campaigns.get_mut(&campaign) {
                 Some(board) => board.hopper.changed(),
@@ -330,7 +337,7 @@ impl Engine {
         if self.change_group(&group, &change).is_none() {
             return self.refuse(request, RequestRefusal::UnknownGroup { group });
         }
-        self.requests.insert(request, Pending::GroupControl);
+        self.requests.insert(request, Pending::Control);
         self.commands.push_back(Command::RecordGroupControl { request, group, change, at: now.timestamp });
     }
 
@@ -340,8 +347,8 @@ impl Engine {
             Some(Pending::CampaignState { campaign, state }) => {
                 self.campaign_state_recorded(request, &campaign, state, ok);
             }
-            Some(Pending::GroupControl) if ok => self.reply(request, Answer::Done),
-            Some(Pending::GroupControl) => self.refuse(request, RequestRefusal::StoreDown),
+            Some(Pending::Control) if ok => self.reply(request, Answer::Done),
+            Some(Pending::Control) => self.refuse(request, RequestRefusal::StoreDown),
             None => self.stale(),
         }
     }

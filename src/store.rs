@@ -30,6 +30,7 @@ mod jobs;
 mod journal;
 mod keys;
 mod leads;
+mod live_limits;
 mod outbox;
 mod password;
 mod placing;

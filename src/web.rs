@@ -22,6 +22,7 @@ mod history;
 mod idempotency;
 mod jobs;
 mod keys;
+mod limits;
 mod lists;
 mod live;
 mod login;
@@ -328,7 +329,7 @@ impl Site {
 
 fn located(complaint: Located) -> ErrorItem {
     let Located { file, line, column, key, code, message, expected } = complaint;
-    let code = serde_json::to_value(code).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+    let code = crate::model::word::word(&code);
     let small = |place: usize| u32::try_from(place).ok();
     ErrorItem {
         pointer: None,
@@ -386,6 +387,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(templates::templates))
         .routes(routes!(templates::template, templates::save_template, templates::remove_template))
         .routes(routes!(groups::group, groups::change_group))
+        .routes(routes!(limits::campaign_limits, limits::change_limits))
         .routes(routes!(groups::group_changes))
         .routes(routes!(callbacks::callbacks))
         .routes(routes!(callbacks::change_callbacks))

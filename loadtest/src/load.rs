@@ -7,6 +7,7 @@
 pub mod bare;
 pub mod cost;
 pub mod figures;
+pub(crate) mod installed;
 pub mod latency;
 pub mod mouths;
 pub mod people;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::check::{self, CheckArgs};
+use super::limits::Limit;
 use super::people::BY;
 use super::place::Installation;
 use super::{Failure, Outcome, Place, show};
@@ -35,6 +36,8 @@ pub(crate) enum Campaigns {
     History(History),
     /// Lists the campaigns with their state and leads.
     List,
+    /// Shows what limits of a campaign can be set while it runs, and sets them over its definition.
+    Limit(Limit),
     /// Prints the JSON Schema of campaign files, by which editors complete keys and mark mistakes.
     Schema,
 }
@@ -133,6 +136,7 @@ impl Campaigns {
             Campaigns::Diff(diff) => diff.run(place, &installation()?),
             Campaigns::History(history) => history.run(place, &installation()?),
             Campaigns::List => list(place, &installation()?),
+            Campaigns::Limit(limit) => limit.run(place, &installation()?),
             Campaigns::Schema => {
                 show(true, &campaign_file::schema(), String::new);
                 Ok(Outcome::Done)

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::place::Installation;
 use super::{Failure, Outcome, Place, bar, show};
+use crate::config::secret::first_line;
 use crate::model::database::{AddressFault, DatabasePlace};
 use crate::store::{self, Copied, CopyProgress};
 
@@ -121,17 +122,9 @@ impl Copy {
                 AddressFault::NoDatabase => format!("{fault}; expected postgres://USER@HOST/DATABASE"),
             })
         })?;
-        let password = match &self.password_file {
-            None => None,
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
-                let line = text.lines().next().map(str::trim_end).filter(|line| !line.is_empty());
-                let empty = || Failure::new(format!("{} is empty; its first line is the password", path.display()));
-                Some(line.ok_or_else(empty)?.to_owned())
-            }
-        };
-        let to = to.with_password(password);
+        let password = self.password_file.as_deref().map(first_line).transpose();
+        let password = password.map_err(|says| Failure::new(format!("{says}; its first line is the password")))?;
+        let to = to.with_password(password.map(|password| password.reveal().to_owned()));
         let from = &installation.config.data.database;
         let bar = bar(place.json);
         let copied =

@@ -200,15 +200,19 @@ impl Undo {
         let within = Duration::from_secs(3600) * installation.config.lists.undo_hours;
         let undone =
             installation.with_store(|store, now| async move { store.undo_import(import, BY, now, within).await })?;
-        let Undone { removed, given_up, restored } = undone;
+        let Undone { removed, given_up, restored, numbers, numbers_kept } = undone;
         let told = serde_json::json!({
             "import": self.import, "removed": removed, "given_up": given_up, "restored": restored,
+            "numbers": numbers, "numbers_kept": numbers_kept,
         });
         show(place.json, &told, || {
             let mut text = format!("{removed} leads that were not dialled yet are removed");
-            for (count, says) in
-                [(given_up, "that were dialled are given up"), (restored, "say again what they said before")]
-            {
+            for (count, says) in [
+                (given_up, "that were dialled are given up"),
+                (restored, "say again what they said before"),
+                (numbers, "numbers that it gave to people who were there are gone"),
+                (numbers_kept, "such numbers were called since, or a call to them is promised, and stay"),
+            ] {
                 if count > 0 {
                     text += &format!(", {count} {says}");
                 }

@@ -198,8 +198,7 @@ fn drawn(report: &Report) -> String {
     table.push(row(&ReportLine { title: Some("all".to_owned()), ..report.total.clone() }));
     let mut text = in_columns(&table);
     let steps = report.funnel.iter().map(|step| {
-        let stage = serde_json::to_value(step.stage).unwrap_or_default();
-        let stage = stage.as_str().unwrap_or("on the lists").to_owned();
+        let stage = step.stage.as_ref().map_or_else(|| "on the lists".to_owned(), crate::model::word::word);
         vec![stage, step.leads.to_string(), share(step.of_previous)]
     });
     text.push_str("\n\n");

@@ -7,7 +7,7 @@ mod telephony;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Certificate, Codec, Config, Secret};
+use super::{Certificate, Codec, Config, Secret, secret};
 use crate::model::document::{
     At, Complaint, ComplaintCode, Complaints, Document, Reader, SourceKind, Spot, Table, did_you_mean,
 };
@@ -15,9 +15,6 @@ use crate::model::name::ProfileName;
 use crate::model::profile::Profile;
 use crate::model::profile_file;
 use crate::model::settings::GroupSettings;
-
-/// Longest password file, in bytes.
-const SECRET_BYTES_MAX: usize = 4096;
 
 /// The whole configuration; `base` is the directory that relative paths start at. `None` after a complaint.
 pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
@@ -159,23 +156,9 @@ fn password(table: &Table<'_>, base: &Path) -> Option<Option<Secret>> {
         },
         (None, Some(spot)) => {
             let path = Config::beside(base, spot.text("the path of a file")?);
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) if text.len() <= SECRET_BYTES_MAX => text,
-                Ok(_) => {
-                    let says = format!("{} is too long for a password file", path.display());
-                    return spot.wrong(ComplaintCode::WrongValue, says, "its first line is the password");
-                }
-                Err(error) => {
-                    let says = format!("{} cannot be read: {error}", path.display());
-                    return spot.wrong(ComplaintCode::WrongValue, says, "its first line is the password");
-                }
-            };
-            match text.lines().next().map(str::trim_end) {
-                Some(line) if !line.is_empty() => Some(Some(Secret::new(line))),
-                Some(_) | None => {
-                    let says = format!("{} is empty", path.display());
-                    spot.wrong(ComplaintCode::WrongValue, says, "its first line is the password")
-                }
+            match secret::first_line(&path) {
+                Ok(password) => Some(Some(password)),
+                Err(says) => spot.wrong(ComplaintCode::WrongValue, says, "its first line is the password"),
             }
         }
         (Some(_), Some(spot)) => {

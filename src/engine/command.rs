@@ -8,6 +8,7 @@ use crate::model::campaign::CampaignState;
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use crate::model::lead::{Callback, LeadNext};
+use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
@@ -25,6 +26,8 @@ pub enum Command {
         limit: u32,
         /// Leads already in hand, to be left out.
         held: Vec<LeadId>,
+        /// The number of the question, which the answer gives back.
+        question: u64,
     },
     /// A lead was refused: write when it is worth looking at again, or that it is given up. There is no attempt.
     PutOffLead {
@@ -181,6 +184,19 @@ pub enum Command {
         /// When.
         at: Timestamp,
     },
+    /// Limits of a campaign were set live; durable before it is acknowledged; answered by `Recorded`.
+    RecordCampaignLimits {
+        /// Who waits.
+        request: RequestId,
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// What holds over the definition from now on.
+        limits: LiveLimits,
+        /// What of it was changed now.
+        change: LimitChange,
+        /// When.
+        at: Timestamp,
+    },
     /// A live control of a group changed; durable before it is acknowledged; answered by `Recorded`.
     RecordGroupControl {
         /// Who waits.
@@ -239,6 +255,7 @@ impl Command {
             Command::RecordDecision { .. } => "record_decision",
             Command::RecordAgentState { .. } => "record_agent_state",
             Command::RecordCampaignState { .. } => "record_campaign_state",
+            Command::RecordCampaignLimits { .. } => "record_campaign_limits",
             Command::RecordGroupControl { .. } => "record_group_control",
             Command::Reply { .. } => "reply",
             Command::AgentChanged { .. } => "agent_changed",

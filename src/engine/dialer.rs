@@ -10,6 +10,7 @@ pub mod cause;
 pub mod decision;
 pub mod dial;
 pub mod hopper;
+mod limits;
 pub mod numbers;
 pub mod preview;
 mod promise;

@@ -17,6 +17,7 @@ use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, SessionId, UserId};
 use crate::model::lead::{Callback, Lead, SuppressionReason};
 use crate::model::limits::Used;
+use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::settings::{IdleThreshold, Settings};
@@ -64,6 +65,22 @@ pub enum Event {
         /// What it becomes.
         state: CampaignState,
     },
+    /// What somebody had set of a campaign's limits before the start; after the campaign itself.
+    LimitsRecovered {
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// What holds over its definition.
+        limits: LiveLimits,
+    },
+    /// Somebody set limits of a campaign, or took them back.
+    CampaignLimits {
+        /// Answered by [`super::command::Command::Reply`].
+        request: RequestId,
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// The change.
+        change: LimitChange,
+    },
     /// Somebody changed a live control of an agent group. `None` leaves a value as it is.
     GroupControl {
         /// Answered by [`super::command::Command::Reply`].
@@ -98,6 +115,9 @@ pub enum Event {
         next_due: Option<Timestamp>,
         /// Leads of the campaign that are neither done nor given up.
         open_total: u64,
+        /// Which question this answers; without it, the one that is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<u64>,
     },
     /// New leads came in or old ones changed: ask again.
     LeadsChanged {

@@ -163,6 +163,7 @@ pub fn after_refusal(
         | Refusal::Draining
         | Refusal::BeforeFirstDay
         | Refusal::AfterLastDay
+        | Refusal::LinesReached
         | Refusal::QuotaReached
         | Refusal::BudgetSpent => None,
     };

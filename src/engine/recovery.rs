@@ -14,6 +14,7 @@ use crate::model::attempt::Intent;
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::limits::Used;
+use crate::model::live_limits::LiveLimits;
 use crate::model::name::{GroupName, QueueName};
 use crate::model::settings::{IdleThreshold, Settings};
 
@@ -41,6 +42,8 @@ pub struct FoundCampaign {
     pub today: DayCounts,
     /// What it has used since its beginning, today included.
     pub used: Used,
+    /// What somebody set of its limits.
+    pub limits: LiveLimits,
     /// What a law's measure asks, by the hour of UTC, for as long as the longest window.
     pub hours: Vec<(i64, AbandonTally)>,
 }
@@ -92,10 +95,13 @@ impl OpenAttempt {
 /// The engine's first inputs, in order.
 pub fn first_inputs(found: Found) -> Vec<Event> {
     let mut first = vec![Event::SettingsApplied { settings: found.settings }];
-    for FoundCampaign { campaign, state, today, used, hours } in found.campaigns {
+    for FoundCampaign { campaign, state, today, used, limits, hours } in found.campaigns {
         let key = campaign.key.clone();
         first.push(Event::CampaignApplied { campaign, state, today: Some(today) });
         first.push(Event::UseRecovered { campaign: key.clone(), used });
+        if !limits.is_empty() {
+            first.push(Event::LimitsRecovered { campaign: key.clone(), limits });
+        }
         first.push(Event::BooksRecovered { campaign: key, hours });
     }
     first.push(Event::QueuesRecovered { queues: found.queues });

@@ -23,8 +23,8 @@ pub enum Pending {
         /// What it becomes.
         state: CampaignState,
     },
-    /// A group's live controls.
-    GroupControl,
+    /// Live controls of a group, or live limits of a campaign.
+    Control,
 }
 
 /// A result that waits.
@@ -69,7 +69,7 @@ impl Requests {
         for pending in self.waiting.values_mut() {
             match pending {
                 Pending::Result(result) if result.call == recorded => result.replaces = Some(disposition),
-                Pending::Result(_) | Pending::CampaignState { .. } | Pending::GroupControl => {}
+                Pending::Result(_) | Pending::CampaignState { .. } | Pending::Control => {}
             }
         }
     }
@@ -78,7 +78,7 @@ impl Requests {
     pub fn stops(&self, wanted: &CampaignKey) -> bool {
         self.waiting.values().any(|pending| match pending {
             Pending::CampaignState { campaign, state } => campaign == wanted && *state != CampaignState::Running,
-            Pending::Result(_) | Pending::GroupControl => false,
+            Pending::Result(_) | Pending::Control => false,
         })
     }
 

@@ -243,12 +243,6 @@ fn scope(scope: &Scope) -> String {
     }
 }
 
-/// A word of a closed set, as the API writes it.
-fn code(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).ok();
-    value.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
-}
-
 fn campaign(ask: &Ask) -> String {
     ask.campaign.as_ref().map(ToString::to_string).unwrap_or_default()
 }
@@ -278,7 +272,7 @@ fn call(call: CallRecord, ask: &Ask) -> Line {
         time(call.answered_at, ask),
         time(call.connected_at, ask),
         time(call.ended_at, ask),
-        code(&call.answered_by),
+        call.answered_by.as_ref().map(crate::model::word::word).unwrap_or_default(),
         seconds(call.rang_at, call.answered_at.or(call.ended_at)),
         seconds(call.answered_at, call.connected_at),
         of_ms(call.talk_ms),

@@ -113,6 +113,8 @@ pub enum Refusal {
     BeforeFirstDay,
     /// The campaign's last day is over.
     AfterLastDay,
+    /// As many calls are on their way as somebody allowed at once, for now.
+    LinesReached,
     /// One of the campaign's quotas is reached.
     QuotaReached,
     /// One more dial would cost more than the campaign may.
@@ -149,6 +151,7 @@ impl Refusal {
             Refusal::Draining => "draining",
             Refusal::BeforeFirstDay => "before_first_day",
             Refusal::AfterLastDay => "after_last_day",
+            Refusal::LinesReached => "lines_reached",
             Refusal::QuotaReached => "quota_reached",
             Refusal::BudgetSpent => "budget_spent",
         }

@@ -187,6 +187,10 @@ pub enum LeadNext {
         at: Timestamp,
         /// Which.
         number: PhoneNumber,
+        /// What becomes of the lead if another lead has that number by now, or the person has it no more. `None` in what a
+        /// version before this one wrote: its own number is dialled again then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        otherwise: Option<Box<LeadNext>>,
     },
     /// Dial again at the agreed time.
     Callback(Callback),

@@ -75,7 +75,7 @@ pub struct OtherNumber {
     pub place: u32,
     /// Attempts to it that counted, for this lead.
     pub tried: u32,
-    /// It was found to be nobody's, somebody else's or a fax: not dialled again for this lead.
+    /// It was found to be nobody's, somebody else's or a fax, or another lead of the campaign has it: not dialled for this lead.
     pub bad: bool,
 }
 

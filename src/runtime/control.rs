@@ -19,8 +19,10 @@ use tokio::sync::Semaphore;
 use super::handle::{Handle, HandleError};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::lead::SuppressionReason;
+use crate::model::live_limits::LimitChange;
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
+use crate::model::time::Timestamp;
 
 /// Name of the socket in the data folder.
 const SOCKET: &str = "lull.sock";
@@ -50,6 +52,17 @@ pub enum Say {
         campaign: Box<Campaign>,
         /// Its live state.
         state: CampaignState,
+    },
+    /// Somebody set limits of a campaign over its definition, or took them back.
+    CampaignLimits {
+        /// Whose.
+        campaign: CampaignKey,
+        /// The change.
+        change: LimitChange,
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
     },
     /// A number was suppressed.
     Suppressed {
@@ -160,6 +173,9 @@ async fn answer(handle: &Handle, say: Say) -> Said {
         },
         Say::LeadsChanged { campaign } => done(handle.leads_changed(campaign)),
         Say::CampaignApplied { campaign, state } => done(handle.campaign_applied(Arc::from(campaign), state)),
+        Say::CampaignLimits { campaign, change, by, at } => {
+            done(handle.limit_campaign(at, &by, campaign, change).await)
+        }
         Say::Suppressed { number, campaign, reason } => done(handle.suppressed(number, campaign, reason)),
     }
 }

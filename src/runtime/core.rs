@@ -364,11 +364,13 @@ impl Turn {
         let lines = &mut self.core.lines;
         let records = &mut self.core.records;
         match command {
-            Command::FetchLeads { campaign, limit, held } => records.fetch_leads(now, campaign, limit, held),
+            Command::FetchLeads { campaign, limit, held, question } => {
+                records.fetch_leads(now, campaign, limit, held, question);
+            }
             Command::PutOffLead { lead, next, .. } => {
                 let (until, number) = match next {
                     LeadNext::Retry { at } => (Some(at), None),
-                    LeadNext::Other { at, number } => (Some(at), Some(number)),
+                    LeadNext::Other { at, number, .. } => (Some(at), Some(number)),
                     LeadNext::Callback(callback) => (Some(callback.at), None),
                     LeadNext::Done | LeadNext::GivenUp => (None, None),
                 };
@@ -401,6 +403,9 @@ impl Turn {
             }
             Command::RecordCampaignState { request, campaign, state, at } => {
                 records.write(Record::CampaignState { request, campaign, state, at });
+            }
+            Command::RecordCampaignLimits { request, campaign, limits, change, at } => {
+                records.write(Record::CampaignLimits { request, campaign, limits, change, at });
             }
             Command::RecordGroupControl { request, group, change, at } => {
                 let controls = self.core.controls.entry(group.clone()).or_default();

@@ -18,6 +18,7 @@ use crate::model::agent::{AgentView, Device};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::id::{Mint, RequestId, SessionId, UserId};
 use crate::model::lead::SuppressionReason;
+use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
@@ -178,6 +179,20 @@ impl Handle {
         state: CampaignState,
     ) -> Result<(), HandleError> {
         self.request(now, by, |request| Event::CampaignControl { request, campaign, state }).await
+    }
+
+    /// Sets limits of a campaign over its definition, or takes them back; `by` is the login name of whoever asks.
+    ///
+    /// # Errors
+    /// The engine's refusal, or that it cannot answer.
+    pub async fn limit_campaign(
+        &self,
+        now: Timestamp,
+        by: &str,
+        campaign: CampaignKey,
+        change: LimitChange,
+    ) -> Result<(), HandleError> {
+        self.request(now, by, |request| Event::CampaignLimits { request, campaign, change }).await
     }
 
     /// Changes live controls of an agent group; `by` is the login name of whoever asks.

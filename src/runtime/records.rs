@@ -25,7 +25,8 @@ use crate::model::attempt::{GateChange, Intent};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
-use crate::model::lead::{LeadNext, NumberFacts};
+use crate::model::lead::{Lead, LeadNext, NumberFacts};
+use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -61,6 +62,19 @@ pub enum Record {
         campaign: CampaignKey,
         /// What it is from now on.
         state: CampaignState,
+        /// When.
+        at: Timestamp,
+    },
+    /// Live limits of a campaign.
+    CampaignLimits {
+        /// Who waits.
+        request: RequestId,
+        /// Which.
+        campaign: CampaignKey,
+        /// What is set over the definition from now on.
+        limits: LiveLimits,
+        /// What of it was changed now.
+        change: LimitChange,
         /// When.
         at: Timestamp,
     },
@@ -187,18 +201,21 @@ impl Records {
     }
 
     /// Reads leads that are due.
-    pub fn fetch_leads(&mut self, now: Now, campaign: CampaignKey, limit: u32, held: Vec<LeadId>) {
+    pub fn fetch_leads(&mut self, now: Now, campaign: CampaignKey, limit: u32, held: Vec<LeadId>, question: u64) {
         let Some((definition, profile)) = self.judged_by(&campaign) else { return };
         let (store, events, counted) = (self.store.clone(), self.events_in.clone(), Arc::clone(&self.counted));
         self.spawn(async move {
             let held: HashSet<LeadId> = held.into_iter().collect();
             let fetched = fetch(&store, now.timestamp, &definition, &profile, limit as usize, &held, &counted);
             let event = match fetched.await {
-                Ok(event) => event,
+                Ok(Fetched { leads, next_due, open_total }) => {
+                    Event::LeadsFetched { campaign, leads, next_due, open_total, question: Some(question) }
+                }
                 Err(error) => {
                     tracing::warn!(%campaign, %error, "leads could not be read");
                     tokio::time::sleep(RETRY_AFTER).await;
-                    Event::LeadsFetched { campaign, leads: Vec::new(), next_due: None, open_total: 0 }
+                    let question = Some(question);
+                    Event::LeadsFetched { campaign, leads: Vec::new(), next_due: None, open_total: 0, question }
                 }
             };
             tell(&events, vec![event]).await;
@@ -261,9 +278,9 @@ impl Records {
     pub fn write(&mut self, record: Record) {
         self.look_at_load();
         let by = match &record {
-            Record::CampaignState { request: Some(request), .. } | Record::GroupControl { request, .. } => {
-                self.asked_by.get(request).cloned()
-            }
+            Record::CampaignState { request: Some(request), .. }
+            | Record::CampaignLimits { request, .. }
+            | Record::GroupControl { request, .. } => self.asked_by.get(request).cloned(),
             _ => None,
         };
         let by = by.unwrap_or_else(|| BY_DIALER.to_owned());
@@ -369,7 +386,7 @@ async fn tell(events: &mpsc::Sender<Vec<Event>>, told: Vec<Event>) {
 fn waits(record: &Record) -> Option<RequestId> {
     match record {
         Record::CampaignState { request, .. } => *request,
-        Record::GroupControl { request, .. } => Some(*request),
+        Record::GroupControl { request, .. } | Record::CampaignLimits { request, .. } => Some(*request),
         Record::Gate(_) | Record::Lead { .. } | Record::Settled { .. } => None,
     }
 }
@@ -380,6 +397,9 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
         Record::Settled { lead, attempt, next, at } => store.settle_lead(*lead, *attempt, next.clone(), *at).await,
         Record::CampaignState { campaign, state, at, .. } => {
             store.set_campaign_state(campaign, *state, by, "", *at).await
+        }
+        Record::CampaignLimits { campaign, limits, change, at, .. } => {
+            store.set_live_limits(campaign, *limits, change, by, *at).await
         }
         Record::GroupControl { group, controls, change, at, .. } => {
             let controls = GroupControls {
@@ -415,6 +435,13 @@ fn locked(counted: &Counted) -> MutexGuard<'_, BTreeMap<CampaignKey, (Timestamp,
     counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Leads that are due, when the next one is, and how many are open.
+struct Fetched {
+    leads: Vec<Lead>,
+    next_due: Option<Timestamp>,
+    open_total: u64,
+}
+
 async fn fetch(
     store: &Store,
     now: Timestamp,
@@ -423,7 +450,7 @@ async fn fetch(
     limit: usize,
     held: &HashSet<LeadId>,
     counted: &Counted,
-) -> Result<Event, StoreError> {
+) -> Result<Fetched, StoreError> {
     let open = |zones: &[String]| guard::is_open(now, campaign, profile, zones);
     let leads = store.fetch_leads(&campaign.key, &campaign.leads, now, limit, held, &open).await?;
     let mut next_due = None;
@@ -448,5 +475,5 @@ async fn fetch(
             open_total
         }
     };
-    Ok(Event::LeadsFetched { campaign: campaign.key.clone(), leads, next_due, open_total })
+    Ok(Fetched { leads, next_due, open_total })
 }

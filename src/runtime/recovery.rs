@@ -79,7 +79,9 @@ pub async fn recover(store: &Store, config: &Config, now: Timestamp) -> Result<R
         };
         trunks.insert(row.campaign.key.clone(), row.campaign.trunks.iter().cloned().collect());
         let hours = store.abandon_books(&row.campaign.key, now - BOOKS_KEPT).await?;
-        campaigns.push(FoundCampaign { campaign: Arc::new(row.campaign), state: row.state, today, used, hours });
+        let limits = store.live_limits(&row.campaign.key).await?;
+        let campaign = Arc::new(row.campaign);
+        campaigns.push(FoundCampaign { campaign, state: row.state, today, used, limits, hours });
     }
     let open = store.open_attempts().await?;
     let queues = queues_today(store, config, midnight, now).await?;

@@ -1,5 +1,6 @@
 //! What is older than the operator wants to keep is removed: calls with their results, recordings, journals, why campaigns
-//! dialled as much as they did, what webhooks were told, and files that were asked for, by the days of `retention`.
+//! dialled as much as they did, what webhooks were told, files that were asked for, and imports as jobs, by the days of
+//! `retention`.
 //!
 //! Not suppressions and consents, which are kept for good. Age is the time of the last change, so that a file
 //! that is being written is never old. Read [`keep`] first.
@@ -48,6 +49,8 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         told("updates of leads", undo_hours.div_ceil(24), store.forget_lead_updates(before).await);
         let exports = current.retention.exports_days;
         told("exports", exports, store.forget_exports(now - DAY * exports).await);
+        let imports = current.retention.imports_days;
+        told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {
@@ -71,11 +74,13 @@ fn told(kind: &str, days: u32, removed: Result<u64, StoreError>) {
 fn sweep_all(config: &Config, now: Timestamp) {
     let (recordings, journal) = (&config.data.recordings, &config.data.directory.join("journal"));
     let exports = &config.data.directory.join("exports");
+    let rejected = &config.data.directory.join("rejected");
     let kinds = [
         ("recordings", recordings, "wav", config.retention.recordings_days),
         ("journal", journal, "jsonl", config.retention.journal_days),
         ("exports", exports, "csv", config.retention.exports_days),
         ("exports", exports, "xlsx", config.retention.exports_days),
+        ("rejected rows", rejected, "csv", config.retention.imports_days),
     ];
     for (kind, folder, extension, days) in kinds {
         match sweep(folder, extension, now, DAY * days) {

@@ -121,6 +121,7 @@ impl Books {
         profile: &Profile,
         limit: usize,
         held: &BTreeSet<LeadId>,
+        question: u64,
     ) -> Event {
         let own = self.leads.values().filter(|row| row.lead.campaign == campaign.key);
         let open = own.filter(|row| matches!(row.state, LeadState::Open | LeadState::Callback));
@@ -137,7 +138,8 @@ impl Books {
         } else {
             None
         };
-        Event::LeadsFetched { campaign: campaign.key.clone(), leads, next_due, open_total: open.count() as u64 }
+        let open_total = open.count() as u64;
+        Event::LeadsFetched { campaign: campaign.key.clone(), leads, next_due, open_total, question: Some(question) }
     }
 
     fn hand_out(&self, row: &LeadRow) -> Lead {
@@ -200,7 +202,7 @@ impl Books {
         row.callback = None;
         match next {
             LeadNext::Retry { at } => (row.state, row.due) = (LeadState::Open, at),
-            LeadNext::Other { at, number } => {
+            LeadNext::Other { at, number, .. } => {
                 (row.state, row.due) = (LeadState::Open, at);
                 row.lead.number = number;
             }

@@ -21,6 +21,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("campaigns", &["key"]),
     ("campaign_revisions", &["campaign", "revision"]),
     ("group_controls", &["group_name"]),
+    ("campaign_limits", &["campaign"]),
     ("lists", &["id"]),
     ("leads", &["id"]),
     ("lead_numbers", &["lead_id", "place"]),

@@ -20,6 +20,7 @@ use sqlx::{Postgres, Row as _, SqlSafeStr as _, SqlStr, Sqlite};
 
 use super::error::StoreError;
 use crate::model::database::DatabasePlace;
+pub(super) use crate::model::word::word;
 
 /// How long is waited for another process to finish its write, and for a reader to be free.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -215,14 +216,6 @@ fn read_word<T: serde::de::DeserializeOwned>(column: &'static str, text: String)
 
 fn unreadable(column: &'static str, error: &sqlx::Error) -> StoreError {
     StoreError::Unreadable { what: column, value: error.to_string() }
-}
-
-/// The word serde writes for a value of a closed set, as it is stored.
-pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) => text,
-        other => panic!("a closed set must be written as a plain word, got {other:?}"),
-    }
 }
 
 /// JSON of a value that always can be written.

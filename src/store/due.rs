@@ -56,7 +56,10 @@ statements! {
         where a.lead_id = cast(j.value ->> 0 as bigint) and a.disposition is not null
         group by a.lead_id, a.disposition";
     NUMBERS = "
-        select n.lead_id as id, n.place as place, n.number as number, n.zones as zones, n.kind as kind
+        select n.lead_id as id, n.place as place, n.number as number, n.zones as zones, n.kind as kind,
+               case when exists (
+                   select 1 from leads o where o.number = n.number and o.campaign = n.campaign and o.id <> n.lead_id
+               ) then 1 else 0 end as elsewhere
         from json_each($1) j cross join lead_numbers n
         where n.lead_id = cast(j.value ->> 0 as bigint) order by n.lead_id, n.place";
     TRIED = "
@@ -426,7 +429,7 @@ async fn read_numbers(
             (lead.numbers.place, lead.numbers.tried) = (place, tried);
         } else {
             let zones = if in_zones.contains(&LeadId(id)) { lead.zones.clone() } else { row.json("zones")? };
-            let kind = row.word("kind")?;
+            let (kind, bad) = (row.word("kind")?, bad || row.int("elsewhere")? != 0);
             lead.numbers.others.push(OtherNumber { number, zones, kind, place, tried, bad });
         }
     }

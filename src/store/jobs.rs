@@ -137,6 +137,8 @@ statements! {
     AGAIN = "
         update import_jobs set state = 'queued', outcome = null, problem = null, started_at = null, ended_at = null
         where id = $1 and state in ('failed', 'cancelled', 'broken_off')";
+    FORGET = "
+        delete from import_jobs where coalesce(ended_at, created_at) < $1 and state not in ('queued', 'running')";
     BREAK_OFF = "update import_jobs set state = 'broken_off', ended_at = $1 where state = 'running'";
 }
 
@@ -203,6 +205,11 @@ impl Store {
     pub async fn queue_job_again(&self, id: JobId) -> Result<bool, StoreError> {
         let values = params![id.0];
         self.write(move |conn| Box::pin(async move { Ok(conn.run(AGAIN, values).await? > 0) })).await
+    }
+
+    /// Removes jobs that were over before this time; how many. What they brought in stays, with its counts.
+    pub async fn forget_jobs(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(move |conn| Box::pin(async move { conn.run(FORGET, params![before]).await })).await
     }
 
     /// Jobs that were worked on when the service before this one ended are broken off; how many.

@@ -193,6 +193,12 @@ statements! {
         where leads.id = w.id and n.lead_id = w.id and n.number = w.number
           and not exists (
               select 1 from leads o where o.number = n.number and o.campaign = leads.campaign and o.id <> leads.id)";
+    NOT_THEIRS = "
+        select l.id as id from json_each($1) j cross join leads l
+        where l.id = cast(j.value ->> 0 as bigint) and (
+            exists (select 1 from leads o
+                    where o.number = j.value ->> 1 and o.campaign = l.campaign and o.id <> l.id)
+            or not exists (select 1 from lead_numbers n where n.lead_id = l.id and n.number = j.value ->> 1))";
     PUT_OFF = "
         update leads set due_at = $2 where id = $1 and state in ('open', 'callback') and due_at < $2";
     GIVE_UP = "
@@ -470,6 +476,33 @@ pub(super) struct Next<'a> {
     pub(super) keeps_promise: bool,
 }
 
+impl<'a> Next<'a> {
+    /// The same, where the number that was to be dialled is not the person's any more (`strays`): what was decided for that.
+    fn past(&self, strays: &BTreeSet<LeadId>) -> Next<'a> {
+        let next = match self.next {
+            LeadNext::Other { otherwise: Some(otherwise), .. } if strays.contains(&self.lead) => otherwise,
+            next => next,
+        };
+        Next { next, ..*self }
+    }
+}
+
+/// Leads whose next number another lead of the campaign has by now, or which they have no more.
+async fn strays(conn: &mut Conn, nexts: &[Next<'_>]) -> Result<BTreeSet<LeadId>, StoreError> {
+    let asked: Vec<_> = nexts
+        .iter()
+        .filter_map(|next| match next.next {
+            LeadNext::Other { number, .. } => Some(params![next.lead.0, number.as_str()]),
+            LeadNext::Retry { .. } | LeadNext::Callback(_) | LeadNext::Done | LeadNext::GivenUp => None,
+        })
+        .collect();
+    if asked.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let found = conn.rows(NOT_THEIRS, vec![rows(asked)]).await?;
+    found.iter().map(|row| row.int("id").map(LeadId)).collect()
+}
+
 /// Moves leads on. No lead may stand twice among them with the same attempt.
 pub(super) async fn apply_nexts(
     conn: &mut Conn,
@@ -480,6 +513,8 @@ pub(super) async fn apply_nexts(
     if nexts.is_empty() {
         return Ok(());
     }
+    let strays = strays(conn, nexts).await?;
+    let nexts: Vec<Next<'_>> = nexts.iter().map(|next| next.past(&strays)).collect();
     let keeps = |next: &Next<'_>| next.keeps_promise && matches!(next.next, LeadNext::Retry { .. });
     let row = |next: &Next<'_>| {
         let (state, due_at, agent) = match next.next {
@@ -505,10 +540,10 @@ pub(super) async fn apply_nexts(
     }
     let moved: Vec<_> =
         moved.iter().map(|row| Ok((LeadId(row.int("id")?), row.time("changed_at")?))).collect::<Result<_, _>>()?;
-    // Where another lead has the number by now, this one keeps its own.
     let others = nexts.iter().filter(|next| several.contains(&next.lead)).filter_map(|next| {
         let number = match next.next {
             LeadNext::Other { number, .. } => Some(number),
+            // Where another lead has the number that was spoken on by now, this one keeps its own.
             LeadNext::Retry { .. } | LeadNext::Callback(_) => next.number,
             LeadNext::Done | LeadNext::GivenUp => None,
         };

@@ -29,6 +29,8 @@ const SERIES: &[(i64, &str, &str)] = &[
     (14, "callbacks", include_str!("../../migrations/0014_callbacks.sql")),
     (15, "exports", include_str!("../../migrations/0015_exports.sql")),
     (16, "days of figures", include_str!("../../migrations/0016_days_of_figures.sql")),
+    (17, "numbers of imports", include_str!("../../migrations/0017_numbers_of_imports.sql")),
+    (18, "live limits", include_str!("../../migrations/0018_live_limits.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

@@ -390,7 +390,7 @@ pub async fn control_campaign(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who started, paused and ended a campaign and applied its texts, latest first.
+/// Who started, paused and ended a campaign, set its limits and applied its texts, latest first.
 #[utoipa::path(get, path = "/campaigns/{key}/changes", tag = "campaigns", params(("key" = String, Path), ChangesQuery),
     security(("session" = ["manager", "operator"])), responses((status = 200, body = Vec<ChangeView>)))]
 pub async fn campaign_changes(
@@ -402,7 +402,11 @@ pub async fn campaign_changes(
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
-    state.records.changes(key.as_str(), &["campaign_state", "campaign_applied"], &query).await.map(Json)
+    state
+        .records
+        .changes(key.as_str(), &["campaign_state", "campaign_applied", "campaign_limits"], &query)
+        .await
+        .map(Json)
 }
 
 /// Why a campaign dialled as much as it did, latest first: at most one decision a second, kept for the days of

@@ -155,7 +155,7 @@ pub struct ChangeView {
     pub at: Timestamp,
     /// Who.
     pub by: String,
-    /// What, as a code: `group_controls`, `campaign_state`, `campaign_applied`.
+    /// What, as a code: `group_controls`, `campaign_limits`, `campaign_state`, `campaign_applied`.
     pub what: String,
     /// What was set, by control, where live controls were changed; `null`: back to the configuration.
     #[schema(value_type = Object)]

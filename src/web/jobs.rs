@@ -18,7 +18,7 @@ use super::campaigns::no_campaign;
 use super::lists::{ImportReport, LIST_NAME_MAX};
 use super::problem::{Kind, Problem};
 use super::records::lists::format;
-use super::templates::mapping;
+use super::templates::{mapping, over};
 use super::{API_BASE, WebState, uploads};
 use crate::model::id::{ImportId, JobId, ListId, UploadId};
 use crate::model::name::CampaignKey;
@@ -143,12 +143,8 @@ pub async fn add_job(
     let region = state.region(request.region.as_deref())?;
     format(request.encoding.as_deref(), request.delimiter.as_deref(), request.sheet.clone(), region)?;
     request.region = region.map(|region| region.to_string());
-    let mut columns = mapping(std::mem::take(&mut request.mapping), "/mapping")?;
-    if let Some(name) = request.template.take() {
-        let saved = state.records.template(&name).await?;
-        let both = columns.over(mapping(saved.columns, "/template")?);
-        columns = both.map_err(|error| Problem::field("/mapping", "unfit", error.to_string()))?;
-    }
+    let columns = mapping(std::mem::take(&mut request.mapping), "/mapping")?;
+    let columns = over(&state, columns, request.template.take().as_deref(), "/mapping").await?;
     request.mapping = columns.columns().to_vec();
     let upload = uploads::own(&state, &user, request.upload).await?;
     uploads::whole(&upload)?;

@@ -14,11 +14,11 @@ use super::campaigns::no_campaign;
 use super::exports::XLSX;
 use super::problem::{Kind, Problem};
 use super::records::lists::{Incoming, duplicates, format, rejected_path};
-use super::{WebState, upload};
+use super::{WebState, templates, upload};
 use crate::model::id::{ImportId, ListId};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
-use crate::store::{DuplicatePolicy, DuplicateScope, Mapping, Stop, Undone};
+use crate::store::{DuplicatePolicy, DuplicateScope, MappedColumn, Mapping, Stop, Undone};
 
 /// Longest name of a list, in characters.
 pub(super) const LIST_NAME_MAX: usize = 100;
@@ -89,6 +89,11 @@ pub struct ImportQuery {
     pub sheet: Option<String>,
     /// Heading of the number's column, where several could be meant.
     pub number_column: Option<String>,
+    /// What columns are for, as the JSON of a job's `mapping`: `[{"heading": "客户的号", "use": "number"}]`; others are
+    /// understood by their headings.
+    pub mapping: Option<String>,
+    /// A saved template that says what columns are for; `mapping` goes before it.
+    pub template: Option<String>,
     /// Where a number may be already; on the campaign, if left out.
     #[param(inline)]
     pub duplicates_in: Option<DuplicateScope>,
@@ -181,6 +186,8 @@ pub async fn import_list(
         Problem::new(Kind::Overloaded, "other files are being brought in; try again when they are done").retry_after(10)
     })?;
     let region = state.region(query.region.as_deref())?;
+    let columns = mapping_of(query.mapping.as_deref())?;
+    let columns = templates::over(&state, columns, query.template.as_deref(), "mapping").await?;
     let run = ImportId(state.mint(state.now().timestamp));
     let file = upload::receive(&state, run, &query.name, body).await?;
     let (settings, at) = (state.settings(), state.now().timestamp);
@@ -192,7 +199,7 @@ pub async fn import_list(
         format: format(query.encoding.as_deref(), query.delimiter.as_deref(), query.sheet, region)?,
         duplicates: duplicates(query.duplicates_in, query.on_duplicate),
         number_column: query.number_column,
-        mapping: Mapping::default(),
+        mapping: columns,
         dry_run: query.dry_run.unwrap_or(false),
         run,
         data_dir: settings.data_dir.clone(),
@@ -277,6 +284,16 @@ pub async fn undo_import(
         tracing::warn!(%error, "the dialer was not told of leads that were taken back");
     }
     Ok(Json(undone))
+}
+
+/// What columns are for, as it stands in an address.
+fn mapping_of(text: Option<&str>) -> Result<Mapping, Problem> {
+    let Some(text) = text else { return Ok(Mapping::default()) };
+    let bad = |detail: String| Problem::new(Kind::BadQuery, format!("mapping: {detail}"));
+    let columns: Vec<MappedColumn> = serde_json::from_str(text).map_err(|error| {
+        bad(format!("{error}; expected JSON such as [{{\"heading\": \"Telefon\", \"use\": \"number\"}}]"))
+    })?;
+    Mapping::new(columns).map_err(|error| bad(error.to_string()))
 }
 
 fn no_import(id: ImportId) -> Problem {

@@ -45,6 +45,19 @@ pub(super) fn mapping(columns: Vec<MappedColumn>, pointer: &str) -> Result<Mappi
     Mapping::new(columns).map_err(|error| Problem::field(pointer, "unfit", error.to_string()))
 }
 
+/// A mapping, with a template below it where one is named. `pointer`: where the mapping was sent.
+pub(super) async fn over(
+    state: &WebState,
+    columns: Mapping,
+    template: Option<&str>,
+    pointer: &str,
+) -> Result<Mapping, Problem> {
+    let Some(name) = template else { return Ok(columns) };
+    let saved = state.records.template(name).await?;
+    let both = columns.over(mapping(saved.columns, "/template")?);
+    both.map_err(|error| Problem::field(pointer, "unfit", error.to_string()))
+}
+
 /// All templates, by name.
 #[utoipa::path(get, path = "/list-templates", tag = "lists", security(("session" = ["manager"])),
     responses((status = 200, body = Vec<TemplateView>)))]

@@ -9,6 +9,7 @@ use crate::engine::event::{Event, GroupChange};
 use crate::model::campaign::{Campaign, Pacing};
 use crate::model::campaign_file::{self, Known};
 use crate::model::document::did_you_mean;
+use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
 use crate::model::settings::{GroupSettings, Settings};
 use crate::sim::rehearsal::Variant;
 
@@ -114,8 +115,21 @@ impl Changes<'_> {
             Event::GroupControl { request, group, change } if *group == self.campaign.group => {
                 Event::GroupControl { request: *request, group: group.clone(), change: self.control(change) }
             }
+            Event::LimitsRecovered { campaign, limits } if *campaign == self.campaign.key => {
+                Event::LimitsRecovered { campaign: campaign.clone(), limits: self.limits(*limits) }
+            }
+            Event::CampaignLimits { request, campaign, change } if *campaign == self.campaign.key => {
+                let change = LimitChange { set: self.limits(change.set), back: change.back.clone() };
+                Event::CampaignLimits { request: *request, campaign: campaign.clone(), change }
+            }
             other => other.clone(),
         })
+    }
+
+    /// What somebody set live of the campaign's limits then gives way to what is asked for now.
+    fn limits(&self, limits: LiveLimits) -> LiveLimits {
+        let asked = self.of.iter().any(|(key, _)| key == LimitName::AbandonRateMax.as_str());
+        LiveLimits { abandon_rate_max: limits.abandon_rate_max.filter(|_| !asked), ..limits }
     }
 
     /// What somebody set by hand then gives way to what is asked for now.

@@ -242,3 +242,32 @@ fn whoever_mistypes_is_told_what_was_looked_at_and_what_there_is() {
     let agent = ["user", "add", "ann", "--role", "agent", "--phone", "seat-9", "--password-stdin"];
     says(&agent, 1, &["no phone `seat-9`", "phones: seat-1"]);
 }
+
+#[test]
+fn limits_that_are_set_live_hold_after_a_crash_until_they_go_back_and_say_who_set_them() {
+    let mut centre = Centre::running(Plan { agents: 0, ..Plan::default() });
+    let shown = centre.good(&["campaign", "limit", "spring"]);
+    assert!(shown.contains("lines_max          no limit") && shown.contains("abandon_rate_max   1"), "{shown}");
+    let set = centre.good(&["campaign", "limit", "spring", "--abandon-rate-max", "0.004", "--lines-max", "3"]);
+    assert!(set.contains("lines_max          3 (set live; the definition says no limit)"), "{set}");
+    let is_capped = |board: &Value| board["campaigns"][0]["abandon_rate_max"] == 0.004;
+    centre.until_board("the cap that was set", is_capped);
+    let boss = centre.boss();
+    let changes = boss.get("/api/v1/campaigns/spring/changes").good();
+    assert_eq!((&changes[0]["what"], &changes[0]["by"]), (&"campaign_limits".into(), &"command line".into()));
+    assert_eq!(changes[0]["controls"], serde_json::json!({"abandon_rate_max": 0.004, "lines_max": 3}));
+    centre.kill();
+    let none = centre.run(&["campaign", "limit", "spring", "--lines-max", "9"], "");
+    assert!(none.code == 1 && none.err.contains("no service runs here"), "{none:?}");
+    centre.serve();
+    centre.until_board("the cap after the start", is_capped);
+    let lax = centre.run(&["campaign", "limit", "spring", "--abandon-rate-max", "1.5"], "");
+    assert!(lax.code == 1 && lax.err.contains("the cap of the profile"), "{lax:?}");
+    let wrong = centre.run(&["campaign", "limit", "spring", "--to-definition", "ringing_max"], "");
+    assert!(wrong.code == 2 && wrong.err.contains("expected one of lines_max"), "{wrong:?}");
+    let back = ["campaign", "limit", "spring", "--to-definition", "abandon_rate_max", "--to-definition", "lines_max"];
+    assert!(!centre.good(&back).contains("set live"), "as the definition says");
+    centre.until_board("the definition's cap", |board| board["campaigns"][0]["abandon_rate_max"] == 1.0);
+    let limits = centre.boss().get("/api/v1/campaigns/spring/limits").good();
+    assert_eq!((&limits[0]["set"], &limits[0]["changed_by"]), (&false.into(), &"command line".into()), "{limits}");
+}

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::Bench;
 use crate::load::LoadError;
+use crate::load::installed::{self, BLEND};
 
 /// The campaign that lists come to, and the one that is dialled meanwhile.
 pub(super) const LISTED: &str = "listed";
@@ -35,7 +36,7 @@ impl Installation {
             }
         };
         std::fs::create_dir_all(folder.join("profiles"))?;
-        std::fs::write(folder.join("profiles/load.toml"), PROFILE)?;
+        std::fs::write(folder.join("profiles/load.toml"), profile())?;
         std::fs::write(folder.join("lull.toml"), configuration(&database))?;
         let (program, is_server) = (bench.program.clone(), bench.server.is_some());
         let installation = Installation { program, folder, database, is_server };
@@ -190,80 +191,19 @@ targets = ["127.0.0.1:9"]
 channels_max = 10
 calls_per_second = 1.0
 
-[queues.service]
-title = "Service"
-service_level_target = 0.8
-within_s = 10
-wait_max_s = 600
-waiting_max = 1000
-priority = 50
-hold_prompt = "hold"
-greeting_prompt = "please-wait"
-closed_prompt = "closed"
-overflow_prompt = "overflow"
-
-[groups.blend]
-title = "Agents"
-queues = ["service"]
-outbound = true
-idle_threshold = 0.1
-hysteresis = 0.05
-dwell_s = 0.0
-reserve = 0
-smoothing_s = 0.0
-serve_first = "auto"
-wrap_up_s = 0
-"#
+{BLEND}"#
     )
 }
 
-const PROFILE: &str = r#"name = "load"
-title = "Measurement: nobody is called"
-notice = "For measurements on one machine. Never for people."
-sources = ["Written by the measurement."]
-abandon_rate_max = 0.03
-connect_deadline_s = 2.0
-ring_min_s = 15
-attempt_caps = [{ max = 100, within_s = 86400 }]
-abandon_cool_off_s = 0
-consent_required = false
-information_message = "none"
+/// As in earnest: nobody is called.
+const ABANDON_RATE_MAX: f64 = 0.03;
 
-[hours]
-every-day = ["00:00-24:00"]
-"#;
+fn profile() -> String {
+    installed::profile(ABANDON_RATE_MAX, 15)
+}
 
 fn campaign(key: &str) -> String {
-    format!(
-        r#"key = "{key}"
-title = "Measurement"
-group = "blend"
-assignment = "longest_idle"
-profile = "load"
-caller_id = "+861000000000"
-trunks = ["carrier"]
-ring_timeout_s = 30
-wrap_up_s = 0
-attempts_max = 100
-abandon_rate_max = 0.03
-detect_machines = false
-information_message = "information"
-
-[offer]
-name = "Nothing"
-
-[[results]]
-key = "done"
-title = "Done"
-disposition = "declined"
-
-[hours]
-every-day = ["00:00-24:00"]
-
-[pacing]
-mode = "progressive"
-"#
-    )
+    installed::campaign(key, "+861000000000", ABANDON_RATE_MAX, "mode = \"progressive\"")
 }
 
 #[cfg(test)]
@@ -272,7 +212,7 @@ mod tests {
 
     #[test]
     fn campaign_and_profile_are_read_without_complaint() {
-        assert!(lull::model::profile_file::read("load.toml", PROFILE).is_ok());
+        assert!(lull::model::profile_file::read("load.toml", &profile()).is_ok());
         let read = lull::model::campaign_file::read("x", &campaign(LISTED), None);
         assert!(read.is_ok(), "{:?}", read.err().map(|complaints| complaints.located()));
     }

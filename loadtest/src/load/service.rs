@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::LoadError;
+use super::installed::{self, BLEND};
 use super::mouths::Mouths;
 use super::phones::{Phone, Speech};
 use super::procfs;
@@ -91,7 +92,7 @@ impl Service {
         std::fs::create_dir_all(folder.join("profiles"))?;
         let (sip, http) = (free_address()?, free_address()?);
         std::fs::write(folder.join("lull.toml"), configuration(wishes, sip, http))?;
-        std::fs::write(folder.join("profiles/load.toml"), PROFILE)?;
+        std::fs::write(folder.join("profiles/load.toml"), profile())?;
         for (login, role) in [("boss", "manager"), ("root", "operator")] {
             let arguments = ["user", "add", login, "--name", login, "--role", role, "--password-stdin"];
             command(program, folder, &arguments, Some(PASSWORD)).await?;
@@ -349,30 +350,7 @@ keep_alive_s = 0
 codecs = ["pcmu"]
 allowed_prefixes = ["+1"]
 
-[queues.service]
-title = "Service"
-service_level_target = 0.8
-within_s = 10
-wait_max_s = 600
-waiting_max = 1000
-priority = 50
-hold_prompt = "hold"
-greeting_prompt = "please-wait"
-closed_prompt = "closed"
-overflow_prompt = "overflow"
-
-[groups.blend]
-title = "Agents"
-queues = ["service"]
-outbound = true
-idle_threshold = 0.1
-hysteresis = 0.05
-dwell_s = 0.0
-reserve = 0
-smoothing_s = 0.0
-serve_first = "auto"
-wrap_up_s = 0
-
+{BLEND}
 [numbers]
 "{hotline}" = {{ queue = "service" }}
 "#
@@ -388,57 +366,16 @@ wrap_up_s = 0
 }
 
 /// As lenient as can be: what is measured is the cost of calls, not of refusals.
-const PROFILE: &str = r#"name = "load"
-title = "Measurement: fictitious numbers only"
-notice = "For measurements on one machine. Never for people."
-sources = ["Written by the measurement."]
-abandon_rate_max = 1.0
-connect_deadline_s = 2.0
-ring_min_s = 0
-attempt_caps = [{ max = 100, within_s = 86400 }]
-abandon_cool_off_s = 0
-consent_required = false
-information_message = "none"
+const ABANDON_RATE_MAX: f64 = 1.0;
 
-[hours]
-every-day = ["00:00-24:00"]
-"#;
+fn profile() -> String {
+    installed::profile(ABANDON_RATE_MAX, 0)
+}
 
 fn campaign(key: &str, wishes: &Wishes) -> String {
     let index: usize = key.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
-    format!(
-        r#"key = "{key}"
-title = "Measurement"
-group = "blend"
-assignment = "longest_idle"
-profile = "load"
-caller_id = "{caller_id}"
-trunks = ["carrier"]
-ring_timeout_s = 30
-wrap_up_s = 0
-attempts_max = 100
-abandon_rate_max = 1.0
-detect_machines = false
-information_message = "information"
-
-[offer]
-name = "Nothing"
-
-[[results]]
-key = "done"
-title = "Done"
-disposition = "declined"
-
-[hours]
-every-day = ["00:00-24:00"]
-
-[pacing]
-mode = "ratio"
-lines_per_agent = {lines:.1}
-"#,
-        caller_id = numbers::centre(1 + index),
-        lines = wishes.lines_per_agent,
-    )
+    let pacing = format!("mode = \"ratio\"\nlines_per_agent = {:.1}", wishes.lines_per_agent);
+    installed::campaign(key, &numbers::centre(1 + index), ABANDON_RATE_MAX, &pacing)
 }
 
 fn list(from: usize, leads: usize) -> String {
@@ -466,7 +403,7 @@ mod tests {
 
     #[test]
     fn campaign_and_profile_are_read_without_complaint() {
-        assert!(lull::model::profile_file::read("load.toml", PROFILE).is_ok());
+        assert!(lull::model::profile_file::read("load.toml", &profile()).is_ok());
         let read = lull::model::campaign_file::read("x", &campaign("load-1", &wishes()), None);
         let read = read.unwrap_or_else(|complaints| panic!("{}", complaints.rendered(false)));
         assert_eq!(read.caller_id.as_str(), numbers::centre(2));
@@ -476,7 +413,7 @@ mod tests {
     fn the_configuration_is_read_without_complaint() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("profiles")).unwrap();
-        std::fs::write(folder.path().join("profiles/load.toml"), PROFILE).unwrap();
+        std::fs::write(folder.path().join("profiles/load.toml"), profile()).unwrap();
         let file = folder.path().join("lull.toml");
         let any = "127.0.0.1:5060".parse().unwrap();
         std::fs::write(&file, configuration(&wishes(), any, any)).unwrap();

@@ -78,6 +78,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let decisions_days = table.required_within("decisions_days", 1..=DAYS_MAX);
     let webhooks_days = table.required_within("webhooks_days", 1..=DAYS_MAX);
     let exports_days = table.required_within("exports_days", 1..=DAYS_MAX);
+    let imports_days = table.required_within("imports_days", 1..=DAYS_MAX);
     Some(Retention {
         attempts_days: attempts_days?,
         recordings_days: recordings_days?,
@@ -85,6 +86,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
         decisions_days: decisions_days?,
         webhooks_days: webhooks_days?,
         exports_days: exports_days?,
+        imports_days: imports_days?,
     })
 }
 

@@ -20,7 +20,8 @@ use crate::model::attempt::{CallRef, Refusal};
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, ListId, RequestId};
-use crate::model::limits::Used;
+use crate::model::limits::{Limits, Used};
+use crate::model::live_limits::LiveLimits;
 use crate::model::name::CampaignKey;
 use crate::model::profile::Profile;
 use crate::model::time::{Instant, Now};
@@ -30,6 +31,8 @@ use crate::model::zone::Zone;
 pub struct Board {
     /// Its definition.
     pub campaign: Arc<Campaign>,
+    /// What somebody set of its limits over that.
+    pub live_limits: LiveLimits,
     /// Whether it dials.
     pub state: CampaignState,
     /// How many it starts.
@@ -94,6 +97,7 @@ impl Board {
         Board {
             pacer: pacer(&campaign.pacing),
             campaign,
+            live_limits: LiveLimits::default(),
             state,
             gate: Gate::Closed,
             ledger: Ledger::found(Vec::new(), today.tally()),
@@ -119,9 +123,21 @@ impl Board {
         }
     }
 
-    /// The cap that applies: the stricter of the campaign's and the profile's.
+    /// Whether no limit binds.
+    pub fn is_unlimited(&self) -> bool {
+        self.campaign.limits.is_empty() && self.live_limits.is_empty()
+    }
+
+    /// The limits that hold: the definition's, with what was set over them.
+    pub fn limits(&self) -> Limits {
+        let mut limits = self.campaign.limits.clone();
+        limits.dials_per_day_max = self.live_limits.dials_per_day_max.or(limits.dials_per_day_max);
+        limits
+    }
+
+    /// The cap that applies: the stricter of the campaign's, or what was set over it, and the profile's.
     pub fn abandon_rate_max(&self, profile: Option<&Profile>) -> f64 {
-        let cap = self.campaign.abandon_rate_max;
+        let cap = self.live_limits.abandon_rate_max.unwrap_or(self.campaign.abandon_rate_max);
         profile.map_or(cap, |profile| cap.min(profile.abandon_rate_max))
     }
 

@@ -48,6 +48,9 @@ impl Engine {
             if let Some(reason) = self.limit_reached(now, board, self.not_left(board)) {
                 return Some(reason);
             }
+            if self.are_lines_reached(board) {
+                return Some(Refusal::LinesReached);
+            }
             let trunk = match self.trunk_for(now, &board.campaign) {
                 Ok(trunk) => trunk,
                 Err(reason) => return Some(reason),
@@ -97,25 +100,34 @@ impl Engine {
 
     /// The campaign's own limit that forbids one more dial beside `decided` ones that have not left.
     fn limit_reached(&self, now: Now, board: &Board, decided: u64) -> Option<Refusal> {
-        let limits = &board.campaign.limits;
-        if limits.is_empty() {
+        if board.is_unlimited() {
             return None; // asked after every event
         }
         let today = self.zone.as_ref().map_or_else(|| Zone::utc().date(now.timestamp), |zone| zone.date(now.timestamp));
         let used = Used { dialled: board.used.dialled + decided, ..board.used };
-        limits.reached(today, used, board.today.dialled + decided)
+        board.limits().reached(today, used, board.today.dialled + decided)
+    }
+
+    /// Whether as many calls are on their way as somebody allowed at once. Not asked of a dial that is one of them.
+    fn are_lines_reached(&self, board: &Board) -> bool {
+        let lines = || u64::from(board.pending) + u64::from(board.held) + self.offered_of(board);
+        board.live_limits.lines_max.is_some_and(|most| lines() >= u64::from(most))
     }
 
     /// Dials that are decided, by the campaign or by an agent's leave to start one, and have not left.
     fn not_left(&self, board: &Board) -> u64 {
-        if board.campaign.limits.is_empty() {
+        if board.is_unlimited() {
             return 0;
         }
         let waits = |attempt: &&Attempt| matches!(attempt.stage, Stage::Recording | Stage::Sending);
         let waiting = board.live.iter().filter_map(|id| self.attempts.get(id)).filter(waits).count();
+        waiting as u64 + self.offered_of(board)
+    }
+
+    /// Leads of the campaign that are shown on desks: any of them may be dialled at once.
+    fn offered_of(&self, board: &Board) -> u64 {
         let offers = self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref());
-        let offered = offers.filter(|offer| offer.campaign.key == board.campaign.key).count();
-        (waiting + offered) as u64
+        offers.filter(|offer| offer.campaign.key == board.campaign.key).count() as u64
     }
 
     /// What the pacer may know.

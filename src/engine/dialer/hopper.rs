@@ -1,7 +1,7 @@
 //! The hopper: leads in hand, so that a dial need not wait for the store.
 //!
-//! One fetch is on its way at a time. When the store has no more, it is asked again when the next lead is due, when
-//! leads changed, or after a while.
+//! One fetch is on its way at a time, and what answers an earlier one is dropped. When the store has no more, it is asked again
+//! when the next lead is due, when leads changed, or after a while.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub enum Source {
     Asked {
         /// At most so many.
         limit: u32,
+        /// The number of the question: what comes later to an earlier one may be what another selection chose.
+        question: u64,
     },
     /// None before this.
     Later {
@@ -154,10 +156,12 @@ impl Engine {
             held.extend(board.live.iter().filter_map(|id| self.attempts.get(id)).map(|attempt| attempt.lead.id));
             held.extend(at_desks.remove(key).unwrap_or_default());
             held.extend(board.settling(now.instant));
-            board.hopper.source = Source::Asked { limit };
+            self.questions += 1;
+            let question = self.questions;
+            board.hopper.source = Source::Asked { limit, question };
             board.hopper.outdated = false;
             self.timers.set(Timer::FetchOverdue { campaign: key.clone() }, now.instant + FETCH_LIMIT);
-            self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held });
+            self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held, question });
         }
     }
 
@@ -166,13 +170,17 @@ impl Engine {
         &mut self,
         now: Now,
         key: &CampaignKey,
+        question: Option<u64>,
         leads: Vec<Lead>,
         next_due: Option<Timestamp>,
         open_total: u64,
     ) {
-        self.timers.cancel(&Timer::FetchOverdue { campaign: key.clone() });
         let Some(board) = self.campaigns.get_mut(key) else { return self.stale() };
-        let Source::Asked { limit } = board.hopper.source else { return self.stale() };
+        let Source::Asked { limit, question: asked } = board.hopper.source else { return self.stale() };
+        if question.is_some_and(|question| question != asked) {
+            return self.stale();
+        }
+        self.timers.cancel(&Timer::FetchOverdue { campaign: key.clone() });
         let offers = self.offered.values().filter_map(|user| self.agents.get(user)?.offer.as_ref());
         let at_desks: Vec<LeadId> = offers.map(|offer| offer.lead.id).collect();
         board.hopper.open_total = open_total;

@@ -37,17 +37,18 @@ pub fn among(
     // Whose turn it is in this round, by when it may be called.
     let untried = good().filter(|other| bad || other.tried < tried);
     if let Some((at, other)) = earliest(soon, campaign, profile, untried) {
-        return LeadNext::Other { at, number: other.number.clone() };
+        return to(at, other, next);
     }
     // The round is over, or all others were bad before this one.
     let LeadNext::Retry { at } = next else { return next };
+    let again = LeadNext::Retry { at };
     let own_turn = (campaign.numbers.turn(numbers.kind.unwrap_or(NumberKind::Other)), numbers.place);
     let first = good().filter(|other| other.tried <= tried);
     match earliest(at, campaign, profile, first) {
         Some((opens, other)) if opens == at && (campaign.numbers.turn(other.kind), other.place) < own_turn => {
-            LeadNext::Other { at: opens, number: other.number.clone() }
+            to(opens, other, again)
         }
-        Some(_) | None => LeadNext::Retry { at },
+        Some(_) | None => again,
     }
 }
 
@@ -73,10 +74,15 @@ pub fn instead(
     let good = lead.numbers.others.iter().filter(|other| !other.bad);
     match earliest(from, campaign, profile, good) {
         Some((opens, other)) if next.again().is_none_or(|own| opens < own || refusal != Refusal::OutsideWindow) => {
-            LeadNext::Other { at: opens, number: other.number.clone() }
+            to(opens, other, next)
         }
         Some(_) | None => next,
     }
+}
+
+/// Another number at a time; `otherwise` if it turns out to be somebody else's.
+fn to(at: Timestamp, other: &OtherNumber, otherwise: LeadNext) -> LeadNext {
+    LeadNext::Other { at, number: other.number.clone(), otherwise: Some(Box::new(otherwise)) }
 }
 
 /// The number that may be called first from then on: among those the least tried, the one whose kind comes first, and the first of

@@ -140,7 +140,8 @@ fn leads_are_fetched_one_question_at_a_time_and_again_when_they_change() {
     assert_eq!(rig.count(|c| matches!(c, Command::FetchLeads { .. })), 1);
     assert_eq!(rig.board().not_dialling.as_deref(), Some("no_lead_due"));
     let due = rig.now.timestamp + std::time::Duration::from_secs(20);
-    let fetched = |leads, next_due| Event::LeadsFetched { campaign: key(), leads, next_due, open_total: 3 };
+    let fetched =
+        |leads, next_due| Event::LeadsFetched { campaign: key(), leads, next_due, open_total: 3, question: None };
     rig.tell(fetched(vec![], Some(due)));
     assert_eq!(rig.board().next_due, Some(due));
     rig.wait(19.0);
@@ -162,7 +163,7 @@ fn what_an_old_selection_chose_is_not_dialled() {
     let mut rig = Rig::bare(settings());
     rig.manners.leads = false;
     rig.run_campaign(campaign());
-    let fetched = |leads| Event::LeadsFetched { campaign: key(), leads, next_due: None, open_total: 3 };
+    let fetched = |leads| Event::LeadsFetched { campaign: key(), leads, next_due: None, open_total: 3, question: None };
     rig.tell(fetched(vec![lead(1)]));
     assert_eq!(rig.board().hopper, 1);
     let newest = Selection { order: LeadOrder::Newest, ..Selection::default() };
@@ -182,6 +183,39 @@ fn what_an_old_selection_chose_is_not_dialled() {
 }
 
 #[test]
+fn an_answer_that_is_overdue_is_no_answer_to_a_later_question() {
+    let mut rig = Rig::bare(settings());
+    rig.manners.leads = false;
+    rig.run_campaign(campaign());
+    let questions = |rig: &Rig| -> Vec<u64> {
+        let question = |command: &Command| match command {
+            Command::FetchLeads { question, .. } => Some(*question),
+            _ => None,
+        };
+        rig.log.iter().filter_map(|(_, command)| question(command)).collect()
+    };
+    let newest = Selection { order: LeadOrder::Newest, ..Selection::default() };
+    let campaign = Arc::new(Campaign { leads: newest, ..campaign() });
+    rig.tell(Event::CampaignApplied { campaign, state: CampaignState::Running, today: None });
+    rig.wait(31.0);
+    let asked = questions(&rig);
+    assert_eq!(asked.len(), 2, "the first was given up: {asked:?}");
+    let answer = |question, n| Event::LeadsFetched {
+        campaign: key(),
+        leads: vec![lead(n)],
+        next_due: None,
+        open_total: 3,
+        question: Some(question),
+    };
+    rig.tell(answer(asked[0], 1));
+    assert_eq!(rig.board().hopper, 0, "the old selection chose it");
+    rig.wait(31.0);
+    assert_eq!(questions(&rig).len(), 3, "the second question is still waited for, and no longer than the first");
+    rig.tell(answer(questions(&rig)[2], 2));
+    assert_eq!(rig.board().hopper, 1);
+}
+
+#[test]
 fn a_lead_that_is_due_again_soon_is_asked_for_although_an_answer_was_on_its_way_when_its_call_ended() {
     let mut rig = Rig::bare(settings());
     rig.manners.leads = false;
@@ -190,7 +224,7 @@ fn a_lead_that_is_due_again_soon_is_asked_for_although_an_answer_was_on_its_way_
     quick.retry.insert(Disposition::Busy, RetryRule { after_s: 2, attempts_max: 3 });
     rig.run_campaign(quick);
     rig.wait(5.5);
-    let fetched = |leads| Event::LeadsFetched { campaign: key(), leads, next_due: None, open_total: 1 };
+    let fetched = |leads| Event::LeadsFetched { campaign: key(), leads, next_due: None, open_total: 1, question: None };
     rig.tell(fetched(vec![lead(1)]));
     let ringing = rig.ringing()[0];
     rig.tell(Event::LeadsChanged { campaign: key() });

@@ -1,11 +1,13 @@
 //! A campaign's own limits: days, quotas, budget, and the pool of numbers that customers are shown.
 
 use super::rig::*;
-use crate::engine::command::Command;
+use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::event::Event;
 use crate::model::attempt::CallRef;
 use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::id::RequestId;
 use crate::model::limits::{Budget, Limits, Used};
+use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
 use crate::model::phone::PhoneNumber;
 use crate::model::zone::Zone;
 
@@ -144,4 +146,80 @@ fn each_customer_is_shown_the_number_from_near_by_and_always_the_same_one() {
     for (to, caller_id) in shown {
         assert_eq!(&caller_id, campaign.caller_id_for(&to), "{to:?}");
     }
+}
+
+fn limit(rig: &mut Rig, change: LimitChange) -> Option<RequestRefusal> {
+    let request = RequestId(77);
+    rig.tell(Event::CampaignLimits { request, campaign: key(), change });
+    let recorded = rig.last(|command| matches!(command, Command::RecordCampaignLimits { .. }));
+    if let Some((_, Command::RecordCampaignLimits { request, .. })) = recorded {
+        rig.tell(Event::Recorded { request, ok: true });
+    }
+    let replied = rig.last(|command| matches!(command, Command::Reply { request: RequestId(77), .. }));
+    match replied {
+        Some((_, Command::Reply { answer: Answer::Refused { why }, .. })) => Some(why),
+        Some((_, Command::Reply { answer: Answer::Done, .. })) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn lines(most: u32) -> LimitChange {
+    LimitChange { set: LiveLimits { lines_max: Some(most), ..LiveLimits::default() }, back: Vec::new() }
+}
+
+#[test]
+fn lines_that_somebody_allowed_at_once_are_never_more_and_going_back_lets_all_dial() {
+    let mut rig = Rig::dialling(6, campaign());
+    let all = rig.ringing().len();
+    assert!(all >= 6, "{all}");
+    rig.supply.extend((100..200).map(lead));
+    rig.tell(Event::LeadsChanged { campaign: key() });
+    assert_eq!(limit(&mut rig, lines(2)), None);
+    for id in rig.ringing() {
+        rig.fail(id, 486);
+    }
+    rig.wait(30.0);
+    assert_eq!((rig.ringing().len(), holds(&rig).as_deref()), (2, Some("lines_reached")));
+    // A new revision of the definition leaves what was set as it is.
+    let campaign = Campaign { title: "another".to_owned(), ..campaign() }.into();
+    rig.tell(Event::CampaignApplied { campaign, state: CampaignState::Running, today: None });
+    rig.wait(6.0);
+    assert_eq!(rig.ringing().len(), 2);
+    let back = LimitChange { back: vec![LimitName::LinesMax], ..LimitChange::default() };
+    assert_eq!(limit(&mut rig, back), None);
+    rig.wait(6.0);
+    assert_eq!(rig.ringing().len(), all);
+}
+
+#[test]
+fn a_days_quota_that_is_set_live_holds_over_that_of_the_definition_and_after_a_restart() {
+    let mut rig = Rig::dialling(4, with(Limits { dials_per_day_max: Some(2), ..Limits::default() }));
+    assert_eq!((dials(&rig), holds(&rig).as_deref()), (2, Some("quota_reached")));
+    let more = LiveLimits { dials_per_day_max: Some(3), ..LiveLimits::default() };
+    assert_eq!(limit(&mut rig, LimitChange { set: more, back: Vec::new() }), None);
+    rig.wait(6.0);
+    assert_eq!((dials(&rig), holds(&rig).as_deref()), (3, Some("quota_reached")));
+    let mut rig = Rig::bare(settings());
+    rig.supply.extend((1..=20).map(lead));
+    rig.run_campaign(campaign());
+    rig.tell(Event::LimitsRecovered { campaign: key(), limits: LiveLimits { lines_max: Some(1), ..more } });
+    (1..=4).for_each(|n| rig.staff(n));
+    rig.wait(6.0);
+    assert_eq!((dials(&rig), holds(&rig).as_deref()), (1, Some("lines_reached")));
+}
+
+#[test]
+fn the_cap_of_abandoned_calls_can_be_set_stricter_than_the_law_and_not_laxer() {
+    let mut rig = Rig::dialling(2, campaign());
+    let cap = |rate| LimitChange {
+        set: LiveLimits { abandon_rate_max: Some(rate), ..LiveLimits::default() },
+        back: Vec::new(),
+    };
+    let law = profile().abandon_rate_max;
+    let refused = limit(&mut rig, cap(law + 0.01)).unwrap().to_string();
+    assert!(refused.contains("abandon_rate_max") && refused.contains("the cap of the profile"), "{refused}");
+    assert_eq!(limit(&mut rig, cap(law / 2.0)), None);
+    assert_eq!(rig.board().abandon_rate_max, law / 2.0);
+    let lax = limit(&mut rig, lines(1_000_000)).unwrap().to_string();
+    assert!(lax.contains("0 to 100000 lines"), "{lax}");
 }

@@ -219,7 +219,7 @@ impl World {
         });
         let leads = leads.collect();
         let next_due = how.is_multiple_of(3).then_some(self.now.timestamp);
-        self.tell(Event::LeadsFetched { campaign: rig::key(), leads, next_due, open_total: 9 });
+        self.tell(Event::LeadsFetched { campaign: rig::key(), leads, next_due, open_total: 9, question: None });
     }
 
     fn intent(&mut self, pick: u8, how: u8) {

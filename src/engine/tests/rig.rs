@@ -300,7 +300,7 @@ impl Rig {
     fn react(&mut self, command: &Command, answers: &mut VecDeque<Event>) {
         let manners = self.manners;
         match command {
-            Command::FetchLeads { campaign, limit, .. } if manners.leads => {
+            Command::FetchLeads { campaign, limit, question, .. } if manners.leads => {
                 let mut leads = Vec::new();
                 while leads.len() < *limit as usize
                     && let Some(place) = self.supply.iter().position(|lead| lead.campaign == *campaign)
@@ -313,6 +313,7 @@ impl Rig {
                     leads,
                     next_due: None,
                     open_total,
+                    question: Some(*question),
                 });
             }
             Command::RecordIntent { intent } if manners.intents => {

@@ -17,6 +17,7 @@ use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, FailureKind, Inbou
 use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, RequestId, SessionId, UserId};
+use crate::model::live_limits::LiveLimits;
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
 use crate::model::settings::Settings;
 use crate::model::time::{Instant, Now, Timestamp};
@@ -69,6 +70,7 @@ struct Standing {
     settings: Option<Arc<Settings>>,
     campaigns: BTreeMap<CampaignKey, (Arc<Campaign>, CampaignState)>,
     controls: BTreeMap<GroupName, GroupChange>,
+    limits: BTreeMap<CampaignKey, LiveLimits>,
     trunks: BTreeMap<TrunkName, bool>,
     store_up: Option<bool>,
     clock_sure: Option<bool>,
@@ -174,6 +176,9 @@ impl Standing {
             Event::CampaignApplied { campaign, state, .. } => {
                 self.campaigns.insert(campaign.key.clone(), (campaign.clone(), *state));
             }
+            Event::LimitsRecovered { campaign, limits } => {
+                self.limits.insert(campaign.clone(), *limits);
+            }
             Event::TrunkHealth { trunk, up } => {
                 self.trunks.insert(trunk.clone(), *up);
             }
@@ -193,6 +198,9 @@ impl Standing {
                 if let Some((_, known)) = self.campaigns.get_mut(campaign) {
                     *known = *state;
                 }
+            }
+            Command::RecordCampaignLimits { campaign, limits, .. } => {
+                self.limits.insert(campaign.clone(), *limits);
             }
             Command::RecordGroupControl { group, change, .. } => {
                 self.controls.entry(group.clone()).or_default().and_then(change);
@@ -218,6 +226,10 @@ impl Standing {
             state: *state,
             today: Some(DayCounts::default()),
         }));
+        let limits = self.limits.iter().filter(|(campaign, _)| self.campaigns.contains_key(*campaign));
+        plans.extend(
+            limits.map(|(campaign, limits)| Event::LimitsRecovered { campaign: campaign.clone(), limits: *limits }),
+        );
         plans.extend(self.controls.iter().map(|(group, change)| Event::GroupControl {
             request: RequestId(0),
             group: group.clone(),
@@ -316,6 +328,8 @@ impl Run {
             Event::SettingsApplied { .. }
             | Event::CampaignApplied { .. }
             | Event::CampaignControl { .. }
+            | Event::CampaignLimits { .. }
+            | Event::LimitsRecovered { .. }
             | Event::GroupControl { .. }
             | Event::QueuesRecovered { .. }
             | Event::BooksRecovered { .. }

@@ -236,6 +236,7 @@ impl<'t> World<'t> {
         let own = self.request();
         let event = match event {
             Event::CampaignControl { campaign, state, .. } => Event::CampaignControl { request: own, campaign, state },
+            Event::CampaignLimits { campaign, change, .. } => Event::CampaignLimits { request: own, campaign, change },
             Event::GroupControl { group, change, .. } => Event::GroupControl { request: own, group, change },
             other => other,
         };
@@ -247,7 +248,9 @@ impl<'t> World<'t> {
 
     fn react(&mut self, command: Command) {
         match command {
-            Command::FetchLeads { campaign, limit, held } => self.fetch(campaign, limit as usize, &held),
+            Command::FetchLeads { campaign, limit, held, question } => {
+                self.fetch(campaign, limit as usize, &held, question);
+            }
             Command::RecordIntent { intent } => {
                 let lead = intent.lead.0.unsigned_abs();
                 if let Some(supply) = self.supplies.get_mut(&intent.campaign) {
@@ -283,6 +286,7 @@ impl<'t> World<'t> {
             Command::RecordInbound { end } => self.forget_unless_talking(CallRef::Inbound(end.call)),
             Command::RecordResult { result: CallResult { request: Some(request), .. } }
             | Command::RecordCampaignState { request: Some(request), .. }
+            | Command::RecordCampaignLimits { request, .. }
             | Command::RecordGroupControl { request, .. } => {
                 self.answers.push_back(Event::Recorded { request, ok: true });
             }
@@ -314,7 +318,7 @@ impl<'t> World<'t> {
     // ---- the list ----
 
     /// Hands out leads: first those that came back, then new ones, each of a number of its own.
-    fn fetch(&mut self, key: CampaignKey, limit: usize, held: &[LeadId]) {
+    fn fetch(&mut self, key: CampaignKey, limit: usize, held: &[LeadId], question: u64) {
         let known = self.traffic.lore.campaigns.get(&key).filter(|lore| !lore.dials.is_empty());
         // Who was never dialled cannot be: nothing is known of them.
         let max = known.map_or(0, |lore| lore.dials_max.unwrap_or(u64::MAX));
@@ -339,7 +343,8 @@ impl<'t> World<'t> {
         let left = if max == u64::MAX { PLENTY } else { max - supply.new };
         let (open_total, next_due) = (left + supply.back.len() as u64, supply.closed.values().min().copied());
         let leads = chosen.into_iter().map(|lead| self.lead(&key, lead)).collect();
-        self.answers.push_back(Event::LeadsFetched { campaign: key, leads, next_due, open_total });
+        let question = Some(question);
+        self.answers.push_back(Event::LeadsFetched { campaign: key, leads, next_due, open_total, question });
     }
 
     /// Leads like this one may not be called before a time.

@@ -25,7 +25,7 @@ impl World<'_> {
     pub(super) fn react(&mut self, command: Command) {
         let Some(command) = self.tried(command) else { return };
         match command {
-            Command::FetchLeads { campaign, limit, held } => self.fetch(&campaign, limit, &held),
+            Command::FetchLeads { campaign, limit, held, question } => self.fetch(&campaign, limit, &held, question),
             Command::RecordIntent { intent } => {
                 let (campaign, lead) = place_of(intent.lead);
                 self.supplies[campaign].handed_out.remove(&lead);
@@ -58,6 +58,7 @@ impl World<'_> {
             }
             Command::RecordResult { result: CallResult { request: Some(request), .. } }
             | Command::RecordCampaignState { request: Some(request), .. }
+            | Command::RecordCampaignLimits { request, .. }
             | Command::RecordGroupControl { request, .. } => {
                 self.answers.push_back(Event::Recorded { request, ok: true });
             }
@@ -87,7 +88,7 @@ impl World<'_> {
     }
 
     /// Hands out leads: first those that came back, then new ones.
-    fn fetch(&mut self, campaign: &CampaignKey, limit: u32, held: &[LeadId]) {
+    fn fetch(&mut self, campaign: &CampaignKey, limit: u32, held: &[LeadId], question: u64) {
         let Some(place) = (0..self.supplies.len()).find(|place| campaign_key(*place) == *campaign) else { return };
         let total = self.scenario.outbound[place].leads;
         let held: std::collections::BTreeSet<u64> = held.iter().map(|id| place_of(*id).1).collect();
@@ -101,7 +102,8 @@ impl World<'_> {
         }
         let open_total = total.map_or(PLENTY, |total| total - supply.next + supply.handed_out.len() as u64);
         let leads = chosen.into_iter().map(|lead| self.lead(place, campaign, lead)).collect();
-        self.answers.push_back(Event::LeadsFetched { campaign: campaign.clone(), leads, next_due: None, open_total });
+        let (campaign, question) = (campaign.clone(), Some(question));
+        self.answers.push_back(Event::LeadsFetched { campaign, leads, next_due: None, open_total, question });
     }
 
     fn lead(&self, place: usize, campaign: &CampaignKey, lead: u64) -> Lead {

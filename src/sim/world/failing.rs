@@ -13,6 +13,7 @@ use crate::model::attempt::CallRef;
 use crate::model::campaign::{CampaignState, Pacing};
 use crate::model::id::{LeadId, ListId};
 use crate::model::lead::{Lead, LeadState, NumberFacts, SuppressionReason};
+use crate::model::live_limits::LiveLimits;
 use crate::model::phone::PhoneNumber;
 use crate::model::settings::{IdleThreshold, ServeFirst};
 use crate::model::time::Timestamp;
@@ -383,6 +384,7 @@ impl World<'_> {
                 state,
                 today,
                 used: books.used(&campaign.key),
+                limits: LiveLimits::default(),
                 hours: Vec::new(),
             });
         }

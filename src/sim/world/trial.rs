@@ -198,7 +198,9 @@ impl World<'_> {
     pub(super) fn tried(&mut self, command: Command) -> Option<Command> {
         let Some(trial) = self.trial.as_mut() else { return Some(command) };
         match command {
-            Command::FetchLeads { campaign, limit, held } => self.fetch_from_books(&campaign, limit, &held),
+            Command::FetchLeads { campaign, limit, held, question } => {
+                self.fetch_from_books(&campaign, limit, &held, question);
+            }
             Command::RecordIntent { intent } => self.write(Write::Intent(intent)),
             Command::Dial { attempt, .. } => self.dial_in_trial(attempt),
             Command::WithdrawDial { .. } => {} // it has left
@@ -262,16 +264,17 @@ impl World<'_> {
         }
     }
 
-    fn fetch_from_books(&mut self, key: &CampaignKey, limit: u32, held: &[LeadId]) {
+    fn fetch_from_books(&mut self, key: &CampaignKey, limit: u32, held: &[LeadId], question: u64) {
         let Some(place) = self.wiring.campaigns.iter().position(|campaign| campaign.key == *key) else { return };
         let Some(trial) = &self.trial else { return };
         let campaign = &self.wiring.campaigns[place];
         let Some(profile) = self.wiring.settings.profiles.get(&campaign.profile) else { return };
         let held = held.iter().copied().collect();
         let event = if trial.refuses {
-            Event::LeadsFetched { campaign: key.clone(), leads: Vec::new(), next_due: None, open_total: 0 }
+            let question = Some(question);
+            Event::LeadsFetched { campaign: key.clone(), leads: Vec::new(), next_due: None, open_total: 0, question }
         } else {
-            trial.books.fetch(self.now.timestamp, campaign, profile, limit as usize, &held)
+            trial.books.fetch(self.now.timestamp, campaign, profile, limit as usize, &held, question)
         };
         self.answer(Lane::Store, event);
     }

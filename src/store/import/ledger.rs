@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 
 use super::checks::{check_shape, read_number, read_time};
 use super::headers::{Columns, Meaning, OF_CONSENTS, OF_SUPPRESSIONS};
+use super::reading::{PARCEL_ROWS, PARCELS_WAITING};
 use super::rows::Record;
 use super::source::Source;
 use super::staging::{ErrorFile, Verdict};
 use super::{
-    BEGIN_IMPORT, END_IMPORT, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportStage,
-    PARCEL_ROWS, PARCELS_WAITING, Progress, ReadNumber, file_name,
+    BEGIN_IMPORT, END_IMPORT, FileFormat, ImportCounts, ImportError, ImportMode, ImportOutcome, ImportStage, Progress,
+    ReadNumber, file_name,
 };
 use crate::model::id::ImportId;
 use crate::model::lead::SuppressionReason;
@@ -158,7 +159,7 @@ impl Store {
         }
         let error_file = plan.error_file.filter(|_| errors.is_some());
         errors.map_or(Ok(()), ErrorFile::finish)?;
-        Ok(ImportOutcome { import, list: None, counts, rejected, error_file, resumed: false })
+        Ok(ImportOutcome { import, list: None, counts, rejected, error_file, resumed: false, stopped: false })
     }
 
     /// Reads the whole file once, so that a fault of the file is found before anything is added.

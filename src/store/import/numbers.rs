@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::headers::{Meaning, plain};
-use super::staging::Staged;
+use super::staging::{Staged, Taken};
 use crate::model::id::{ImportId, LeadId};
 use crate::model::name::CampaignKey;
 use crate::model::numbers::{NUMBERS_MAX, NumberKind};
@@ -105,20 +105,20 @@ pub(super) struct RowNumber {
 statements! {
     PRESENT_AMONG = "
         select l.number as number, l.campaign as campaign, l.import_id as import_id, l.id as id, 0 as place,
-               1 as numbers
+               1 as numbers, null as added_by, null as line
         from json_each($1) j cross join leads l
         where l.number = j.value ->> 0 and (l.campaign = $2 or $3) and l.numbers is null
         union all
-        select n.number, n.campaign, l.import_id, l.id, n.place, coalesce(l.numbers, 1)
+        select n.number, n.campaign, l.import_id, l.id, n.place, coalesce(l.numbers, 1), n.import_id, n.line
         from json_each($1) j cross join lead_numbers n cross join leads l
         where n.number = j.value ->> 0 and (n.campaign = $2 or $3) and l.id = n.lead_id";
     SUPPRESSED_AMONG = "
         select distinct s.number as number from json_each($1) j cross join suppressions s
         where s.number = j.value ->> 0 and s.scope in ('*', $2) and s.lifted_at is null and (s.expires_at is null or s.expires_at > $3)";
     ADD_NUMBERS = "
-        insert into lead_numbers (lead_id, place, campaign, number, zones, zone_source, kind)
+        insert into lead_numbers (lead_id, place, campaign, number, zones, zone_source, kind, import_id, line)
         select cast(j.value ->> 0 as bigint), cast(j.value ->> 1 as bigint), $2, j.value ->> 2, j.value ->> 3,
-               j.value ->> 4, j.value ->> 5
+               j.value ->> 4, j.value ->> 5, $3, cast(j.value ->> 6 as bigint)
         from json_each($1) j where true";
     OWN_NUMBER = "
         insert into lead_numbers (lead_id, place, campaign, number, zones, zone_source, kind)
@@ -126,7 +126,9 @@ statements! {
         from json_each($1) j cross join leads l
         where l.id = cast(j.value ->> 0 as bigint) and l.numbers is null";
     HOW_MANY = "
-        select l.id as id, coalesce(l.numbers, 1) as count from json_each($1) j cross join leads l
+        select l.id as id, coalesce(l.numbers, 1) as count,
+               (select max(n.place) from lead_numbers n where n.lead_id = l.id) as last
+        from json_each($1) j cross join leads l
         where l.id = cast(j.value ->> 0 as bigint)";
     COUNT_NUMBERS = "
         update leads set numbers = (select count(*) from lead_numbers n where n.lead_id = leads.id)
@@ -143,14 +145,11 @@ pub(super) struct Holder {
     first: bool,
     /// How many numbers that person has.
     numbers: usize,
+    /// The import that gave it to a person who was there, and the line of the row; `None`: it came with the person.
+    added: Option<(ImportId, u64)>,
 }
 
 impl Holder {
-    /// How many more numbers the person may have.
-    pub(super) fn room(&self) -> usize {
-        NUMBERS_MAX.saturating_sub(self.numbers)
-    }
-
     /// Whether the import brought in this very row before it was broken off.
     pub(super) fn is_of(&self, import: Option<ImportId>) -> bool {
         self.first && import.is_some() && self.import == import
@@ -161,23 +160,25 @@ impl Holder {
 pub(super) struct People {
     suppressed: BTreeSet<String>,
     present: BTreeMap<String, Holder>,
-    taken: BTreeSet<String>,
+    /// Numbers that rows of the file took, by the line of the row.
+    in_file: BTreeMap<String, u64>,
+    /// How many numbers people get who are there, beside those they have.
+    gains: BTreeMap<LeadId, usize>,
+    /// What rows of the batch take.
+    taken: Vec<Taken>,
 }
 
 impl People {
+    /// `in_file`: what rows of earlier batches took.
     pub(super) async fn read(
         conn: &mut Conn,
         batch: &[Staged],
+        in_file: BTreeMap<String, u64>,
         campaign: &CampaignKey,
         everywhere: bool,
         at: crate::model::time::Timestamp,
     ) -> Result<People, StoreError> {
-        let mut numbers: BTreeSet<&str> = BTreeSet::new();
-        for row in batch {
-            numbers.insert(&row.number);
-            numbers.extend(row.numbers.iter().map(|further| further.number.as_str()));
-        }
-        let numbers = rows(numbers.into_iter().map(|number| params![number]));
+        let numbers = all_of(batch);
         let mut suppressed = BTreeSet::new();
         for row in conn.rows(SUPPRESSED_AMONG, vec![numbers.clone(), campaign.as_str().into(), at.into()]).await? {
             suppressed.insert(row.text("number")?);
@@ -185,19 +186,31 @@ impl People {
         let mut present: BTreeMap<String, Holder> = BTreeMap::new();
         for row in conn.rows(PRESENT_AMONG, vec![numbers, campaign.as_str().into(), everywhere.into()]).await? {
             let number = row.text("number")?;
+            let added = row.opt_int("added_by")?.map(ImportId);
             let holder = Holder {
                 lead: LeadId(row.int("id")?),
                 campaign: row.parsed("campaign")?,
                 import: row.opt_int("import_id")?.map(ImportId),
                 first: row.int("place")? == 0,
                 numbers: usize::try_from(row.count("numbers")?).unwrap_or(NUMBERS_MAX),
+                added: added.map(|import| Ok::<_, StoreError>((import, row.count("line")?))).transpose()?,
             };
             // The campaign's own lead before those of others.
             if holder.campaign == *campaign || !present.contains_key(&number) {
                 present.insert(number, holder);
             }
         }
-        Ok(People { suppressed, present, taken: BTreeSet::new() })
+        Ok(People { suppressed, present, in_file, gains: BTreeMap::new(), taken: Vec::new() })
+    }
+
+    /// The people who have any of the numbers.
+    pub(super) fn leads(&self) -> BTreeSet<LeadId> {
+        self.present.values().map(|holder| holder.lead).collect()
+    }
+
+    /// How many numbers earlier rows of the file would give to people who are there.
+    pub(super) fn gained(&mut self, gains: BTreeMap<LeadId, usize>) {
+        self.gains = gains;
     }
 
     /// Whether any of a row's numbers must not be dialled: it is the person who said so.
@@ -211,30 +224,88 @@ impl People {
         self.present.get(number)
     }
 
-    /// Whether an earlier row of the batch has it.
-    pub(super) fn is_taken(&self, number: &str) -> bool {
-        self.taken.contains(number)
+    /// The line of the earlier row of the file that took a number.
+    pub(super) fn line_of(&self, number: &str) -> Option<u64> {
+        self.in_file.get(number).copied()
     }
 
-    /// Takes a row's further numbers that nobody has, in their order and at most `room`; the first one is the row's own.
-    pub(super) fn take<'r>(&mut self, row: &'r Staged, room: usize) -> Vec<&'r RowNumber> {
-        self.taken.insert(row.number.clone());
-        let mut free = Vec::new();
+    /// How many more numbers a person may have.
+    pub(super) fn room(&self, holder: &Holder) -> usize {
+        let gains = self.gains.get(&holder.lead).copied().unwrap_or_default();
+        NUMBERS_MAX.saturating_sub(holder.numbers + gains)
+    }
+
+    /// The import brought this row in before it was broken off: which numbers the row took then.
+    pub(super) fn came_with(&mut self, row: &Staged, lead: LeadId) {
+        let own = |holder: &Holder| holder.lead == lead && holder.added.is_none();
+        self.took(row, own);
+    }
+
+    /// Whether the import gave numbers of this row to somebody before it was broken off; these are the row's.
+    pub(super) fn added_before(&mut self, row: &Staged, import: Option<ImportId>) -> bool {
+        let added = import.map(|import| (import, row.line));
+        self.took(row, |holder| added.is_some() && holder.added == added) > 0
+    }
+
+    /// Notes numbers of a row as the row's where they are held so; how many.
+    fn took(&mut self, row: &Staged, held: impl Fn(&Holder) -> bool) -> usize {
+        let of_row = std::iter::once(&row.number).chain(row.numbers.iter().map(|one| &one.number));
+        let took: BTreeSet<&String> = of_row.filter(|number| self.present.get(*number).is_some_and(&held)).collect();
+        for number in &took {
+            self.note(number, row.line, None);
+        }
+        took.len()
+    }
+
+    fn note(&mut self, number: &str, line: u64, gains: Option<LeadId>) {
+        if self.in_file.insert(number.to_owned(), line).is_none() {
+            self.taken.push(Taken { number: number.to_owned(), line, gains });
+        }
+    }
+
+    /// A row is taken: its own number is the row's.
+    pub(super) fn begin(&mut self, row: &Staged) {
+        self.note(&row.number, row.line, None);
+    }
+
+    /// Takes a row's further numbers that nobody has, in their order and at most `room`, for a person who is there or a new one.
+    pub(super) fn take<'r>(&mut self, row: &'r Staged, lead: Option<LeadId>, room: usize) -> Vec<&'r RowNumber> {
+        let mut free: Vec<&RowNumber> = Vec::new();
         for further in row.numbers.iter().filter(|further| further.number != row.number) {
             if free.len() >= room {
                 break;
             }
-            if !self.present.contains_key(&further.number) && self.taken.insert(further.number.clone()) {
+            if !self.present.contains_key(&further.number) && !self.in_file.contains_key(&further.number) {
+                self.note(&further.number, row.line, lead);
                 free.push(further);
             }
         }
+        if let Some(lead) = lead {
+            *self.gains.entry(lead).or_default() += free.len();
+        }
         free
+    }
+
+    /// What the rows took.
+    pub(super) fn into_taken(self) -> Vec<Taken> {
+        self.taken
     }
 }
 
-/// A lead and further numbers that it gets.
+/// All numbers of a batch, each once.
+pub(super) fn all_of(batch: &[Staged]) -> Value {
+    let mut numbers: BTreeSet<&str> = BTreeSet::new();
+    for row in batch {
+        numbers.insert(&row.number);
+        numbers.extend(row.numbers.iter().map(|further| further.number.as_str()));
+    }
+    rows(numbers.into_iter().map(|number| params![number]))
+}
+
+/// A lead and further numbers that it gets from the row of a line.
 pub(super) struct Further<'r> {
     pub(super) lead: LeadId,
+    pub(super) line: u64,
     pub(super) numbers: Vec<&'r RowNumber>,
 }
 
@@ -250,13 +321,13 @@ pub(super) async fn begin(
     }
     let numbers = several.iter().flat_map(|(lead, own, further)| {
         let all = std::iter::once(*own).chain(further.iter().copied());
-        (0u64..).zip(all).map(|(place, number)| row(*lead, place, number))
+        (0i64..).zip(all).map(|(place, number)| row(*lead, place, number, None))
     });
-    conn.run(ADD_NUMBERS, vec![rows(numbers.collect::<Vec<_>>()), campaign.as_str().into()]).await?;
+    conn.run(ADD_NUMBERS, params![rows(numbers.collect::<Vec<_>>()), campaign.as_str(), None::<i64>]).await?;
     conn.run(COUNT_NUMBERS, vec![rows(several.iter().map(|(lead, ..)| params![lead.0]))]).await.map(drop)
 }
 
-fn row(lead: LeadId, place: u64, number: &RowNumber) -> Vec<Value> {
+fn row(lead: LeadId, place: i64, number: &RowNumber, line: Option<u64>) -> Vec<Value> {
     params![
         lead.0,
         place,
@@ -264,13 +335,15 @@ fn row(lead: LeadId, place: u64, number: &RowNumber) -> Vec<Value> {
         number.zones.as_str(),
         word(&number.zone_source),
         number.kind.as_str(),
+        line.map(|line| i64::try_from(line).unwrap_or(i64::MAX)),
     ]
 }
 
-/// Gives leads that are there further numbers, up to as many as a person may have.
+/// Gives leads that are there further numbers, up to as many as a person may have, and remembers which import did.
 pub(super) async fn add<'f>(
     conn: &mut Conn,
     campaign: &CampaignKey,
+    import: ImportId,
     further: impl Iterator<Item = &'f Further<'f>>,
 ) -> Result<(), StoreError> {
     let gaining: Vec<&Further<'_>> = further.filter(|one| !one.numbers.is_empty()).collect();
@@ -278,16 +351,20 @@ pub(super) async fn add<'f>(
         return Ok(());
     }
     let ids = || rows(gaining.iter().map(|one| params![one.lead.0]));
-    let mut count: BTreeMap<LeadId, usize> = BTreeMap::new();
+    // How many they have, and the place of the last: numbers that were taken back left their places free.
+    let mut there: BTreeMap<LeadId, (usize, i64)> = BTreeMap::new();
     for row in conn.rows(HOW_MANY, vec![ids()]).await? {
-        count.insert(LeadId(row.int("id")?), usize::try_from(row.count("count")?).unwrap_or(NUMBERS_MAX));
+        let count = usize::try_from(row.count("count")?).unwrap_or(NUMBERS_MAX);
+        there.insert(LeadId(row.int("id")?), (count, row.opt_int("last")?.unwrap_or(0)));
     }
     conn.run(OWN_NUMBER, vec![ids()]).await?;
     let added = gaining.iter().flat_map(|one| {
-        let there = count.get(&one.lead).copied().unwrap_or(NUMBERS_MAX);
-        (there..NUMBERS_MAX).zip(&one.numbers).map(|(place, number)| row(one.lead, place as u64, number))
+        let (count, last) = there.get(&one.lead).copied().unwrap_or((NUMBERS_MAX, 0));
+        let some = one.numbers.iter().take(NUMBERS_MAX.saturating_sub(count));
+        (last + 1..).zip(some).map(|(place, number)| row(one.lead, place, number, Some(one.line)))
     });
-    conn.run(ADD_NUMBERS, vec![rows(added.collect::<Vec<_>>()), campaign.as_str().into()]).await?;
+    let added = rows(added.collect::<Vec<_>>());
+    conn.run(ADD_NUMBERS, params![added, campaign.as_str(), import.0]).await?;
     conn.run(COUNT_NUMBERS, vec![ids()]).await.map(drop)
 }
 

@@ -259,6 +259,8 @@ pub struct ImportOutcome {
     pub error_file: Option<PathBuf>,
     /// The same file had been imported to the list before, or an import of it was broken off: the counts are those of both.
     pub resumed: bool,
+    /// It was stopped while it merged: rows that it did not come to are counted as left.
+    pub stopped: bool,
 }
 
 /// An import in the list of imports.
@@ -448,7 +450,7 @@ pub enum ImportError {
         /// What would fit.
         expected: String,
     },
-    /// Somebody stopped it. What was merged before stays and can be undone; the same import again goes on from there.
+    /// Somebody stopped it while the file was read. What an earlier run merged stays; the same import again goes on from there.
     #[error("it was stopped before its end")]
     Stopped,
     /// The same import is under way.

@@ -3,13 +3,14 @@
 //! It is worth nothing after a crash and gone after the import, so it is written without syncing. What a crash left is
 //! overwritten by the next import of the same file; while one runs, a lock keeps another away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::headers::{Columns, ERROR_COLUMNS};
-use super::numbers::RowNumber;
+use super::numbers::{self, RowNumber};
 use super::{ImportCounts, ImportError};
+use crate::model::id::LeadId;
 use crate::model::name::CampaignKey;
 use crate::model::numbers::NumberKind;
 use crate::model::time::Timestamp;
@@ -43,6 +44,15 @@ pub(super) struct Staged {
 /// Most rows have one number, of which nothing more is known: what their own columns say already.
 fn is_written(numbers: &[RowNumber]) -> bool {
     numbers.len() > 1 || numbers.iter().any(|own| own.kind != NumberKind::Other)
+}
+
+/// A number that a row of the file took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) number: String,
+    pub(super) line: u64,
+    /// The person who was there and gets it by this run.
+    pub(super) gains: Option<LeadId>,
 }
 
 /// Why a row is not taken.
@@ -99,7 +109,9 @@ const CREATE: &str = "
         line integer primary key, number text not null, name text not null, zones text not null,
         zone_source text not null, priority bigint, extra text not null, originals text not null,
         error_kind text, error_column text, error_code text, error_message text, score bigint, replied_at bigint,
-        numbers text, unread bigint not null)";
+        numbers text, unread bigint not null);
+    create table taken (number text primary key, line integer not null, gains integer) without rowid;
+    create index taken_gains on taken (gains) where gains is not null";
 
 statements! {
     ADD = "
@@ -113,6 +125,15 @@ statements! {
         where number <> '' and (number, line) > ($1, $2) order by number, line limit $3";
     JUDGE = "
         update staged set error_kind = $2, error_column = $3, error_code = $4, error_message = $5 where line = $1";
+    TAKE = "
+        insert into taken select j.value ->> 0, j.value ->> 1, j.value ->> 2 from json_each($1) j";
+    TAKEN = "
+        select t.number as number, t.line as line from json_each($1) j cross join taken t where t.number = j.value ->> 0";
+    GAINED = "
+        select t.gains as lead, count(*) as count from json_each($1) j cross join taken t
+        where t.gains = j.value ->> 0 group by t.gains";
+    LEFT = "
+        select count(*) as count from staged where number <> '' and error_kind is null and (number, line) > ($1, $2)";
     COUNTS = "
         select count(*) as rows,
                count(*) filter (where error_kind is null) as accepted,
@@ -135,6 +156,10 @@ statements! {
 pub(super) struct Staging {
     path: PathBuf,
     conn: Conn,
+    /// Any row has several numbers.
+    several: bool,
+    /// Where the last batch ended, by number and line.
+    seen: (String, u64),
     _lock: Lock,
 }
 
@@ -183,12 +208,13 @@ impl Staging {
             Ok(()) | Err(_) => {}
         }
         let conn = Db::scratch(&path).await?;
-        let mut staging = Staging { path, conn, _lock: lock };
+        let mut staging = Staging { path, conn, several: false, seen: (String::new(), 0), _lock: lock };
         staging.conn.control(CREATE).await?;
         Ok(staging)
     }
 
     pub(super) async fn add(&mut self, rows: &[Staged]) -> Result<(), StoreError> {
+        self.several |= rows.iter().any(|row| row.numbers.len() > 1);
         let rows = batch(rows.iter().map(|row| {
             let verdict = row.verdict.as_ref();
             params![
@@ -217,14 +243,10 @@ impl Staging {
         self.conn.control("create index staged_number on staged (number, line) where number <> ''").await
     }
 
-    /// The next rows that can still be taken, by number, after `last`.
-    pub(super) async fn next_by_number(
-        &mut self,
-        last: Option<&(String, u64)>,
-        limit: usize,
-    ) -> Result<Vec<Staged>, StoreError> {
-        let (number, line) = last.map_or(("", 0), |(number, line)| (number.as_str(), *line));
-        let rows = self.conn.rows(NEXT, params![number, line, limit as u64]).await?;
+    /// The next rows that can still be taken, by number.
+    pub(super) async fn next_by_number(&mut self, limit: usize) -> Result<Vec<Staged>, StoreError> {
+        let (number, line) = &self.seen;
+        let rows = self.conn.rows(NEXT, params![number.as_str(), *line, limit as u64]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Staged {
@@ -247,11 +269,48 @@ impl Staging {
             .collect()
     }
 
-    pub(super) async fn judge(&mut self, verdicts: &[Verdict]) -> Result<(), StoreError> {
-        if verdicts.is_empty() {
+    /// Which rows of earlier batches have numbers of these: the line of each.
+    pub(super) async fn taken(&mut self, batch: &[Staged]) -> Result<BTreeMap<String, u64>, StoreError> {
+        if !self.several {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.conn.rows(TAKEN, vec![numbers::all_of(batch)]).await?;
+        found.iter().map(|row| Ok((row.text("number")?, row.count("line")?))).collect()
+    }
+
+    /// How many numbers earlier batches gave to these people.
+    pub(super) async fn gained(&mut self, leads: BTreeSet<LeadId>) -> Result<BTreeMap<LeadId, usize>, StoreError> {
+        if !self.several {
+            return Ok(BTreeMap::new());
+        }
+        let leads = batch(leads.iter().map(|lead| params![lead.0]));
+        let found = self.conn.rows(GAINED, vec![leads]).await?;
+        let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        found.iter().map(|row| Ok((LeadId(row.int("lead")?), count(row.count("count")?)))).collect()
+    }
+
+    /// Rows that no batch came to.
+    pub(super) async fn left(&mut self) -> Result<u64, StoreError> {
+        let (number, line) = &self.seen;
+        self.conn.one(LEFT, params![number.as_str(), *line]).await?.count("count")
+    }
+
+    /// A batch is judged: what became of its rows, and which numbers they took.
+    pub(super) async fn judge(
+        &mut self,
+        end: (String, u64),
+        verdicts: &[Verdict],
+        taken: &[Taken],
+    ) -> Result<(), StoreError> {
+        self.seen = end;
+        if verdicts.is_empty() && !self.several {
             return Ok(());
         }
         self.conn.control("begin").await?;
+        if self.several {
+            let row = |one: &Taken| params![one.number.as_str(), one.line, one.gains.map(|lead| lead.0)];
+            self.conn.run(TAKE, vec![batch(taken.iter().map(row))]).await?;
+        }
         for verdict in verdicts {
             let Verdict { line, kind, column, code, message } = verdict;
             self.conn.run(JUDGE, params![*line, *kind, column.as_str(), *code, message.as_str()]).await?;

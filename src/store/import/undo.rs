@@ -1,8 +1,9 @@
-//! Taking an import back: its leads that were never dialled are removed, the others given up, and leads that it brought up to
-//! date say again what they said before.
+//! Taking an import back: its leads that were never dialled are removed, the others given up, leads that it brought up to date say
+//! again what they said before, and numbers that it gave them are theirs no more.
 //!
 //! Within a set time: later, people have worked with what it brought. Read [`Store::undo_import`] first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::{ImportError, ImportRow};
 use crate::model::id::{ImportId, LeadId};
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::db::{params, statements};
+use crate::store::db::{params, rows, statements};
 use crate::store::error::StoreError;
 use crate::store::placing;
 
@@ -49,6 +50,21 @@ macro_rules! undone {
     };
 }
 
+/// Whether a number `n` that the lead `l` got stays: it was called for this lead, or a call is promised for it.
+macro_rules! stays {
+    () => {
+        "(exists (select 1 from attempts a where a.lead_id = n.lead_id and a.number = n.number)
+          or (l.state = 'callback' and l.number = n.number))"
+    };
+}
+
+/// The leads of a batch.
+macro_rules! of_batch {
+    () => {
+        "(select cast(j.value ->> 0 as bigint) from json_each($1) j)"
+    };
+}
+
 /// The next rows of what leads said before, as many as one transaction takes.
 macro_rules! next_updates {
     ($limit:literal) => {
@@ -77,6 +93,34 @@ statements! {
         returning leads.id");
     RESTORED = concat!("
         delete from lead_updates where import_id = $1 and lead_id in ", next_updates!("$2"));
+    TAKE_NUMBERS = concat!("
+        delete from lead_numbers where (lead_id, place) in (
+            select n.lead_id, n.place from lead_numbers n join leads l on l.id = n.lead_id
+            where n.import_id = $1 and not ", stays!(), " limit $2)
+        returning lead_id");
+    NEXT_IS_GONE = concat!("
+        select l.id as id from leads l
+        where l.id in ", of_batch!(), "
+          and not exists (select 1 from lead_numbers n where n.lead_id = l.id and n.number = l.number)");
+    BACK_TO_FIRST = concat!("
+        update leads set number = n.number, kind = n.kind,
+            zones = case when leads.zone_source = 'column' then leads.zones else n.zones end,
+            zone_source = case when leads.zone_source = 'column' then leads.zone_source else n.zone_source end
+        from lead_numbers n
+        where leads.id in ", of_batch!(), " and n.lead_id = leads.id and n.place = (
+            select min(f.place) from lead_numbers f
+            where f.lead_id = leads.id and not exists (
+                select 1 from leads o where o.number = f.number and o.campaign = f.campaign and o.id <> f.lead_id))");
+    COUNT_NUMBERS = concat!("
+        update leads set changed_at = $2, numbers = (
+            select nullif(count(*), 1) from lead_numbers n where n.lead_id = leads.id)
+        where id in ", of_batch!());
+    ONE_NUMBER = concat!("
+        delete from lead_numbers where lead_id in (
+            select l.id from leads l where l.id in ", of_batch!(), " and l.numbers is null)");
+    OUTLOOK_OF_NUMBERS = concat!("
+        select count(*) filter (where not ", stays!(), ") as numbers, count(*) filter (where ", stays!(), ") as kept
+        from lead_numbers n join leads l on l.id = n.lead_id where n.import_id = $1");
     FINGERPRINT = "select fingerprint from imports where id = $1";
     UNDONE = "update imports set state = 'undone' where id = $1";
     OUTLOOK = "
@@ -99,6 +143,10 @@ pub struct Undone {
     pub given_up: u64,
     /// Leads that were there before, and say again what they said.
     pub restored: u64,
+    /// Numbers that people who were there before got from it, and have no more.
+    pub numbers: u64,
+    /// Such numbers that stay: they were called since, or a call to them is promised.
+    pub numbers_kept: u64,
 }
 
 /// What an undo would do now.
@@ -129,10 +177,13 @@ impl Store {
         let mut conn = self.reader().await?;
         let leads = conn.one(OUTLOOK, params![import.0]).await?;
         let updates = conn.one(OUTLOOK_OF_UPDATES, params![import.0]).await?;
+        let numbers = conn.one(OUTLOOK_OF_NUMBERS, params![import.0]).await?;
         let would = Undone {
             removed: leads.count("removed")?,
             given_up: leads.count("given_up")?,
             restored: updates.count("restored")?,
+            numbers: numbers.count("numbers")?,
+            numbers_kept: numbers.count("kept")?,
         };
         Ok(UndoOutlook { until: row.undo_until(within), import: row, would })
     }
@@ -160,14 +211,16 @@ impl Store {
         }
         // Held to the end, so that the same import cannot begin meanwhile either.
         let _lock = self.must_rest(import).await?;
-        let mut undone = Undone { restored: self.restore(&row, at).await?, ..Undone::default() };
-        let rows = self.rows_per_merge() as u64;
+        // Before what leads said: what they said of zones they said of the number that they have then.
+        let numbers = self.take_numbers(import, at).await?;
+        let mut undone = Undone { numbers, restored: self.restore(&row, at).await?, ..Undone::default() };
+        let limit = self.rows_per_merge() as u64;
         loop {
             let some = self
                 .write(move |conn| {
                     Box::pin(async move {
-                        conn.run(UNDO_NUMBERS, params![import.0, rows]).await?;
-                        let gone = conn.run(UNDO_SOME, params![import.0, rows]).await?;
+                        conn.run(UNDO_NUMBERS, params![import.0, limit]).await?;
+                        let gone = conn.run(UNDO_SOME, params![import.0, limit]).await?;
                         conn.run(LIST_SHRANK, params![import.0, gone]).await?;
                         Ok(gone)
                     })
@@ -183,8 +236,11 @@ impl Store {
             Box::pin(async move {
                 undone.given_up = conn.run(UNDO_REST, params![import.0, at]).await?;
                 conn.run(UNDONE, params![import.0]).await?;
-                let Undone { removed, given_up, restored } = undone;
-                let detail = format!("{removed} removed, {given_up} given up, {restored} as before");
+                undone.numbers_kept = conn.one(OUTLOOK_OF_NUMBERS, params![import.0]).await?.count("kept")?;
+                let Undone { removed, given_up, restored, numbers, numbers_kept } = undone;
+                let detail = format!(
+                    "{removed} removed, {given_up} given up, {restored} as before, {numbers} numbers taken back, {numbers_kept} kept"
+                );
                 crate::store::audit::note(conn, &ids, at, &by, "import_undone", &import.to_string(), &detail).await?;
                 Ok(undone)
             })
@@ -201,6 +257,33 @@ impl Store {
             removed += gone;
             if gone == 0 {
                 return Ok(removed);
+            }
+        }
+    }
+
+    /// Numbers that an import gave to people who were there are theirs no more, unless they were called since.
+    async fn take_numbers(&self, import: ImportId, at: Timestamp) -> Result<u64, StoreError> {
+        let (mut taken, limit) = (0, self.rows_per_merge() as u64);
+        loop {
+            let some = self
+                .write(move |conn| {
+                    Box::pin(async move {
+                        let gone = conn.rows(TAKE_NUMBERS, params![import.0, limit]).await?;
+                        let leads: BTreeSet<i64> =
+                            gone.iter().map(|row| row.int("lead_id")).collect::<Result<_, _>>()?;
+                        let leads = || rows(leads.iter().map(|lead| params![*lead]));
+                        let stray = conn.rows(NEXT_IS_GONE, vec![leads()]).await?;
+                        let stray: Vec<i64> = stray.iter().map(|row| row.int("id")).collect::<Result<_, _>>()?;
+                        conn.run(BACK_TO_FIRST, vec![rows(stray.iter().map(|lead| params![*lead]))]).await?;
+                        conn.run(COUNT_NUMBERS, params![leads(), at]).await?;
+                        conn.run(ONE_NUMBER, vec![leads()]).await?;
+                        Ok(gone.len() as u64)
+                    })
+                })
+                .await?;
+            taken += some;
+            if some == 0 {
+                return Ok(taken);
             }
         }
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::model::attempt::{InboundEnd, InboundOutcome, Refusal};
 use crate::model::id::InboundId;
 use crate::model::lead::{Callback, LeadState, NumberFacts, SuppressionReason};
+use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
 
 const PHONE: &str = "+8613800138000";
 
@@ -278,6 +279,16 @@ async fn live_controls_gates_and_refusals_read_back_as_they_were_written() {
     let controls = GroupControls { idle_threshold: Some(0.4), reserve: Some(2), ..GroupControls::default() };
     rig.store.set_group_controls(&group, controls, &serde_json::json!({"reserve": 2}), "ann", NOW).await.unwrap();
     assert_eq!(rig.store.group_controls().await.unwrap()[0].controls, controls);
+    assert!(rig.store.live_limits(&key("spring")).await.unwrap().is_empty());
+    let set = LiveLimits { lines_max: Some(4), abandon_rate_max: Some(0.01), ..LiveLimits::default() };
+    let change = LimitChange { set, back: vec![LimitName::DialsPerDayMax] };
+    for limits in [LiveLimits { dials_per_day_max: Some(7), ..set }, set] {
+        rig.store.set_live_limits(&key("spring"), limits, &change, "ann", NOW).await.unwrap();
+        assert_eq!(rig.store.live_limits(&key("spring")).await.unwrap(), limits);
+    }
+    let trail = rig.store.audit_trail(None, 1).await.unwrap();
+    assert_eq!((trail[0].what.as_str(), trail[0].who.as_str()), ("campaign_limits", "ann"));
+    assert_eq!(trail[0].detail, r#"{"abandon_rate_max":0.01,"dials_per_day_max":null,"lines_max":4}"#);
     let change = crate::model::attempt::GateChange {
         group: group.clone(),
         at: NOW,

@@ -42,7 +42,8 @@ async fn a_person_has_the_numbers_of_the_row_and_a_number_is_one_persons() {
     let counts = people(&rig).await;
     assert_eq!((counts.rows, counts.accepted, counts.duplicate, counts.numbers_unread), (5, 4, 1, 1));
     let told: Vec<Vec<String>> = errors(&rig);
-    assert_eq!((told.len(), told[1][0].as_str(), told[1][6].as_str()), (2, "赵强", "duplicate_in_campaign"));
+    assert_eq!((told.len(), told[1][0].as_str(), told[1][6].as_str()), (2, "赵强", "duplicate_in_file"));
+    assert_eq!(told[1][7], "the number is in line 2 already");
     let leads = due(&rig, NOW).await;
     let first = &leads[0];
     assert_eq!((ending(&first.number), first.numbers.kind, first.numbers.place), ("01", Some(NumberKind::Mobile), 0));
@@ -84,7 +85,7 @@ async fn attempts_are_counted_for_each_number_and_the_next_one_is_due_when_it_wa
     let mut rig = Rig::new().await;
     people(&rig).await;
     let lead = due(&rig, NOW).await.remove(0);
-    let home = LeadNext::Other { at: after(300), number: number("+8613800000011") };
+    let home = LeadNext::Other { at: after(300), number: number("+8613800000011"), otherwise: None };
     dial(&mut rig, &lead, NOW, Disposition::NoAnswer, home).await;
     assert!(due(&rig, after(299)).await.iter().all(|other| other.id != lead.id));
     let next = due(&rig, after(300)).await.into_iter().find(|other| other.id == lead.id).unwrap();
@@ -93,7 +94,7 @@ async fn attempts_are_counted_for_each_number_and_the_next_one_is_due_when_it_wa
     // Attempts to the other number count for caps.
     let past: Vec<bool> = next.facts.past.iter().map(|past| past.elsewhere).collect();
     assert_eq!(past, [true]);
-    let work = LeadNext::Other { at: after(600), number: number("+8613800000021") };
+    let work = LeadNext::Other { at: after(600), number: number("+8613800000021"), otherwise: None };
     dial(&mut rig, &next, after(300), Disposition::InvalidNumber, work).await;
     let last = due(&rig, after(600)).await.into_iter().find(|other| other.id == lead.id).unwrap();
     assert_eq!(others(&last), [("01", NumberKind::Mobile, 1, false), ("11", NumberKind::Home, 1, true)]);
@@ -126,7 +127,7 @@ async fn a_suppression_of_one_number_is_one_of_the_person_until_it_is_lifted() {
     let attempt = intent.attempt;
     assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
     rig.store.suppress(stop("+8613800000011"), "ann", after(30)).await.unwrap();
-    let work = LeadNext::Other { at: after(60), number: number("+8613800000021") };
+    let work = LeadNext::Other { at: after(60), number: number("+8613800000021"), otherwise: None };
     rig.store.end_attempt(end(attempt, Disposition::NoAnswer, Some(work))).await.unwrap();
     let next = due(&rig, after(60)).await.into_iter().find(|other| other.id == lead.id).unwrap();
     assert_eq!((ending(&next.number), next.facts.suppressed), ("21", Some(SuppressionReason::OptOut)));
@@ -174,7 +175,7 @@ async fn a_call_is_promised_for_the_number_it_was_spoken_on_and_a_caller_is_know
     let mut rig = Rig::new().await;
     people(&rig).await;
     let lead = due(&rig, NOW).await.remove(0);
-    let work = LeadNext::Other { at: after(300), number: number("+8613800000021") };
+    let work = LeadNext::Other { at: after(300), number: number("+8613800000021"), otherwise: None };
     dial(&mut rig, &lead, NOW, Disposition::NoAnswer, work).await;
     // Back from the number that was called, and from one that was never called.
     for caller in ["+8613800000001", "+8613800000011"] {
@@ -212,11 +213,187 @@ async fn the_zone_of_a_list_is_the_persons_and_an_undo_gives_each_number_its_own
     let lead = due(&rig, NOW).await.remove(0);
     let london = vec!["Europe/London".to_owned()];
     assert_eq!((&lead.zones, &lead.numbers.others[0].zones), (&london, &london));
-    let second = LeadNext::Other { at: after(300), number: number("+12025550101") };
+    let second = LeadNext::Other { at: after(300), number: number("+12025550101"), otherwise: None };
     dial(&mut rig, &lead, NOW, Disposition::NoAnswer, second).await;
     assert_eq!(due(&rig, after(300)).await[0].zones, london);
     rig.store.undo_import(update, "ann", NOW, std::time::Duration::from_secs(60)).await.unwrap();
     let back = due(&rig, after(300)).await.remove(0);
     assert_eq!((back.number.as_str(), &back.zones), ("+12025550101", &own));
     assert_eq!(back.numbers.others[0].zones, ["Asia/Shanghai"]);
+}
+
+/// People who were there, by the first of their numbers, with all of theirs.
+async fn phone_book(rig: &Rig) -> Vec<(String, Vec<String>)> {
+    let mut book = Vec::new();
+    let mut last = None;
+    loop {
+        let page = rig.store.leads_of_campaign(&key("spring"), None, last, 500).await.unwrap();
+        let Some(end) = page.last() else { break };
+        last = Some(end.id);
+        for card in page {
+            let others = card.numbers.iter().map(|(number, kind)| format!("{number} {}", kind.as_str())).collect();
+            book.push((format!("{} {}", card.number, card.name), others));
+        }
+    }
+    book.sort();
+    book
+}
+
+fn with(policy: DuplicatePolicy) -> Duplicates {
+    Duplicates { policy, ..Duplicates::default() }
+}
+
+/// Two thousand people with one number each, and a file that gives many of them more: twice, across, too many, and to new ones.
+fn crowd() -> (String, String) {
+    let mut first = "phone,name\n".to_owned();
+    (0..2000).for_each(|n| first += &format!("1380000{n:04},person {n}\n"));
+    let mut more = "phone,phone 2,phone 3,phone 4,phone 5,name\n".to_owned();
+    for n in 0..3000_u32 {
+        let n = (n * 1_201) % 3000;
+        let row = match n % 6 {
+            // A number more; one that the row after the next has as well; nothing new.
+            0 => format!("1380000{n:04},1381000{n:04},,,,a {n}"),
+            1 => format!("1380000{n:04},1381000{:04},,,,b {n}", n + 1),
+            2 => format!("1380000{n:04},1380000{:04},,,,c {n}", n - 1),
+            // The person by the number that an earlier row gave, with another one, in another batch.
+            3 => format!("1381000{:04},1382000{n:04},,,,d {n}", n - 3),
+            // As many as a person may have, and one more by another row of the same person.
+            4 => format!("1380000{n:04},1383000{n:04},1384000{n:04},1385000{n:04},1386000{n:04},e {n}"),
+            _ => format!("1389000{n:04},1380000{n:04},1382500{n:04},,,f {n}"),
+        };
+        more += &row;
+        more.push('\n');
+    }
+    (first, more)
+}
+
+#[tokio::test]
+async fn an_import_that_adds_numbers_counts_the_same_wherever_it_is_broken_off_and_as_its_check_said() {
+    let (first, more) = crowd();
+    for policy in [DuplicatePolicy::AddNumbers, DuplicatePolicy::Update] {
+        let undisturbed = Rig::new().await;
+        import(&undisturbed, &first).await.unwrap();
+        let adding = |rig: &Rig| ImportPlan { duplicates: with(policy), ..plan(rig, &more) };
+        let check = ImportPlan { mode: ImportMode::DryRun, ..adding(&undisturbed) };
+        let checked = undisturbed.store.import_leads(check, reader(), &mut |_| {}).await.unwrap();
+        let mut steps = 0;
+        let whole = undisturbed.store.import_leads(adding(&undisturbed), reader(), &mut |_| steps += 1).await.unwrap();
+        assert!(whole.counts.updated > 500 && whole.counts.duplicate > 300 && steps > 4, "{:?}", whole.counts);
+        assert_eq!((checked.counts, &checked.rejected), (whole.counts, &whole.rejected), "{policy:?}");
+        let rig = Rig::new().await;
+        import(&rig, &first).await.unwrap();
+        for last in 1..steps {
+            // Dropped in the middle of what it does, as a killed program leaves it.
+            let (sender, mut broken_off) = tokio::sync::mpsc::channel(1);
+            let mut seen = 0;
+            let mut progress = |_: Progress| {
+                seen += 1;
+                if seen == last {
+                    let _ = sender.try_send(());
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = broken_off.recv() => {}
+                done = rig.store.import_leads(adding(&rig), reader(), &mut progress) => panic!("not broken off: {done:?}"),
+            }
+        }
+        let again = rig.store.import_leads(adding(&rig), reader(), &mut |_| {}).await.unwrap();
+        assert!(again.resumed);
+        assert_eq!((again.counts, &again.rejected), (whole.counts, &whole.rejected), "{policy:?}");
+        assert_eq!(errors(&rig), errors(&undisturbed));
+        assert_eq!(phone_book(&rig).await, phone_book(&undisturbed).await);
+        let check = ImportPlan { mode: ImportMode::DryRun, ..adding(&rig) };
+        let checked = rig.store.import_leads(check, reader(), &mut |_| {}).await.unwrap();
+        assert_eq!((checked.resumed, checked.counts), (true, whole.counts), "a check counts what the import would");
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_an_import_gave_go_when_it_is_taken_back_unless_they_were_called() {
+    let mut rig = Rig::new().await;
+    import(&rig, "phone,name\n13800000001,Ann\n13800000002,Bob\n13800000003,Cid\n13800000004,Dan\n").await.unwrap();
+    let before = phone_book(&rig).await;
+    let text = "phone,home phone,work phone\n\
+        13800000001,13800000011,13800000021\n\
+        13800000002,13800000012,\n\
+        13800000003,13800000013,\n\
+        13800000004,13800000014,\n";
+    let adding = |rig: &Rig| ImportPlan { duplicates: with(DuplicatePolicy::AddNumbers), ..plan(rig, text) };
+    let gave = rig.store.import_leads(adding(&rig), reader(), &mut |_| {}).await.unwrap().import.unwrap();
+    // A later import adds one more to Ann.
+    let later = ImportPlan {
+        duplicates: with(DuplicatePolicy::AddNumbers),
+        list: "July".to_owned(),
+        ..plan(&rig, "phone,phone 2\n13800000001,13800000031\n")
+    };
+    let later = rig.store.import_leads(later, reader(), &mut |_| {}).await.unwrap().import.unwrap();
+    let lead = async |rig: &Rig, text: &str| {
+        let card = rig.store.leads_of_number(&number(text)).await.unwrap().remove(0);
+        due(rig, after(900)).await.into_iter().find(|lead| lead.id == card.id).unwrap()
+    };
+    // Ann's home was called; Bob's would be next; Cid asked to be called at home; Dan was not called at all.
+    let ann = lead(&rig, "+8613800000001").await;
+    let home = LeadNext::Other { at: after(10), number: number("+8613800000011"), otherwise: None };
+    dial(&mut rig, &ann, after(900), Disposition::NoAnswer, home).await;
+    let ann = lead(&rig, "+8613800000001").await;
+    let own = LeadNext::Other { at: after(20), number: number("+8613800000001"), otherwise: None };
+    dial(&mut rig, &ann, after(901), Disposition::NoAnswer, own).await;
+    for (whose, next) in [("02", "12"), ("03", "13")] {
+        let lead = lead(&rig, &format!("+86138000000{whose}")).await;
+        let next = LeadNext::Other { at: after(30), number: number(&format!("+86138000000{next}")), otherwise: None };
+        dial(&mut rig, &lead, after(902), Disposition::NoAnswer, next).await;
+    }
+    let cid = lead(&rig, "+8613800000003").await;
+    let promised = CallResult {
+        call: CallRef::Inbound(crate::model::id::InboundId(7)),
+        number: Some(number("+8613800000013")),
+        disposition: Disposition::Callback,
+        next: Some(LeadNext::Callback(crate::model::lead::Callback { at: after(800), agent: None })),
+        ..result(AttemptId(1), cid.id, 5, Disposition::Callback)
+    };
+    rig.store.record_result(promised).await.unwrap();
+    let day = std::time::Duration::from_secs(86_400);
+    let expected = Undone { numbers: 3, numbers_kept: 2, ..Undone::default() };
+    assert_eq!(rig.store.undo_outlook(gave, day).await.unwrap().would, expected);
+    assert_eq!(rig.store.undo_import(gave, "ann", NOW, day).await.unwrap(), expected);
+    let ann = lead(&rig, "+8613800000001").await;
+    assert_eq!(others(&ann).iter().map(|other| other.0).collect::<Vec<_>>(), ["11", "31"], "what was called stays");
+    let bob = lead(&rig, "+8613800000002").await;
+    assert_eq!((ending(&bob.number), others(&bob)), ("02", vec![]), "the next is one that he has");
+    let cid = lead(&rig, "+8613800000003").await;
+    assert_eq!((ending(&cid.number), others(&cid)), ("13", vec![("03", NumberKind::Other, 1, false)]));
+    let dan = phone_book(&rig).await.into_iter().find(|(whose, _)| whose.ends_with("Dan")).unwrap();
+    assert_eq!(Some(&dan), before.iter().find(|(whose, _)| whose.ends_with("Dan")), "as if it had never been");
+    for gone in ["21", "12", "14"] {
+        assert_eq!(rig.store.leads_of_number(&number(&format!("+86138000000{gone}"))).await.unwrap(), vec![], "{gone}");
+    }
+    // The places of what is gone are no trouble to what comes.
+    let again = rig.store.import_leads(adding(&rig), reader(), &mut |_| {}).await.unwrap();
+    assert_eq!((again.resumed, again.counts.updated, again.counts.duplicate), (false, 3, 1), "Cid has nothing new");
+    let ann = lead(&rig, "+8613800000001").await;
+    assert_eq!(others(&ann).iter().map(|other| other.0).collect::<Vec<_>>(), ["11", "31", "21"]);
+    let expected = Undone { numbers: 1, ..Undone::default() };
+    assert_eq!(rig.store.undo_import(later, "ann", NOW, day).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_number_that_became_somebody_elses_is_passed_over() {
+    let mut rig = Rig::new().await;
+    people(&rig).await;
+    let lead = due(&rig, NOW).await.remove(0);
+    // While it rings at the mobile phone, somebody adds the home number as a person of its own.
+    let intent = Intent { at: NOW, ..rig.intent(lead.id, lead.number.as_str()) };
+    let attempt = intent.attempt;
+    assert_eq!(rig.record(intent).await, IntentOutcome::Recorded);
+    rig.lead("+8613800000011").await;
+    let otherwise = Some(Box::new(LeadNext::Retry { at: after(7200) }));
+    let home = LeadNext::Other { at: after(300), number: number("+8613800000011"), otherwise };
+    rig.store.end_attempt(end(attempt, Disposition::NoAnswer, Some(home))).await.unwrap();
+    let find = async |rig: &Rig, at| due(rig, at).await.into_iter().find(|other| other.id == lead.id);
+    assert_eq!(find(&rig, after(7199)).await, None, "by the retry rule of its own number");
+    let again = find(&rig, after(7200)).await.unwrap();
+    assert_eq!(ending(&again.number), "01");
+    // From now on it is known to be nobody's turn.
+    assert_eq!(others(&again), [("11", NumberKind::Home, 0, true), ("21", NumberKind::Work, 0, false)]);
 }

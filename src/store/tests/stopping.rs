@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::importing::{DAY, import, leftovers, plan, reader};
+use super::importing::{DAY, errors, import, leftovers, plan, reader};
 use super::*;
 
 #[tokio::test]
@@ -20,9 +20,13 @@ async fn an_import_that_is_stopped_says_what_it_brought_and_goes_on_when_it_is_d
             stop.ask();
         }
     };
-    let error = rig.store.import_leads(plan.clone(), reader(), &mut stop_at_once).await.unwrap_err();
-    assert_eq!(error, ImportError::Stopped);
+    let stopped = rig.store.import_leads(plan.clone(), reader(), &mut stop_at_once).await.unwrap();
     let row = rig.store.import(seen.unwrap()).await.unwrap().unwrap();
+    assert_eq!((stopped.stopped, stopped.import, stopped.counts), (true, seen, row.counts));
+    // What was rejected so far can be corrected already.
+    let rejected = errors(&rig).len() as u64 - 1;
+    assert_eq!((rejected, stopped.rejected["duplicate_in_file"]), (row.counts.duplicate, row.counts.duplicate));
+    assert!(rejected > 0);
     let there = rig.store.lead_counts(&key("spring")).await.unwrap().total();
     let counts = row.counts;
     assert_eq!((row.state.as_str(), counts.rows, counts.accepted), ("failed", 6000, there));
@@ -57,7 +61,20 @@ async fn an_import_that_is_stopped_says_what_it_brought_and_goes_on_when_it_is_d
     drop(go);
     running.await.unwrap().unwrap();
     let outcome = rig.store.import_leads(again.clone(), reader(), &mut |_| {}).await.unwrap();
-    assert!(outcome.resumed && outcome.import == seen);
+    assert!(outcome.resumed && outcome.import == seen && !outcome.stopped);
+    // A check that is stopped says how far it came as well.
+    let check = ImportPlan { list: "July".to_owned(), mode: ImportMode::DryRun, ..again.clone() };
+    let halt = check.stop.clone();
+    let mut halt_at_once = |progress: Progress| {
+        if progress.stage == ImportStage::Merging {
+            halt.ask()
+        }
+    };
+    let checked = rig.store.import_leads(check, reader(), &mut halt_at_once).await.unwrap();
+    let counts = checked.counts;
+    assert!(checked.stopped && checked.import.is_none() && counts.left > 0 && counts.duplicate > 0, "{counts:?}");
+    assert_eq!((counts.accepted, counts.duplicate + counts.left), (0, 6000));
+    let again = ImportPlan { stop: Stop::default(), ..again };
     assert_eq!((outcome.counts.accepted, outcome.counts.duplicate, outcome.counts.left), (5000, 1000, 0));
     // Before anything is brought in, nothing is left behind.
     let early = ImportPlan { list: "June".to_owned(), ..again };
@@ -83,7 +100,7 @@ async fn what_an_import_brought_up_to_date_is_as_before_when_it_is_undone_unless
         "phone,name,zone,priority,City\n13800000001,Ann,Asia/Tokyo,90,Oslo\n13800000002,Ben,,,\n13800000003,Cat,,,\n";
     let june = run(update("June", june, 10)).await;
     run(update("July", "phone,name\n13800000002,Bob\n", 20)).await;
-    let expected = Undone { removed: 1, given_up: 0, restored: 1 };
+    let expected = Undone { removed: 1, restored: 1, ..Undone::default() };
     assert_eq!(rig.store.undo_outlook(june, DAY).await.unwrap().would, expected);
     assert_eq!(rig.store.undo_import(june, "ann", after(30), DAY).await.unwrap(), expected);
     let lead = async |text: &str| rig.store.leads_of_number(&number(text)).await.unwrap().remove(0);
@@ -146,4 +163,33 @@ async fn accepted_rows_that_can_never_be_dialled_are_counted_by_their_zones() {
     let mut asked = std::mem::take(&mut *asked.lock().unwrap());
     asked.sort();
     assert_eq!(asked, ["", "America/Chicago America/New_York", "Asia/Shanghai"], "once for each set of zones");
+}
+
+#[tokio::test]
+async fn jobs_that_are_over_are_forgotten_after_their_time_and_what_they_brought_in_stays() {
+    let rig = Rig::new().await;
+    let brought = import(&rig, "phone\n13800000001\n").await.unwrap();
+    let new = NewJob {
+        campaign: key("spring"),
+        upload: crate::model::id::UploadId(1),
+        file: "may.csv".to_owned(),
+        plan: "{}".to_owned(),
+        dry_run: false,
+    };
+    let id = crate::model::id::JobId;
+    for job in [1, 2, 3] {
+        rig.store.add_job(id(job), new.clone(), "ann", NOW).await.unwrap();
+    }
+    for (job, seconds) in [(1, 10), (2, 20)] {
+        rig.store.begin_job(id(job), NOW).await.unwrap();
+        rig.store.end_job(id(job), JobState::Done, brought.import, None, None, after(seconds)).await.unwrap();
+    }
+    assert_eq!(rig.store.forget_jobs(after(20)).await.unwrap(), 1);
+    let left: Vec<i64> = rig.store.jobs(&key("spring"), 9).await.unwrap().iter().map(|job| job.id.0).collect();
+    assert_eq!(left, [3, 2]);
+    assert_eq!(rig.store.forget_jobs(after(99)).await.unwrap(), 1, "one that waits stays");
+    let row = rig.store.import(brought.import.unwrap()).await.unwrap().unwrap();
+    assert_eq!(row.counts.accepted, 1);
+    let undone = rig.store.undo_import(row.id, "ann", NOW, DAY).await.unwrap();
+    assert_eq!(undone.removed, 1, "also without the job");
 }

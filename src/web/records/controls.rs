@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Records;
-use crate::model::name::GroupName;
+use crate::model::live_limits::LimitName;
+use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
 use crate::store::AuditEntry;
+use crate::web::Settings;
 use crate::web::groups::{ChangeView, ChangesQuery, ControlName};
+use crate::web::limits::{self, LimitView};
 use crate::web::problem::Problem;
 
 /// How far back it is looked for who changed a control last, in changes of its group.
@@ -52,6 +55,36 @@ impl Records {
             .collect())
     }
 
+    /// The limits of a campaign that can be set live; `None` where there is no such campaign.
+    pub(in crate::web) async fn live_limits(
+        &self,
+        key: &CampaignKey,
+        settings: &Settings,
+    ) -> Result<Option<Vec<LimitView>>, Problem> {
+        let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
+        let live = self.store.live_limits(key).await?;
+        let cap = settings.engine.profiles.get(&row.campaign.profile).map(|profile| profile.abandon_rate_max);
+        let entries = self.store.audit_of(key.as_str(), &["campaign_limits"], None, LOOKED_THROUGH).await?;
+        let entries: Vec<ChangeView> = entries.into_iter().map(ChangeView::from).collect();
+        let view = |limit: LimitName| {
+            let last = entries.iter().find(|entry| entry.controls.contains_key(limit.as_str()));
+            let defined = limits::defined(limit, &row.campaign);
+            let max = cap.filter(|_| limit == LimitName::AbandonRateMax);
+            let wished = limits::set(limit, live).or(defined);
+            LimitView {
+                limit,
+                // The law's cap holds beside every other.
+                in_force: wished.map(|wished| max.map_or(wished, |max| wished.min(max))),
+                defined,
+                max,
+                set: live.has(limit),
+                changed_by: last.map(|entry| entry.by.clone()),
+                changed_at: last.map(|entry| entry.at),
+            }
+        };
+        Ok(Some(LimitName::ALL.map(view).into()))
+    }
+
     /// What was done to a campaign or group, latest first.
     pub(in crate::web) async fn changes(
         &self,
@@ -67,7 +100,7 @@ impl Records {
 impl From<AuditEntry> for ChangeView {
     fn from(entry: AuditEntry) -> ChangeView {
         let controls = match entry.what.as_str() {
-            "group_controls" => serde_json::from_str(&entry.detail).ok(),
+            "group_controls" | "campaign_limits" => serde_json::from_str(&entry.detail).ok(),
             _ => None, // told in words
         };
         ChangeView {

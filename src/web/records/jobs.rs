@@ -119,7 +119,7 @@ impl Records {
         let import = begun.get().copied().or(job.import);
         match done {
             Ok(Ok(outcome)) => Ended {
-                state: JobState::Done,
+                state: if outcome.stopped { JobState::Cancelled } else { JobState::Done },
                 import: outcome.import,
                 outcome: Some(job_outcome(outcome)),
                 problem: None,
@@ -139,7 +139,9 @@ impl Records {
     /// What an import that did not come to its end has brought in.
     pub(in crate::web) async fn so_far(&self, import: Option<ImportId>) -> Option<JobOutcome> {
         let row = self.store.import(import?).await.ok().flatten()?;
-        Some(JobOutcome { counts: row.counts, ..JobOutcome::default() })
+        let data_dir = self.settings.borrow().data_dir.clone();
+        let rejected_file = rejected_path(&data_dir, row.id).is_file();
+        Some(JobOutcome { counts: row.counts, rejected_file, ..JobOutcome::default() })
     }
 
     async fn incoming(

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::rig::Rig;
 use crate::engine::event::{Configured, Event};
 use crate::model::campaign::CampaignState;
+use crate::model::live_limits::LimitName;
 use crate::store::GroupControls;
 use crate::web::access::Role;
 
@@ -79,4 +80,49 @@ async fn a_campaign_says_who_started_and_changed_it() {
     let told = |place: usize| (changes[place]["what"].as_str().unwrap(), changes[place]["by"].as_str().unwrap());
     assert_eq!((told(0), told(1)), (("campaign_state", "ann"), ("campaign_applied", "manager")), "{changes}");
     assert_eq!(rig.get("/campaigns/none/changes", &token).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn limits_of_a_campaign_are_set_over_its_definition_with_who_and_when_and_go_back() {
+    let mut rig = Rig::new().await;
+    let manager = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&manager).await;
+    let token = rig.token(Role::Operator).await;
+    let path = "/campaigns/family-plan/limits";
+    let body = json!({"lines_max": 4, "to_definition": ["abandon_rate_max"]});
+    let answered = rig.send("PATCH", path, Some(&token), Some(body)).await;
+    assert_eq!(answered.status, StatusCode::NO_CONTENT, "{answered:?}");
+    let change = loop {
+        match rig.event().await {
+            Event::CampaignLimits { campaign, change, .. } if campaign.as_str() == "family-plan" => break change,
+            Event::CampaignApplied { .. } => {} // how it got there
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((change.set.lines_max, &change.back[..]), (Some(4), &[LimitName::AbandonRateMax][..]));
+    rig.store
+        .set_live_limits(&"family-plan".parse().unwrap(), change.set, &change, "operator", rig.now())
+        .await
+        .unwrap();
+    let limits = rig.get(path, &token).await.json();
+    let names: Vec<&str> = limits.as_array().unwrap().iter().map(|one| one["limit"].as_str().unwrap()).collect();
+    assert_eq!(names, ["lines_max", "dials_per_day_max", "abandon_rate_max"]);
+    assert_eq!((&limits[0]["in_force"], &limits[0]["set"]), (&json!(4.0), &json!(true)), "{limits}");
+    assert_eq!(
+        (&limits[0]["changed_by"], &limits[0]["changed_at"]),
+        (&json!("operator"), &rig.now().as_millis().into())
+    );
+    assert_eq!((&limits[2]["set"], &limits[2]["changed_by"]), (&json!(false), &json!("operator")), "it went back");
+    assert_eq!(limits[2]["in_force"], limits[2]["defined"], "{limits}");
+    let changes = rig.get("/campaigns/family-plan/changes", &token).await.json();
+    assert_eq!(
+        (&changes[0]["what"], &changes[0]["controls"]),
+        (&json!("campaign_limits"), &json!({"lines_max": 4, "abandon_rate_max": null}))
+    );
+    let both = json!({"lines_max": 2, "to_definition": ["lines_max"]});
+    let refused = rig.send("PATCH", path, Some(&token), Some(both)).await;
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/to_definition");
+    let unknown = rig.send("PATCH", path, Some(&token), Some(json!({"ringing_max": 2}))).await;
+    assert_eq!(unknown.json()["errors"][0]["pointer"], "/ringing_max", "{unknown:?}");
+    assert_eq!(rig.get("/campaigns/none/limits", &token).await.status, StatusCode::NOT_FOUND);
 }

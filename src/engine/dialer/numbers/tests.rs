@@ -22,11 +22,19 @@ fn numbers(tried: u32, others: Vec<OtherNumber>) -> Numbers {
 
 fn decide(campaign: &Campaign, numbers: &Numbers, before: u32, disposition: Disposition) -> LeadNext {
     let before = BTreeMap::from([(Disposition::NoAnswer, before)]);
-    after_attempt(AT, campaign, Some(&rig::profile()), &before, numbers, disposition)
+    bare(after_attempt(AT, campaign, Some(&rig::profile()), &before, numbers, disposition))
+}
+
+/// Without what becomes of the lead if the number is somebody else's.
+fn bare(next: LeadNext) -> LeadNext {
+    match next {
+        LeadNext::Other { at, number, .. } => LeadNext::Other { at, number, otherwise: None },
+        next => next,
+    }
 }
 
 fn dials(at: Timestamp, n: i64) -> LeadNext {
-    LeadNext::Other { at, number: rig::number(n) }
+    LeadNext::Other { at, number: rig::number(n), otherwise: None }
 }
 
 fn again() -> LeadNext {
@@ -114,7 +122,7 @@ fn a_number_that_may_not_be_called_now_makes_room_for_one_that_may_unless_it_was
     let refused = |campaign: &Campaign, lead: &Lead, refusal| {
         let profile = rig::profile();
         let next = guard::after_refusal(AT, campaign, &profile, guard::Called::of(lead), &lead.facts, refusal);
-        instead(AT, campaign, Some(&profile), lead, refusal, next)
+        bare(instead(AT, campaign, Some(&profile), lead, refusal, next))
     };
     assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), dials(at_once, 2));
     // Never within the campaign's hours: the person is not given up.
@@ -129,4 +137,21 @@ fn a_number_that_may_not_be_called_now_makes_room_for_one_that_may_unless_it_was
     lead.callback = None;
     lead.numbers.others.clear();
     assert_eq!(refused(&campaign, &lead, Refusal::OutsideWindow), LeadNext::GivenUp);
+}
+
+#[test]
+fn what_becomes_of_a_lead_without_the_other_number_is_said_with_it() {
+    let campaign = rig::campaign();
+    let one = numbers(0, vec![other(2, NumberKind::Work, 1, 0)]);
+    let otherwise = |disposition| {
+        let none = BTreeMap::new();
+        match after_attempt(AT, &campaign, Some(&rig::profile()), &none, &one, disposition) {
+            LeadNext::Other { otherwise, .. } => *otherwise.unwrap(),
+            next => panic!("{next:?}"),
+        }
+    };
+    assert_eq!(otherwise(Disposition::NoAnswer), again());
+    assert_eq!(otherwise(Disposition::InvalidNumber), LeadNext::GivenUp);
+    let older: LeadNext = serde_json::from_str(r#"{"Other":{"at":5,"number":"+8613800000001"}}"#).unwrap();
+    assert!(matches!(older, LeadNext::Other { otherwise: None, .. }), "{older:?}");
 }

@@ -12,6 +12,7 @@ import type {
   Desk,
   ExportRequest,
   GroupChange,
+  LimitChange,
   ImportRequest,
   MappedColumn,
   NewKey,
@@ -81,6 +82,9 @@ export const boardEvents = `${BASE}/board/events`;
 export const boardHistory = (since: number) => told(api.GET("/api/v1/board/history", { params: { query: { since } } }));
 export const gateChanges = (group: string, limit: number) =>
   told(api.GET("/api/v1/board/gate-changes", { params: { query: { group, limit } } }));
+export const campaignLimits = (key: string) => told(api.GET("/api/v1/campaigns/{key}/limits", { params: { path: { key } } }));
+export const changeLimits = (key: string, change: LimitChange) =>
+  told(api.PATCH("/api/v1/campaigns/{key}/limits", { params: { path: { key } }, body: change }));
 export const changeGroup = (name: string, change: GroupChange) =>
   told(api.PATCH("/api/v1/groups/{name}", { params: { path: { name } }, body: change }));
 

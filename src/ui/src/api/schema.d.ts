@@ -215,7 +215,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who started, paused and ended a campaign and applied its texts, latest first. */
+        /** Who started, paused and ended a campaign, set its limits and applied its texts, latest first. */
         get: operations["campaign_changes"];
         put?: never;
         post?: never;
@@ -278,6 +278,27 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The limits of a campaign that can be set live. */
+        get: operations["campaign_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set limits of a campaign over its definition, or let them go back. What is absent stays. They hold at once, and after a restart;
+         *     calls that are up go on. Answered when it is durable.
+         */
+        patch: operations["change_limits"];
         trace?: never;
     };
     "/api/v1/campaigns/{key}/lists": {
@@ -2106,7 +2127,7 @@ export interface components {
             detail: string;
             /** @description Raised with each change. */
             id: string;
-            /** @description What, as a code: `group_controls`, `campaign_state`, `campaign_applied`. */
+            /** @description What, as a code: `group_controls`, `campaign_limits`, `campaign_state`, `campaign_applied`. */
             what: string;
         };
         /**
@@ -3411,6 +3432,56 @@ export interface components {
             /** @description Why; kept with the entry. */
             why: string;
         };
+        /**
+         * @description A limit that can be set live.
+         * @enum {string}
+         */
+        LimitName: "lines_max" | "dials_per_day_max" | "abandon_rate_max";
+        /** @description A change of live limits. What is absent stays. */
+        LimitRequest: {
+            /**
+             * Format: double
+             * @description The cap of abandoned calls, 0 to that of the profile.
+             */
+            abandon_rate_max?: number | null;
+            /**
+             * Format: int64
+             * @description Dials on one day of the installation; 0: none.
+             */
+            dials_per_day_max?: number | null;
+            /**
+             * Format: int32
+             * @description Calls on their way to a customer at once; 0: none.
+             */
+            lines_max?: number | null;
+            /** @description Limits that go back to what the definition says, now and after each revision. */
+            to_definition?: components["schemas"]["LimitName"][];
+        };
+        /** @description One limit that can be set live. */
+        LimitView: {
+            changed_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Who changed it last; `null`: nobody, as far as the audit trail goes back. */
+            changed_by?: string | null;
+            /**
+             * Format: double
+             * @description What the definition says; `null`: nothing.
+             */
+            defined?: number | null;
+            /**
+             * Format: double
+             * @description What holds; `null`: nothing binds.
+             */
+            in_force?: number | null;
+            /** @description Which. */
+            limit: components["schemas"]["LimitName"];
+            /**
+             * Format: double
+             * @description The most that can be set: the profile's cap of abandoned calls.
+             */
+            max?: number | null;
+            /** @description It is set over the definition. */
+            set: boolean;
+        };
         /** @description Ends of a campaign, quotas and a budget. Whatever is absent does not bind. */
         Limits: {
             /**
@@ -4083,6 +4154,9 @@ export interface components {
             reason: "after_last_day";
         } | {
             /** @enum {string} */
+            reason: "lines_reached";
+        } | {
+            /** @enum {string} */
             reason: "quota_reached";
         } | {
             /** @enum {string} */
@@ -4453,6 +4527,16 @@ export interface components {
              * @description Leads that were dialled: they stay with their calls and are dialled no more.
              */
             given_up: number;
+            /**
+             * Format: int64
+             * @description Numbers that people who were there before got from it, and have no more.
+             */
+            numbers: number;
+            /**
+             * Format: int64
+             * @description Such numbers that stay: they were called since, or a call to them is promised.
+             */
+            numbers_kept: number;
             /**
              * Format: int64
              * @description Leads that were never dialled, and are gone.
@@ -5425,6 +5509,68 @@ export interface operations {
             };
         };
     };
+    campaign_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     lists: {
         parameters: {
             query?: never;
@@ -5470,6 +5616,13 @@ export interface operations {
                 sheet?: string;
                 /** @description Heading of the number's column, where several could be meant. */
                 number_column?: string;
+                /**
+                 * @description What columns are for, as the JSON of a job's `mapping`: `[{"heading": "客户的号", "use": "number"}]`; others are
+                 *     understood by their headings.
+                 */
+                mapping?: string;
+                /** @description A saved template that says what columns are for; `mapping` goes before it. */
+                template?: string;
                 /** @description Where a number may be already; on the campaign, if left out. */
                 duplicates_in?: "campaign" | "everywhere";
                 /** @description What becomes of a row whose number is on the campaign already; it is left out, if this is. */

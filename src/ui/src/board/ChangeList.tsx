@@ -1,6 +1,7 @@
 import { Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { ChangeView } from "../api/types";
+import { LIMIT_FIELDS, shownLimit } from "../campaigns/limits";
 import { moment } from "../format";
 import { CONTROL_FIELDS, shownControl } from "./controls";
 
@@ -8,7 +9,15 @@ import { CONTROL_FIELDS, shownControl } from "./controls";
 export function ChangeList({ changes }: { changes: ChangeView[] }) {
   const { t, i18n } = useTranslation();
   if (changes.length === 0) return <Text size="sm">{t("changes.none")}</Text>;
+  const limitsTold = (change: ChangeView) =>
+    LIMIT_FIELDS.filter((field) => field in change.controls)
+      .map((field) => {
+        const value = change.controls[field] as number | null;
+        return `${t(`limits.${field}`)}: ${value === null ? t("limits.toDefinition") : shownLimit(field, value)}`;
+      })
+      .join(", ");
   const what = (change: ChangeView) => {
+    if (change.what === "campaign_limits") return limitsTold(change);
     const set = CONTROL_FIELDS.filter((field) => field in change.controls);
     if (set.length === 0) return change.detail;
     const told = set.map((field) => {

@@ -10,6 +10,7 @@ import { Panel } from "../board/Panel";
 import { moment } from "../format";
 import { useLiveBoard } from "../shell/BoardContext";
 import { ProblemAlert } from "../shell/ProblemAlert";
+import { LimitTable } from "./LimitTable";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
 
@@ -35,6 +36,12 @@ export function LiveControls({ detail, view }: { detail: CampaignDetail; view: C
             {last ? t("controls.changedBy", { by: last.by, time: moment(last.at, i18n.language) }) : t("controls.never")}
           </Text>
         </Group>
+      </Panel>
+      <Panel title={t("limits.title")}>
+        <LimitTable campaign={key} />
+        <Text size="xs" c="dimmed" mt="xs">
+          {t("limits.note")}
+        </Text>
       </Panel>
       <Panel title={t("controls.title", { group: live?.title ?? name })} actions={live && <GroupControls group={live} linked />}>
         <ControlTable group={name} />

@@ -50,14 +50,14 @@ function shown(...jobs: ImportJob[]) {
   const asked = vi.spyOn(client, "importJob");
   jobs.forEach((one) => asked.mockResolvedValueOnce(one));
   asked.mockResolvedValue(jobs[jobs.length - 1] as ImportJob);
-  const outlook = { import: "imp_1", state: "failed", until: NOW + 3_600_000, possible: true, removed: 4, given_up: 2, restored: 1 } as const;
+  const outlook = { import: "imp_1", state: "failed", until: NOW + 3_600_000, possible: true, removed: 4, given_up: 2, restored: 1, numbers: 3, numbers_kept: 1 } as const;
   vi.spyOn(client, "undoOutlook").mockResolvedValue(outlook);
   return show(<ResultStep campaign="spring" id="job_1" onAnother={() => undefined} onLeave={() => undefined} />);
 }
 
 test("a job that was cancelled says what stays, goes on, and can be taken back after a question", async () => {
   vi.spyOn(client, "resumeImportJob").mockResolvedValue(job({ state: "queued" }));
-  vi.spyOn(client, "undoImport").mockResolvedValue({ removed: 4, given_up: 2, restored: 1 });
+  vi.spyOn(client, "undoImport").mockResolvedValue({ removed: 4, given_up: 2, restored: 1, numbers: 3, numbers_kept: 1 });
   shown(job({ state: "cancelled", report: REPORT }));
   expect((await screen.findByTestId("import-stopped")).textContent).toContain("What was brought in before stays");
   const parts = ["accepted", "updated", "duplicate", "suppressed", "invalid", "left"].map((part) => Number(screen.getByTestId(`import-${part}`).textContent));
@@ -66,6 +66,8 @@ test("a job that was cancelled says what stays, goes on, and can be taken back a
   expect(screen.getByTestId("rejected-number_rounded").textContent).toContain("Format the column as text");
   fireEvent.click(await screen.findByTestId("undo-imp_1"));
   expect((await screen.findByTestId("undo-outlook")).textContent).toContain("never dialled and are removed: 4");
+  expect(screen.getByTestId("undo-outlook").textContent).toContain("got from it and have no more: 3");
+  expect(screen.getByTestId("undo-outlook").textContent).toContain("and stay: 1");
   expect(client.undoImport).not.toHaveBeenCalled();
   fireEvent.click(screen.getByTestId("undo-confirm"));
   await waitFor(() => expect(client.undoImport).toHaveBeenCalledWith("imp_1"));

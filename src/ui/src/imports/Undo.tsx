@@ -61,11 +61,12 @@ function Confirm({ id, onClose }: { id: string; onClose: () => void }) {
   });
   if (outlook.isPending) return <Waiting />;
   if (outlook.error) return <ProblemAlert error={outlook.error} onRetry={() => void outlook.refetch()} />;
-  const { removed, given_up, restored } = outlook.data;
+  const { removed, given_up, restored, numbers, numbers_kept } = outlook.data;
   return (
     <Stack>
       <Text size="sm" data-testid="undo-outlook">
-        {t("undo.removed", { count: removed })} {t("undo.givenUp", { count: given_up })} {restored > 0 && t("undo.restored", { count: restored })}
+        {t("undo.removed", { count: removed })} {t("undo.givenUp", { count: given_up })} {restored > 0 && t("undo.restored", { count: restored })}{" "}
+        {numbers > 0 && t("undo.numbers", { count: numbers })} {numbers_kept > 0 && t("undo.numbersKept", { count: numbers_kept })}
       </Text>
       {undo.error && <ProblemAlert error={undo.error} />}
       <Group justify="flex-end">

@@ -1,0 +1,105 @@
+//! `lull campaign limit`: limits of a campaign that are set while it runs.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::people::BY;
+use super::place::Installation;
+use super::{Failure, Outcome, Place, show};
+use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
+use crate::model::name::CampaignKey;
+use crate::runtime::control::Say;
+
+/// Sets limits of a campaign over its definition, at once and also after a restart; without any, shows them.
+#[derive(Debug, Args)]
+pub(crate) struct Limit {
+    /// The campaign.
+    campaign: CampaignKey,
+    /// Calls on their way to a customer at once; 0: none.
+    #[arg(long, value_name = "LINES")]
+    lines_max: Option<u32>,
+    /// Dials on one day; 0: none.
+    #[arg(long, value_name = "DIALS")]
+    dials_per_day_max: Option<u64>,
+    /// The cap of abandoned calls, 0 to that of the profile (0.01: 1 %).
+    #[arg(long, value_name = "RATE")]
+    abandon_rate_max: Option<f64>,
+    /// Goes back to what the definition says: lines_max, dials_per_day_max, abandon_rate_max.
+    #[arg(long, value_name = "LIMIT")]
+    to_definition: Vec<LimitName>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    campaign: CampaignKey,
+    /// What is set over the definition.
+    set: LiveLimits,
+    /// What the definition says.
+    defined: LiveLimits,
+}
+
+impl Limit {
+    pub(super) fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
+        let Limit { campaign, lines_max, dials_per_day_max, abandon_rate_max, to_definition } = self;
+        installation.must_know(&campaign)?;
+        let change =
+            LimitChange { set: LiveLimits { lines_max, dials_per_day_max, abandon_rate_max }, back: to_definition };
+        if let Some(both) = change.contradiction() {
+            let both = both.as_str();
+            return Err(Failure::new(format!("{both} is set and goes back to the definition; expected one of them")));
+        }
+        if change != LimitChange::default() {
+            let (by, at) = (BY.to_owned(), installation.now());
+            let say = Say::CampaignLimits { campaign: campaign.clone(), change, by, at };
+            if !installation.tell(&say)? {
+                let why = "no service runs here, and live limits are those of a running one; `lull serve` starts it";
+                return Err(Failure::new(format!(
+                    "{why}. Limits that are to stay are in the campaign's file ([limits])"
+                )));
+            }
+        }
+        let key = campaign.clone();
+        let (set, row) = installation
+            .with_store(|store, _| async move { Ok((store.live_limits(&key).await?, store.campaign(&key).await?)) })?;
+        let defined = row.map_or_else(LiveLimits::default, |row| LiveLimits {
+            lines_max: None,
+            dials_per_day_max: row.campaign.limits.dials_per_day_max,
+            abandon_rate_max: Some(row.campaign.abandon_rate_max),
+        });
+        let text = LimitName::ALL.map(|name| told(name, &set, &defined)).join("\n");
+        show(place.json, &Shown { campaign, set, defined }, || text);
+        Ok(Outcome::Done)
+    }
+}
+
+fn told(name: LimitName, set: &LiveLimits, defined: &LiveLimits) -> String {
+    let value = |limits: &LiveLimits| match name {
+        LimitName::LinesMax => limits.lines_max.map(|most| most.to_string()),
+        LimitName::DialsPerDayMax => limits.dials_per_day_max.map(|most| most.to_string()),
+        LimitName::AbandonRateMax => limits.abandon_rate_max.map(|most| most.to_string()),
+    };
+    let defined = value(defined).unwrap_or_else(|| "no limit".to_owned());
+    let name = name.as_str();
+    match value(set) {
+        Some(set) => format!("{name:<18} {set} (set live; the definition says {defined})"),
+        None => format!("{name:<18} {defined}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_says_what_is_set_and_what_the_definition_says() {
+        let set = LiveLimits { lines_max: Some(4), ..LiveLimits::default() };
+        let defined = LiveLimits { abandon_rate_max: Some(0.03), ..LiveLimits::default() };
+        let lines = LimitName::ALL.map(|name| told(name, &set, &defined));
+        assert_eq!(lines[0], "lines_max          4 (set live; the definition says no limit)");
+        assert_eq!(lines[1], "dials_per_day_max  no limit");
+        assert_eq!(lines[2], "abandon_rate_max   0.03");
+        assert!(
+            "ringing_max".parse::<LimitName>().unwrap_err().contains("expected one of lines_max, dials_per_day_max")
+        );
+    }
+}
