@@ -14,6 +14,7 @@ fn a_journal_of_real_calls_gives_the_same_commands_again_and_a_changed_one_does_
     let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 8, 100), 2);
     let _phone = Phone::registered(&centre, 1, AGENT_HZ);
     centre.customers(&[ANN, BEN]);
+    centre.good(&["campaign", "limit", "spring", "--lines-max", "1"]);
     let desk = centre.agent_ready(1);
     for customer in 0..2 {
         let screen = desk.until_state("talking");
@@ -35,6 +36,7 @@ fn a_journal_of_real_calls_gives_the_same_commands_again_and_a_changed_one_does_
     assert_eq!(run["proved"], run["inputs"], "{told}");
     let counts = ["dial", "bridge", "record_result"].map(|kind| run["commands"][kind].as_u64());
     assert_eq!(counts, [Some(2); 3], "{told}");
+    assert_eq!(run["commands"]["record_campaign_limits"], 1, "{told}");
 
     // A customer who answered, and as the journal now has it hung up.
     let file = run["files"][0].as_str().expect("a file").to_owned();
