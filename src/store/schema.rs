@@ -28,6 +28,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (13, "import jobs", include_str!("../../migrations/0013_import_jobs.sql")),
     (14, "callbacks", include_str!("../../migrations/0014_callbacks.sql")),
     (15, "exports", include_str!("../../migrations/0015_exports.sql")),
+    (16, "recordings", include_str!("../../migrations/0016_recordings.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the
