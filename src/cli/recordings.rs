@@ -141,7 +141,12 @@ impl Export {
         };
         let from = installation.config.data.recordings.join(file_of(call));
         let failed = |what: &std::path::Path, error: std::io::Error| {
-            Failure::new(format!("{} cannot be copied to {}: {}: {error}", from.display(), file.display(), what.display()))
+            Failure::new(format!(
+                "{} cannot be copied to {}: {}: {error}",
+                from.display(),
+                file.display(),
+                what.display()
+            ))
         };
         let mut source = std::fs::File::open(&from).map_err(|error| failed(&from, error))?;
         let mut target = std::fs::File::create_new(&file).map_err(|error| failed(&file, error))?;
@@ -153,7 +158,8 @@ impl Export {
         })?;
         if found != expected {
             undo();
-            let detail = format!("{} is not what was recorded: its SHA-256 is {found}, expected {expected}", from.display());
+            let detail =
+                format!("{} is not what was recorded: its SHA-256 is {found}, expected {expected}", from.display());
             return Err(Failure::new(detail));
         }
         let written = installation.with_store(|store, now| async move {

@@ -232,7 +232,8 @@ mod tests {
     fn recordings_that_cannot_be_kept_are_an_error_and_the_room_for_them_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let mut config = config_in(directory.path(), "");
-        let of = |config: &Config| examine(config, now(), false).into_iter().find(|f| f.subject == "recordings").unwrap();
+        let of =
+            |config: &Config| examine(config, now(), false).into_iter().find(|f| f.subject == "recordings").unwrap();
         let made = of(&config);
         assert!(made.level == Level::Ok && made.says.contains("will be made"), "{made:?}");
         std::fs::create_dir(&config.data.recordings).unwrap();

@@ -461,7 +461,10 @@ impl Turn {
         };
         if tokio::time::timeout(LAST_RECORDINGS_MAX, ended).await.is_err() {
             let recordings = self.core.lines.recording();
-            tracing::error!(recordings, "recordings were not written to their ends in time; the next start looks at them");
+            tracing::error!(
+                recordings,
+                "recordings were not written to their ends in time; the next start looks at them"
+            );
         }
     }
 

@@ -379,7 +379,10 @@ mod tests {
         std::fs::rename(&aside, &file).unwrap();
         assert_eq!(look().await, 0);
         assert_eq!(store.recording(call(2)).await.unwrap().unwrap().recorded(), Recorded::Yes);
-        assert!(look_for_files(store, &folder.join("none"), began).await.unwrap() == 0, "an unmounted disk loses nothing");
+        assert!(
+            look_for_files(store, &folder.join("none"), began).await.unwrap() == 0,
+            "an unmounted disk loses nothing"
+        );
 
         assert_eq!(remove_old(store, folder, began - hour).await.unwrap(), Removed::default());
         std::fs::remove_file(&file).unwrap();

@@ -55,6 +55,14 @@ macro_rules! recorded_word {
 }
 pub(super) use recorded_word;
 
+/// The rows of the calls in `$1`, to be changed.
+macro_rules! those_calls {
+    () => {
+        "(select j.value ->> 0 as direction, cast(j.value ->> 1 as bigint) as call_id from json_each($1) j) w
+        where recordings.direction = w.direction and recordings.call_id = w.call_id"
+    };
+}
+
 /// Which recordings; all that is set must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordingFilter {
@@ -124,21 +132,16 @@ statements! {
         union all
         select r.* from recordings r join inbound_calls i on r.direction = 'inbound' and i.id = r.call_id
         where i.caller = $1 and r.file is not null";
-    REMOVE = "
+    REMOVE = concat!("
         update recordings set state = 'removed', reason = $2, file = null, sha256 = null, lost_at = null
-        where file is not null and exists (
-            select 1 from json_each($1) j
-            where recordings.direction = j.value ->> 0 and recordings.call_id = cast(j.value ->> 1 as bigint))";
-    LOST = "
+        from ", those_calls!(), " and recordings.file is not null");
+    LOST = concat!("
         update recordings set lost_at = $2
-        where lost_at is null and file is not null and state <> 'running' and exists (
-            select 1 from json_each($1) j
-            where recordings.direction = j.value ->> 0 and recordings.call_id = cast(j.value ->> 1 as bigint))";
-    FOUND = "
+        from ", those_calls!(), " and recordings.lost_at is null and recordings.file is not null
+          and recordings.state <> 'running'");
+    FOUND = concat!("
         update recordings set lost_at = null
-        where lost_at is not null and exists (
-            select 1 from json_each($1) j
-            where recordings.direction = j.value ->> 0 and recordings.call_id = cast(j.value ->> 1 as bigint))";
+        from ", those_calls!(), " and recordings.lost_at is not null");
 }
 
 impl Store {
@@ -223,12 +226,7 @@ impl Store {
     }
 
     /// What was found when their files were looked for: which are gone, and which are there again.
-    pub async fn recordings_seen(
-        &self,
-        gone: &[CallRef],
-        there: &[CallRef],
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn recordings_seen(&self, gone: &[CallRef], there: &[CallRef], at: Timestamp) -> Result<(), StoreError> {
         let mut lost = vec![rows(gone.iter().copied().map(key_of))];
         lost.extend(params![at]);
         let found = vec![rows(there.iter().copied().map(key_of))];

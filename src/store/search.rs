@@ -170,9 +170,7 @@ impl Store {
             found.recording = recordings.remove(&found.call());
         }
         if let Some(wanted) = search.recorded {
-            page.found.retain(|found| {
-                found.recording.as_ref().map_or(Recorded::No, RecordingRow::recorded) == wanted
-            });
+            page.found.retain(|found| found.recording.as_ref().map_or(Recorded::No, RecordingRow::recorded) == wanted);
         }
         Ok(page)
     }

@@ -195,8 +195,9 @@ fn files_in(folder: &Path, now: Timestamp) -> io::Result<Vec<String>> {
 async fn unknown(store: &Store, files: Vec<String>, verified: &mut Verified) -> Result<(), StoreError> {
     for some in files.chunks(AT_ONCE) {
         let known = store.recordings_of(some.iter().filter_map(|file| call_of(file))).await?;
-        let is_known =
-            |file: &&String| call_of(file).and_then(|call| known.get(&call)).is_some_and(|row| row.recording.file.is_some());
+        let is_known = |file: &&String| {
+            call_of(file).and_then(|call| known.get(&call)).is_some_and(|row| row.recording.file.is_some())
+        };
         verified.unknown.extend(some.iter().filter(|file| !is_known(file)).cloned());
     }
     Ok(())

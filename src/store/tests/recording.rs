@@ -149,7 +149,8 @@ async fn calls_are_found_by_their_recordings_the_same_way_everywhere() {
         attempts.retain(|attempt| attempt.id != unconnected);
         let mut found: Vec<CallRef> = attempts.iter().map(|attempt| CallRef::Outbound(attempt.id)).collect();
         let mut expected = expected.clone();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected, "{recorded:?}");
     }
     let nobody = RecordingFilter { campaign: Some(key("summer")), ..RecordingFilter::default() };

@@ -75,7 +75,10 @@ async fn a_manager_hears_a_recording_whole_and_in_parts_and_every_hearing_is_wri
     assert_eq!(hearings(&rig).await, [heard.clone(), heard]);
     let detail = rig.get(&format!("/recordings/{}", call(5)), &manager).await.json();
     assert_eq!(detail["sha256"], "ab".repeat(32));
-    assert_eq!((&detail["recorded"], &detail["state"], &detail["length_ms"]), (&"yes".into(), &"whole".into(), &1500.into()));
+    assert_eq!(
+        (&detail["recorded"], &detail["state"], &detail["length_ms"]),
+        (&"yes".into(), &"whole".into(), &1500.into())
+    );
     assert_eq!(detail["call"]["id"], call(5).to_string());
 }
 
