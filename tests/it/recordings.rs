@@ -49,8 +49,8 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     let desk = centre.agent_ready(1);
     let screen = desk.until_state("talking");
     let boss = centre.boss();
-    ear.until_hears(AGENT_HZ, 20, 0);
-    phone.until_hears(CUSTOMER_HZ, 20, 0);
+    ear.until_hears(AGENT_HZ, 40, 0);
+    phone.until_hears(CUSTOMER_HZ, 40, 0);
     let (id, running) = until_recording(&boss, "running");
     assert_eq!(running["recorded"], "no", "{running}");
     desk.hang_up();
