@@ -29,6 +29,7 @@ mod lists;
 mod moment;
 mod people;
 mod place;
+mod recordings;
 mod replay;
 mod results;
 mod serve;
@@ -96,6 +97,9 @@ enum Command {
     Results(results::Results),
     /// Writes calls, results, leads, suppressions or consents to a file, one row for each.
     Export(exports::Export),
+    /// Recordings of calls: lists, verifies, copies and erases them.
+    #[command(subcommand)]
+    Recording(recordings::Recordings),
     /// Simulates a day of a contact centre that a file describes, under one pacing or several.
     Simulate(simulate::Simulate),
     /// Runs journals of the service again, and proves that the engine gives the same commands.
@@ -180,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),
         Command::Export(export) => export.run(&cli.place),
+        Command::Recording(recordings) => recordings.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),
         Command::Replay(replay) => replay.run(&cli.place),
         Command::Whatif(whatif) => whatif.run(&cli.place),

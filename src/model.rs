@@ -26,6 +26,7 @@ pub mod phone;
 pub mod profile;
 pub mod profile_file;
 pub mod promise;
+pub mod recording;
 pub mod schedule;
 pub mod selection;
 pub mod settings;

@@ -14,6 +14,7 @@ pub mod lines;
 pub mod peers;
 mod placing;
 pub mod rates;
+pub mod recordings;
 pub mod records;
 pub mod recovery;
 pub mod retention;

@@ -30,6 +30,7 @@ mod metrics;
 mod operations;
 pub mod problem;
 mod ranges;
+mod recordings;
 mod records;
 mod results;
 mod search;
@@ -112,6 +113,8 @@ pub struct Settings {
     pub logins_per_minute: Option<NonZeroU32>,
     /// Uploaded and rejected files are kept below this directory.
     pub data_dir: PathBuf,
+    /// Where recordings are.
+    pub recordings_dir: PathBuf,
     /// Longest list that is received, in bytes.
     pub upload_max_bytes: u64,
     /// For how long after its end an import can be taken back.
@@ -179,6 +182,7 @@ pub struct Site {
     receiving: uploads::Receiving,
     jobs: jobs::work::Jobs,
     exports: export_jobs::Jobs,
+    heard: recordings::Heard,
     logins: Semaphore,
     streams: Arc<Semaphore>,
     under_way: idempotency::UnderWay,
@@ -221,6 +225,7 @@ impl WebState {
             receiving: uploads::Receiving::default(),
             jobs: jobs::work::Jobs::default(),
             exports: export_jobs::Jobs::default(),
+            heard: recordings::Heard::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             under_way: idempotency::UnderWay::default(),
             last_event: live::LastEvent::default(),
@@ -409,6 +414,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(keys::revoke_key))
         .routes(routes!(users::users, users::add_user))
         .routes(routes!(users::change_user))
+        .routes(routes!(recordings::recording))
+        .routes(routes!(recordings::recording_audio))
         .routes(routes!(customers::lead))
         .routes(routes!(customers::customer))
         .routes(routes!(desk::desk_sign_in))

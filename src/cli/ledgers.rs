@@ -154,7 +154,7 @@ pub(crate) struct RevokeConsent {
 }
 
 impl Numbered {
-    fn read(&self, installation: &Installation) -> Result<PhoneNumber, Failure> {
+    pub(super) fn read(&self, installation: &Installation) -> Result<PhoneNumber, Failure> {
         let region = self.region.unwrap_or(installation.config.installation.region);
         let read = dialable::read(&self.number, Some(region));
         read.map(|dialable| dialable.number).map_err(|error| Failure::new(format!("`{}`: {error}", self.number)))

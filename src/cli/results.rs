@@ -11,6 +11,7 @@ use super::place::Installation;
 use super::{Failure, Outcome, Place, bar, in_columns, show};
 use crate::export::Kind;
 use crate::model::name::CampaignKey;
+use crate::model::recording::Recorded;
 use crate::report::{self, Breakdown, Question, Report, ReportLine};
 use crate::store::{Figures, Found, Search};
 
@@ -70,6 +71,9 @@ pub(crate) struct SearchFor {
     /// Results that were recorded before this, or on this day; without it, until now.
     #[arg(long, value_parser = moment)]
     to: Option<Moment>,
+    /// Only of calls with a recording that can be heard (yes), that need none (no), or whose recording is missing.
+    #[arg(long, value_name = "yes|no|missing")]
+    recording: Option<Recorded>,
     /// At most so many.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
@@ -123,12 +127,12 @@ impl ShowFigures {
 
 impl SearchFor {
     fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
-        let SearchFor { campaign, text, question, from, to, limit } = self;
+        let SearchFor { campaign, text, question, from, to, recording, limit } = self;
         if text.trim().is_empty() && question.is_none() {
             return Err(Failure::new("the text is empty: expected something to look for, or --question KEY"));
         }
         let (from, to) = span(from, to, &installation.zone(), installation.now())?;
-        let search = Search { campaign, text, question, from, to };
+        let search = Search { campaign, text, question, from, to, recorded: recording };
         let limit = usize::from(limit);
         let (found, looked_through) = installation.with_store(|store, _| {
             let search = &search;

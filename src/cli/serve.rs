@@ -143,6 +143,7 @@ fn web_settings(config: &Config) -> web::Settings {
         trusted_origins: config.http.public_url.iter().cloned().collect(),
         trusted_proxies: Vec::new(),
         data_dir: config.data.directory.clone(),
+        recordings_dir: config.data.recordings.clone(),
         upload_max_bytes: UPLOAD_BYTES_MAX,
         logins_per_minute: NonZeroU32::new(config.access.logins_per_minute),
         session: SessionLife {

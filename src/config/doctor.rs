@@ -75,6 +75,7 @@ pub fn examine(config: &Config, now: Timestamp, running: bool) -> Vec<Finding> {
         machine::socket_buffer("rmem_max"),
         machine::socket_buffer("wmem_max"),
         machine::data_directory(&config.data.directory),
+        machine::recordings(&config.data.recordings),
     ];
     findings.extend(network::ports(config, running));
     findings.extend(network::exposure(config));
@@ -225,6 +226,22 @@ mod tests {
             assert!(errors.contains(&code), "{code} is not among {errors:?}");
         }
         assert_eq!(worst(&findings), Level::Error);
+    }
+
+    #[test]
+    fn recordings_that_cannot_be_kept_are_an_error_and_the_room_for_them_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = config_in(directory.path(), "");
+        let of =
+            |config: &Config| examine(config, now(), false).into_iter().find(|f| f.subject == "recordings").unwrap();
+        let made = of(&config);
+        assert!(made.level == Level::Ok && made.says.contains("will be made"), "{made:?}");
+        std::fs::create_dir(&config.data.recordings).unwrap();
+        let there = of(&config);
+        assert!(there.code.starts_with("recordings") && there.says.contains(" hours of calls"), "{there:?}");
+        assert_eq!(std::fs::read_dir(&config.data.recordings).unwrap().count(), 0, "the probe is removed");
+        config.data.recordings = directory.path().join("lull.toml");
+        assert_eq!((of(&config).level, of(&config).code.as_str()), (Level::Error, "recordings"));
     }
 
     #[test]

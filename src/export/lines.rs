@@ -50,6 +50,9 @@ pub(super) fn headings(kind: Kind) -> &'static [&'static str] {
             "wait_s",
             "talk_s",
             "wrap_up_s",
+            "recording",
+            "recording_s",
+            "no_recording",
             "note",
         ],
         Kind::Results => &[
@@ -277,6 +280,10 @@ fn call(call: CallRecord, ask: &Ask) -> Line {
         seconds(call.answered_at, call.connected_at),
         of_ms(call.talk_ms),
         of_ms(call.wrap_up_ms),
+        call.recording_file.unwrap_or_default(),
+        of_ms(call.recording_ms),
+        // Of one that was cut off: why.
+        call.no_recording.map_or_else(String::new, |reason| reason.as_str().to_owned()),
         personal(&call.note, ask),
     ];
     Line { fixed, answers: call.answers, extra: extra(call.extra, ask) }

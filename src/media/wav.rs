@@ -103,19 +103,8 @@ impl<F: Read + Write + Seek> TwoChannelWav<F> {
         self.write_sizes()?;
         self.file.flush()?;
         self.file.seek(SeekFrom::Start(0))?;
-        let mut hash = Sha256::new();
-        let mut buffer = [0; 16 * 1024];
-        let mut bytes = 0;
-        loop {
-            match self.file.read(&mut buffer)? {
-                0 => break,
-                count => {
-                    hash.update(&buffer[..count]);
-                    bytes += count as u64;
-                }
-            }
-        }
-        Ok(Finished { samples, bytes, late: self.late, sha256: hash.finalize().into() })
+        let (bytes, sha256) = hash(&mut self.file)?;
+        Ok(Finished { samples, bytes, late: self.late, sha256 })
     }
 
     /// Writes everything before a position, silence where nothing was placed.
@@ -145,6 +134,71 @@ impl<F: Read + Write + Seek> TwoChannelWav<F> {
         self.header_at = self.begin;
         Ok(())
     }
+}
+
+/// What a file holds whose writer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mended {
+    /// Length in samples of one channel.
+    pub samples: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// SHA-256 over the whole file.
+    pub sha256: [u8; 32],
+    /// Nothing had to be mended: the header says what is there.
+    pub sound: bool,
+}
+
+/// Looks at a recording whose writer is gone, and has its header say all that is there, on the disk. `None`: there is no
+/// audio in it, or it is no recording.
+///
+/// # Errors
+/// It cannot be opened, read or written.
+pub fn mend(path: &Path) -> io::Result<Option<Mended>> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let Some(samples) = file.metadata()?.len().checked_sub(HEADER_LEN as u64).map(|data| data / 2) else {
+        return Ok(None);
+    };
+    let mut found = [0; HEADER_LEN];
+    file.read_exact(&mut found)?;
+    // The law is in the header from its first byte on.
+    let law = [Law::A, Law::Mu].into_iter().find(|law| found[8..38] == header(*law, 0)[8..38]);
+    let (Some(law), 1..=SAMPLES_MAX) = (law, samples) else { return Ok(None) };
+    let length = HEADER_LEN as u64 + 2 * samples;
+    let sound = found == header(law, samples) && file.metadata()?.len() == length;
+    if !sound {
+        file.set_len(length)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&header(law, samples))?;
+        file.sync_all()?;
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let (bytes, sha256) = hash(&mut file)?;
+    Ok(Some(Mended { samples, bytes, sha256, sound }))
+}
+
+/// Length and SHA-256 of what is left to read.
+///
+/// # Errors
+/// It cannot be read.
+pub fn hash(file: &mut impl Read) -> io::Result<(u64, [u8; 32])> {
+    let mut hash = Sha256::new();
+    let mut buffer = [0; 16 * 1024];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((bytes, hash.finalize().into())),
+            count => {
+                hash.update(&buffer[..count]);
+                bytes += count as u64;
+            }
+        }
+    }
+}
+
+/// A hash in hexadecimal, as it is stored and shown.
+pub fn hexadecimal(sha256: &[u8; 32]) -> String {
+    sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The header of a file with this many samples per channel (RFC 2361: tags 6 and 7; non-PCM needs `fact`).
@@ -228,6 +282,32 @@ mod tests {
         assert!(said <= on_disk.len() - HEADER_LEN && said >= 2 * 13 * 8_000, "{said} of 20 s");
         assert_eq!(u32_at(&on_disk, 4) as usize, said + HEADER_LEN - 8);
         assert_eq!(&on_disk[20..22], [7, 0]);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_mended_to_the_last_whole_sample_and_what_is_sound_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let mut wav = TwoChannelWav::create(&path, Law::A).unwrap();
+        for frame in 0..1_000u64 {
+            wav.place(Channel::Heard, frame * 160, &[7; 160]).unwrap();
+        }
+        wav.file.write_all(&[7]).unwrap(); // half a sample, and no finish: the process died
+        let left = std::fs::metadata(&path).unwrap().len();
+        drop(wav);
+        let mended = mend(&path).unwrap().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!mended.sound && mended.samples >= 18 * 8_000, "{mended:?}");
+        assert_eq!((mended.bytes, bytes.len() as u64), (left - 1, left - 1));
+        assert_eq!(bytes[..HEADER_LEN], header(Law::A, mended.samples));
+        assert_eq!(mended.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
+        let again = mend(&path).unwrap().unwrap();
+        assert_eq!(again, Mended { sound: true, ..mended });
+        for (name, holds) in [("short", &b"RIFF"[..]), ("empty", &header(Law::Mu, 0)), ("other", &[7; 200])] {
+            std::fs::write(folder.path().join(name), holds).unwrap();
+            assert_eq!(mend(&folder.path().join(name)).unwrap(), None, "{name}");
+        }
+        assert!(mend(&folder.path().join("none")).is_err());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! An attempt: one try to reach a lead by phone, from the intent that is durable before anything leaves to its end.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,29 @@ pub enum CallRef {
     Outbound(AttemptId),
     /// The customer dialled.
     Inbound(InboundId),
+}
+
+/// The id alone, whose prefix says the direction.
+impl fmt::Display for CallRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallRef::Outbound(attempt) => attempt.fmt(f),
+            CallRef::Inbound(call) => call.fmt(f),
+        }
+    }
+}
+
+/// A text is the id of no call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is the id of no call; expected one that starts with `att_` or `inb_`")]
+pub struct NoCallId(String);
+
+impl FromStr for CallRef {
+    type Err = NoCallId;
+    fn from_str(text: &str) -> Result<CallRef, NoCallId> {
+        let inbound = || text.parse().map(CallRef::Inbound).ok();
+        text.parse().map(CallRef::Outbound).ok().or_else(inbound).ok_or_else(|| NoCallId(text.to_owned()))
+    }
 }
 
 /// What is recorded, durably, before an INVITE leaves.

@@ -48,6 +48,9 @@ const TURN_MAX: Duration = Duration::from_millis(500);
 pub const DRAIN_MAX: Duration = Duration::from_secs(15 * 60);
 /// While draining, agents may still record the result of the last call for this long after it ended.
 const RESULTS_WITHIN: Duration = Duration::from_secs(15);
+/// How long the end of the program waits for recordings: each is hashed when it is complete.
+const LAST_RECORDINGS_MAX: Duration = Duration::from_secs(5);
+
 /// What ends the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -129,6 +132,7 @@ impl Core {
         };
         turn.settle(now);
         while turn.once().await {}
+        turn.last_recordings().await;
         turn.core.records.finish().await;
     }
 }
@@ -332,6 +336,8 @@ impl Turn {
                 Fact::Arrived(arrival) => self.core.records.look_up_story(arrival),
                 Fact::Dialog(record) => self.core.records.dialog(now, record),
                 Fact::DialogOver(leg) => self.core.records.dialog_over(leg),
+                Fact::Recording(recording) => self.core.records.recording(*recording),
+                Fact::RecordingBroke { recording, file } => self.core.records.recording_broke(*recording, file),
                 Fact::Phones => self.core.driver.show_phones(self.core.lines.registered().clone()),
                 Fact::CloseStream(connection) => self.core.wire.close(connection),
             }
@@ -445,6 +451,26 @@ impl Turn {
         let now = self.core.clock.now();
         self.core.lines.release_all(now);
         self.settle(now);
+    }
+
+    /// Waits until the recordings of the calls that were released are written to their ends.
+    async fn last_recordings(&mut self) {
+        let ended = async {
+            while self.core.lines.recording() > 0
+                && let Some(event) = self.core.media_events.recv().await
+            {
+                let now = self.core.clock.now();
+                self.core.lines.handle_media(now, event);
+                self.gather(now);
+            }
+        };
+        if tokio::time::timeout(LAST_RECORDINGS_MAX, ended).await.is_err() {
+            let recordings = self.core.lines.recording();
+            tracing::error!(
+                recordings,
+                "recordings were not written to their ends in time; the next start looks at them"
+            );
+        }
     }
 
     fn look_at_clocks(&mut self, now: Now) {

@@ -22,6 +22,7 @@ use crate::media::thread::MediaHandle;
 use crate::model::attempt::{AnsweredBy, CallRef, Refusal};
 use crate::model::id::{AttemptId, InboundId, LegId, Mint, UserId};
 use crate::model::name::{PromptName, TrunkName};
+use crate::model::recording::CallRecording;
 use crate::model::time::{Instant, Now};
 use crate::runtime::handle::PhoneSeen;
 use crate::sip::{self, Endpoint};
@@ -29,6 +30,7 @@ use crate::sip::{self, Endpoint};
 mod agents;
 mod inbound;
 mod outbound;
+mod recording;
 
 pub use agents::PhonePlan;
 pub use inbound::Arrival;
@@ -77,6 +79,8 @@ struct Leg {
     /// The description of a 18x, in case the 200 has none.
     early: Option<Bytes>,
     rang: bool,
+    /// It was connected to an agent, and is recorded or not.
+    joined: bool,
 }
 
 /// All calls of the running service.
@@ -92,6 +96,8 @@ pub struct Lines {
     calls: BTreeMap<CallRef, LegId>,
     offers: BTreeMap<InboundId, inbound::Offer>,
     agents: BTreeMap<UserId, agents::AgentLine>,
+    /// Recordings whose end was not reported yet.
+    recordings: BTreeMap<LegId, CallRecording>,
     trunks: BTreeMap<TrunkName, outbound::Trunk>,
     mint: Mint,
     registered: BTreeMap<String, PhoneSeen>,
@@ -114,6 +120,15 @@ pub enum Fact {
     Dialog(Box<sip::DialogRecord>),
     /// A dialog is over.
     DialogOver(LegId),
+    /// A customer was connected to an agent and is recorded from now on, or not; or a recording is complete.
+    Recording(Box<CallRecording>),
+    /// A recording failed; what was written of it may be in the file.
+    RecordingBroke {
+        /// As it is if nothing was.
+        recording: Box<CallRecording>,
+        /// The file.
+        file: PathBuf,
+    },
     /// A phone registered or left.
     Phones,
     /// What came over this stream cannot be read; close it.
@@ -156,6 +171,7 @@ impl Lines {
             calls: BTreeMap::new(),
             offers: BTreeMap::new(),
             agents: BTreeMap::new(),
+            recordings: BTreeMap::new(),
             trunks,
             mint: Mint::new(salt),
             registered: BTreeMap::new(),
@@ -241,6 +257,11 @@ impl Lines {
     /// When a dial that waits for its trunk's rate may leave, or a phone has rung long enough.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.trunks.values().filter_map(|trunk| trunk.ask_at).chain(self.phones_due()).min()
+    }
+
+    /// Recordings whose end was not reported yet.
+    pub fn recording(&self) -> usize {
+        self.recordings.len()
     }
 
     /// Sizes of the tables.
@@ -329,13 +350,7 @@ impl Lines {
                     self.ended(now, leg);
                 }
             }
-            MediaEvent::Recorded { file, length, sha256, dropped_frames, .. } => {
-                let hash: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-                tracing::info!(file = %file.display(), seconds = length.as_secs(), dropped_frames, hash, "recorded");
-            }
-            MediaEvent::RecordFailed { leg, file, why } => {
-                tracing::error!(%leg, file = %file.display(), %why, "the recording failed; the call goes on");
-            }
+            event @ (MediaEvent::Recorded { .. } | MediaEvent::RecordFailed { .. }) => self.recorded(now, event),
             MediaEvent::Refused { leg, why } => {
                 tracing::error!(%leg, %why, "the media thread refused a command");
             }
@@ -498,7 +513,7 @@ impl Lines {
         {
             trunk.in_use.insert(leg);
         }
-        let entry = Leg { purpose, trunk, local, source, early: None, rang: false };
+        let entry = Leg { purpose, trunk, local, source, early: None, rang: false, joined: false };
         match purpose {
             Purpose::Attempt(attempt) => drop(self.calls.insert(CallRef::Outbound(attempt), leg)),
             Purpose::Inbound(call) => drop(self.calls.insert(CallRef::Inbound(call), leg)),

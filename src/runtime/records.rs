@@ -5,6 +5,7 @@
 //! no new call. Nothing here waits: answers come back as events.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,12 +14,15 @@ use tokio::task::JoinSet;
 
 mod courier;
 mod decisions;
+mod recordings;
 mod running;
 
 use self::courier::Courier;
 use self::decisions::Decisions;
+use self::recordings::Recordings;
 use self::running::Running;
 use super::lines::Arrival;
+use super::recordings::look_at;
 use crate::engine::event::{Event, GroupChange, Story};
 use crate::engine::guard;
 use crate::model::attempt::{GateChange, Intent};
@@ -30,6 +34,7 @@ use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
+use crate::model::recording::CallRecording;
 use crate::model::time::{Now, Timestamp};
 use crate::sip::DialogRecord;
 use crate::store::{AgentStateChange, GroupControls, Health, Store, StoreError, Write};
@@ -124,6 +129,7 @@ pub struct Records {
     courier: Courier,
     running: Running,
     decisions: Decisions,
+    recordings: Recordings,
     health: watch::Receiver<Health>,
     up: bool,
     campaigns: BTreeMap<CampaignKey, Arc<Campaign>>,
@@ -150,6 +156,7 @@ impl Records {
             courier: Courier::default(),
             running: Running::default(),
             decisions: Decisions::default(),
+            recordings: Recordings::default(),
             up: true,
             campaigns: BTreeMap::new(),
             profiles: BTreeMap::new(),
@@ -335,6 +342,27 @@ impl Records {
             let work = self.decisions.clone().write(self.store.clone());
             self.spawn(work);
         }
+    }
+
+    /// Remembers how the recording of a call stands.
+    pub fn recording(&mut self, recording: CallRecording) {
+        if self.recordings.take(recording) {
+            let work = self.recordings.clone().write(self.store.clone());
+            self.spawn(work);
+        }
+    }
+
+    /// Remembers a recording that failed, with what was written of it.
+    pub fn recording_broke(&mut self, recording: CallRecording, file: PathBuf) {
+        let (recordings, store) = (self.recordings.clone(), self.store.clone());
+        self.spawn(async move {
+            let looked = tokio::task::spawn_blocking(move || look_at(recording, &file)).await;
+            if let Ok(recording) = looked
+                && recordings.take(recording)
+            {
+                recordings.write(store).await;
+            }
+        });
     }
 
     fn run(&mut self, begins: bool) {

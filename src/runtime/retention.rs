@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::time::Timestamp;
+use crate::runtime::recordings;
 use crate::store::{Store, StoreError};
 
 /// How often it is looked for what has grown old.
@@ -32,6 +33,13 @@ pub struct Removed {
     pub bytes: u64,
     /// Files that could not be removed.
     pub stuck: u64,
+}
+
+impl Removed {
+    fn and(self, other: Removed) -> Removed {
+        let Removed { files, bytes, stuck } = other;
+        Removed { files: self.files + files, bytes: self.bytes + bytes, stuck: self.stuck + stuck }
+    }
 }
 
 /// Removes what is old at the start, every hour, and whenever the configuration changes; says what it removed.
@@ -52,9 +60,21 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         let imports = current.retention.imports_days;
         told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
         told("answers", 1, store.forget_answers(now).await);
+        let (folder, days) = (&current.data.recordings, current.retention.recordings_days);
+        let recordings = recordings::remove_old(&store, folder, now - DAY * days).await;
+        let recordings = recordings.unwrap_or_else(|error| {
+            tracing::error!(kind = "recordings", %error, days, "not all that is too old could be removed");
+            Removed::default()
+        });
         // Folders may be large and disks slow.
-        if tokio::task::spawn_blocking(move || sweep_all(&current, now)).await.is_err() {
+        let swept = Arc::clone(&current);
+        if tokio::task::spawn_blocking(move || sweep_all(&swept, recordings, now)).await.is_err() {
             return;
+        }
+        match recordings::look_for_files(&store, folder, now).await {
+            Ok(0) => {}
+            Ok(missing) => tracing::error!(missing, folder = %folder.display(), "files of recordings are gone"),
+            Err(error) => tracing::error!(%error, "the files of recordings could not be looked for"),
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -71,7 +91,8 @@ fn told(kind: &str, days: u32, removed: Result<u64, StoreError>) {
     }
 }
 
-fn sweep_all(config: &Config, now: Timestamp) {
+/// `removed`: recordings that were removed by what the database knows of them; files that it does not know are left for here.
+fn sweep_all(config: &Config, removed: Removed, now: Timestamp) {
     let (recordings, journal) = (&config.data.recordings, &config.data.directory.join("journal"));
     let exports = &config.data.directory.join("exports");
     let rejected = &config.data.directory.join("rejected");
@@ -83,7 +104,8 @@ fn sweep_all(config: &Config, now: Timestamp) {
         ("rejected rows", rejected, "csv", config.retention.imports_days),
     ];
     for (kind, folder, extension, days) in kinds {
-        match sweep(folder, extension, now, DAY * days) {
+        let before = if kind == "recordings" { removed } else { Removed::default() };
+        match sweep(folder, extension, now, DAY * days).map(|swept| swept.and(before)) {
             Ok(Removed { files: 0, stuck: 0, .. }) => {}
             Ok(Removed { files, bytes, stuck: 0 }) => {
                 tracing::info!(kind, files, bytes, days, "removed what was kept for longer than its days");

@@ -1,7 +1,7 @@
 //! Everything put together: from a configuration and a store to a service that runs.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +17,7 @@ use super::peers::{Peers, refresh_addresses, resolve_all, written_addresses};
 use super::records::Records;
 use super::setup::{self, Targets};
 use super::wire::Wire;
-use super::{control, counting, placing, recovery, retention, schedules};
+use super::{control, counting, placing, recordings, recovery, retention, schedules};
 use crate::certificate::{Certificate, CertificateError};
 use crate::clock::Clock;
 use crate::config::{self, Config, Rtp, Transport};
@@ -131,12 +131,14 @@ impl Service {
         let secret = recovery::call_secret(&config.data.directory)
             .map_err(|cause| ServiceError::Io { what: "the secret of call names cannot be kept", cause })?;
         let recovered = recovery::recover(&store, &config, now.timestamp).await?;
+        let leftover = recordings::Leftover::find(&store, &config.data.recordings).await?;
         let (handle, driver) = handle::pair(random_u64());
         let control = control::listen(&config.data.directory, handle.clone())
             .map_err(|cause| ServiceError::Io { what: "the control socket cannot be made", cause })?;
         let (stop, stopped) = mpsc::channel(4);
         let (told, current) = watch::channel(Arc::new(config.clone()));
         let (found, addresses) = mpsc::channel(1);
+        tokio::spawn(make_good(store.clone(), config.data.recordings.clone(), leftover));
         tokio::spawn(retention::keep(current.clone(), store.clone(), clock));
         tokio::spawn(counting::keep(current.clone(), store.clone(), clock));
         tokio::spawn(placing::keep(current.clone(), store.clone(), handle.clone()));
@@ -209,6 +211,16 @@ impl Service {
     /// Stops the media thread, after the loop has ended.
     pub fn close(self) {
         self.media.stop();
+    }
+}
+
+async fn make_good(store: Store, folder: PathBuf, leftover: recordings::Leftover) {
+    match recordings::make_good(&store, &folder, leftover).await {
+        Ok(done) if done == recordings::MadeGood::default() => {}
+        Ok(recordings::MadeGood { cut_off, lost, adopted }) => {
+            tracing::warn!(cut_off, lost, adopted, "recordings that were left over are written down");
+        }
+        Err(error) => tracing::error!(%error, "recordings that are left over wait for the next start"),
     }
 }
 

@@ -493,5 +493,6 @@ pub(super) async fn apply_inbounds(conn: &mut Conn, ids: &Ids, ends: &[&InboundE
     };
     let inserted = conn.rows(INSERT_INBOUND, vec![rows(ends.iter().map(row))]).await?;
     let fresh: Vec<InboundId> = inserted.iter().map(|row| row.int("id").map(InboundId)).collect::<Result<_, _>>()?;
+    super::recordings::learn_campaigns(conn, &fresh).await?;
     outbox::inbound_ended(conn, ids, fresh.into_iter()).await
 }

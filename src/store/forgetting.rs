@@ -1,4 +1,5 @@
-//! What is older than it is to be kept: attempts with their results, inbound calls, what agents and gates did.
+//! What is older than it is to be kept: attempts with their results, inbound calls, what agents and gates did, and which calls
+//! were recorded, once the files are gone.
 //!
 //! Not suppressions and consents, which are kept for good, and not the attempts of a lead that may still be dialled: they say how
 //! often that was done. What they add to the figures is kept. Read [`Store::forget_calls`] first.
@@ -59,14 +60,23 @@ statements! {
     GATE_CHANGES = "
         delete from gate_changes where id in (
             select o.id from (select id, at from gate_changes order by id limit $2) o where o.at < $1)";
+    RECORDINGS = "
+        delete from recordings where (direction, call_id) in (
+            select r.direction, r.call_id from recordings r
+            where r.began_at < $1 and r.file is null and r.state <> 'running' order by r.began_at limit $2)";
     AGENT_STATES = "
         delete from agent_states where id in (
             select o.id from (select id, at from agent_states order by id limit $2) o where o.at < $1)";
 }
 
 /// What is removed of each kind, in the order in which one transaction does it; the last is counted.
-const KINDS: [&[Statement]; 4] =
-    [&[KEEP_FIGURES, RESULTS_OF_ATTEMPTS, ATTEMPTS], &[RESULTS_OF_INBOUND, INBOUND], &[GATE_CHANGES], &[AGENT_STATES]];
+const KINDS: [&[Statement]; 5] = [
+    &[KEEP_FIGURES, RESULTS_OF_ATTEMPTS, ATTEMPTS],
+    &[RESULTS_OF_INBOUND, INBOUND],
+    &[GATE_CHANGES],
+    &[AGENT_STATES],
+    &[RECORDINGS],
+];
 
 impl Store {
     /// Removes calls that began before this, with their results, and what agents and gates did before it; how many rows.

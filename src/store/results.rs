@@ -13,6 +13,7 @@ use crate::model::disposition::Disposition;
 use crate::model::id::AttemptId;
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
+use crate::model::recording::{RecordingReason, RecordingState};
 use crate::model::time::Timestamp;
 
 /// One attempt with its lead and the result that counts.
@@ -52,6 +53,14 @@ pub struct CallRecord {
     pub talk_ms: Option<i64>,
     /// Wrap-up, in ms.
     pub wrap_up_ms: Option<i64>,
+    /// How the recording stands; none for a call that was never connected to an agent.
+    pub recording: Option<RecordingState>,
+    /// Why it is not whole, or not there.
+    pub no_recording: Option<RecordingReason>,
+    /// Name of its file in the folder of recordings.
+    pub recording_file: Option<String>,
+    /// Its length, in ms.
+    pub recording_ms: Option<i64>,
     /// What the agent wrote.
     pub note: String,
     /// Answers by question.
@@ -81,12 +90,14 @@ statements! {
                a.ordinal as ordinal, a.disposition as disposition, a.network_disposition as network_disposition,
                a.result as result, u.login as agent, a.rang_at as rang_at, a.answered_at as answered_at,
                a.connected_at as connected_at, a.ended_at as ended_at, a.answered_by as answered_by,
-               r.talk_ms as talk_ms, r.wrap_up_ms as wrap_up_ms, coalesce(r.note, '') as note,
+               r.talk_ms as talk_ms, r.wrap_up_ms as wrap_up_ms, c.state as recording, c.reason as no_recording,
+               c.file as recording_file, c.length_ms as recording_ms, coalesce(r.note, '') as note,
                coalesce(r.answers, '{}') as answers, coalesce(l.extra, '{}') as extra
         from attempts a
         left join leads l on l.id = a.lead_id
         left join lists k on k.id = l.list_id
         left join users u on u.id = a.agent_id
+        left join recordings c on c.direction = 'outbound' and c.call_id = a.id
         left join results r on r.direction = 'outbound' and r.call_id = a.id
              and r.revision = (select max(n.revision) from results n
                                where n.direction = 'outbound' and n.call_id = a.id)
@@ -131,6 +142,10 @@ fn call(row: &Row) -> Result<CallRecord, StoreError> {
         answered_by: row.opt_word("answered_by")?,
         talk_ms: row.opt_int("talk_ms")?,
         wrap_up_ms: row.opt_int("wrap_up_ms")?,
+        recording: row.opt_word("recording")?,
+        no_recording: row.opt_word("no_recording")?,
+        recording_file: row.opt_text("recording_file")?,
+        recording_ms: row.opt_int("recording_ms")?,
         note: row.text("note")?,
         answers: row.json("answers")?,
         extra: row.json("extra")?,

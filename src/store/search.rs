@@ -11,9 +11,12 @@ use serde::Serialize;
 use super::Store;
 use super::db::{params, rows, statements};
 use super::error::StoreError;
+use super::recordings::RecordingRow;
 use super::spreadsheets::{SaidCursor, SaidRecord, said};
+use crate::model::attempt::CallRef;
 use crate::model::id::LeadId;
 use crate::model::name::CampaignKey;
+use crate::model::recording::Recorded;
 use crate::model::time::Timestamp;
 
 /// Results that are looked through for one page: some tens of milliseconds.
@@ -36,6 +39,8 @@ pub struct Search {
     pub from: Timestamp,
     /// Recorded before.
     pub to: Timestamp,
+    /// Only of calls with a recording, without one, or whose recording is missing.
+    pub recorded: Option<Recorded>,
 }
 
 /// A result in which it was found.
@@ -49,6 +54,15 @@ pub struct Found {
     pub in_note: bool,
     /// The questions in whose answers it is.
     pub in_answers: Vec<String>,
+    /// The recording of the call, or why there is none.
+    pub recording: Option<RecordingRow>,
+}
+
+impl Found {
+    /// The call.
+    pub fn call(&self) -> CallRef {
+        self.said.cursor.call()
+    }
 }
 
 /// What was found.
@@ -147,9 +161,17 @@ impl Store {
             .into_iter()
             .filter_map(|(key, in_note, in_answers)| {
                 let (said, lead) = details.remove(&(key.direction.clone(), key.call))?;
-                Some(Found { said, lead, in_note, in_answers })
+                Some(Found { said, lead, in_note, in_answers, recording: None })
             })
             .collect();
+        drop(conn);
+        let mut recordings = self.recordings_of(page.found.iter().map(Found::call)).await?;
+        for found in &mut page.found {
+            found.recording = recordings.remove(&found.call());
+        }
+        if let Some(wanted) = search.recorded {
+            page.found.retain(|found| found.recording.as_ref().map_or(Recorded::No, RecordingRow::recorded) == wanted);
+        }
         Ok(page)
     }
 }

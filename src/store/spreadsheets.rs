@@ -10,8 +10,9 @@ use super::Store;
 use super::attempts::phone;
 use super::db::{Row, params, statements};
 use super::error::StoreError;
+use crate::model::attempt::CallRef;
 use crate::model::disposition::Disposition;
-use crate::model::id::LeadId;
+use crate::model::id::{AttemptId, InboundId, LeadId};
 use crate::model::lead::LeadState;
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
@@ -61,6 +62,16 @@ pub struct SaidCursor {
     pub call: i64,
     /// 1, then higher with each correction.
     pub revision: u64,
+}
+
+impl SaidCursor {
+    /// The call it is about.
+    pub fn call(&self) -> CallRef {
+        match self.direction.as_str() {
+            "inbound" => CallRef::Inbound(InboundId(self.call)),
+            _ => CallRef::Outbound(AttemptId(self.call)),
+        }
+    }
 }
 
 /// A lead with the result that was recorded last.

@@ -16,6 +16,7 @@ mod people;
 mod promises;
 mod queueing;
 mod reading;
+mod recording;
 mod searching;
 mod selecting;
 mod stopping;
@@ -295,6 +296,7 @@ async fn every_statement_is_accepted_by_the_database() {
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
+        recordings::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         search::STATEMENTS,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+use super::recordings::RecordingView;
 use crate::model::attempt::{CallRef, InboundOutcome};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, InboundId, LeadId, UserId};
@@ -73,6 +74,8 @@ pub struct AttemptView {
     pub result: Option<String>,
     /// The final SIP status where there was one.
     pub sip_status: Option<u16>,
+    /// The recording, or why there is none; `null` for a call that was not connected to an agent.
+    pub recording: Option<RecordingView>,
 }
 
 impl AttemptView {
@@ -120,4 +123,6 @@ pub struct InboundView {
     pub ended_at: Timestamp,
     /// How it ended.
     pub outcome: InboundOutcome,
+    /// The recording, or why there is none; `null` for a call that was not connected to an agent.
+    pub recording: Option<RecordingView>,
 }

@@ -112,6 +112,12 @@ kinds! {
     Throttled = "throttled", TOO_MANY_REQUESTS, "Too many tries", "尝试过于频繁";
     /// Nothing is at this address.
     NotFound = "not_found", NOT_FOUND, "Not found", "未找到";
+    /// The call has no recording; the detail says why.
+    NoRecording = "no_recording", NOT_FOUND, "There is no recording", "没有录音";
+    /// There was a recording, and it was removed.
+    RecordingRemoved = "recording_removed", GONE, "The recording was removed", "录音已删除";
+    /// There should be a recording, and its file is gone.
+    RecordingLost = "recording_lost", GONE, "The recording is missing", "录音文件缺失";
     /// The method does not fit the address.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed", "不支持的请求方法";
     /// The body is not JSON.

@@ -10,6 +10,7 @@ mod keys;
 mod ledgers;
 pub(super) mod lists;
 mod people;
+mod recordings;
 mod search;
 mod webhooks;
 

@@ -13,6 +13,7 @@ use super::problem::{Kind, Problem};
 use crate::model::disposition::Disposition;
 use crate::model::id::{ListId, UserId};
 use crate::model::name::CampaignKey;
+use crate::model::recording::Recorded;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::report::{Breakdown, Question, Report};
@@ -70,6 +71,9 @@ pub struct AttemptQuery {
     /// Only those that brought their lead so far for the first time.
     #[param(inline)]
     pub stage: Option<Stage>,
+    /// Only those with a recording that can be heard (`yes`), those that need none (`no`), or whose recording is missing.
+    #[param(inline)]
+    pub recording: Option<Recorded>,
 }
 
 /// What became of a campaign's attempts: sums, rates and the funnel, broken down.
@@ -120,8 +124,8 @@ pub async fn campaign_attempts(
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
-    let AttemptQuery { cursor, disposition, result, list, agent, stage, .. } = query;
-    let behind = Behind { campaign: key, from, to, disposition, result, list, agent, stage };
+    let AttemptQuery { cursor, disposition, result, list, agent, stage, recording: recorded, .. } = query;
+    let behind = Behind { campaign: key, from, to, disposition, result, list, agent, stage, recorded };
     let mut page = state.records.attempts(&behind, cursor.as_deref(), limit).await?;
     if user.role == Role::Marketing {
         page.items.iter_mut().for_each(AttemptView::mask);

@@ -11,11 +11,13 @@ use super::access::{Can, Managers};
 use super::body::{Asked, Named};
 use super::campaigns::no_campaign;
 use super::problem::{Kind, Problem};
+use super::recordings::RecordingView;
 use super::results::span;
 use crate::model::attempt::CallRef;
 use crate::model::disposition::Disposition;
 use crate::model::id::LeadId;
 use crate::model::name::CampaignKey;
+use crate::model::recording::Recorded;
 use crate::model::time::Timestamp;
 use crate::store::Search;
 
@@ -39,6 +41,9 @@ pub struct SearchQuery {
     pub from: Option<i64>,
     /// Only results that were recorded before this time, in ms since 1970; all without it.
     pub to: Option<i64>,
+    /// Only of calls with a recording that can be heard (`yes`), of those that need none (`no`), or whose recording is missing.
+    #[param(inline)]
+    pub recording: Option<Recorded>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// At most so many, 200 at most; 50 without it.
@@ -72,6 +77,8 @@ pub struct FoundResult {
     pub in_note: bool,
     /// Keys of the questions in whose answers it is.
     pub in_answers: Vec<String>,
+    /// The recording of the call, or why there is none; `null` for a call that was not connected to an agent.
+    pub recording: Option<RecordingView>,
 }
 
 /// A page of what was found.
@@ -97,7 +104,7 @@ pub async fn search_results(
     Named(key): Named<CampaignKey>,
     Asked(query): Asked<SearchQuery>,
 ) -> Result<Json<FoundPage>, Problem> {
-    let SearchQuery { text, question, from, to, cursor, limit } = query;
+    let SearchQuery { text, question, from, to, recording, cursor, limit } = query;
     let limit = limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Problem::new(Kind::BadQuery, format!("limit is {limit}; expected 1 to {PAGE_MAX}")));
@@ -114,6 +121,6 @@ pub async fn search_results(
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
-    let search = Search { campaign: key, text, question, from, to };
+    let search = Search { campaign: key, text, question, from, to, recorded: recording };
     state.records.search(&search, cursor.as_deref(), limit).await.map(Json)
 }

@@ -14,6 +14,7 @@ mod keys;
 mod ledgers;
 mod pages;
 mod people;
+mod recordings;
 mod rig;
 mod search;
 mod serving;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::rig::{AGENT_HZ, CUSTOMER_HZ, Centre, Child, Ear, Law, PASSWORD, Phone, Plan, Sipp, scenario};
+use crate::rig::{AGENT_HZ, CUSTOMER_HZ, Centre, Child, Ear, Law, PASSWORD, Phone, Plan, SOON, Sipp, scenario, until};
 
 /// Chromium and Node on a busy machine.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -122,4 +122,24 @@ fn an_agent_takes_a_real_call_at_the_desk_and_records_its_result() {
     assert_eq!((&attempt["result"], &attempt["disposition"]), (&"taken".into(), &"accepted".into()), "{attempt}");
     let note = centre.value("select note from results");
     assert_eq!(note, "Wants it from the first of the month.");
+}
+
+#[test]
+fn a_manager_hears_a_recording_in_the_list_of_attempts_and_on_the_customers_page() {
+    let recorded = Plan { campaign_tables: "[recording]\non = true\n".to_owned(), ..Plan::default() };
+    let centre = Centre::running(recorded);
+    let ear = Ear::open(crate::rig::CARRIER, CUSTOMER_HZ, Law::A);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 8, 200), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&["+8613800000001"]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    ear.until_hears(AGENT_HZ, 60, 0);
+    desk.hang_up();
+    carrier.finish(SOON);
+    until("the recording is complete", SOON, || {
+        (centre.value("select state from recordings") == "whole").then_some(())
+    });
+    browse(&centre, "recordings", &[("login", "boss"), ("password", PASSWORD), ("number", "+8613800000001")]);
+    assert_eq!(centre.value("select count(*) from audit where what = 'recording_heard' and who = 'boss'"), 1);
 }

@@ -14,6 +14,7 @@ mod inbound;
 mod metrics;
 mod phones;
 mod preview;
+mod recordings;
 mod replay;
 mod rig;
 mod torture;

@@ -214,6 +214,7 @@ async fn ask(store: &Store, year: &Year) -> Result<BTreeMap<String, Vec<u64>>, S
             list: None,
             agent: None,
             stage: None,
+            recorded: None,
         };
         let (list, agent) = (ListId(1 + round as i64 % LISTS as i64), UserId(1 + round as i64 % AGENTS as i64));
         let behind = [
@@ -249,6 +250,7 @@ async fn ask(store: &Store, year: &Year) -> Result<BTreeMap<String, Vec<u64>>, S
                 question: None,
                 from: Timestamp::from_millis(0),
                 to: now,
+                recorded: None,
             };
             asked.time(&format!("search: {name}"), store.search_results(&search, None, 50)).await?;
         }

@@ -23,6 +23,11 @@ const SOCKET_BUFFER_MIN: u64 = 1024 * 1024;
 /// Bytes that must be writable: a day of a small centre.
 const PROBE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Bytes of an hour of a recorded call: G.711 with two channels.
+const RECORDED_HOUR: u64 = 2 * 8_000 * 3_600;
+/// A disk with room for fewer hours of calls is nearly full: half a day of a small centre.
+const RECORDED_HOURS_MIN: u64 = 50;
+
 pub(super) fn tzdata(now: Timestamp) -> Finding {
     let database = zone::database();
     let origin = match database.origin() {
@@ -115,7 +120,7 @@ pub(super) fn socket_buffer(name: &str) -> Finding {
     }
 }
 
-/// Writes and removes a probe file. How much more would fit is not known: that needs a call the standard library lacks.
+/// Writes and removes a probe file.
 pub(super) fn data_directory(directory: &Path) -> Finding {
     const SUBJECT: &str = "data directory";
     // An empty path is the working directory.
@@ -147,4 +152,35 @@ pub(super) fn data_directory(directory: &Path) -> Finding {
             )
         }
     }
+}
+
+/// Whether recordings can be written, and for how many hours of calls there is room.
+pub(super) fn recordings(folder: &Path) -> Finding {
+    const SUBJECT: &str = "recordings";
+    let shown = folder.display();
+    if !folder.exists() {
+        return Finding::ok("recordings", SUBJECT, format!("{shown} will be made when the service starts"));
+    }
+    let probe = folder.join(format!(".lull-probe-{}", std::process::id()));
+    let written = std::fs::File::create_new(&probe).and_then(|mut file| file.write_all(&[0x5a; 4096]));
+    // Only a file this function made carries this process's number.
+    let removed = std::fs::remove_file(&probe);
+    if let Err(error) = written.and(removed) {
+        let says = format!("{shown} does not take files: {error}");
+        let advice = "make it a directory that the service may write to; calls go on without recordings until then";
+        return Finding::error("recordings", SUBJECT, says, advice);
+    }
+    let room = match rustix::fs::statvfs(folder) {
+        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+        Err(error) => {
+            let says = format!("how much room there is in {shown} cannot be read: {error}");
+            return Finding::warning("recordings_room", SUBJECT, says, "look at it with df");
+        }
+    };
+    let says = format!("{shown} has room for {} hours of calls ({} MB)", room / RECORDED_HOUR, room >> 20);
+    if room / RECORDED_HOUR < RECORDED_HOURS_MIN {
+        let advice = "make room, or set retention.recordings_days lower: without room calls go on and are not recorded";
+        return Finding::warning("recordings_full", SUBJECT, says, advice);
+    }
+    Finding::ok("recordings", SUBJECT, says)
 }

@@ -109,7 +109,7 @@ impl Lines {
         match self.agents.get(&user).map(|agent| (&agent.state, agent.device.leg)) {
             Some((PhoneState::Up { leg } | PhoneState::Talking { leg, .. }, _)) => {
                 let leg = *leg;
-                self.join(user, leg, &customer);
+                self.join(now, user, leg, &customer);
             }
             Some((PhoneState::Down, DeviceLeg::PerCall)) => self.ring_phone(now, user, Some(customer)),
             Some((PhoneState::Ringing { .. } | PhoneState::Down, _)) | None => {
@@ -169,7 +169,7 @@ impl Lines {
             PhoneState::Up { .. } | PhoneState::Talking { .. } | PhoneState::Down => None,
         };
         match waiting {
-            Some(customer) => self.join(user, leg, &customer),
+            Some(customer) => self.join(now, user, leg, &customer),
             None => self.tell(Event::AgentLegUp { user }),
         }
     }
@@ -227,7 +227,7 @@ impl Lines {
         Ok(leg)
     }
 
-    fn join(&mut self, user: UserId, phone: LegId, customer: &Customer) {
+    fn join(&mut self, now: Now, user: UserId, phone: LegId, customer: &Customer) {
         let call = customer.call;
         let Some(leg) = self.calls.get(&call).copied() else {
             // The customer hung up while the phone was being rung; the engine hears that separately.
@@ -237,10 +237,7 @@ impl Lines {
             agent.state = PhoneState::Talking { leg: phone, call };
         }
         self.media(MediaCommand::Bridge { a: leg, b: phone });
-        if customer.record {
-            let file = self.plan.recordings.join(recording_name(call));
-            self.media(MediaCommand::Record { leg, file, announce: None });
-        }
+        self.record(now, leg, call, user, customer.record);
         self.tell(Event::Bridged { call, user });
     }
 
@@ -275,13 +272,5 @@ fn spec(phone: &str, plan: &PhonePlan, domain: &str, offer: Bytes) -> sip::CallS
         ],
         sdp: offer,
         token: None,
-    }
-}
-
-/// Named by the program, never by what came over the wire.
-fn recording_name(call: CallRef) -> String {
-    match call {
-        CallRef::Outbound(attempt) => format!("{attempt}.wav"),
-        CallRef::Inbound(call) => format!("{call}.wav"),
     }
 }

@@ -10,11 +10,13 @@ use super::{HOUR_MS, days};
 use crate::model::disposition::Disposition;
 use crate::model::id::{ListId, UserId};
 use crate::model::name::CampaignKey;
+use crate::model::recording::Recorded;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::store::db::{Conn, Value, params, statements, word};
 use crate::store::error::StoreError;
 use crate::store::history::{AttemptCursor, AttemptRow, PAGE_MAX, attempt_row};
+use crate::store::recordings::recorded_word;
 
 /// Days looked up at once.
 const DAYS_AT_ONCE: u32 = 31;
@@ -59,6 +61,8 @@ pub struct Behind {
     pub agent: Option<UserId>,
     /// That brought their lead so far.
     pub stage: Option<Stage>,
+    /// Whether there is a recording.
+    pub recorded: Option<Recorded>,
 }
 
 /// What a row of sums has of the stage that `$8` names.
@@ -106,7 +110,7 @@ statements! {
         group by hour having sum(", of_stage!(), ") > 0 order by hour desc limit $9");
     STALE_HOURS = "
         select hour from figures_stale where campaign = $1 and hour >= $2 and hour <= $3 order by hour desc";
-    ROWS = "
+    ROWS = concat!("
         select * from attempts
         where campaign = $1 and at >= $2 and (at, id) < ($3, $4)
           and (cast($5 as text) is null or disposition = $5)
@@ -116,7 +120,10 @@ statements! {
                 and (cast($7 as bigint) is null or f.list_id = $7) and (cast($8 as bigint) is null or f.agent_id = $8)
                 and case $9 when 'dialled' then f.leads_dialled when 'answered' then f.leads_answered
                     when 'connected' then f.leads_connected when 'accepted' then f.accepted else 1 end = 1)
-        order by at desc, id desc limit $10";
+          and (cast($11 as text) is null or coalesce((
+              select ", recorded_word!(), " from recordings r
+              where r.direction = 'outbound' and r.call_id = attempts.id), 'no') = $11)
+        order by at desc, id desc limit $10");
 }
 
 impl Store {
@@ -217,6 +224,7 @@ impl Behind {
                     self.agent.map(|agent| agent.0),
                     self.stage.as_ref().map(word),
                     (limit - found.len()) as u64,
+                    self.recorded.map(Recorded::as_str),
                 ];
                 for row in conn.rows(ROWS, values).await? {
                     found.push(attempt_row(&row)?);

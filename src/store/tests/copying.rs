@@ -3,6 +3,7 @@
 use super::super::db::Value;
 use super::*;
 use crate::model::decision::{Decision, Forecast};
+use crate::model::recording::CallRecording;
 
 /// Rows of most tables with what is hard to carry over: Chinese, quotes, line breaks, nulls, both truths, numbers that are
 /// not round.
@@ -18,6 +19,8 @@ async fn filled() -> Rig {
             ..result(attempt, lead, 1 + place as i64, Disposition::Accepted)
         };
         rig.store.record_result(said).await.unwrap();
+        let recording = CallRecording::begun(CallRef::Outbound(attempt), UserId(7), NOW);
+        rig.store.record_recordings(vec![recording]).await.unwrap();
     }
     let controls =
         GroupControls { idle_threshold: Some(0.1 + 0.2), hysteresis: Some(1e-17), dwell_s: None, reserve: Some(3) };
@@ -69,6 +72,7 @@ async fn a_copy_has_every_row_of_every_table_to_the_last_bit() {
     let copy = copy_database(&rig.place, &there, true, &mut watch).await.unwrap();
     let of = |table: &str| copy.tables.iter().find(|(name, _)| *name == table).unwrap().1;
     assert_eq!((of("campaigns"), of("leads"), of("attempts"), of("results"), of("decisions")), (1, 3, 3, 3, 1500));
+    assert_eq!(of("recordings"), 3);
     assert!(seen.iter().is_sorted_by_key(|progress| progress.rows));
     assert_eq!(seen.last().map(|progress| progress.of), Some(2 * copy.rows()));
     // And on into a file, whichever engine the first two are.

@@ -246,6 +246,7 @@ async fn each_figure_lists_the_attempts_it_counts() {
         list: None,
         agent: None,
         stage: None,
+        recorded: None,
     };
     for counted_until in [0, 2, 5, 24] {
         rig.store.count_hours(after(counted_until * 3600)).await.unwrap();

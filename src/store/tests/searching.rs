@@ -10,6 +10,7 @@ fn wanted(text: &str, question: Option<&str>) -> Search {
         question: question.map(str::to_owned),
         from: NOW,
         to: after(1_000_000),
+        recorded: None,
     }
 }
 

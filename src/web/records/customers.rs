@@ -11,6 +11,7 @@ use crate::web::consents::ConsentView;
 use crate::web::customers::{Customer, LeadDetail, LeadNumber, LeadSummary};
 use crate::web::history::{AttemptView, InboundView, ResultView};
 use crate::web::problem::{Kind, Problem};
+use crate::web::recordings::RecordingView;
 use crate::web::suppressions::SuppressionView;
 
 /// Calls of a number that a desk shows, in each direction.
@@ -32,7 +33,7 @@ impl Records {
         rows.truncate(limit);
         let last = rows.last().filter(|_| more);
         let next_cursor = last.map(|row| format!("{}.{}", row.at.as_millis(), row.id));
-        Ok(AttemptPage { items: rows.into_iter().map(AttemptView::from).collect(), next_cursor })
+        Ok(AttemptPage { items: self.with_recordings(rows).await?, next_cursor })
     }
 
     pub(in crate::web) async fn lead(&self, id: LeadId) -> Result<Option<LeadDetail>, Problem> {
@@ -54,9 +55,19 @@ impl Records {
             state: lead.state,
             due_at: lead.due_at,
             callback: lead.callback,
-            attempts: attempts.into_iter().map(AttemptView::from).collect(),
+            attempts: self.with_recordings(attempts).await?,
             results: results.into_iter().map(ResultView::from).collect(),
         }))
+    }
+
+    async fn with_recordings(&self, rows: Vec<store::AttemptRow>) -> Result<Vec<AttemptView>, Problem> {
+        let calls = rows.iter().map(|row| CallRef::Outbound(row.id));
+        let mut recordings = self.store.recordings_of(calls).await?;
+        let view = |row: store::AttemptRow| {
+            let recording = recordings.remove(&CallRef::Outbound(row.id)).map(RecordingView::from);
+            AttemptView { recording, ..row.into() }
+        };
+        Ok(rows.into_iter().map(view).collect())
     }
 
     /// Everything about a number.
@@ -69,13 +80,20 @@ impl Records {
             results.extend(self.store.results_of(call).await?.into_iter().next().map(ResultView::from));
         }
         results.sort_by_key(|result: &ResultView| std::cmp::Reverse(result.at));
+        let calls = history.inbound.iter().map(|call| CallRef::Inbound(call.id));
+        let mut recordings = self.store.recordings_of(calls).await?;
+        let inbound = history.inbound.into_iter().map(|call| {
+            let recording = recordings.remove(&CallRef::Inbound(call.id)).map(RecordingView::from);
+            InboundView { recording, ..call.into() }
+        });
+        let inbound = inbound.collect();
         let suppressions = self.store.suppressions_of(number).await?;
         let consents = self.store.consents_of(number).await?;
         Ok(Customer {
             number: number.into(),
             leads: history.leads.into_iter().map(LeadSummary::from).collect(),
-            attempts: history.attempts.into_iter().map(AttemptView::from).collect(),
-            inbound: history.inbound.into_iter().map(InboundView::from).collect(),
+            attempts: self.with_recordings(history.attempts).await?,
+            inbound,
             results,
             suppressions: suppressions.into_iter().map(SuppressionView::from).collect(),
             consents: consents.into_iter().map(ConsentView::from).collect(),
@@ -115,6 +133,7 @@ impl From<store::AttemptRow> for AttemptView {
             network_disposition: row.network_disposition,
             result: row.result,
             sip_status: row.sip_status,
+            recording: None,
         }
     }
 }
@@ -144,6 +163,7 @@ impl From<store::InboundRow> for InboundView {
             connected_at: row.connected_at,
             ended_at: row.ended_at,
             outcome: row.outcome,
+            recording: None,
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Searching what agents wrote.
 
 use super::Records;
-use crate::model::attempt::CallRef;
-use crate::model::id::{AttemptId, InboundId};
 use crate::model::time::Timestamp;
 use crate::store::{Found, SaidCursor, Search};
 use crate::web::problem::{Kind, Problem};
+use crate::web::recordings::RecordingView;
 use crate::web::search::{FoundPage, FoundResult};
 
 impl Records {
@@ -45,11 +44,8 @@ fn read_cursor(text: &str) -> Result<SaidCursor, Problem> {
 
 impl From<Found> for FoundResult {
     fn from(found: Found) -> FoundResult {
-        let Found { said, lead, in_note, in_answers } = found;
-        let call = match said.cursor.direction.as_str() {
-            "inbound" => CallRef::Inbound(InboundId(said.cursor.call)),
-            _ => CallRef::Outbound(AttemptId(said.cursor.call)),
-        };
+        let call = found.call();
+        let Found { said, lead, in_note, in_answers, recording } = found;
         FoundResult {
             call,
             lead,
@@ -63,6 +59,7 @@ impl From<Found> for FoundResult {
             answers: said.answers,
             in_note,
             in_answers,
+            recording: recording.map(RecordingView::from),
         }
     }
 }

@@ -141,6 +141,7 @@ fn example_address(path: &str) -> String {
         path if path.starts_with("/suppressions") => "sup_0000000000001",
         path if path.starts_with("/webhooks") => "hook_0000000000001",
         path if path.starts_with("/exports") => "exp_0000000000001",
+        path if path.starts_with("/recordings") => "att_0000000000001",
         path if path.starts_with("/keys") => "key_0000000000001",
         path if path.starts_with("/consents") => "con_0000000000001",
         path if path.starts_with("/uploads") => "upl_0000000000001",

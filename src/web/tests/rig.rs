@@ -267,6 +267,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
     };
     Settings {
         data_dir: directory.to_path_buf(),
+        recordings_dir: directory.join("recordings"),
         upload_max_bytes: 1 << 20,
         undo_within: Duration::from_secs(24 * 3600),
         region: Some("CN".into()),

@@ -121,6 +121,8 @@ export const results = (key: string, days: number | null, by: Breakdown) =>
 type SearchQuery = NonNullable<paths["/api/v1/campaigns/{key}/search"]["get"]["parameters"]["query"]>;
 export const searchResults = (key: string, query: SearchQuery) =>
   told(api.GET("/api/v1/campaigns/{key}/search", { params: { path: { key }, query } }));
+/** Where the audio of a call's recording is, for a player. */
+export const recordingAudio = (call: string) => `${BASE}/recordings/${encodeURIComponent(call)}/audio`;
 export const decisions = (key: string, from: number, cursor: string | null) =>
   told(
     api.GET("/api/v1/campaigns/{key}/decisions", {

@@ -1021,6 +1021,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the recording of a call stands, by the call's id (`att_…` or `inb_…`). */
+        get: operations["recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{id}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audio: WAV with G.711, left the customer, right what the customer heard. A part of it with `Range`, so that a player can seek.
+         *     Who heard it is written in the audit log, once in ten minutes for each person and call. 404 `no_recording` tells why
+         *     there is none, 410 `recording_removed` and `recording_lost` that there is none any more.
+         */
+        get: operations["recording_audio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reload": {
         parameters: {
             query?: never;
@@ -1679,6 +1717,7 @@ export interface components {
             /** @description The number, masked where the asker may not see it. */
             number: components["schemas"]["ShownNumber"];
             rang_at?: components["schemas"]["Timestamp"] | null;
+            recording?: components["schemas"]["RecordingView"] | null;
             /** @description The campaign's own name of the agent's result. */
             result?: string | null;
             /**
@@ -2823,6 +2862,7 @@ export interface components {
             note: string;
             /** @description The number, where it is known. */
             number?: string | null;
+            recording?: components["schemas"]["RecordingView"] | null;
             /** @description The campaign's own name of the result. */
             result: string;
         };
@@ -3244,6 +3284,7 @@ export interface components {
             /** @description How it ended. */
             outcome: components["schemas"]["InboundOutcome"];
             queue?: components["schemas"]["QueueName"] | null;
+            recording?: components["schemas"]["RecordingView"] | null;
         };
         /** @description Entries in each table at one moment. */
         Internals: {
@@ -4063,11 +4104,64 @@ export interface components {
          * @enum {string}
          */
         RatioOn: "every_event" | "agent_freed";
+        /**
+         * @description Which calls, by their recordings.
+         * @enum {string}
+         */
+        Recorded: "yes" | "no" | "missing";
         /** @description Whether calls are recorded, and what the customer hears about it. */
         Recording: {
             consent_prompt?: components["schemas"]["PromptName"] | null;
             /** @description Record connected calls. */
             on: boolean;
+        };
+        /** @description A recording with what tells whether it is whole. */
+        RecordingDetail: components["schemas"]["RecordingView"] & {
+            agent?: components["schemas"]["UserId"] | null;
+            /** @description When it began, or would have begun. */
+            began_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Length of the file.
+             */
+            bytes?: number | null;
+            /** @description The call. */
+            call: components["schemas"]["CallRef"];
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /**
+             * Format: int64
+             * @description 20 ms pieces of audio that are missing: they came too late, or the disk was too slow.
+             */
+            dropped_frames?: number | null;
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Name of the file in the folder of recordings. */
+            file?: string | null;
+            lost_at?: components["schemas"]["Timestamp"] | null;
+            /** @description SHA-256 over the file, in hexadecimal. */
+            sha256?: string | null;
+        };
+        /**
+         * @description Why there is no recording, or none any more, or why it was cut off.
+         * @enum {string}
+         */
+        RecordingReason: "off" | "disk_full" | "disk" | "no_media" | "busy" | "crash" | "retention" | "erasure";
+        /**
+         * @description How the recording of a call stands.
+         * @enum {string}
+         */
+        RecordingState: "running" | "whole" | "cut_off" | "none" | "removed";
+        /** @description How the recording of a call stands. */
+        RecordingView: {
+            /**
+             * Format: int64
+             * @description Its length, in ms, once it is over.
+             */
+            length_ms?: number | null;
+            reason?: components["schemas"]["RecordingReason"] | null;
+            /** @description Whether it can be heard (`yes`), need not be there (`no`), or is missing. */
+            recorded: components["schemas"]["Recorded"];
+            /** @description How it stands. */
+            state: components["schemas"]["RecordingState"];
         };
         /** @description Why a dial was refused or put off. Each is counted per campaign and shown. */
         Refusal: {
@@ -5266,6 +5360,8 @@ export interface operations {
                 agent?: string;
                 /** @description Only those that brought their lead so far for the first time. */
                 stage?: "dialled" | "answered" | "connected" | "accepted";
+                /** @description Only those with a recording that can be heard (`yes`), those that need none (`no`), or whose recording is missing. */
+                recording?: "yes" | "no" | "missing";
             };
             header?: never;
             path: {
@@ -5712,6 +5808,8 @@ export interface operations {
                 from?: number;
                 /** @description Only results that were recorded before this time, in ms since 1970; all without it. */
                 to?: number;
+                /** @description Only of calls with a recording that can be heard (`yes`), of those that need none (`no`), or whose recording is missing. */
+                recording?: "yes" | "no" | "missing";
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description At most so many, 200 at most; 50 without it. */
@@ -7210,6 +7308,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingDetail"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recording_audio: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description one range of bytes */
+                Range?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
                 };
             };
             /** @description what is wrong */

@@ -9,6 +9,8 @@ import { DISPOSITIONS } from "../dispositions";
 import { duration, moment, phone } from "../format";
 import { useLiveBoard } from "../shell/BoardContext";
 import { ProblemAlert } from "../shell/ProblemAlert";
+import { RecordedFilter } from "../recordings/RecordedFilter";
+import { Recording } from "../recordings/Recording";
 import { Waiting } from "../shell/Waiting";
 import { addressOf, type Behind, behindOf } from "./behind";
 
@@ -47,6 +49,7 @@ export function Attempts({ campaign }: { campaign: Campaign }) {
             searchable
             data-testid="attempt-filter"
           />
+          <RecordedFilter size="xs" value={behind.recording ?? null} onChange={(value) => show({ ...behind, recording: value ?? undefined })} />
           <Menu>
             <Menu.Target>
               <Button size="xs" variant="default" loading={file.isPending} data-testid="export">
@@ -126,7 +129,7 @@ function AttemptTable({ rows, campaign }: { rows: AttemptView[]; campaign: Campa
   const agentName = (id: string | null) => (id ? (snapshot?.agents.find((one) => one.user === id)?.name ?? id) : "");
   const resultTitle = (key: string | null) => campaign.results.find((one) => one.key === key)?.title ?? key;
   return (
-    <Table.ScrollContainer minWidth={860}>
+    <Table.ScrollContainer minWidth={960}>
       <Table fz="sm" verticalSpacing={4} data-testid="attempts">
         <Table.Thead>
           <Table.Tr>
@@ -137,6 +140,7 @@ function AttemptTable({ rows, campaign }: { rows: AttemptView[]; campaign: Campa
             <Table.Th ta="right">{t("attempt.talked")}</Table.Th>
             <Table.Th>{t("attempt.agent")}</Table.Th>
             <Table.Th>{t("attempt.trunk")}</Table.Th>
+            <Table.Th>{t("recording.title")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody className="figures">
@@ -164,6 +168,9 @@ function AttemptTable({ rows, campaign }: { rows: AttemptView[]; campaign: Campa
               <Table.Td ta="right">{span(row.connected_at, row.ended_at)}</Table.Td>
               <Table.Td>{agentName(row.agent)}</Table.Td>
               <Table.Td>{row.trunk}</Table.Td>
+              <Table.Td>
+                <Recording call={row.id} recording={row.recording} />
+              </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

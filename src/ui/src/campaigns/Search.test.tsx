@@ -18,6 +18,7 @@ const FOUND: FoundResult = {
   answers: {},
   in_note: true,
   in_answers: [],
+  recording: null,
 };
 
 test("what is found is marked, and a page that came to its bound says how far back it went", async () => {

@@ -4,9 +4,11 @@ import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { searchResults } from "../api/client";
-import type { Campaign, FoundResult } from "../api/types";
+import type { Campaign, FoundResult, Recorded } from "../api/types";
 import { Panel } from "../board/Panel";
 import { count, moment, phone } from "../format";
+import { RecordedFilter } from "../recordings/RecordedFilter";
+import { Recording } from "../recordings/Recording";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import { Waiting } from "../shell/Waiting";
 import { fromZoned } from "../zoneTime";
@@ -15,6 +17,7 @@ interface Asked {
   text: string;
   question: string | null;
   from: string;
+  recorded: Recorded | null;
 }
 
 const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -25,6 +28,7 @@ export function Search({ campaign }: { campaign: Campaign }) {
   const [text, setText] = useState("");
   const [question, setQuestion] = useState<string | null>(null);
   const [from, setFrom] = useState("");
+  const [recorded, setRecorded] = useState<Recorded | null>(null);
   const [asked, setAsked] = useState<Asked | null>(null);
   const pages = useInfiniteQuery({
     queryKey: ["campaigns", campaign.key, "search", asked],
@@ -34,6 +38,7 @@ export function Search({ campaign }: { campaign: Campaign }) {
         text: asked?.text ?? "",
         ...(asked?.question ? { question: asked.question } : {}),
         ...(since === null ? {} : { from: since }),
+        ...(asked?.recorded ? { recording: asked.recorded } : {}),
         ...(pageParam ? { cursor: pageParam } : {}),
       });
     },
@@ -46,7 +51,7 @@ export function Search({ campaign }: { campaign: Campaign }) {
   const backTo = pages.data?.pages.at(-1)?.back_to ?? null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setAsked({ text: text.trim(), question, from });
+    setAsked({ text: text.trim(), question, from, recorded });
   };
   return (
     <Panel title={t("search.title")}>
@@ -65,6 +70,7 @@ export function Search({ campaign }: { campaign: Campaign }) {
               data-testid="search-question"
             />
             <TextInput type="date" label={t("exports.from")} value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
+            <RecordedFilter label={t("recording.title")} value={recorded} onChange={setRecorded} />
             <Button type="submit" variant="default" disabled={text.trim() === "" && question === null} data-testid="search-do">
               {t("search.do")}
             </Button>
@@ -103,6 +109,7 @@ function FoundTable({ rows, campaign, text }: { rows: FoundResult[]; campaign: C
             <Table.Th>{t("callbacks.customer")}</Table.Th>
             <Table.Th>{t("attempt.result")}</Table.Th>
             <Table.Th>{t("search.written")}</Table.Th>
+            <Table.Th>{t("recording.title")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -132,6 +139,9 @@ function FoundTable({ rows, campaign, text }: { rows: FoundResult[]; campaign: C
                     {questionOf(key)} <Marked whole={row.answers[key] ?? ""} part={text} />
                   </Text>
                 ))}
+              </Table.Td>
+              <Table.Td>
+                <Recording call={row.call.id} recording={row.recording} />
               </Table.Td>
             </Table.Tr>
           ))}

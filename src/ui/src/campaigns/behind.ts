@@ -1,6 +1,6 @@
 // Which attempts a click on a figure lists: the same words in the address of the page and in the question to the service.
 
-import type { Stage } from "../api/types";
+import { RECORDED, type Recorded, type Stage } from "../api/types";
 
 /** What all listed attempts have in common; what is absent does not matter. An empty result or agent means none. */
 export interface Behind {
@@ -11,6 +11,7 @@ export interface Behind {
   list?: string;
   agent?: string;
   stage?: Stage;
+  recording?: Recorded;
 }
 
 export const STAGES: readonly Stage[] = ["dialled", "answered", "connected", "accepted"];
@@ -38,5 +39,7 @@ export function behindOf(params: URLSearchParams): Behind {
   }
   const stage = STAGES.find((one) => one === params.get("stage"));
   if (stage) behind.stage = stage;
+  const recording = RECORDED.find((one) => one === params.get("recording"));
+  if (recording) behind.recording = recording;
   return behind;
 }

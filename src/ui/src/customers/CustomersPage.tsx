@@ -9,6 +9,7 @@ import { Panel } from "../board/Panel";
 import { historyOf } from "../desk/about";
 import { moment, phone } from "../format";
 import { Icon } from "../icons";
+import { Recording } from "../recordings/Recording";
 import { Empty } from "../shell/Empty";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import { Waiting } from "../shell/Waiting";
@@ -181,6 +182,7 @@ function Calls({ customer }: { customer: Customer }) {
                   {question}: {answer}
                 </Text>
               ))}
+              <Recording call={entry.id} recording={entry.recording} />
             </Table.Td>
           </Table.Tr>
         ))}

@@ -1,6 +1,6 @@
 // What the desk says about the customer of a call, put together from the lead and from all that is known of the number.
 
-import type { Desk, LeadNumber } from "../api/types";
+import type { Desk, LeadNumber, RecordingView } from "../api/types";
 
 export interface HistoryEntry {
   at: number;
@@ -9,6 +9,7 @@ export interface HistoryEntry {
   /** A disposition, or how an inbound call ended; null while an attempt is on its way. */
   outcome: string | null;
   note: string;
+  recording: RecordingView | null;
 }
 
 export interface About {
@@ -50,6 +51,7 @@ export function historyOf({ lead, customer }: Pick<Desk, "lead" | "customer">): 
       campaign: attempt.campaign,
       outcome: recorded.get(attempt.id)?.disposition ?? attempt.disposition,
       note: recorded.get(attempt.id)?.note ?? "",
+      recording: attempt.recording,
     })),
     ...(customer?.inbound ?? []).map((call) => ({
       id: call.id,
@@ -58,6 +60,7 @@ export function historyOf({ lead, customer }: Pick<Desk, "lead" | "customer">): 
       campaign: call.campaign,
       outcome: recorded.get(call.id)?.disposition ?? call.outcome,
       note: recorded.get(call.id)?.note ?? "",
+      recording: call.recording,
     })),
   ];
   return entries.sort((a, b) => b.at - a.at);

@@ -74,6 +74,9 @@ describe("the catalogues", () => {
     ["JobState", "jobState"],
     ["ImportState", "importState"],
     ["ColumnUse", "wizard.use"],
+    ["Recorded", "recording.recorded"],
+    ["RecordingState", "recording.state"],
+    ["RecordingReason", "recording.reason"],
   ])("have a text for every value of %s", (schema, prefix) => {
     const values = schemas[schema]?.enum ?? [];
     expect(values.length).toBeGreaterThan(1);

@@ -1,0 +1,398 @@
+//! Files of recordings and what the database says of them, held together: what a crash left is made good at the start, what is
+//! too old is removed with its file, and files that vanish are noticed.
+//!
+//! Not the recording itself; the media thread writes that. Read [`make_good`], [`remove_old`] and [`look_for_files`] first.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::media::wav::{HEADER_LEN, hexadecimal, mend};
+use crate::model::attempt::CallRef;
+use crate::model::recording::{CallRecording, RecordingReason, RecordingState, call_of, file_of};
+use crate::model::time::Timestamp;
+use crate::runtime::retention::Removed;
+use crate::store::{RecordingCursor, RecordingFilter, Store, StoreError};
+
+/// Calls that are looked up, and files that are removed, at once.
+const AT_ONCE: usize = 500;
+/// Samples of a millisecond.
+const SAMPLES_PER_MS: u64 = 8;
+
+/// What the last run left: recordings that it did not end, and all files of calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftover {
+    /// By the database they still run.
+    pub running: Vec<CallRecording>,
+    /// Calls that have a file.
+    pub files: Vec<CallRef>,
+}
+
+/// What was made good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MadeGood {
+    /// Recordings that were cut off and can be heard.
+    pub cut_off: u64,
+    /// Recordings of which nothing was left.
+    pub lost: u64,
+    /// Files that the database knew nothing of.
+    pub adopted: u64,
+}
+
+impl Leftover {
+    /// Looks what is there. Must be done before the first call: later ones are not left over.
+    ///
+    /// # Errors
+    /// The store cannot be read. A folder that cannot be read is told in the log and counts as empty.
+    pub async fn find(store: &Store, folder: &Path) -> Result<Leftover, StoreError> {
+        let running = store.running_recordings().await?.into_iter().map(|row| row.recording).collect();
+        let files = files_of_calls(folder).unwrap_or_else(|error| {
+            tracing::error!(folder = %folder.display(), %error, "recordings of the run before cannot be looked for");
+            BTreeSet::new()
+        });
+        Ok(Leftover { running, files: files.into_iter().collect() })
+    }
+}
+
+/// Calls that have a file in the folder of recordings.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn files_of_calls(folder: &Path) -> io::Result<BTreeSet<CallRef>> {
+    let mut calls = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        calls.extend(entry?.file_name().to_str().and_then(call_of));
+    }
+    Ok(calls)
+}
+
+/// Ends what the last run did not end: the header of a recording that was cut off is mended, the file is hashed, and files that
+/// the database knows nothing of are written down. What cannot be done now is tried at the next start.
+///
+/// # Errors
+/// The store does not answer or take it.
+pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<MadeGood, StoreError> {
+    let mut done = MadeGood::default();
+    let ended: BTreeSet<CallRef> = left.running.iter().map(|recording| recording.call).collect();
+    for running in left.running {
+        let file = folder.join(file_of(running.call));
+        let none = running.without(RecordingReason::Crash);
+        let Some(looked) = blocking(move || look_at(none, &file)).await else { continue };
+        match looked.state {
+            RecordingState::None => done.lost += 1,
+            _ => done.cut_off += 1,
+        }
+        store.record_recordings(vec![looked]).await?;
+    }
+    let files: Vec<CallRef> = left.files.into_iter().filter(|call| !ended.contains(call)).collect();
+    for calls in files.chunks(AT_ONCE) {
+        let known = store.recordings_of(calls.iter().copied()).await?;
+        for call in calls.iter().copied().filter(|call| !known.contains_key(call)) {
+            let file = folder.join(file_of(call));
+            let Some(Some(adopted)) = blocking(move || adopt(call, &file)).await else { continue };
+            store.record_recordings(vec![adopted]).await?;
+            done.adopted += 1;
+        }
+    }
+    Ok(done)
+}
+
+/// A recording that failed or was cut off, with what is in its file; `none` is what it is if nothing is. A file without audio is
+/// removed.
+pub fn look_at(none: CallRecording, file: &Path) -> CallRecording {
+    match mend(file) {
+        Ok(Some(mended)) => {
+            let length_ms = mended.samples / SAMPLES_PER_MS;
+            CallRecording {
+                state: RecordingState::CutOff,
+                file: Some(file_of(none.call)),
+                ended_at: none.ended_at.or(Some(none.began_at + Duration::from_millis(length_ms))),
+                length_ms: Some(length_ms),
+                bytes: Some(mended.bytes),
+                sha256: Some(hexadecimal(&mended.sha256)),
+                ..none
+            }
+        }
+        Ok(None) => {
+            if fs::metadata(file).is_ok_and(|metadata| metadata.len() <= HEADER_LEN as u64) {
+                // If it stays, it is only a name.
+                let _ = fs::remove_file(file);
+            }
+            none
+        }
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::error!(file = %file.display(), %error, "a recording that was cut off cannot be mended");
+            }
+            none
+        }
+    }
+}
+
+/// The recording that a file holds of which the database knows nothing: made by an older program, or cut off before it was
+/// written down. `None`: it cannot be read, or has no audio.
+fn adopt(call: CallRef, file: &Path) -> Option<CallRecording> {
+    // Before it is mended, which changes it.
+    let changed = fs::metadata(file).and_then(|metadata| metadata.modified()).ok()?;
+    let changed = Timestamp::from_millis(0) + changed.duration_since(UNIX_EPOCH).ok()?;
+    let mended = match mend(file) {
+        Ok(mended) => mended?,
+        Err(error) => {
+            tracing::error!(file = %file.display(), %error, "a recording that is not written down cannot be read");
+            return None;
+        }
+    };
+    let length_ms = mended.samples / SAMPLES_PER_MS;
+    let (state, reason) = match mended.sound {
+        true => (RecordingState::Whole, None),
+        false => (RecordingState::CutOff, Some(RecordingReason::Crash)),
+    };
+    Some(CallRecording {
+        call,
+        agent: None,
+        began_at: changed - Duration::from_millis(length_ms),
+        state,
+        reason,
+        file: Some(file_of(call)),
+        ended_at: Some(changed),
+        length_ms: Some(length_ms),
+        bytes: Some(mended.bytes),
+        sha256: Some(hexadecimal(&mended.sha256)),
+        dropped_frames: None,
+    })
+}
+
+/// Removes recordings that began before this: the file first, so that a row never tells that one is gone which is still there.
+///
+/// # Errors
+/// The store does not answer or take it.
+pub async fn remove_old(store: &Store, folder: &Path, before: Timestamp) -> Result<Removed, StoreError> {
+    let mut removed = Removed::default();
+    loop {
+        let old = store.old_recordings(before, AT_ONCE).await?;
+        let count = old.len();
+        let calls = old.into_iter().map(|row| row.recording.call).collect();
+        let gone = remove(store, folder, calls, RecordingReason::Retention).await?;
+        removed.files += gone.files;
+        removed.bytes += gone.bytes;
+        if count < AT_ONCE || gone.files == 0 {
+            removed.stuck = gone.stuck;
+            return Ok(removed);
+        }
+    }
+}
+
+/// Removes the recordings of these calls, the files first; a file that is gone already counts as removed.
+///
+/// # Errors
+/// The store does not take it.
+pub async fn remove(
+    store: &Store,
+    folder: &Path,
+    calls: Vec<CallRef>,
+    why: RecordingReason,
+) -> Result<Removed, StoreError> {
+    let folder = folder.to_path_buf();
+    let Some((removed, gone)) = blocking(move || remove_files(&folder, calls)).await else {
+        return Ok(Removed::default());
+    };
+    if !gone.is_empty() {
+        store.recordings_removed(&gone, why).await?;
+    }
+    Ok(removed)
+}
+
+fn remove_files(folder: &Path, calls: Vec<CallRef>) -> (Removed, Vec<CallRef>) {
+    let mut removed = Removed::default();
+    let mut gone = Vec::new();
+    for call in calls {
+        let file = folder.join(file_of(call));
+        let bytes = fs::metadata(&file).map_or(0, |metadata| metadata.len());
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(file = %file.display(), %error, "cannot be removed");
+                removed.stuck += 1;
+            }
+            Ok(()) | Err(_) => {
+                removed.files += 1;
+                removed.bytes += bytes;
+                gone.push(call);
+            }
+        }
+    }
+    (removed, gone)
+}
+
+/// Looks for the file of every recording, and writes down which are gone and which are there again; how many are gone.
+///
+/// # Errors
+/// The store does not answer or take it.
+pub async fn look_for_files(store: &Store, folder: &Path, now: Timestamp) -> Result<u64, StoreError> {
+    let place = folder.to_path_buf();
+    let there = match blocking(move || files_of_calls(&place)).await {
+        Some(Ok(there)) => there,
+        Some(Err(error)) => {
+            // A folder that is not there now tells nothing about its files.
+            tracing::error!(folder = %folder.display(), %error, "the files of recordings cannot be looked for");
+            return Ok(0);
+        }
+        None => return Ok(0),
+    };
+    // What began since the folder was listed is not in that list.
+    let filter = RecordingFilter { to: Some(now), ..RecordingFilter::default() };
+    let mut after: Option<RecordingCursor> = None;
+    let mut missing = 0;
+    loop {
+        let page = store.recordings(&filter, after, AT_ONCE).await?;
+        after = page.last().map(|row| (row.recording.began_at, row.recording.call));
+        let with_file = || {
+            let over = |state| !matches!(state, RecordingState::Running);
+            page.iter().filter(move |row| row.recording.file.is_some() && over(row.recording.state))
+        };
+        let is_there = |call| there.contains(&call);
+        missing += with_file().filter(|row| !is_there(row.recording.call)).count() as u64;
+        let gone: Vec<CallRef> = with_file()
+            .filter(|row| row.lost_at.is_none() && !is_there(row.recording.call))
+            .map(|row| row.recording.call)
+            .collect();
+        let back: Vec<CallRef> = with_file()
+            .filter(|row| row.lost_at.is_some() && is_there(row.recording.call))
+            .map(|row| row.recording.call)
+            .collect();
+        if !gone.is_empty() || !back.is_empty() {
+            store.recordings_seen(&gone, &back, now).await?;
+        }
+        if page.len() < AT_ONCE {
+            return Ok(missing);
+        }
+    }
+}
+
+/// Disks may be slow. `None`: the program ends.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::g711::Law;
+    use crate::media::wav::{Channel, TwoChannelWav};
+    use crate::model::id::{AttemptId, InboundId, UserId};
+    use crate::model::recording::Recorded;
+    use crate::store::Options;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_318_496_000);
+
+    struct Rig {
+        folder: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Rig {
+        async fn new() -> Rig {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(&folder.path().join("lull.db"), Options::default()).await.unwrap();
+            Rig { folder, store }
+        }
+
+        /// A file as a writer leaves it that was killed after so many seconds, or that finished.
+        fn written(&self, call: CallRef, seconds: u64, finished: bool) {
+            let mut wav = TwoChannelWav::create(&self.folder.path().join(file_of(call)), Law::Mu).unwrap();
+            for frame in 0..seconds * 50 {
+                wav.place(Channel::Heard, frame * 160, &[7; 160]).unwrap();
+            }
+            if finished {
+                wav.finish().unwrap();
+            }
+        }
+
+        async fn begun(&self, call: CallRef, at: Timestamp) {
+            let begun = CallRecording::begun(call, UserId(1), at);
+            self.store.record_recordings(vec![begun]).await.unwrap();
+        }
+
+        async fn standing(&self, call: CallRef) -> CallRecording {
+            self.store.recording(call).await.unwrap().unwrap().recording
+        }
+
+        async fn after_a_start(&self) -> MadeGood {
+            let left = Leftover::find(&self.store, self.folder.path()).await.unwrap();
+            make_good(&self.store, self.folder.path(), left).await.unwrap()
+        }
+    }
+
+    fn call(id: i64) -> CallRef {
+        CallRef::Outbound(AttemptId(id))
+    }
+
+    #[tokio::test]
+    async fn a_start_ends_what_was_cut_off_and_writes_down_what_was_not() {
+        let rig = Rig::new().await;
+        let (cut, nothing, empty, before) = (call(1), call(2), call(3), CallRef::Inbound(InboundId(4)));
+        rig.written(cut, 20, false);
+        rig.written(empty, 0, false);
+        rig.written(before, 3, true);
+        std::fs::write(rig.folder.path().join("notes.wav"), "of somebody").unwrap();
+        for call in [cut, nothing, empty] {
+            rig.begun(call, NOW).await;
+        }
+        assert_eq!(rig.after_a_start().await, MadeGood { cut_off: 1, lost: 2, adopted: 1 });
+        let mended = rig.standing(cut).await;
+        assert_eq!((mended.state, mended.reason), (RecordingState::CutOff, Some(RecordingReason::Crash)));
+        let seconds = mended.length_ms.unwrap() / 1000;
+        assert!((18..=20).contains(&seconds), "{mended:?}");
+        assert_eq!(mended.ended_at, Some(NOW + Duration::from_millis(mended.length_ms.unwrap())));
+        let bytes = std::fs::read(rig.folder.path().join(file_of(cut))).unwrap();
+        let (length, hash) = crate::media::wav::hash(&mut bytes.as_slice()).unwrap();
+        assert_eq!((mended.bytes, mended.sha256), (Some(length), Some(hexadecimal(&hash))));
+        for call in [nothing, empty] {
+            let lost = rig.standing(call).await;
+            let told = (lost.state, lost.reason, lost.file);
+            assert_eq!(told, (RecordingState::None, Some(RecordingReason::Crash), None), "{call}");
+        }
+        assert!(!rig.folder.path().join(file_of(empty)).exists(), "a file without audio is no recording");
+        let adopted = rig.standing(before).await;
+        assert_eq!((adopted.state, adopted.length_ms), (RecordingState::Whole, Some(3_000)));
+        // The next start finds nothing left to do.
+        assert_eq!(rig.after_a_start().await, MadeGood::default());
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_goes_with_its_file_and_a_file_that_vanished_is_noticed_until_it_is_back() {
+        let rig = Rig::new().await;
+        for id in 1..=3 {
+            rig.written(call(id), 2, true);
+        }
+        rig.after_a_start().await;
+        let (folder, store) = (rig.folder.path(), &rig.store);
+        let hour = Duration::from_secs(3600);
+        let began = rig.standing(call(1)).await.began_at;
+        let look = async || look_for_files(store, folder, began + hour).await.unwrap();
+        assert_eq!(look().await, 0);
+        let (file, aside) = (folder.join(file_of(call(2))), folder.join("aside"));
+        std::fs::rename(&file, &aside).unwrap();
+        assert_eq!((look().await, look().await), (1, 1));
+        assert_eq!(store.recording(call(2)).await.unwrap().unwrap().recorded(), Recorded::Missing);
+        std::fs::rename(&aside, &file).unwrap();
+        assert_eq!(look().await, 0);
+        assert_eq!(store.recording(call(2)).await.unwrap().unwrap().recorded(), Recorded::Yes);
+        assert!(
+            look_for_files(store, &folder.join("none"), began).await.unwrap() == 0,
+            "an unmounted disk loses nothing"
+        );
+
+        assert_eq!(remove_old(store, folder, began - hour).await.unwrap(), Removed::default());
+        std::fs::remove_file(&file).unwrap();
+        let removed = remove_old(store, folder, began + hour).await.unwrap();
+        assert_eq!((removed.files, removed.bytes, removed.stuck), (3, 2 * (58 + 2 * 16_000), 0));
+        for id in 1..=3 {
+            let left = rig.standing(call(id)).await;
+            let told = (left.state, left.reason, left.length_ms);
+            assert_eq!(told, (RecordingState::Removed, Some(RecordingReason::Retention), Some(2_000)));
+            assert!(!folder.join(file_of(call(id))).exists());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import { Button, Text } from "@mantine/core";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { recordingAudio } from "../api/client";
+import type { RecordingView } from "../api/types";
+import { duration } from "../format";
+import { Icon } from "../icons";
+import { useMe } from "../shell/useMe";
+
+/** The recording of a call, to be heard by whoever may, or why there is none. Nothing for a call that reached no agent. */
+export function Recording({ call, recording }: { call: string; recording: RecordingView | null }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const [open, setOpen] = useState(false);
+  const [failed, setFailed] = useState(false);
+  if (recording === null) return null;
+  const { recorded, state, reason, length_ms } = recording;
+  const why = reason === null ? "" : t(`recording.reason.${reason}`);
+  if (recorded !== "yes" || failed) {
+    const lost = failed || (recorded === "missing" && state !== "none");
+    return (
+      <Text size="xs" c="dimmed" data-testid="no-recording" data-state={state}>
+        {lost ? t("recording.lost") : t(`recording.state.${state}`, { why })}
+      </Text>
+    );
+  }
+  const length = duration(length_ms ?? 0);
+  return (
+    <>
+      {open ? (
+        // Each hearing is written down, so nothing is fetched before somebody asks for it.
+        <audio controls autoPlay preload="metadata" src={recordingAudio(call)} aria-label={t("recording.player")} onError={() => setFailed(true)} data-testid="player" />
+      ) : me.data?.role === "manager" ? (
+        <Button size="compact-xs" variant="default" leftSection={<Icon name="play" />} onClick={() => setOpen(true)} aria-label={t("recording.listen", { length })} data-testid="listen">
+          {length}
+        </Button>
+      ) : (
+        <Text size="xs" c="dimmed">
+          {t("recording.state.whole", { why: length })}
+        </Text>
+      )}
+      {state === "cut_off" && (
+        <Text size="xs" c="dimmed">
+          {t("recording.state.cut_off", { why })}
+        </Text>
+      )}
+    </>
+  );
+}
