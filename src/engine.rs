@@ -347,6 +347,9 @@ impl Engine {
             Some(Pending::CampaignState { campaign, state }) => {
                 self.campaign_state_recorded(request, &campaign, state, ok);
             }
+            Some(Pending::Limits { campaign, change, before }) => {
+                self.limits_recorded(request, &campaign, &change, before, ok);
+            }
             Some(Pending::Control) if ok => self.reply(request, Answer::Done),
             Some(Pending::Control) => self.refuse(request, RequestRefusal::StoreDown),
             None => self.stale(),

@@ -8,7 +8,7 @@ use crate::model::campaign::CampaignState;
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use crate::model::lead::{Callback, LeadNext};
-use crate::model::live_limits::{LimitChange, LiveLimits};
+use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
@@ -190,9 +190,7 @@ pub enum Command {
         request: RequestId,
         /// Which campaign.
         campaign: CampaignKey,
-        /// What holds over the definition from now on.
-        limits: LiveLimits,
-        /// What of it was changed now.
+        /// What was set, and what went back.
         change: LimitChange,
         /// When.
         at: Timestamp,

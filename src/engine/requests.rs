@@ -6,6 +6,7 @@ use crate::model::attempt::CallRef;
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
 use crate::model::id::{RequestId, UserId};
+use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::CampaignKey;
 
 /// Most requests that wait at once; more are refused until the store answers.
@@ -23,8 +24,17 @@ pub enum Pending {
         /// What it becomes.
         state: CampaignState,
     },
-    /// Live controls of a group, or live limits of a campaign.
+    /// Live controls of a group.
     Control,
+    /// Live limits of a campaign. What is stricter holds at once, what is laxer only once it is durable.
+    Limits {
+        /// Which campaign.
+        campaign: CampaignKey,
+        /// What is to hold.
+        change: LimitChange,
+        /// What was set before.
+        before: LiveLimits,
+    },
 }
 
 /// A result that waits.
@@ -69,7 +79,7 @@ impl Requests {
         for pending in self.waiting.values_mut() {
             match pending {
                 Pending::Result(result) if result.call == recorded => result.replaces = Some(disposition),
-                Pending::Result(_) | Pending::CampaignState { .. } | Pending::Control => {}
+                Pending::Result(_) | Pending::CampaignState { .. } | Pending::Control | Pending::Limits { .. } => {}
             }
         }
     }
@@ -78,7 +88,7 @@ impl Requests {
     pub fn stops(&self, wanted: &CampaignKey) -> bool {
         self.waiting.values().any(|pending| match pending {
             Pending::CampaignState { campaign, state } => campaign == wanted && *state != CampaignState::Running,
-            Pending::Result(_) | Pending::Control => false,
+            Pending::Result(_) | Pending::Control | Pending::Limits { .. } => false,
         })
     }
 

@@ -99,7 +99,42 @@ impl LiveLimits {
     }
 }
 
+impl LiveLimits {
+    /// Of each limit the stricter of this and the other, where `defined` holds if nothing is set.
+    pub fn stricter(self, other: LiveLimits, defined: LiveLimits) -> LiveLimits {
+        fn lower<T: Copy + PartialOrd>(one: Option<T>, other: Option<T>, defined: Option<T>) -> Option<T> {
+            match (one.or(defined), other.or(defined)) {
+                (_, None) => one,
+                (Some(held), Some(wanted)) if held <= wanted => one,
+                (_, Some(_)) => other,
+            }
+        }
+        LiveLimits {
+            lines_max: lower(self.lines_max, other.lines_max, defined.lines_max),
+            dials_per_day_max: lower(self.dials_per_day_max, other.dials_per_day_max, defined.dials_per_day_max),
+            abandon_rate_max: lower(self.abandon_rate_max, other.abandon_rate_max, defined.abandon_rate_max),
+        }
+    }
+}
+
 impl LimitChange {
+    /// What makes each limit that this changes what it was `before`.
+    pub fn undone(&self, before: LiveLimits) -> LimitChange {
+        let touched = |name: &LimitName| self.set.has(*name) || self.back.contains(name);
+        let mut undone = LimitChange::default();
+        for name in LimitName::ALL.into_iter().filter(touched) {
+            match name {
+                LimitName::LinesMax => undone.set.lines_max = before.lines_max,
+                LimitName::DialsPerDayMax => undone.set.dials_per_day_max = before.dials_per_day_max,
+                LimitName::AbandonRateMax => undone.set.abandon_rate_max = before.abandon_rate_max,
+            }
+            if !before.has(name) {
+                undone.back.push(name);
+            }
+        }
+        undone
+    }
+
     /// The first limit that is both set and taken back.
     pub fn contradiction(&self) -> Option<LimitName> {
         self.back.iter().copied().find(|name| self.set.has(*name))
@@ -122,6 +157,25 @@ impl LimitChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn until_it_is_durable_the_stricter_holds_and_what_was_refused_is_undone() {
+        let defined = LiveLimits { dials_per_day_max: Some(100), abandon_rate_max: Some(0.03), lines_max: None };
+        let before = LiveLimits { lines_max: Some(5), dials_per_day_max: Some(50), abandon_rate_max: None };
+        let change = LimitChange {
+            set: LiveLimits { lines_max: Some(9), abandon_rate_max: Some(0.01), ..LiveLimits::default() },
+            back: vec![LimitName::DialsPerDayMax],
+        };
+        let held = before.stricter(before.changed(&change), defined);
+        assert_eq!(held, LiveLimits { abandon_rate_max: Some(0.01), ..before });
+        assert_eq!(held.changed(&change.undone(before)), before);
+        let wanted = LiveLimits { lines_max: Some(9), dials_per_day_max: None, abandon_rate_max: Some(0.01) };
+        assert_eq!(held.changed(&change), wanted);
+        // Nothing set and nothing defined is the laxest.
+        let first = LiveLimits { lines_max: Some(3), ..LiveLimits::default() };
+        assert_eq!(LiveLimits::default().stricter(first, LiveLimits::default()), first);
+        assert_eq!(first.stricter(LiveLimits::default(), LiveLimits::default()), first);
+    }
 
     #[test]
     fn what_is_absent_stays_and_what_goes_back_is_told_as_nothing() {

@@ -410,8 +410,8 @@ impl Turn {
             Command::RecordCampaignState { request, campaign, state, at } => {
                 records.write(Record::CampaignState { request, campaign, state, at });
             }
-            Command::RecordCampaignLimits { request, campaign, limits, change, at } => {
-                records.write(Record::CampaignLimits { request, campaign, limits, change, at });
+            Command::RecordCampaignLimits { request, campaign, change, at } => {
+                records.write(Record::CampaignLimits { request, campaign, change, at });
             }
             Command::RecordGroupControl { request, group, change, at } => {
                 let controls = self.core.controls.entry(group.clone()).or_default();

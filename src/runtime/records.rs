@@ -30,7 +30,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, LeadId, LegId, RequestId};
 use crate::model::lead::{Lead, LeadNext, NumberFacts};
-use crate::model::live_limits::{LimitChange, LiveLimits};
+use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
@@ -76,9 +76,7 @@ pub enum Record {
         request: RequestId,
         /// Which.
         campaign: CampaignKey,
-        /// What is set over the definition from now on.
-        limits: LiveLimits,
-        /// What of it was changed now.
+        /// What was set, and what went back.
         change: LimitChange,
         /// When.
         at: Timestamp,
@@ -426,9 +424,7 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
         Record::CampaignState { campaign, state, at, .. } => {
             store.set_campaign_state(campaign, *state, by, "", *at).await
         }
-        Record::CampaignLimits { campaign, limits, change, at, .. } => {
-            store.set_live_limits(campaign, *limits, change, by, *at).await
-        }
+        Record::CampaignLimits { campaign, change, at, .. } => store.set_live_limits(campaign, change, by, *at).await,
         Record::GroupControl { group, controls, change, at, .. } => {
             let controls = GroupControls {
                 idle_threshold: controls.idle_threshold,

@@ -20,7 +20,6 @@ use serde::Serialize;
 use super::Store;
 use super::db::{Conn, Row, Value, params, statements};
 use super::error::StoreError;
-use super::leads::{LeadCounts, lead_counts};
 use crate::model::abandonment::AbandonTally;
 use crate::model::disposition::Disposition;
 use crate::model::id::ListId;
@@ -225,8 +224,6 @@ impl AttemptTotals {
 /// A campaign at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CampaignTotals {
-    /// Its leads by state.
-    pub leads: LeadCounts,
     /// Attempts begun since the day began.
     pub today: AttemptTotals,
     /// All attempts.
@@ -349,7 +346,7 @@ statements! {
 }
 
 impl Store {
-    /// A campaign's leads and attempts; `today_from` is when the installation's day began.
+    /// A campaign's attempts; `today_from` is when the installation's day began.
     pub async fn campaign_totals(
         &self,
         campaign: &CampaignKey,
@@ -358,7 +355,6 @@ impl Store {
         let mut conn = self.reader().await?;
         let (start, end) = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
         Ok(CampaignTotals {
-            leads: lead_counts(&mut conn, campaign).await?,
             today: totals(&mut conn, campaign, today_from, end).await?,
             total: totals(&mut conn, campaign, start, end).await?,
         })

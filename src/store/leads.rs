@@ -219,7 +219,21 @@ impl Store {
     /// How many leads of a campaign are in each state.
     pub async fn lead_counts(&self, campaign: &CampaignKey) -> Result<LeadCounts, StoreError> {
         let mut conn = self.reader().await?;
-        lead_counts(&mut conn, campaign).await
+        let mut counts = LeadCounts::default();
+        for row in conn.rows(COUNTS, params![campaign.as_str()]).await? {
+            let count = row.count("count")?;
+            match row.word::<LeadState>("state")? {
+                LeadState::Open => counts.open = count,
+                LeadState::Dialling => counts.dialling = count,
+                LeadState::Callback => counts.callback = count,
+                LeadState::Done => counts.done = count,
+                LeadState::GivenUp => counts.given_up = count,
+            }
+        }
+        // Counted a moment later than the others.
+        counts.left_out = placing::left_out(&mut conn, campaign).await?.min(counts.open);
+        counts.open -= counts.left_out;
+        Ok(counts)
     }
 
     /// One lead.
@@ -395,24 +409,6 @@ impl Store {
         })
         .await
     }
-}
-
-pub(super) async fn lead_counts(conn: &mut Conn, campaign: &CampaignKey) -> Result<LeadCounts, StoreError> {
-    let mut counts = LeadCounts::default();
-    for row in conn.rows(COUNTS, params![campaign.as_str()]).await? {
-        let count = row.count("count")?;
-        match row.word::<LeadState>("state")? {
-            LeadState::Open => counts.open = count,
-            LeadState::Dialling => counts.dialling = count,
-            LeadState::Callback => counts.callback = count,
-            LeadState::Done => counts.done = count,
-            LeadState::GivenUp => counts.given_up = count,
-        }
-    }
-    // Counted a moment later than the others.
-    counts.left_out = placing::left_out(conn, campaign).await?.min(counts.open);
-    counts.open -= counts.left_out;
-    Ok(counts)
 }
 
 /// The promise of a lead, by its columns.

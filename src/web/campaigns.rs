@@ -269,7 +269,7 @@ pub async fn campaigns(
     State(state): State<WebState>,
     _user: Can<Watchers>,
 ) -> Result<Json<Vec<CampaignSummary>>, Problem> {
-    let mut summaries = state.records.campaigns(state.today_from()).await?;
+    let mut summaries = state.records.campaigns(state.today_from(), state.now().timestamp).await?;
     let snapshot = state.handle.snapshot();
     for summary in &mut summaries {
         if let Some(view) = snapshot.campaigns.iter().find(|view| view.campaign == summary.key) {
@@ -289,7 +289,8 @@ pub async fn campaign(
     _user: Can<Anyone>,
     Named(key): Named<CampaignKey>,
 ) -> Result<Json<CampaignDetail>, Problem> {
-    let mut detail = state.records.campaign(&key, state.today_from()).await?.ok_or_else(|| no_campaign(&key))?;
+    let (today_from, now) = (state.today_from(), state.now().timestamp);
+    let mut detail = state.records.campaign(&key, today_from, now).await?.ok_or_else(|| no_campaign(&key))?;
     let settings = state.settings();
     detail.profile = settings.engine.profiles.get(&detail.campaign.profile).cloned();
     if let Some(view) = state.handle.snapshot().campaigns.iter().find(|view| view.campaign == key) {

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod controls;
+mod counted;
 mod customers;
 mod decisions;
 mod exports;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::counted::CountedLeads;
 use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{ErrorItem, Kind, Problem};
@@ -41,6 +43,7 @@ const GATE_CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Records {
     store: Store,
     settings: watch::Receiver<Arc<Settings>>,
+    counted: Arc<CountedLeads>,
 }
 
 impl From<StoreError> for Problem {
@@ -92,7 +95,7 @@ impl From<StoreError> for Problem {
 
 impl Records {
     pub(super) fn new(store: Store, settings: watch::Receiver<Arc<Settings>>) -> Records {
-        Records { store, settings }
+        Records { store, settings, counted: Arc::default() }
     }
 
     fn session_life(&self) -> SessionLife {
@@ -149,7 +152,11 @@ impl Records {
         Ok(changes)
     }
 
-    pub(super) async fn campaigns(&self, today_from: Timestamp) -> Result<Vec<CampaignSummary>, Problem> {
+    pub(super) async fn campaigns(
+        &self,
+        today_from: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<CampaignSummary>, Problem> {
         let rows = self.store.campaigns().await?;
         let mut summaries = Vec::with_capacity(rows.len());
         for row in rows {
@@ -160,7 +167,7 @@ impl Records {
                 state: row.state,
                 group: row.campaign.group.clone(),
                 revision: row.revision,
-                leads: totals.leads.into(),
+                leads: self.counted.of(&self.store, &row.campaign.key, now).await?.into(),
                 today: day_counts(&totals.today),
                 view: None,
             });
@@ -172,6 +179,7 @@ impl Records {
         &self,
         key: &CampaignKey,
         today_from: Timestamp,
+        now: Timestamp,
     ) -> Result<Option<CampaignDetail>, Problem> {
         let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
         let revisions = self.store.revisions(key).await?;
@@ -197,7 +205,7 @@ impl Records {
                     why: one.why,
                 })
                 .collect(),
-            leads: totals.leads.into(),
+            leads: self.counted.of(&self.store, key, now).await?.into(),
             sorting: None,
             totals: by_disposition,
             profile: None,

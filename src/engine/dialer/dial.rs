@@ -48,7 +48,7 @@ impl Engine {
             if let Some(reason) = self.limit_reached(now, board, self.not_left(board)) {
                 return Some(reason);
             }
-            if self.are_lines_reached(board) {
+            if self.are_lines_reached(board, 1) {
                 return Some(Refusal::LinesReached);
             }
             let trunk = match self.trunk_for(now, &board.campaign) {
@@ -108,10 +108,17 @@ impl Engine {
         board.limits().reached(today, used, board.today.dialled + decided)
     }
 
-    /// Whether as many calls are on their way as somebody allowed at once. Not asked of a dial that is one of them.
-    fn are_lines_reached(&self, board: &Board) -> bool {
-        let lines = || u64::from(board.pending) + u64::from(board.held) + self.offered_of(board);
-        board.live_limits.lines_max.is_some_and(|most| lines() >= u64::from(most))
+    /// Whether more calls than somebody allowed at once would be on their way with so many `more`. 0: of a dial that is one of
+    /// them.
+    pub(super) fn are_lines_reached(&self, board: &Board, more: u64) -> bool {
+        board.live_limits.lines_max.is_some_and(|most| self.lines_of(board) + more > u64::from(most))
+    }
+
+    /// The campaign's calls that nobody talks with, and leads that may become some at once.
+    fn lines_of(&self, board: &Board) -> u64 {
+        let talks = |attempt: &&Attempt| matches!(attempt.stage, Stage::Connecting { .. } | Stage::Connected { .. });
+        let lines = board.live.iter().filter_map(|id| self.attempts.get(id)).filter(|attempt| !talks(attempt)).count();
+        lines as u64 + self.offered_of(board)
     }
 
     /// Dials that are decided, by the campaign or by an agent's leave to start one, and have not left.

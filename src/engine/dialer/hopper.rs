@@ -1,6 +1,6 @@
 //! The hopper: leads in hand, so that a dial need not wait for the store.
 //!
-//! One fetch is on its way at a time, and what answers an earlier one is dropped. When the store has no more, it is asked again
+//! One fetch is on its way at a time, unless the store takes long. When the store has no more, it is asked again
 //! when the next lead is due, when leads changed, or after a while.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,7 +38,7 @@ pub enum Source {
     Asked {
         /// At most so many.
         limit: u32,
-        /// The number of the question: what comes later to an earlier one may be what another selection chose.
+        /// The number of the question.
         question: u64,
     },
     /// None before this.
@@ -59,8 +59,10 @@ pub struct Hopper {
     pub source: Source,
     /// Leads changed while a fetch was on its way.
     changed_meanwhile: bool,
-    /// The answer that is on its way is to a question that is no longer asked.
-    outdated: bool,
+    /// The number of the last question, and of the first one that is still asked: what answers an earlier one may be what another
+    /// selection chose.
+    asked: u64,
+    asked_since: u64,
     /// When a lead becomes due of which the answer that is on its way cannot tell: it ended a call meanwhile.
     expected: Option<Instant>,
     /// Leads that are neither done nor given up, when last asked.
@@ -74,7 +76,7 @@ impl Hopper {
     pub fn empty(&mut self) {
         self.leads.clear();
         self.promised.clear();
-        self.outdated = matches!(self.source, Source::Asked { .. });
+        self.asked_since = self.asked + 1;
         self.look_again();
     }
 
@@ -159,7 +161,7 @@ impl Engine {
             self.questions += 1;
             let question = self.questions;
             board.hopper.source = Source::Asked { limit, question };
-            board.hopper.outdated = false;
+            board.hopper.asked = question;
             self.timers.set(Timer::FetchOverdue { campaign: key.clone() }, now.instant + FETCH_LIMIT);
             self.commands.push_back(Command::FetchLeads { campaign: key.clone(), limit, held, question });
         }
@@ -177,7 +179,10 @@ impl Engine {
     ) {
         let Some(board) = self.campaigns.get_mut(key) else { return self.stale() };
         let Source::Asked { limit, question: asked } = board.hopper.source else { return self.stale() };
-        if question.is_some_and(|question| question != asked) {
+        // A slow store answers after it was asked again: that is as good as an answer to the last question.
+        let question = question.unwrap_or(asked);
+        let outdated = question < board.hopper.asked_since;
+        if outdated && question != asked {
             return self.stale();
         }
         self.timers.cancel(&Timer::FetchOverdue { campaign: key.clone() });
@@ -187,7 +192,6 @@ impl Engine {
         board.hopper.next_due = next_due;
         let full = leads.len() >= limit as usize;
         let mut fresh = 0usize;
-        let outdated = std::mem::take(&mut board.hopper.outdated);
         if board.state == CampaignState::Running && !outdated {
             if board.hopper.leads.is_empty()
                 && let Some(group) = self.groups.get_mut(&board.campaign.group)

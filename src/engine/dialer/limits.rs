@@ -1,7 +1,7 @@
 //! Limits of a campaign that somebody sets while it runs, over its definition.
 
 use crate::engine::Engine;
-use crate::engine::command::{Command, RequestRefusal};
+use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::requests::Pending;
 use crate::model::id::RequestId;
 use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
@@ -22,7 +22,7 @@ impl Engine {
         }
     }
 
-    /// Somebody sets limits of a campaign. They hold at once; calls that are up go on.
+    /// Somebody sets limits of a campaign. Stricter ones hold at once, laxer ones once they are durable; calls that are up go on.
     pub(in crate::engine) fn limit_campaign(
         &mut self,
         now: Now,
@@ -41,15 +41,39 @@ impl Engine {
         if self.requests.is_full() {
             return self.refuse(request, RequestRefusal::StoreDown);
         }
-        let limits = board.live_limits.changed(&change);
-        board.live_limits = limits;
-        // What held idle agents back may hold no longer.
-        if let Some(group) = self.groups.get_mut(&board.campaign.group) {
-            group.agent_freed = true;
-        }
-        self.requests.insert(request, Pending::Control);
+        let before = board.live_limits;
+        let defined = LiveLimits {
+            lines_max: None,
+            dials_per_day_max: board.campaign.limits.dials_per_day_max,
+            abandon_rate_max: Some(board.campaign.abandon_rate_max),
+        };
+        board.live_limits = before.stricter(before.changed(&change), defined);
+        self.requests.insert(request, Pending::Limits { campaign: campaign.clone(), change: change.clone(), before });
         let at = now.timestamp;
-        self.commands.push_back(Command::RecordCampaignLimits { request, campaign, limits, change, at });
+        self.commands.push_back(Command::RecordCampaignLimits { request, campaign, change, at });
+    }
+
+    /// The store has answered.
+    pub(in crate::engine) fn limits_recorded(
+        &mut self,
+        request: RequestId,
+        campaign: &CampaignKey,
+        change: &LimitChange,
+        before: LiveLimits,
+        ok: bool,
+    ) {
+        if let Some(board) = self.campaigns.get_mut(campaign) {
+            let change = if ok { change.clone() } else { change.undone(before) };
+            board.live_limits = board.live_limits.changed(&change);
+            // What held idle agents back may hold no longer.
+            if let Some(group) = self.groups.get_mut(&board.campaign.group) {
+                group.agent_freed = true;
+            }
+        }
+        match ok {
+            true => self.reply(request, Answer::Done),
+            false => self.refuse(request, RequestRefusal::StoreDown),
+        }
     }
 }
 

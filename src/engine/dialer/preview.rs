@@ -143,6 +143,9 @@ impl Engine {
         if let Some(reason) = self.standing_reason(now, board) {
             return Err(reason); // the end of this input takes it back
         }
+        if self.are_lines_reached(board, 0) {
+            return Err(Refusal::LinesReached);
+        }
         let trunk = self.trunk_for(now, &board.campaign)?;
         let Some(offer) = self.take_offer(user) else { return Err(Refusal::NoLeadDue) };
         self.decided(user, 0);
@@ -215,6 +218,7 @@ impl Engine {
                 previews && agent.groups.contains(&board.campaign.group)
             });
             let refusal = match board.filter(|_| fits) {
+                Some(board) if self.are_lines_reached(board, 0) => Some(Refusal::LinesReached),
                 Some(board) => self.standing_reason(now, board),
                 None => Some(Refusal::NoLeadDue),
             };

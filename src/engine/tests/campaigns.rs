@@ -183,7 +183,7 @@ fn what_an_old_selection_chose_is_not_dialled() {
 }
 
 #[test]
-fn an_answer_that_is_overdue_is_no_answer_to_a_later_question() {
+fn an_answer_that_is_overdue_counts_unless_another_selection_chose_it() {
     let mut rig = Rig::bare(settings());
     rig.manners.leads = false;
     rig.run_campaign(campaign());
@@ -211,7 +211,8 @@ fn an_answer_that_is_overdue_is_no_answer_to_a_later_question() {
     assert_eq!(rig.board().hopper, 0, "the old selection chose it");
     rig.wait(31.0);
     assert_eq!(questions(&rig).len(), 3, "the second question is still waited for, and no longer than the first");
-    rig.tell(answer(questions(&rig)[2], 2));
+    // A store that always takes longer than is waited for would else never have a lead dialled.
+    rig.tell(answer(asked[1], 2));
     assert_eq!(rig.board().hopper, 1);
 }
 

@@ -4,7 +4,7 @@ use super::rig::*;
 use crate::engine::command::{Answer, Command, RequestRefusal};
 use crate::engine::event::Event;
 use crate::model::attempt::CallRef;
-use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::campaign::{Campaign, CampaignState, Pacing, Preview, RatioOn};
 use crate::model::id::RequestId;
 use crate::model::limits::{Budget, Limits, Used};
 use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
@@ -192,6 +192,40 @@ fn lines_that_somebody_allowed_at_once_are_never_more_and_going_back_lets_all_di
 }
 
 #[test]
+fn leads_on_desks_are_lines_too_and_are_taken_back_when_fewer_are_allowed() {
+    let preview = Pacing::Preview(Preview { time_limit_s: 60, ..Preview::default() });
+    let mut rig = Rig::dialling(3, Campaign { pacing: preview, ..campaign() });
+    assert_eq!(rig.board().previewing, 3);
+    assert_eq!(limit(&mut rig, lines(1)), None);
+    assert_eq!((rig.board().previewing, holds(&rig).as_deref()), (1, Some("lines_reached")));
+    assert_eq!(limit(&mut rig, lines(0)), None);
+    assert_eq!((rig.board().previewing, dials(&rig)), (0, 0));
+}
+
+#[test]
+fn a_customer_who_hears_that_nobody_is_free_still_has_a_line() {
+    let pacing = Pacing::Ratio {
+        lines_per_agent: 2.0,
+        min_idle_total: 0,
+        on: RatioOn::EveryEvent,
+        ringing_max: None,
+        within_budget: false,
+        restarts: true,
+    };
+    let mut rig = Rig::dialling(1, Campaign { pacing, ..campaign() });
+    let ringing = rig.ringing();
+    assert_eq!(ringing.len(), 2);
+    assert_eq!(limit(&mut rig, lines(2)), None);
+    rig.answer(ringing[0]);
+    rig.answer(ringing[1]);
+    rig.wait(3.0);
+    assert!(rig.played(CallRef::Outbound(ringing[1]), "information"));
+    rig.staff(2);
+    rig.wait(6.0);
+    assert_eq!((rig.ringing().len(), holds(&rig).as_deref()), (1, Some("lines_reached")));
+}
+
+#[test]
 fn a_days_quota_that_is_set_live_holds_over_that_of_the_definition_and_after_a_restart() {
     let mut rig = Rig::dialling(4, with(Limits { dials_per_day_max: Some(2), ..Limits::default() }));
     assert_eq!((dials(&rig), holds(&rig).as_deref()), (2, Some("quota_reached")));
@@ -220,6 +254,21 @@ fn the_cap_of_abandoned_calls_can_be_set_stricter_than_the_law_and_not_laxer() {
     assert!(refused.contains("abandon_rate_max") && refused.contains("the cap of the profile"), "{refused}");
     assert_eq!(limit(&mut rig, cap(law / 2.0)), None);
     assert_eq!(rig.board().abandon_rate_max, law / 2.0);
+    // Stricter: at once, and back if the store does not take it. Laxer: only when it is durable.
+    let ask =
+        |rig: &mut Rig, change| rig.tell(Event::CampaignLimits { request: RequestId(78), campaign: key(), change });
+    let recorded = |rig: &mut Rig, ok| {
+        rig.tell(Event::Recorded { request: RequestId(78), ok });
+        rig.board().abandon_rate_max
+    };
+    ask(&mut rig, cap(law / 4.0));
+    assert_eq!(rig.board().abandon_rate_max, law / 4.0);
+    assert_eq!(recorded(&mut rig, false), law / 2.0);
+    ask(&mut rig, cap(law));
+    assert_eq!(rig.board().abandon_rate_max, law / 2.0);
+    assert_eq!(recorded(&mut rig, false), law / 2.0);
+    ask(&mut rig, cap(law));
+    assert_eq!(recorded(&mut rig, true), law);
     let lax = limit(&mut rig, lines(1_000_000)).unwrap().to_string();
     assert!(lax.contains("0 to 100000 lines"), "{lax}");
 }

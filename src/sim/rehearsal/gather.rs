@@ -199,8 +199,9 @@ impl Standing {
                     *known = *state;
                 }
             }
-            Command::RecordCampaignLimits { campaign, limits, .. } => {
-                self.limits.insert(campaign.clone(), *limits);
+            Command::RecordCampaignLimits { campaign, change, .. } => {
+                let limits = self.limits.entry(campaign.clone()).or_default();
+                *limits = limits.changed(change);
             }
             Command::RecordGroupControl { group, change, .. } => {
                 self.controls.entry(group.clone()).or_default().and_then(change);

@@ -13,7 +13,7 @@ use crate::model::name::CampaignKey;
 use crate::model::recording::Recorded;
 use crate::model::time::Timestamp;
 use crate::store::Store;
-use crate::store::db::{Conn, Value, params, statements, word};
+use crate::store::db::{Conn, Statement, Value, params, statements, word};
 use crate::store::error::StoreError;
 use crate::store::history::{AttemptCursor, AttemptRow, PAGE_MAX, attempt_row};
 use crate::store::recordings::recorded_word;
@@ -95,24 +95,12 @@ macro_rules! with_part {
     };
 }
 
-statements! {
-    ANY_IN_DAYS = concat!("
-        select d.day as day from figures_days d
-        where d.campaign = $1 and d.kind = 'hour' and d.day >= $2 and d.day <= $3",
-        with_part!("disposition", "word", "cast($4 as text)"), with_part!("result", "word", "cast($5 as text)"),
-        with_part!("list", "number", "cast($6 as bigint)"), with_part!("agent", "number", "cast($7 as bigint)"), "
-        group by d.day having sum(", of_stage!(), ") > 0 order by d.day desc limit $9");
-    ANY_IN_HOURS = concat!("
-        select hour from figures
-        where campaign = $1 and hour >= $2 and hour <= $3
-          and (cast($4 as text) is null or disposition = $4) and (cast($5 as text) is null or result = $5)
-          and (cast($6 as bigint) is null or list_id = $6) and (cast($7 as bigint) is null or agent_id = $7)
-        group by hour having sum(", of_stage!(), ") > 0 order by hour desc limit $9");
-    STALE_HOURS = "
-        select hour from figures_stale where campaign = $1 and hour >= $2 and hour <= $3 order by hour desc";
-    ROWS = concat!("
+/// Attempts, latest first, of a span of hours and with all that is asked; `$which` is what an index finds them by.
+macro_rules! rows_where {
+    ($which:literal) => {
+        concat!("
         select * from attempts
-        where campaign = $1 and at >= $2 and (at, id) < ($3, $4)
+        where ", $which, " and at >= $2 and (at, id) < ($3, $4)
           and (cast($5 as text) is null or disposition = $5)
           and exists (
               select 1 from attempt_figures f
@@ -123,7 +111,40 @@ statements! {
           and (cast($11 as text) is null or coalesce((
               select ", recorded_word!(), " from recordings r
               where r.direction = 'outbound' and r.call_id = attempts.id), 'no') = $11)
-        order by at desc, id desc limit $10");
+        order by at desc, id desc limit $10")
+    };
+}
+
+statements! {
+    ANY_IN_DAYS = concat!("
+        select d.day as day from figures_days d
+        where d.campaign = $1 and d.kind = 'hour' and d.day >= $2 and d.day <= $3",
+        with_part!("disposition", "word", "cast($4 as text)"), with_part!("result", "word", "cast($5 as text)"),
+        with_part!("list", "number", "cast($6 as bigint)"), with_part!("agent", "number", "cast($7 as bigint)"), "
+        group by d.day having sum(", of_stage!(), ") > 0 order by d.day desc limit $9");
+    // Of days that are counted: each of their hours is a seek, and with a list a small one.
+    ANY_IN_COUNTED = concat!("
+        select d.number as hour from figures_days d
+        where d.campaign = $1 and d.kind = 'hour' and d.day >= $2 / 24 and d.day <= $3 / 24
+          and d.number >= $2 and d.number <= $3 and exists (
+              select 1 from figures f
+              where f.campaign = d.campaign and f.hour = d.number
+                and f.list_id >= coalesce(cast($6 as bigint), -9223372036854775807)
+                and f.list_id <= coalesce(cast($6 as bigint), 9223372036854775807)
+                and (cast($4 as text) is null or f.disposition = $4) and (cast($5 as text) is null or f.result = $5)
+                and (cast($7 as bigint) is null or f.agent_id = $7) and ", of_stage!(), " > 0)
+        order by d.day desc, d.number desc limit $9");
+    ANY_IN_HOURS = concat!("
+        select hour from figures
+        where campaign = $1 and hour >= $2 and hour <= $3
+          and (cast($4 as text) is null or disposition = $4) and (cast($5 as text) is null or result = $5)
+          and (cast($6 as bigint) is null or list_id = $6) and (cast($7 as bigint) is null or agent_id = $7)
+        group by hour having sum(", of_stage!(), ") > 0 order by hour desc limit $9");
+    STALE_HOURS = "
+        select hour from figures_stale where campaign = $1 and hour >= $2 and hour <= $3 order by hour desc";
+    ROWS = rows_where!("campaign = $1");
+    // By the index of agents, which has few rows in an hour: the expression keeps that of campaigns out of it.
+    ROWS_OF_AGENT = rows_where!("agent_id = cast($8 as bigint) and campaign || '' = $1");
 }
 
 impl Store {
@@ -161,9 +182,10 @@ impl Behind {
         let mut found = Vec::new();
         while below >= first {
             let (days, lowest) = self.days(conn, &open, first.div_euclid(HOURS), below.div_euclid(HOURS)).await?;
-            for (begin, end) in runs_from_the_end(&days) {
+            for (begin, end) in runs_from_the_end(&days, |day| open.contains(&day)) {
                 let span = ((begin * HOURS).max(first), (end * HOURS + HOURS - 1).min(below));
-                self.within(conn, span, &stale, (from, until), limit, &mut found).await?;
+                let any = if open.contains(&begin) { ANY_IN_HOURS } else { ANY_IN_COUNTED };
+                self.within(conn, any, span, &stale, (from, until), limit, &mut found).await?;
                 if found.len() >= limit {
                     return Ok(found);
                 }
@@ -196,6 +218,7 @@ impl Behind {
     async fn within(
         &self,
         conn: &mut Conn,
+        any: Statement,
         (first, mut below): (i64, i64),
         stale: &BTreeSet<i64>,
         (from, until): (i64, (i64, i64)),
@@ -203,14 +226,14 @@ impl Behind {
         found: &mut Vec<AttemptRow>,
     ) -> Result<(), StoreError> {
         while below >= first && found.len() < limit {
-            let counted = conn.rows(ANY_IN_HOURS, self.values(first, below, HOURS_AT_ONCE)).await?;
+            let counted = conn.rows(any, self.values(first, below, HOURS_AT_ONCE)).await?;
             let counted: Vec<i64> = counted.iter().map(|row| row.int("hour")).collect::<Result<_, _>>()?;
             let lowest = match counted.last() {
                 Some(hour) if counted.len() >= HOURS_AT_ONCE as usize => *hour,
                 _ => first,
             };
             let hours: BTreeSet<i64> = stale.range(lowest..=below).copied().chain(counted).collect();
-            for (first, last) in runs_from_the_end(&hours.into_iter().collect::<Vec<_>>()) {
+            for (first, last) in runs_from_the_end(&hours.into_iter().collect::<Vec<_>>(), |_| true) {
                 let (first, end) = ((first * HOUR_MS).max(from), (last + 1) * HOUR_MS);
                 let (at, id) = (end, i64::MIN).min(until);
                 let values = params![
@@ -226,7 +249,8 @@ impl Behind {
                     (limit - found.len()) as u64,
                     self.recorded.map(Recorded::as_str),
                 ];
-                for row in conn.rows(ROWS, values).await? {
+                let statement = if self.agent.is_some_and(|agent| agent.0 != 0) { ROWS_OF_AGENT } else { ROWS };
+                for row in conn.rows(statement, values).await? {
                     found.push(attempt_row(&row)?);
                 }
                 if found.len() >= limit {
@@ -254,13 +278,13 @@ impl Behind {
     }
 }
 
-/// First and last of each run of neighbours, the latest run first.
-fn runs_from_the_end(hours: &[i64]) -> Vec<(i64, i64)> {
+/// First and last of each run of neighbours of one kind, the latest run first.
+fn runs_from_the_end(numbers: &[i64], kind: impl Fn(i64) -> bool) -> Vec<(i64, i64)> {
     let mut runs: Vec<(i64, i64)> = Vec::new();
-    for hour in hours {
+    for number in numbers {
         match runs.last_mut() {
-            Some((_, last)) if *last + 1 == *hour => *last = *hour,
-            _ => runs.push((*hour, *hour)),
+            Some((_, last)) if *last + 1 == *number && kind(*last) == kind(*number) => *last = *number,
+            _ => runs.push((*number, *number)),
         }
     }
     runs.reverse();
@@ -273,7 +297,8 @@ mod tests {
 
     #[test]
     fn neighbouring_hours_are_one_run_and_the_latest_comes_first() {
-        assert_eq!(runs_from_the_end(&[]), []);
-        assert_eq!(runs_from_the_end(&[1, 2, 3, 7, 9, 10]), [(9, 10), (7, 7), (1, 3)]);
+        assert_eq!(runs_from_the_end(&[], |_| true), []);
+        assert_eq!(runs_from_the_end(&[1, 2, 3, 7, 9, 10], |_| true), [(9, 10), (7, 7), (1, 3)]);
+        assert_eq!(runs_from_the_end(&[1, 2, 3, 7], |number| number == 2), [(7, 7), (3, 3), (2, 2), (1, 1)]);
     }
 }

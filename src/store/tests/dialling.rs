@@ -280,11 +280,15 @@ async fn live_controls_gates_and_refusals_read_back_as_they_were_written() {
     rig.store.set_group_controls(&group, controls, &serde_json::json!({"reserve": 2}), "ann", NOW).await.unwrap();
     assert_eq!(rig.store.group_controls().await.unwrap()[0].controls, controls);
     assert!(rig.store.live_limits(&key("spring")).await.unwrap().is_empty());
+    let day = LiveLimits { dials_per_day_max: Some(7), ..LiveLimits::default() };
     let set = LiveLimits { lines_max: Some(4), abandon_rate_max: Some(0.01), ..LiveLimits::default() };
-    let change = LimitChange { set, back: vec![LimitName::DialsPerDayMax] };
-    for limits in [LiveLimits { dials_per_day_max: Some(7), ..set }, set] {
-        rig.store.set_live_limits(&key("spring"), limits, &change, "ann", NOW).await.unwrap();
-        assert_eq!(rig.store.live_limits(&key("spring")).await.unwrap(), limits);
+    for (set, back, expected) in [
+        (day, vec![], day),
+        (LiveLimits { lines_max: Some(9), ..LiveLimits::default() }, vec![], LiveLimits { lines_max: Some(9), ..day }),
+        (set, vec![LimitName::DialsPerDayMax], set),
+    ] {
+        rig.store.set_live_limits(&key("spring"), &LimitChange { set, back }, "ann", NOW).await.unwrap();
+        assert_eq!(rig.store.live_limits(&key("spring")).await.unwrap(), expected);
     }
     let trail = rig.store.audit_trail(None, 1).await.unwrap();
     assert_eq!((trail[0].what.as_str(), trail[0].who.as_str()), ("campaign_limits", "ann"));

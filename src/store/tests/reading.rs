@@ -106,7 +106,8 @@ async fn totals_count_each_attempt_once_and_the_abandon_rate_is_of_people_who_an
     assert_eq!((attempts, live, answered, connected, abandoned), (4, 1, 2, 1, 1));
     assert_eq!(by_disposition.values().sum::<u64>() + live, attempts);
     assert_eq!(figures.abandon_rate(), Some(0.5));
-    assert_eq!((totals.leads.dialling, totals.leads.given_up), (1, 3));
+    let leads = rig.store.lead_counts(&key("spring")).await.unwrap();
+    assert_eq!((leads.dialling, leads.given_up), (1, 3));
     let tomorrow = rig.store.campaign_totals(&key("spring"), after(86_400)).await.unwrap();
     assert_eq!((tomorrow.today.figures.attempts, tomorrow.total.figures.attempts), (0, 4));
 }

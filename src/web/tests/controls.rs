@@ -100,10 +100,7 @@ async fn limits_of_a_campaign_are_set_over_its_definition_with_who_and_when_and_
         }
     };
     assert_eq!((change.set.lines_max, &change.back[..]), (Some(4), &[LimitName::AbandonRateMax][..]));
-    rig.store
-        .set_live_limits(&"family-plan".parse().unwrap(), change.set, &change, "operator", rig.now())
-        .await
-        .unwrap();
+    rig.store.set_live_limits(&"family-plan".parse().unwrap(), &change, "operator", rig.now()).await.unwrap();
     let limits = rig.get(path, &token).await.json();
     let names: Vec<&str> = limits.as_array().unwrap().iter().map(|one| one["limit"].as_str().unwrap()).collect();
     assert_eq!(names, ["lines_max", "dials_per_day_max", "abandon_rate_max"]);
