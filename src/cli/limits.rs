@@ -94,7 +94,15 @@ fn told(name: LimitName, set: &LiveLimits, defined: &LiveLimits) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        limit: Limit,
+    }
 
     #[test]
     fn a_rate_is_a_number_from_0_to_1() {
@@ -104,6 +112,10 @@ mod tests {
         for text in ["nan", "NaN", "inf", "-inf", "infinity", "-0.1", "1.01", "1e9", "1%", ""] {
             assert!(rate(text).is_err_and(|said| said.contains("from 0 to 1")), "{text}");
         }
+        let read = |rate: &str| Line::try_parse_from(["limit", "spring", "--abandon-rate-max", rate]);
+        assert_eq!(read("0.01").unwrap().limit.abandon_rate_max, Some(0.01));
+        let refused = read("nan").err().unwrap().to_string();
+        assert!(refused.contains("'nan' for '--abandon-rate-max <RATE>': expected a number from 0 to 1"), "{refused}");
     }
 
     #[test]
