@@ -10,6 +10,9 @@ use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
 use crate::model::name::CampaignKey;
 use crate::runtime::control::Say;
 
+const NO_SERVICE: &str = "no service runs here, and it is a running one that sets live limits; `lull serve` starts it. \
+    Without it, `dials_per_day_max` and `abandon_rate_max` can be set in the campaign's file";
+
 /// Sets limits of a campaign over its definition, at once and also after a restart; without any, shows them.
 #[derive(Debug, Args)]
 pub(crate) struct Limit {
@@ -22,7 +25,7 @@ pub(crate) struct Limit {
     #[arg(long, value_name = "DIALS")]
     dials_per_day_max: Option<u64>,
     /// The cap of abandoned calls, 0 to that of the profile (0.01: 1 %).
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     abandon_rate_max: Option<f64>,
     /// Goes back to what the definition says: lines_max, dials_per_day_max, abandon_rate_max.
     #[arg(long, value_name = "LIMIT")]
@@ -52,10 +55,7 @@ impl Limit {
             let (by, at) = (BY.to_owned(), installation.now());
             let say = Say::CampaignLimits { campaign: campaign.clone(), change, by, at };
             if !installation.tell(&say)? {
-                let why = "no service runs here, and live limits are those of a running one; `lull serve` starts it";
-                return Err(Failure::new(format!(
-                    "{why}. Limits that are to stay are in the campaign's file ([limits])"
-                )));
+                return Err(Failure::new(NO_SERVICE));
             }
         }
         let key = campaign.clone();
@@ -70,6 +70,12 @@ impl Limit {
         show(place.json, &Shown { campaign, set, defined }, || text);
         Ok(Outcome::Done)
     }
+}
+
+/// A share of calls. The profile says how much of it is allowed.
+fn rate(text: &str) -> Result<f64, String> {
+    let read = text.parse::<f64>().ok().filter(|rate| (0.0..=1.0).contains(rate));
+    read.ok_or_else(|| "expected a number from 0 to 1, as 0.01 for 1 %".to_owned())
 }
 
 fn told(name: LimitName, set: &LiveLimits, defined: &LiveLimits) -> String {
@@ -88,7 +94,29 @@ fn told(name: LimitName, set: &LiveLimits, defined: &LiveLimits) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        limit: Limit,
+    }
+
+    #[test]
+    fn a_rate_is_a_number_from_0_to_1() {
+        for (text, expected) in [("0", 0.0), ("0.015", 0.015), ("1", 1.0)] {
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        }
+        for text in ["nan", "NaN", "inf", "-inf", "infinity", "-0.1", "1.01", "1e9", "1%", ""] {
+            assert!(rate(text).is_err_and(|said| said.contains("from 0 to 1")), "{text}");
+        }
+        let read = |rate: &str| Line::try_parse_from(["limit", "spring", "--abandon-rate-max", rate]);
+        assert_eq!(read("0.01").unwrap().limit.abandon_rate_max, Some(0.01));
+        let refused = read("nan").err().unwrap().to_string();
+        assert!(refused.contains("'nan' for '--abandon-rate-max <RATE>': expected a number from 0 to 1"), "{refused}");
+    }
 
     #[test]
     fn each_limit_says_what_is_set_and_what_the_definition_says() {

@@ -102,6 +102,8 @@ fn sweep_all(config: &Config, removed: Removed, now: Timestamp) {
         ("exports", exports, "csv", config.retention.exports_days),
         ("exports", exports, "xlsx", config.retention.exports_days),
         ("rejected rows", rejected, "csv", config.retention.imports_days),
+        // What a program that was killed had written of one.
+        ("rejected rows", rejected, "part", config.retention.imports_days),
     ];
     for (kind, folder, extension, days) in kinds {
         let before = if kind == "recordings" { removed } else { Removed::default() };
@@ -131,7 +133,12 @@ pub fn sweep(folder: &Path, extension: &str, now: Timestamp, kept: Duration) -> 
     };
     for entry in entries {
         let entry = entry?;
-        let (path, metadata) = (entry.path(), entry.metadata()?);
+        let path = entry.path();
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // somebody else removed it meanwhile
+            Err(error) => return Err(error),
+        };
         let ours = metadata.is_file() && path.extension().is_some_and(|given| given == extension);
         // A time that the file system does not tell, or one before 1970, is no reason to remove anything.
         let changed = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
@@ -144,6 +151,7 @@ pub fn sweep(folder: &Path, extension: &str, now: Timestamp, kept: Duration) -> 
                 removed.files += 1;
                 removed.bytes += metadata.len();
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "cannot be removed");
                 removed.stuck += 1;
@@ -170,5 +178,24 @@ mod tests {
         assert_eq!(removed, Removed { files: 1, bytes: 0, stuck: 0 });
         assert!(!folder.path().join("old.wav").exists() && folder.path().join("edge.wav").exists());
         assert_eq!(sweep(&folder.path().join("none"), "wav", now, DAY).unwrap(), Removed::default());
+    }
+
+    #[test]
+    fn rejected_rows_go_after_their_days_whether_they_were_written_to_the_end_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let rejected = folder.path().join("rejected");
+        fs::create_dir(&rejected).unwrap();
+        let mut config = crate::config::load(&crate::config::Sources::default()).unwrap();
+        (config.data.directory, config.data.recordings) = (folder.path().to_owned(), folder.path().join("recordings"));
+        let now = Timestamp::from_millis(0) + DAY * 10_000;
+        let days = config.retention.imports_days;
+        for (name, age) in [("1.csv", days + 1), ("2.csv.part", days + 1), ("3.csv", days - 1), ("4.csv.part", 0)] {
+            let file = fs::File::create(rejected.join(name)).unwrap();
+            file.set_modified(UNIX_EPOCH + DAY * (10_000 - age)).unwrap();
+        }
+        sweep_all(&config, Removed::default(), now);
+        let mut left: Vec<_> = fs::read_dir(&rejected).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["3.csv", "4.csv.part"]);
     }
 }

@@ -136,16 +136,10 @@ impl Store {
         let finished = self.finish(&plan, into, &columns, &mut staging, &mut no_window, progress).await;
         let mut counts = staging.counts().await?;
         let begun = into.import.filter(|_| plan.mode == ImportMode::Run);
-        match (&finished, begun) {
-            (Ok(Finished { stopped: false, .. }), _) => {}
-            (Ok(_) | Err(_), Some(import)) => {
-                counts.accepted = self.brought_in(import).await?;
-                counts.left = counts.rows.saturating_sub(counts.accepted + counts.updated + counts.rejected());
-            }
-            (Ok(_) | Err(_), None) => {
-                counts.left = staging.left().await?;
-                counts.accepted -= counts.left;
-            }
+        if let (Ok(Finished { stopped: true, .. }) | Err(_), Some(import)) = (&finished, begun) {
+            // An earlier run may have come further.
+            counts.accepted = self.brought_in(import).await?;
+            counts.left = counts.rows.saturating_sub(counts.accepted + counts.updated + counts.rejected());
         }
         if let Some(import) = begun {
             let failed = match &finished {

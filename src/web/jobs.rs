@@ -144,7 +144,8 @@ pub async fn add_job(
     format(request.encoding.as_deref(), request.delimiter.as_deref(), request.sheet.clone(), region)?;
     request.region = region.map(|region| region.to_string());
     let columns = mapping(std::mem::take(&mut request.mapping), "/mapping")?;
-    let columns = over(&state, columns, request.template.take().as_deref(), "/mapping").await?;
+    let unfit = |field: &str, detail: String| Problem::field(&format!("/{field}"), "unfit", detail);
+    let columns = over(&state, columns, request.template.take().as_deref(), unfit).await?;
     request.mapping = columns.columns().to_vec();
     let upload = uploads::own(&state, &user, request.upload).await?;
     uploads::whole(&upload)?;

@@ -187,7 +187,7 @@ pub async fn import_list(
     })?;
     let region = state.region(query.region.as_deref())?;
     let columns = mapping_of(query.mapping.as_deref())?;
-    let columns = templates::over(&state, columns, query.template.as_deref(), "mapping").await?;
+    let columns = templates::over(&state, columns, query.template.as_deref(), unfit).await?;
     let run = ImportId(state.mint(state.now().timestamp));
     let file = upload::receive(&state, run, &query.name, body).await?;
     let (settings, at) = (state.settings(), state.now().timestamp);
@@ -264,7 +264,8 @@ pub async fn undo_outlook(
 }
 
 /// Take an import back: its leads that were never dialled are removed, the others given up, and leads that it brought up to date
-/// say again what they said before. Within the hours that are configured (`lists.undo_hours`); later 409 `too_late`.
+/// say again what they said before, unless a later import has brought them up to date as well. Numbers that it gave to people who
+/// were there are taken back, except those that were called for them since, or for which a call is promised. Within the hours that are configured (`lists.undo_hours`); later 409 `too_late`.
 #[utoipa::path(post, path = "/imports/{id}/undo", tag = "lists", params(("id" = String, Path)),
     security(("session" = ["manager"])), responses((status = 200, body = Undone)))]
 pub async fn undo_import(
@@ -289,11 +290,15 @@ pub async fn undo_import(
 /// What columns are for, as it stands in an address.
 fn mapping_of(text: Option<&str>) -> Result<Mapping, Problem> {
     let Some(text) = text else { return Ok(Mapping::default()) };
-    let bad = |detail: String| Problem::new(Kind::BadQuery, format!("mapping: {detail}"));
     let columns: Vec<MappedColumn> = serde_json::from_str(text).map_err(|error| {
-        bad(format!("{error}; expected JSON such as [{{\"heading\": \"Telefon\", \"use\": \"number\"}}]"))
+        let expected = "expected JSON such as [{\"heading\": \"Telefon\", \"use\": \"number\"}]";
+        unfit("mapping", format!("{error}; {expected}"))
     })?;
-    Mapping::new(columns).map_err(|error| bad(error.to_string()))
+    Mapping::new(columns).map_err(|error| unfit("mapping", error.to_string()))
+}
+
+fn unfit(parameter: &str, detail: String) -> Problem {
+    Problem::new(Kind::BadQuery, format!("{parameter}: {detail}"))
 }
 
 fn no_import(id: ImportId) -> Problem {

@@ -45,17 +45,18 @@ pub(super) fn mapping(columns: Vec<MappedColumn>, pointer: &str) -> Result<Mappi
     Mapping::new(columns).map_err(|error| Problem::field(pointer, "unfit", error.to_string()))
 }
 
-/// A mapping, with a template below it where one is named. `pointer`: where the mapping was sent.
+/// A mapping, with a template below it where one is named. `unfit`: the problem of the parameter or field `mapping` or `template`,
+/// by what is wrong with it.
 pub(super) async fn over(
     state: &WebState,
     columns: Mapping,
     template: Option<&str>,
-    pointer: &str,
+    unfit: fn(&str, String) -> Problem,
 ) -> Result<Mapping, Problem> {
     let Some(name) = template else { return Ok(columns) };
     let saved = state.records.template(name).await?;
-    let both = columns.over(mapping(saved.columns, "/template")?);
-    both.map_err(|error| Problem::field(pointer, "unfit", error.to_string()))
+    let saved = Mapping::new(saved.columns).map_err(|error| unfit("template", error.to_string()))?;
+    columns.over(saved).map_err(|error| unfit("mapping", error.to_string()))
 }
 
 /// All templates, by name.

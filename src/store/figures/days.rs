@@ -37,6 +37,7 @@ statements! {
         from figures where campaign = $1 and hour >= $2 and hour < $3 group by 1, 2");
     OF_DAYS = concat!("select day, kind, number, word, ", columns!(), "
         from figures_days where campaign = $1 and kind = $2");
+    HOURS_COUNTED = "select distinct hour from figures where campaign = $1";
     OUTDATE = "
         insert into figures_days_due (campaign, day, mark) values ($1, $2, $3)
         on conflict (campaign, day) do update set mark = excluded.mark";
@@ -122,7 +123,7 @@ async fn of_hours(conn: &mut Conn, campaign: &CampaignKey, day: i64) -> Result<S
     Ok(sums)
 }
 
-/// First hours of the counted days whose sums are not those of their hours.
+/// First hours of the days that are not due and whose sums, or that there are none, are not those of their hours.
 pub(super) async fn wrong(conn: &mut Conn, campaign: &CampaignKey) -> Result<Vec<i64>, StoreError> {
     conn.begin_snapshot().await?;
     let found = wrong_within(conn, campaign).await;
@@ -141,6 +142,10 @@ async fn wrong_within(conn: &mut Conn, campaign: &CampaignKey) -> Result<Vec<i64
             add(&mut found, std::slice::from_ref(&row), by)?;
             sums.extend(found.into_iter().map(|(part, figures)| ((by.as_str(), part), figures)));
         }
+    }
+    // A day of which nothing is kept is read as one without calls.
+    for row in conn.rows(HOURS_COUNTED, params![campaign.as_str()]).await? {
+        kept.entry(row.int("hour")?.div_euclid(HOURS)).or_default();
     }
     let mut wrong = Vec::new();
     for (day, sums) in kept {

@@ -231,6 +231,8 @@ async fn update(
     (import, at): (ImportId, Timestamp),
     known: &[(&Staged, Further<'_>)],
 ) -> Result<(), StoreError> {
+    // First, so that the number a person had keeps its own zones, whatever the row says of the person's.
+    numbers::add(conn, campaign, import, known.iter().map(|(_, further)| further)).await?;
     let ids: Vec<LeadId> = known.iter().map(|(_, further)| further.lead).collect();
     if policy == DuplicatePolicy::Update {
         conn.run(KEEP_FORMER, params![batch(ids.iter().map(|id| params![id.0])), import.0, at]).await?;
@@ -249,5 +251,5 @@ async fn update(
         conn.run(UPDATE, params![batch(rows), at]).await?;
         placing::place_again(conn, campaign, &ids).await?;
     }
-    numbers::add(conn, campaign, import, known.iter().map(|(_, further)| further)).await
+    Ok(())
 }

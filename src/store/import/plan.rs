@@ -450,7 +450,9 @@ pub enum ImportError {
         /// What would fit.
         expected: String,
     },
-    /// Somebody stopped it while the file was read. What an earlier run merged stays; the same import again goes on from there.
+    /// Somebody stopped it. While the file was read, the import as a whole comes to this, and what an earlier run merged stays;
+    /// while it merged, its outcome says how far it came, and this is what is written down with the import. The same import
+    /// again goes on from there.
     #[error("it was stopped before its end")]
     Stopped,
     /// The same import is under way.

@@ -132,17 +132,17 @@ statements! {
     GAINED = "
         select t.gains as lead, count(*) as count from json_each($1) j cross join taken t
         where t.gains = j.value ->> 0 group by t.gains";
-    LEFT = "
-        select count(*) as count from staged where number <> '' and error_kind is null and (number, line) > ($1, $2)";
     COUNTS = "
         select count(*) as rows,
-               count(*) filter (where error_kind is null) as accepted,
+               count(*) filter (where error_kind is null and (number, line) <= ($1, $2)) as accepted,
+               count(*) filter (where error_kind is null and (number, line) > ($1, $2)) as not_seen,
                count(*) filter (where error_kind = 'updated') as updated,
                count(*) filter (where error_kind = 'duplicate') as duplicate,
                count(*) filter (where error_kind = 'invalid') as invalid,
                count(*) filter (where error_kind = 'suppressed') as suppressed,
-               count(*) filter (where error_kind is null and zone_source = 'none') as without_zone,
-               coalesce(sum(unread) filter (where error_kind is null), 0) as unread
+               count(*) filter (
+                   where error_kind is null and (number, line) <= ($1, $2) and zone_source = 'none') as without_zone,
+               coalesce(sum(unread) filter (where error_kind is null and (number, line) <= ($1, $2)), 0) as unread
         from staged";
     BY_CODE = "
         select error_code, count(*) as count from staged
@@ -289,12 +289,6 @@ impl Staging {
         found.iter().map(|row| Ok((LeadId(row.int("lead")?), count(row.count("count")?)))).collect()
     }
 
-    /// Rows that no batch came to.
-    pub(super) async fn left(&mut self) -> Result<u64, StoreError> {
-        let (number, line) = &self.seen;
-        self.conn.one(LEFT, params![number.as_str(), *line]).await?.count("count")
-    }
-
     /// A batch is judged: what became of its rows, and which numbers they took.
     pub(super) async fn judge(
         &mut self,
@@ -318,9 +312,10 @@ impl Staging {
         self.conn.control("commit").await
     }
 
-    /// What became of the rows, once all are judged: until then those that are not count as accepted.
+    /// What became of the rows; those that no batch came to are left, and nothing else is counted of them.
     pub(super) async fn counts(&mut self) -> Result<ImportCounts, StoreError> {
-        let row = self.conn.one(COUNTS, vec![]).await?;
+        let (number, line) = &self.seen;
+        let row = self.conn.one(COUNTS, params![number.as_str(), *line]).await?;
         Ok(ImportCounts {
             rows: row.count("rows")?,
             accepted: row.count("accepted")?,
@@ -328,6 +323,7 @@ impl Staging {
             duplicate: row.count("duplicate")?,
             invalid: row.count("invalid")?,
             suppressed: row.count("suppressed")?,
+            left: row.count("not_seen")?,
             without_zone: row.count("without_zone")?,
             numbers_unread: row.count("unread")?,
             ..ImportCounts::default()

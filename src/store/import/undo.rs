@@ -81,6 +81,15 @@ statements! {
     UNDO_REST = "
         update leads set state = 'given_up', due_at = null, closed_by = 'undo', changed_at = $2
         where import_id = $1 and state in ('open', 'callback')";
+    // The number that a person had then may have got the zones of the file when it got company, and numbers of the file that stay
+    // have them.
+    ZONES_OF_NUMBERS = concat!("
+        update lead_numbers set zones = f.zones, zone_source = f.zone_source
+        from (select u.lead_id, u.number, u.zones, u.zone_source
+              from lead_updates u
+              where ", own_updates!(), " and u.lead_id in ", next_updates!("$2"), ") f
+        where lead_numbers.lead_id = f.lead_id and lead_numbers.zone_source = 'column'
+          and (lead_numbers.number = f.number or lead_numbers.import_id = $1)");
     RESTORE_SOME = concat!("
         update leads set
             name = f.name, zones = ", as_before!("zones"), ", zone_source = ", as_before!("zone_source"), ",
@@ -297,6 +306,8 @@ impl Store {
             let (some, seen) = self
                 .write(move |conn| {
                     Box::pin(async move {
+                        // First: the number that is next may be one of these.
+                        conn.run(ZONES_OF_NUMBERS, params![import.0, rows]).await?;
                         let some = conn.rows(RESTORE_SOME, params![import.0, at, rows]).await?;
                         let ids: Vec<LeadId> =
                             some.iter().map(|row| row.int("id").map(LeadId)).collect::<Result<_, _>>()?;

@@ -222,6 +222,50 @@ async fn the_zone_of_a_list_is_the_persons_and_an_undo_gives_each_number_its_own
     assert_eq!(back.numbers.others[0].zones, ["Asia/Shanghai"]);
 }
 
+#[tokio::test]
+async fn the_zone_of_a_list_that_is_undone_goes_from_the_person_and_from_every_number_that_stays() {
+    let minute = std::time::Duration::from_secs(60);
+    let (own, further) = ("+8613800000001", "+8613800000011");
+    // The list that says the zone gives the further number itself; or one before or after it does.
+    let zone = "phone,time zone\n13800000001,America/New_York\n";
+    let number_alone = "phone,phone 2\n13800000001,13800000011\n";
+    let both = "phone,phone 2,time zone\n13800000001,13800000011,America/New_York\n";
+    for (files, undone) in [(vec![both], 0), (vec![zone, number_alone], 0), (vec![number_alone, zone], 1)] {
+        let mut rig = Rig::new().await;
+        import(&rig, "phone\n13800000001\n").await.unwrap();
+        let mut imports = Vec::new();
+        for (place, text) in files.iter().enumerate() {
+            // What only adds numbers brings nothing up to date, so that it does not have the last word of the zone.
+            let policy = match *text == number_alone {
+                true => DuplicatePolicy::AddNumbers,
+                false => DuplicatePolicy::Update,
+            };
+            let plan = ImportPlan { duplicates: with(policy), list: format!("list {place}"), ..plan(&rig, text) };
+            imports.push(rig.store.import_leads(plan, reader(), &mut |_| {}).await.unwrap().import.unwrap());
+        }
+        let lead = due(&rig, NOW).await.remove(0);
+        assert_eq!((lead.number.as_str(), lead.zones.as_slice()), (own, &["America/New_York".to_owned()][..]));
+        let turn = |text: &str, at| LeadNext::Other { at, number: number(text), otherwise: None };
+        dial(&mut rig, &lead, NOW, Disposition::NoAnswer, turn(further, after(10))).await;
+        let lead = due(&rig, after(10)).await.remove(0);
+        dial(&mut rig, &lead, after(10), Disposition::NoAnswer, LeadNext::Retry { at: after(20) }).await;
+        let done = rig.store.undo_import(imports[undone], "ann", NOW, minute).await.unwrap();
+        assert_eq!(done.restored, 1, "{files:?}: {done:?}");
+        // Whichever number is next, and however often it becomes so.
+        for (round, (is, then)) in [(further, own), (own, further), (further, own)].into_iter().enumerate() {
+            let at = after(20 + round as u64 * 10);
+            let lead = due(&rig, at).await.remove(0);
+            assert_eq!(
+                (lead.number.as_str(), lead.zones.as_slice()),
+                (is, &["Asia/Shanghai".to_owned()][..]),
+                "{files:?}"
+            );
+            assert_eq!(lead.numbers.others[0].zones, ["Asia/Shanghai"], "{files:?}");
+            dial(&mut rig, &lead, at, Disposition::NoAnswer, turn(then, at + std::time::Duration::from_secs(10))).await;
+        }
+    }
+}
+
 /// People who were there, by the first of their numbers, with all of theirs.
 async fn phone_book(rig: &Rig) -> Vec<(String, Vec<String>)> {
     let mut book = Vec::new();

@@ -85,6 +85,30 @@ async fn an_import_that_is_stopped_says_what_it_brought_and_goes_on_when_it_is_d
 }
 
 #[tokio::test]
+async fn rows_that_a_stopped_import_did_not_come_to_are_counted_as_left_and_as_nothing_else() {
+    let rig = Rig::new().await;
+    let mut text = "phone,phone 2\n".to_owned();
+    (0..6000).for_each(|place| text += &format!("+999{place:08},x12\n"));
+    for mode in [ImportMode::DryRun, ImportMode::Run] {
+        let plan = ImportPlan { mode, stop: Stop::default(), ..plan(&rig, &text) };
+        let stop = plan.stop.clone();
+        let mut stop_at_once = |progress: Progress| {
+            if progress.stage == ImportStage::Merging {
+                stop.ask();
+            }
+        };
+        let stopped = rig.store.import_leads(plan.clone(), reader(), &mut stop_at_once).await.unwrap();
+        let counts = stopped.counts;
+        assert!(stopped.stopped && counts.accepted > 0 && counts.left > 0, "{mode:?}: {counts:?}");
+        assert_eq!(counts.accepted + counts.left, 6000, "{mode:?}: {counts:?}");
+        assert_eq!((counts.without_zone, counts.numbers_unread), (counts.accepted, counts.accepted), "{mode:?}");
+    }
+    let whole = rig.store.import_leads(plan(&rig, &text), reader(), &mut |_| {}).await.unwrap().counts;
+    assert_eq!((whole.accepted, whole.left), (6000, 0));
+    assert_eq!((whole.without_zone, whole.numbers_unread), (6000, 6000));
+}
+
+#[tokio::test]
 async fn what_an_import_brought_up_to_date_is_as_before_when_it_is_undone_unless_another_did_the_same() {
     let rig = Rig::new().await;
     import(&rig, "phone,name,zone,priority,City\n13800000001,王芳,,10,上海\n13800000002,李伟,,20,北京\n")

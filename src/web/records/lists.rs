@@ -256,9 +256,17 @@ async fn forget_old(data_dir: &Path) -> std::io::Result<()> {
         names.push(entry.path());
     }
     names.sort();
-    let surplus = names.len().saturating_sub(REJECTED_FILES_MAX);
-    for path in names.into_iter().take(surplus) {
-        tokio::fs::remove_file(path).await?;
+    names.truncate(names.len().saturating_sub(REJECTED_FILES_MAX));
+    remove(names).await
+}
+
+/// Removes files. One that is gone already, because another import or the retention removed it meanwhile, is no failure.
+async fn remove(files: Vec<PathBuf>) -> std::io::Result<()> {
+    for path in files {
+        match tokio::fs::remove_file(path).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }
@@ -321,5 +329,25 @@ impl From<ImportError> for Problem {
             | ImportError::TooManyColumns { .. }
             | ImportError::Cell { .. } => Problem::new(Kind::BadFile, error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_files_of_rejected_rows_go_and_one_that_is_gone_already_is_no_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |run: usize| rejected_path(directory.path(), ImportId(1000 + run as i64));
+        std::fs::create_dir(directory.path().join("rejected")).unwrap();
+        (0..REJECTED_FILES_MAX + 3).for_each(|run| std::fs::write(path(run), "phone\n").unwrap());
+        forget_old(directory.path()).await.unwrap();
+        let there: Vec<bool> = (0..5).map(|run| path(run).exists()).collect();
+        assert_eq!(there, [false, false, false, true, true]);
+        remove(vec![path(2), path(3)]).await.unwrap();
+        assert!(!path(3).exists(), "it goes on after the one that was gone");
+        // A folder is no file: any other error is told.
+        assert!(remove(vec![directory.path().join("rejected")]).await.is_err());
     }
 }

@@ -159,16 +159,24 @@ async fn a_file_in_one_request_is_mapped_as_that_of_a_job() {
     assert_eq!((lead.name.as_str(), lead.extra["City"].as_str()), ("Ann", "Oslo"));
     assert_eq!(send(city).await.code(), "bad_file", "without the template nothing says which column has numbers");
     assert_eq!(send("template=none").await.code(), "not_found");
+    let columns = json!({"columns": [{"heading": "B", "use": "custom", "name": "city"}]});
+    rig.send("PUT", "/list-templates/town", Some(&token), Some(columns)).await;
+    let both = format!("template=town&{city}");
     // `A=number`, and {"heading": "A", "use": "fax"} in an array.
     for (bad, says) in [
         ("mapping=A%3Dnumber", "expected JSON such as"),
         ("mapping=%5B%7B%22heading%22%3A%22A%22%2C%22use%22%3A%22fax%22%7D%5D", "unknown variant `fax`"),
         ("mapping=%5B%7B%22heading%22%3A%22%22%2C%22use%22%3A%22name%22%7D%5D", "mapping: "),
+        (&both, "mapping: "),
     ] {
         let refused = send(bad).await;
         assert_eq!(refused.code(), "bad_query", "{refused:?}");
         assert!(refused.json()["detail"].as_str().unwrap().contains(says), "{refused:?}");
     }
+    let upload = whole(&rig, &token, "a.csv", b"A,B,C\nAnn,13800000002,Oslo\n").await;
+    let mapping = json!([{"heading": "C", "use": "custom", "name": "City"}]);
+    let refused = ask(&rig, &token, &upload, json!({"template": "town", "mapping": mapping})).await;
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/mapping", "{refused:?}");
 }
 
 #[tokio::test]

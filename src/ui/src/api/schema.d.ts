@@ -780,7 +780,8 @@ export interface paths {
         put?: never;
         /**
          * Take an import back: its leads that were never dialled are removed, the others given up, and leads that it brought up to date
-         *     say again what they said before. Within the hours that are configured (`lists.undo_hours`); later 409 `too_late`.
+         *     say again what they said before, unless a later import has brought them up to date as well. Numbers that it gave to people who
+         *     were there are taken back, except those that were called for them since, or for which a call is promised. Within the hours that are configured (`lists.undo_hours`); later 409 `too_late`.
          */
         post: operations["undo_import"];
         delete?: never;
