@@ -26,6 +26,9 @@ const ABANDON_PRICE: f64 = 50.0;
 const ABANDON_PRICE_CAP: f64 = 0.03;
 /// So many abandoned calls of credit or debt change the price by a factor e.
 const ABANDON_CREDIT: f64 = 4.0;
+/// With no call of the budget left the price is so many powers of e higher: an agent who is held for a line may be taken by a
+/// caller, so that a line for each of them is not safe then.
+const SPENT_POWERS: f64 = 0.5;
 /// A campaign with no agent, where others of its group have some, pays prices so many powers of e lower: the account makes
 /// up for it, and the agents are shared.
 const SHARE_POWERS: f64 = 1.0;
@@ -137,8 +140,11 @@ impl Predictive {
     fn decide(&mut self, now: Now, figures: &Figures, outlook: &Outlook<'_>) {
         // Room opens little by little: whoever dials at a hair's breadth more of it takes it all, turn or no turn.
         let bonus = (-SHARE_POWERS * outlook.lacking()).exp();
-        let prices =
-            Prices { abandon: abandon_price(outlook) * bonus, caller: self.callers.price(now, outlook) * bonus };
+        let spent = if figures.abandons_left == 0 { SPENT_POWERS.exp() } else { 1.0 };
+        let prices = Prices {
+            abandon: abandon_price(outlook) * spent * bonus,
+            caller: self.callers.price(now, outlook) * bonus,
+        };
         let fates = outlook.fates();
         self.forecast = Forecast {
             abandon_price: prices.abandon.is_finite().then_some(prices.abandon),
