@@ -44,8 +44,6 @@ impl RecordingState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingReason {
-    /// The campaign does not record, or the call is of no campaign.
-    Off,
     /// There was no room on the disk.
     DiskFull,
     /// The file could not be made or written for another reason.
@@ -66,7 +64,6 @@ impl RecordingReason {
     /// As it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {
-            RecordingReason::Off => "off",
             RecordingReason::DiskFull => "disk_full",
             RecordingReason::Disk => "disk",
             RecordingReason::NoMedia => "no_media",
@@ -80,7 +77,6 @@ impl RecordingReason {
     /// In words, after "there is no recording: ".
     pub fn told(self) -> &'static str {
         match self {
-            RecordingReason::Off => "its campaign does not record calls",
             RecordingReason::DiskFull => "there was no room on the disk",
             RecordingReason::Disk => "the file could not be written",
             RecordingReason::NoMedia => "no audio was agreed upon",
@@ -92,7 +88,7 @@ impl RecordingReason {
     }
 }
 
-/// The recording of one call that was connected to an agent, or why there is none. It tells nothing of who the customer is.
+/// The recording of one call that was to be recorded, or why there is none. It tells nothing of who the customer is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecording {
     /// The call.
@@ -211,7 +207,7 @@ mod tests {
     #[test]
     fn words_are_stored_as_they_are_sent() {
         use RecordingReason::*;
-        for reason in [Off, DiskFull, Disk, NoMedia, Busy, Crash, Retention, Erasure] {
+        for reason in [DiskFull, Disk, NoMedia, Busy, Crash, Retention, Erasure] {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
         let states = [RecordingState::Running, RecordingState::Whole, RecordingState::CutOff, RecordingState::None];

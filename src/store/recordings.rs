@@ -1,7 +1,7 @@
 //! Recordings of calls: which calls have one, how it stands, and why others have none. The audio is in files beside the database.
 //!
-//! A row is written when an agent is connected and once more when the recording is over; a crash in between leaves it
-//! `running`, and the next start mends it. Read [`RecordingRow`] and [`Store::record_recordings`] first.
+//! Calls that are not to be recorded have no row: each costs a write of a call. A row is written when an agent is connected and once
+//! more when the recording is over; a crash in between leaves it `running`, and the next start mends it. Read [`RecordingRow`] and [`Store::record_recordings`] first.
 
 use std::collections::BTreeMap;
 
@@ -36,12 +36,11 @@ pub struct RecordingRow {
 impl RecordingRow {
     /// Whether it can be heard, need not be there, or is missing.
     pub fn recorded(&self) -> Recorded {
-        let CallRecording { state, reason, .. } = &self.recording;
-        match state {
+        match self.recording.state {
             _ if self.lost_at.is_some() => Recorded::Missing,
             RecordingState::Whole | RecordingState::CutOff => Recorded::Yes,
-            RecordingState::None if *reason != Some(RecordingReason::Off) => Recorded::Missing,
-            RecordingState::None | RecordingState::Running | RecordingState::Removed => Recorded::No,
+            RecordingState::None => Recorded::Missing,
+            RecordingState::Running | RecordingState::Removed => Recorded::No,
         }
     }
 }
@@ -50,7 +49,7 @@ impl RecordingRow {
 macro_rules! recorded_word {
     () => {
         "case when r.lost_at is not null then 'missing' when r.state in ('whole', 'cut_off') then 'yes'
-              when r.state = 'none' and r.reason <> 'off' then 'missing' else 'no' end"
+              when r.state = 'none' then 'missing' else 'no' end"
     };
 }
 pub(super) use recorded_word;
@@ -151,7 +150,7 @@ impl Store {
         self.write(move |conn| Box::pin(async move { conn.run(RECORD, values).await.map(drop) })).await
     }
 
-    /// The recording of a call, or why there is none; nothing for a call that was never connected to an agent.
+    /// The recording of a call, or why there is none; nothing for a call that reached no agent or was not to be recorded.
     pub async fn recording(&self, call: CallRef) -> Result<Option<RecordingRow>, StoreError> {
         let (direction, id) = call_key(call);
         let mut conn = self.reader().await?;

@@ -162,7 +162,9 @@ fn audible(row: &RecordingRow) -> Result<&str, Problem> {
 }
 
 fn not_connected(call: CallRef) -> Problem {
-    let detail = format!("there is no recording of `{call}`: no such call was connected to an agent");
+    let detail = format!(
+        "there is no recording of `{call}`: no such call was connected to an agent, or its campaign does not record"
+    );
     Problem::new(Kind::NoRecording, detail)
 }
 

@@ -28,7 +28,7 @@ const ABANDON_PRICE_CAP: f64 = 0.03;
 const ABANDON_CREDIT: f64 = 4.0;
 /// With no call of the budget left the price is so many powers of e higher: an agent who is held for a line may be taken by a
 /// caller, so that a line for each of them is not safe then.
-const SPENT_POWERS: f64 = 0.5;
+const SPENT_POWERS: f64 = 0.25;
 /// A campaign with no agent, where others of its group have some, pays prices so many powers of e lower: the account makes
 /// up for it, and the agents are shared.
 const SHARE_POWERS: f64 = 1.0;

@@ -1,6 +1,6 @@
 //! Which calls are recorded: one recording for each, from the first agent to the end of the customer's leg.
 //!
-//! Not the audio; the media thread writes that. A call that is not recorded is told as well, with the reason.
+//! Not the audio; the media thread writes that.
 
 use std::io;
 
@@ -16,14 +16,10 @@ impl Lines {
     /// A customer's leg is joined with an agent's. The recording begins with the first agent; a later one is on it too.
     pub(super) fn record(&mut self, now: Now, leg: LegId, call: CallRef, agent: UserId, wanted: bool) {
         let Some(line) = self.legs.get_mut(&leg) else { return };
-        if std::mem::replace(&mut line.joined, true) {
+        if std::mem::replace(&mut line.joined, true) || !wanted {
             return;
         }
         let begun = CallRecording::begun(call, agent, now.timestamp);
-        if !wanted {
-            let none = CallRecording { ended_at: Some(now.timestamp), ..begun.without(RecordingReason::Off) };
-            return self.facts.push_back(Fact::Recording(Box::new(none)));
-        }
         let file = self.plan.recordings.join(file_of(call));
         self.media(MediaCommand::Record { leg, file, announce: None });
         self.facts.push_back(Fact::Recording(Box::new(begun.clone())));

@@ -64,7 +64,7 @@ impl Rig {
         let rows = vec![
             of(0),
             cut_off,
-            begun(calls[2], 2).without(RecordingReason::Off),
+            of(2),
             begun(calls[3], 3).without(RecordingReason::DiskFull),
             begun(calls[4], 4),
             of(5),
@@ -72,6 +72,7 @@ impl Rig {
         ];
         self.store.record_recordings(rows).await.unwrap();
         assert_eq!(self.store.recordings_removed(&calls[5..6], RecordingReason::Retention).await.unwrap(), 1);
+        assert_eq!(self.store.recordings_removed(&calls[2..3], RecordingReason::Erasure).await.unwrap(), 1);
         self.store.recordings_seen(&calls[6..7], &[], after(90)).await.unwrap();
         calls
     }

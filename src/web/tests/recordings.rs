@@ -104,7 +104,6 @@ async fn where_there_is_none_the_code_says_so_and_the_detail_says_why() {
     let manager = rig.token(Role::Manager).await;
     let rows = vec![
         begun(&rig, call(1)),
-        begun(&rig, call(2)).without(RecordingReason::Off),
         begun(&rig, call(3)).without(RecordingReason::DiskFull),
         whole(&rig, call(4)),
         whole(&rig, CallRef::Inbound(InboundId(5))),

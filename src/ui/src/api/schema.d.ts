@@ -4145,7 +4145,7 @@ export interface components {
          * @description Why there is no recording, or none any more, or why it was cut off.
          * @enum {string}
          */
-        RecordingReason: "off" | "disk_full" | "disk" | "no_media" | "busy" | "crash" | "retention" | "erasure";
+        RecordingReason: "disk_full" | "disk" | "no_media" | "busy" | "crash" | "retention" | "erasure";
         /**
          * @description How the recording of a call stands.
          * @enum {string}
