@@ -347,8 +347,8 @@ impl Engine {
             Some(Pending::CampaignState { campaign, state }) => {
                 self.campaign_state_recorded(request, &campaign, state, ok);
             }
-            Some(Pending::Limits { campaign, change, before }) => {
-                self.limits_recorded(request, &campaign, &change, before, ok);
+            Some(Pending::Limits { campaign, change }) => {
+                self.limits_recorded(request, &campaign, &change, ok);
             }
             Some(Pending::Control) if ok => self.reply(request, Answer::Done),
             Some(Pending::Control) => self.refuse(request, RequestRefusal::StoreDown),

@@ -195,7 +195,10 @@ impl Erase {
             (0, 0) => "There is no recording of calls with this number.".to_owned(),
             (1, 0) => "1 recording was removed.".to_owned(),
             (files, 0) => format!("{files} recordings were removed."),
-            (files, stuck) => format!("{files} recordings were removed, and {stuck} could not be: the log says why."),
+            (files, stuck) => format!(
+                "{files} recordings were removed, and {stuck} could not be: their files are not in {} or cannot be removed.",
+                installation.config.data.recordings.display()
+            ),
         });
         Ok(if removed.stuck > 0 { Outcome::Failed } else { Outcome::Done })
     }

@@ -6,7 +6,7 @@ use crate::model::attempt::CallRef;
 use crate::model::campaign::CampaignState;
 use crate::model::disposition::Disposition;
 use crate::model::id::{RequestId, UserId};
-use crate::model::live_limits::{LimitChange, LiveLimits};
+use crate::model::live_limits::LimitChange;
 use crate::model::name::CampaignKey;
 
 /// Most requests that wait at once; more are refused until the store answers.
@@ -32,8 +32,6 @@ pub enum Pending {
         campaign: CampaignKey,
         /// What is to hold.
         change: LimitChange,
-        /// What was set before.
-        before: LiveLimits,
     },
 }
 
@@ -89,6 +87,14 @@ impl Requests {
         self.waiting.values().any(|pending| match pending {
             Pending::CampaignState { campaign, state } => campaign == wanted && *state != CampaignState::Running,
             Pending::Result(_) | Pending::Control | Pending::Limits { .. } => false,
+        })
+    }
+
+    /// Changes of a campaign's live limits that are not durable yet.
+    pub fn limits_of(&self, wanted: &CampaignKey) -> impl Iterator<Item = &LimitChange> {
+        self.waiting.values().filter_map(move |pending| match pending {
+            Pending::Limits { campaign, change } if campaign == wanted => Some(change),
+            Pending::Limits { .. } | Pending::Result(_) | Pending::CampaignState { .. } | Pending::Control => None,
         })
     }
 

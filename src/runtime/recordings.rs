@@ -79,7 +79,7 @@ pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<M
     for running in left.running {
         let file = folder.join(file_of(running.call));
         let none = running.without(RecordingReason::Crash);
-        let Some(looked) = blocking(move || look_at(none, &file)).await else { continue };
+        let Some(Some(looked)) = blocking(move || look_at(none, &file)).await else { continue };
         match looked.state {
             RecordingState::None => done.lost += 1,
             _ => done.cut_off += 1,
@@ -89,7 +89,9 @@ pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<M
     let files: Vec<CallRef> = left.files.into_iter().filter(|call| !ended.contains(call)).collect();
     for calls in files.chunks(AT_ONCE) {
         let known = store.recordings_of(calls.iter().copied()).await?;
-        for call in calls.iter().copied().filter(|call| !known.contains_key(call)) {
+        // Of some it was said that there is nothing, because their disk was not there at an earlier start.
+        let unknown = |call: &CallRef| known.get(call).is_none_or(|row| row.recording.state == RecordingState::None);
+        for call in calls.iter().copied().filter(unknown) {
             let file = folder.join(file_of(call));
             let Some(Some(adopted)) = blocking(move || adopt(call, &file)).await else { continue };
             store.record_recordings(vec![adopted]).await?;
@@ -100,12 +102,12 @@ pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<M
 }
 
 /// A recording that failed or was cut off, with what is in its file; `none` is what it is if nothing is. A file without audio is
-/// removed.
-pub fn look_at(none: CallRecording, file: &Path) -> CallRecording {
+/// removed. Nothing for a file that cannot be read now: the next start tries it again.
+pub fn look_at(none: CallRecording, file: &Path) -> Option<CallRecording> {
     match mend(file) {
         Ok(Some(mended)) => {
             let length_ms = mended.samples / SAMPLES_PER_MS;
-            CallRecording {
+            Some(CallRecording {
                 state: RecordingState::CutOff,
                 file: Some(file_of(none.call)),
                 ended_at: none.ended_at.or(Some(none.began_at + Duration::from_millis(length_ms))),
@@ -113,20 +115,19 @@ pub fn look_at(none: CallRecording, file: &Path) -> CallRecording {
                 bytes: Some(mended.bytes),
                 sha256: Some(hexadecimal(&mended.sha256)),
                 ..none
-            }
+            })
         }
         Ok(None) => {
             if fs::metadata(file).is_ok_and(|metadata| metadata.len() <= HEADER_LEN as u64) {
                 // If it stays, it is only a name.
                 let _ = fs::remove_file(file);
             }
-            none
+            Some(none)
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(none),
         Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound {
-                tracing::error!(file = %file.display(), %error, "a recording that was cut off cannot be mended");
-            }
-            none
+            tracing::error!(file = %file.display(), %error, "a recording that was cut off cannot be mended");
+            None
         }
     }
 }
@@ -184,7 +185,8 @@ pub async fn remove_old(store: &Store, folder: &Path, before: Timestamp) -> Resu
     }
 }
 
-/// Removes the recordings of these calls, the files first; a file that is gone already counts as removed.
+/// Removes the recordings of these calls, the files first; a file that is gone already counts as removed, except where it is to be
+/// erased.
 ///
 /// # Errors
 /// The store does not take it.
@@ -195,7 +197,7 @@ pub async fn remove(
     why: RecordingReason,
 ) -> Result<Removed, StoreError> {
     let folder = folder.to_path_buf();
-    let Some((removed, gone)) = blocking(move || remove_files(&folder, calls)).await else {
+    let Some((removed, gone)) = blocking(move || remove_files(&folder, calls, why)).await else {
         return Ok(Removed::default());
     };
     if !gone.is_empty() {
@@ -204,14 +206,15 @@ pub async fn remove(
     Ok(removed)
 }
 
-fn remove_files(folder: &Path, calls: Vec<CallRef>) -> (Removed, Vec<CallRef>) {
+fn remove_files(folder: &Path, calls: Vec<CallRef>, why: RecordingReason) -> (Removed, Vec<CallRef>) {
     let mut removed = Removed::default();
     let mut gone = Vec::new();
     for call in calls {
         let file = folder.join(file_of(call));
         let bytes = fs::metadata(&file).map_or(0, |metadata| metadata.len());
         match fs::remove_file(&file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            // Whoever erases must be sure: the folder may be another one, or its disk not there.
+            Err(error) if error.kind() != io::ErrorKind::NotFound || why == RecordingReason::Erasure => {
                 tracing::warn!(file = %file.display(), %error, "cannot be removed");
                 removed.stuck += 1;
             }
@@ -358,6 +361,31 @@ mod tests {
         assert_eq!((adopted.state, adopted.length_ms), (RecordingState::Whole, Some(3_000)));
         // The next start finds nothing left to do.
         assert_eq!(rig.after_a_start().await, MadeGood::default());
+        // Its disk was away, and is there again.
+        rig.written(nothing, 5, true);
+        assert_eq!(rig.after_a_start().await, MadeGood { adopted: 1, ..MadeGood::default() });
+        let found = rig.standing(nothing).await;
+        assert_eq!((found.state, found.length_ms, found.began_at), (RecordingState::Whole, Some(5_000), NOW));
+        assert_eq!(rig.after_a_start().await, MadeGood::default());
+    }
+
+    #[tokio::test]
+    async fn whoever_erases_is_told_of_files_that_are_not_where_they_are_looked_for() {
+        let rig = Rig::new().await;
+        for id in 1..=2 {
+            rig.written(call(id), 2, true);
+        }
+        rig.after_a_start().await;
+        let elsewhere = tempfile::tempdir().unwrap();
+        let erase = async |folder: &Path, call| remove(&rig.store, folder, vec![call], RecordingReason::Erasure).await;
+        let removed = erase(elsewhere.path(), call(1)).await.unwrap();
+        assert_eq!((removed.files, removed.stuck), (0, 1));
+        assert_eq!(rig.standing(call(1)).await.state, RecordingState::Whole);
+        let removed = erase(rig.folder.path(), call(1)).await.unwrap();
+        assert_eq!((removed.files, removed.stuck), (1, 0));
+        let erased = rig.standing(call(1)).await;
+        assert_eq!((erased.state, erased.reason), (RecordingState::Removed, Some(RecordingReason::Erasure)));
+        assert_eq!(rig.standing(call(2)).await.state, RecordingState::Whole);
     }
 
     #[tokio::test]

@@ -355,7 +355,7 @@ impl Records {
         let (recordings, store) = (self.recordings.clone(), self.store.clone());
         self.spawn(async move {
             let looked = tokio::task::spawn_blocking(move || look_at(recording, &file)).await;
-            if let Ok(recording) = looked
+            if let Ok(Some(recording)) = looked
                 && recordings.take(recording)
             {
                 recordings.write(store).await;

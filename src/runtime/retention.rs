@@ -48,6 +48,13 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         let current = Arc::clone(&config.borrow_and_update());
         let now = clock.now().timestamp;
         let (calls, decisions) = (current.retention.attempts_days, current.retention.decisions_days);
+        // Before their calls: who was called tells whose they are.
+        let (folder, days) = (&current.data.recordings, current.retention.recordings_days.min(calls));
+        let recordings = recordings::remove_old(&store, folder, now - DAY * days).await;
+        let recordings = recordings.unwrap_or_else(|error| {
+            tracing::error!(kind = "recordings", %error, days, "not all that is too old could be removed");
+            Removed::default()
+        });
         told("calls", calls, store.forget_calls(now - DAY * calls).await);
         told("decisions", decisions, store.forget_decisions(now - DAY * decisions).await);
         let webhooks = current.retention.webhooks_days;
@@ -60,12 +67,6 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         let imports = current.retention.imports_days;
         told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
         told("answers", 1, store.forget_answers(now).await);
-        let (folder, days) = (&current.data.recordings, current.retention.recordings_days);
-        let recordings = recordings::remove_old(&store, folder, now - DAY * days).await;
-        let recordings = recordings.unwrap_or_else(|error| {
-            tracing::error!(kind = "recordings", %error, days, "not all that is too old could be removed");
-            Removed::default()
-        });
         // Folders may be large and disks slow.
         let swept = Arc::clone(&current);
         if tokio::task::spawn_blocking(move || sweep_all(&swept, recordings, now)).await.is_err() {

@@ -98,7 +98,8 @@ statements! {
             campaign = coalesce(recordings.campaign, excluded.campaign), state = excluded.state, reason = excluded.reason,
             file = excluded.file, ended_at = excluded.ended_at, length_ms = excluded.length_ms, bytes = excluded.bytes,
             sha256 = excluded.sha256, dropped_frames = excluded.dropped_frames
-        where recordings.state = 'running'";
+        where recordings.state = 'running' or (recordings.state = 'none' and excluded.file is not null
+              and excluded.state <> 'running')";
     // A caller's campaign is written with the end of the call, which may come after the recording's.
     OF_CALLERS = "
         update recordings set campaign = i.campaign
@@ -144,7 +145,8 @@ statements! {
 }
 
 impl Store {
-    /// Records how these stand, each of another call. What is over already stays as it is.
+    /// Records how these stand, each of another call. What is over already stays as it is, except where a file turns up of which there
+    /// was none.
     pub async fn record_recordings(&self, recordings: Vec<CallRecording>) -> Result<(), StoreError> {
         let values = vec![rows(recordings.iter().map(row_of))];
         self.write(move |conn| Box::pin(async move { conn.run(RECORD, values).await.map(drop) })).await

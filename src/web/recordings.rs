@@ -80,7 +80,8 @@ impl Heard {
     /// Whether this belongs to a hearing that is written down already.
     fn goes_on(&self, user: UserId, call: CallRef, now: Timestamp) -> bool {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.retain(|_, at| now.since(*at) < HEARING);
+        // A clock that was set back makes no hearing longer.
+        heard.retain(|_, at| *at <= now && now.since(*at) < HEARING);
         heard.contains_key(&(user, call))
     }
 

@@ -31,7 +31,9 @@ use crate::model::zone::Zone;
 pub struct Board {
     /// Its definition.
     pub campaign: Arc<Campaign>,
-    /// What somebody set of its limits over that.
+    /// What somebody set of its limits over that, as it is durable.
+    pub limits_set: LiveLimits,
+    /// What holds of it: the stricter, while a change is not durable yet.
     pub live_limits: LiveLimits,
     /// Whether it dials.
     pub state: CampaignState,
@@ -97,6 +99,7 @@ impl Board {
         Board {
             pacer: pacer(&campaign.pacing),
             campaign,
+            limits_set: LiveLimits::default(),
             live_limits: LiveLimits::default(),
             state,
             gate: Gate::Closed,

@@ -17,7 +17,7 @@ impl Engine {
     /// The store told what was set before the start.
     pub(in crate::engine) fn limits_recovered(&mut self, campaign: &CampaignKey, limits: LiveLimits) {
         match self.campaigns.get_mut(campaign) {
-            Some(board) => board.live_limits = limits,
+            Some(board) => (board.limits_set, board.live_limits) = (limits, limits),
             None => self.stale(),
         }
     }
@@ -41,14 +41,8 @@ impl Engine {
         if self.requests.is_full() {
             return self.refuse(request, RequestRefusal::StoreDown);
         }
-        let before = board.live_limits;
-        let defined = LiveLimits {
-            lines_max: None,
-            dials_per_day_max: board.campaign.limits.dials_per_day_max,
-            abandon_rate_max: Some(board.campaign.abandon_rate_max),
-        };
-        board.live_limits = before.stricter(before.changed(&change), defined);
-        self.requests.insert(request, Pending::Limits { campaign: campaign.clone(), change: change.clone(), before });
+        self.requests.insert(request, Pending::Limits { campaign: campaign.clone(), change: change.clone() });
+        self.hold_limits(&campaign);
         let at = now.timestamp;
         self.commands.push_back(Command::RecordCampaignLimits { request, campaign, change, at });
     }
@@ -59,20 +53,32 @@ impl Engine {
         request: RequestId,
         campaign: &CampaignKey,
         change: &LimitChange,
-        before: LiveLimits,
         ok: bool,
     ) {
-        if let Some(board) = self.campaigns.get_mut(campaign) {
-            let change = if ok { change.clone() } else { change.undone(before) };
-            board.live_limits = board.live_limits.changed(&change);
-            // What held idle agents back may hold no longer.
-            if let Some(group) = self.groups.get_mut(&board.campaign.group) {
-                group.agent_freed = true;
-            }
+        if let Some(board) = self.campaigns.get_mut(campaign).filter(|_| ok) {
+            board.limits_set = board.limits_set.changed(change);
         }
+        self.hold_limits(campaign);
         match ok {
             true => self.reply(request, Answer::Done),
             false => self.refuse(request, RequestRefusal::StoreDown),
+        }
+    }
+
+    /// Of each limit the strictest of what is durable and what is asked for holds.
+    fn hold_limits(&mut self, campaign: &CampaignKey) {
+        let Some(board) = self.campaigns.get_mut(campaign) else { return };
+        let defined = LiveLimits {
+            lines_max: None,
+            dials_per_day_max: board.campaign.limits.dials_per_day_max,
+            abandon_rate_max: Some(board.campaign.abandon_rate_max),
+        };
+        let asked = self.requests.limits_of(campaign);
+        let held = asked.fold(board.limits_set, |held, change| held.stricter(held.changed(change), defined));
+        board.live_limits = held;
+        // What held idle agents back may hold no longer.
+        if let Some(group) = self.groups.get_mut(&board.campaign.group) {
+            group.agent_freed = true;
         }
     }
 }

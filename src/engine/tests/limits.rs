@@ -269,6 +269,13 @@ fn the_cap_of_abandoned_calls_can_be_set_stricter_than_the_law_and_not_laxer() {
     assert_eq!(recorded(&mut rig, false), law / 2.0);
     ask(&mut rig, cap(law));
     assert_eq!(recorded(&mut rig, true), law);
+    // Two at once, and neither is taken: what is durable holds.
+    ask(&mut rig, cap(law / 4.0));
+    rig.tell(Event::CampaignLimits { request: RequestId(79), campaign: key(), change: cap(law / 2.0) });
+    assert_eq!(rig.board().abandon_rate_max, law / 4.0);
+    assert_eq!(recorded(&mut rig, false), law / 2.0);
+    rig.tell(Event::Recorded { request: RequestId(79), ok: false });
+    assert_eq!(rig.board().abandon_rate_max, law);
     let lax = limit(&mut rig, lines(1_000_000)).unwrap().to_string();
     assert!(lax.contains("0 to 100000 lines"), "{lax}");
 }
