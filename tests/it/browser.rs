@@ -55,7 +55,7 @@ fn a_damaged_list_is_brought_in_step_by_step_corrected_and_taken_back_in_two_lan
                      13800000002,李雷,广州,5,客户的号,decimal,x\n13800000003,韩梅梅,深圳,6,,ragged_row,x\n\
                      13800000005,张三,武汉,7,客户的号,not_a_number,x\n";
     centre.write("corrected.csv", corrected);
-    let numbers = (0..40_000).map(|place| format!("139{place:08}\n"));
+    let numbers = (0..80_000).map(|place| format!("139{place:08}\n"));
     centre.write("long.csv", &("phone\n".to_owned() + &numbers.collect::<String>()));
     let path = |name: &str| centre.path(name).display().to_string();
     let (list, corrected, long) = (path("fair.csv"), path("corrected.csv"), path("long.csv"));

@@ -262,7 +262,7 @@ fn limits_that_are_set_live_hold_after_a_crash_until_they_go_back_and_say_who_se
     centre.serve();
     centre.until_board("the cap after the start", is_capped);
     let lax = centre.run(&["campaign", "limit", "spring", "--abandon-rate-max", "1.5"], "");
-    assert!(lax.code == 1 && lax.err.contains("the cap of the profile"), "{lax:?}");
+    assert!(lax.code == 2 && lax.err.contains("expected a number from 0 to 1"), "{lax:?}");
     let wrong = centre.run(&["campaign", "limit", "spring", "--to-definition", "ringing_max"], "");
     assert!(wrong.code == 2 && wrong.err.contains("expected one of lines_max"), "{wrong:?}");
     let back = ["campaign", "limit", "spring", "--to-definition", "abandon_rate_max", "--to-definition", "lines_max"];

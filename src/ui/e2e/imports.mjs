@@ -91,7 +91,7 @@ export async function run(browser, { login, password, list, corrected, long }) {
   if (!(Number(left?.replaceAll(",", "")) > 0)) throw new Error(`nothing is left: ${left}`);
   await byId(page, "job-resume").click();
   await byId(page, "import-done").waitFor();
-  same("all rows are in", (await byId(page, "import-accepted").textContent())?.trim(), "40,000");
+  same("all rows are in", (await byId(page, "import-accepted").textContent())?.trim(), "80,000");
   await byId(page, "to-lists").click();
   await byId(page, "lists").getByText("long").waitFor();
   await byId(page, "list-bring-in").click();
