@@ -1,10 +1,10 @@
-import { Badge, Button, Group, List, NumberInput, Stack, Table, Text } from "@mantine/core";
+import { Button, Group, List, NumberInput, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { campaignLimits, changeLimits } from "../api/client";
 import type { LimitChange, LimitView } from "../api/types";
-import { moment } from "../format";
+import { SettingTable } from "../board/SettingTable";
 import { Icon } from "../icons";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import { Waiting } from "../shell/Waiting";
@@ -15,7 +15,7 @@ const AGAIN_MS = 10_000;
 
 /** The limits of a campaign that can be set while it runs: what is in force, what the definition says, who set it, and the way back. */
 export function LimitTable({ campaign }: { campaign: string }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const queries = useQueryClient();
   const [edited, setEdited] = useState(false);
   const found = useQuery({ queryKey: ["campaigns", campaign, "limits"], queryFn: () => campaignLimits(campaign), refetchInterval: AGAIN_MS });
@@ -29,57 +29,25 @@ export function LimitTable({ campaign }: { campaign: string }) {
   return (
     <Stack gap="xs">
       {back.error && <ProblemAlert error={back.error} />}
-      <Table.ScrollContainer minWidth={560}>
-        <Table fz="sm" verticalSpacing={6} data-testid="limits-live">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t("limits.limit")}</Table.Th>
-              <Table.Th>{t("controls.inForce")}</Table.Th>
-              <Table.Th>{t("limits.defined")}</Table.Th>
-              <Table.Th>{t("controls.changed")}</Table.Th>
-              <Table.Th />
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {found.data.map((limit) => (
-              <Table.Tr key={limit.limit} data-testid={`limit-row-${limit.limit}`} data-set={limit.set}>
-                <Table.Td>{t(`limits.${limit.limit}`)}</Table.Td>
-                <Table.Td className="figures">
-                  {shown(limit, limit.in_force)}{" "}
-                  {limit.set && (
-                    <Badge size="xs" variant="light" tt="none" radius="sm">
-                      {t("controls.byHand")}
-                    </Badge>
-                  )}
-                </Table.Td>
-                <Table.Td className="figures">{shown(limit, limit.defined)}</Table.Td>
-                <Table.Td>
-                  {limit.changed_at === null ? (
-                    <Text size="sm" c="dimmed">
-                      {t("controls.never")}
-                    </Text>
-                  ) : (
-                    t("controls.changedBy", { by: limit.changed_by ?? "", time: moment(limit.changed_at, i18n.language) })
-                  )}
-                </Table.Td>
-                <Table.Td ta="right">
-                  {limit.set && (
-                    <Button
-                      size="compact-sm"
-                      variant="default"
-                      loading={back.isPending && back.variables === limit.limit}
-                      onClick={() => back.mutate(limit.limit)}
-                      data-testid={`limit-back-${limit.limit}`}
-                    >
-                      {t("limits.back")}
-                    </Button>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <SettingTable
+        kind="limit"
+        id="limits-live"
+        heading={t("limits.limit")}
+        filedHeading={t("limits.defined")}
+        backLabel={t("limits.back")}
+        settings={found.data.map((limit) => ({
+          name: limit.limit,
+          title: t(`limits.${limit.limit}`),
+          inForce: shown(limit, limit.in_force),
+          filed: shown(limit, limit.defined),
+          set: limit.set,
+          mayGoBack: limit.set,
+          changedBy: limit.changed_by,
+          changedAt: limit.changed_at,
+        }))}
+        goingBack={back.isPending ? back.variables : null}
+        onBack={(limit) => back.mutate(limit)}
+      />
       {edited ? (
         <LimitForm campaign={campaign} limits={found.data} onDone={() => setEdited(false)} />
       ) : (
