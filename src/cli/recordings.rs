@@ -21,7 +21,7 @@ mod verify;
 /// Recordings of calls: lists, verifies, copies and erases them. docs/recordings.md tells more.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Recordings {
-    /// Lists calls that were connected to an agent, latest first, with their recordings or why there is none.
+    /// Lists calls that were to be recorded, latest first, with their recordings or why there is none.
     List(List),
     /// Reads every recording, and says which are gone or not what was recorded, and which files belong to no call.
     ///
@@ -33,7 +33,7 @@ pub(crate) enum Recordings {
     Erase(Erase),
 }
 
-/// Lists calls that were connected to an agent, latest first.
+/// Lists calls that were to be recorded, latest first.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only of this campaign.
@@ -101,7 +101,7 @@ impl List {
 
 fn table(rows: &[RecordingRow]) -> String {
     if rows.is_empty() {
-        return "No call was connected to an agent in that time.".to_owned();
+        return "No call was to be recorded in that time.".to_owned();
     }
     let head = ["call", "began", "campaign", "seconds", "bytes", "recording"].map(str::to_owned).to_vec();
     let line = |row: &RecordingRow| {
@@ -134,7 +134,7 @@ impl Export {
         let Export { call, file } = self;
         let row = installation.with_store(|store, _| async move { store.recording(call).await })?;
         let row = row.ok_or_else(|| {
-            Failure::new(format!("no call `{call}` was connected to an agent; `lull recording list` shows which were"))
+            Failure::new(format!("no call `{call}` was to be recorded; `lull recording list` shows which were"))
         })?;
         let Some(expected) = row.recording.sha256.clone() else {
             return Err(Failure::new(format!("`{call}` has no recording to be copied: {}", standing(&row))));

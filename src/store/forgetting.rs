@@ -7,7 +7,7 @@
 use super::Store;
 use super::db::{Row, Statement, params, statements};
 use super::error::StoreError;
-use super::figures::{hour_began, upkeep};
+use super::figures::{columns, hour_began, upkeep};
 use crate::model::time::Timestamp;
 
 /// The oldest attempts that may go.
@@ -25,9 +25,7 @@ const REMOVED_AT_ONCE: u32 = 500;
 
 statements! {
     KEEP_FIGURES = concat!("
-        insert into figures_kept (campaign, hour, list_id, agent_id, disposition, result, attempts, live, answered, machines,
-                                  connected, abandoned, accepted, leads_dialled, leads_answered, leads_connected, ring_ms,
-                                  wait_ms, talk_ms)
+        insert into figures_kept (campaign, hour, list_id, agent_id, disposition, result, ", columns!(), ")
         select campaign, hour, list_id, agent_id, disposition, result, sum(attempts), sum(live), sum(answered),
                sum(machines), sum(connected), sum(abandoned), sum(accepted), sum(leads_dialled), sum(leads_answered),
                sum(leads_connected), sum(ring_ms), sum(wait_ms), sum(talk_ms)

@@ -74,7 +74,7 @@ pub struct AttemptView {
     pub result: Option<String>,
     /// The final SIP status where there was one.
     pub sip_status: Option<u16>,
-    /// The recording, or why there is none; `null` for a call that was not connected to an agent.
+    /// The recording, or why there is none; `null` for a call that reached no agent or was not to be recorded.
     pub recording: Option<RecordingView>,
 }
 
@@ -123,6 +123,6 @@ pub struct InboundView {
     pub ended_at: Timestamp,
     /// How it ended.
     pub outcome: InboundOutcome,
-    /// The recording, or why there is none; `null` for a call that was not connected to an agent.
+    /// The recording, or why there is none; `null` for a call that reached no agent or was not to be recorded.
     pub recording: Option<RecordingView>,
 }

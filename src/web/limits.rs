@@ -78,7 +78,8 @@ pub async fn campaign_limits(
     state.records.live_limits(&key, &state.settings()).await?.ok_or_else(|| no_campaign(&key)).map(Json)
 }
 
-/// Set limits of a campaign over its definition, or let them go back. What is absent stays. They hold at once, and after a restart;
+/// Set limits of a campaign over its definition, or let them go back. What is absent stays. Stricter ones hold at once, laxer ones
+/// once they are durable, both after a restart as well;
 /// calls that are up go on. Answered when it is durable.
 #[utoipa::path(patch, path = "/campaigns/{key}/limits", tag = "campaigns", params(("key" = String, Path)),
     request_body = LimitRequest, security(("session" = ["manager", "operator"])), responses((status = 204)))]

@@ -77,7 +77,7 @@ pub struct FoundResult {
     pub in_note: bool,
     /// Keys of the questions in whose answers it is.
     pub in_answers: Vec<String>,
-    /// The recording of the call, or why there is none; `null` for a call that was not connected to an agent.
+    /// The recording of the call, or why there is none; `null` for a call that reached no agent or was not to be recorded.
     pub recording: Option<RecordingView>,
 }
 

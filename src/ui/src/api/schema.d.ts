@@ -295,7 +295,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Set limits of a campaign over its definition, or let them go back. What is absent stays. They hold at once, and after a restart;
+         * Set limits of a campaign over its definition, or let them go back. What is absent stays. Stricter ones hold at once, laxer ones
+         *     once they are durable, both after a restart as well;
          *     calls that are up go on. Answered when it is durable.
          */
         patch: operations["change_limits"];

@@ -7,7 +7,7 @@ import { duration } from "../format";
 import { Icon } from "../icons";
 import { useMe } from "../shell/useMe";
 
-/** The recording of a call, to be heard by whoever may, or why there is none. Nothing for a call that reached no agent. */
+/** The recording of a call, to be heard by whoever may, or why there is none. Nothing for a call that reached no agent or was not to be recorded. */
 export function Recording({ call, recording }: { call: string; recording: RecordingView | null }) {
   const { t } = useTranslation();
   const me = useMe();
