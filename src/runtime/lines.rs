@@ -79,7 +79,7 @@ struct Leg {
     /// The description of a 18x, in case the 200 has none.
     early: Option<Bytes>,
     rang: bool,
-    /// It was connected to an agent, and is recorded or not.
+    /// It was connected to an agent; whether it is recorded was decided then.
     joined: bool,
 }
 
@@ -120,7 +120,7 @@ pub enum Fact {
     Dialog(Box<sip::DialogRecord>),
     /// A dialog is over.
     DialogOver(LegId),
-    /// A customer was connected to an agent and is recorded from now on, or not; or a recording is complete.
+    /// A customer is recorded from now on; or a recording is complete, or could not begin.
     Recording(Box<CallRecording>),
     /// A recording failed; what was written of it may be in the file.
     RecordingBroke {

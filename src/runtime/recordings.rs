@@ -14,7 +14,7 @@ use crate::model::attempt::CallRef;
 use crate::model::recording::{CallRecording, RecordingReason, RecordingState, call_of, file_of};
 use crate::model::time::Timestamp;
 use crate::runtime::retention::Removed;
-use crate::store::{RecordingCursor, RecordingFilter, Store, StoreError};
+use crate::store::{RecordingCursor, Store, StoreError};
 
 /// Calls that are looked up, and files that are removed, at once.
 const AT_ONCE: usize = 500;
@@ -172,7 +172,7 @@ fn adopt(call: CallRef, file: &Path) -> Option<CallRecording> {
 pub async fn remove_old(store: &Store, folder: &Path, before: Timestamp) -> Result<Removed, StoreError> {
     let mut removed = Removed::default();
     loop {
-        let old = store.old_recordings(before, AT_ONCE).await?;
+        let old = store.filed_recordings(before, None, AT_ONCE).await?;
         let count = old.len();
         let calls = old.into_iter().map(|row| row.recording.call).collect();
         let gone = remove(store, folder, calls, RecordingReason::Retention).await?;
@@ -244,26 +244,23 @@ pub async fn look_for_files(store: &Store, folder: &Path, now: Timestamp) -> Res
         None => return Ok(0),
     };
     // What began since the folder was listed is not in that list.
-    let filter = RecordingFilter { to: Some(now), ..RecordingFilter::default() };
     let mut after: Option<RecordingCursor> = None;
     let mut missing = 0;
     loop {
-        let page = store.recordings(&filter, after, AT_ONCE).await?;
+        let page = store.filed_recordings(now, after, AT_ONCE).await?;
         after = page.last().map(|row| (row.recording.began_at, row.recording.call));
-        let with_file = || {
-            let over = |state| !matches!(state, RecordingState::Running);
-            page.iter().filter(move |row| row.recording.file.is_some() && over(row.recording.state))
-        };
-        let is_there = |call| there.contains(&call);
-        missing += with_file().filter(|row| !is_there(row.recording.call)).count() as u64;
-        let gone: Vec<CallRef> = with_file()
-            .filter(|row| row.lost_at.is_none() && !is_there(row.recording.call))
-            .map(|row| row.recording.call)
-            .collect();
-        let back: Vec<CallRef> = with_file()
-            .filter(|row| row.lost_at.is_some() && is_there(row.recording.call))
-            .map(|row| row.recording.call)
-            .collect();
+        let (mut gone, mut back) = (Vec::new(), Vec::new());
+        for row in &page {
+            let call = row.recording.call;
+            match (there.contains(&call), row.lost_at) {
+                (false, known) => {
+                    missing += 1;
+                    gone.extend(known.is_none().then_some(call));
+                }
+                (true, Some(_)) => back.push(call),
+                (true, None) => {}
+            }
+        }
         if !gone.is_empty() || !back.is_empty() {
             store.recordings_seen(&gone, &back, now).await?;
         }

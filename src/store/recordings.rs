@@ -122,10 +122,11 @@ statements! {
         where r.campaign = $7 and (r.began_at, r.direction, r.call_id) < ($1, $2, $3) and r.began_at >= $4
           and (cast($5 as text) is null or ", recorded_word!(), " = $5)
         order by r.began_at desc, r.direction desc, r.call_id desc limit $6");
-    OLD = "
+    FILED = "
         select r.* from recordings r
         where r.began_at < $1 and r.file is not null and r.state <> 'running'
-        order by r.began_at limit $2";
+          and (r.began_at, r.direction, r.call_id) > ($2, $3, $4)
+        order by r.began_at, r.direction, r.call_id limit $5";
     OF_PERSON = "
         select r.* from recordings r join attempts a on r.direction = 'outbound' and a.id = r.call_id
         where a.number = $1 and r.file is not null
@@ -206,10 +207,20 @@ impl Store {
         found.iter().map(recording_row).collect()
     }
 
-    /// Recordings with a file that began before this, the oldest first.
-    pub async fn old_recordings(&self, before: Timestamp, limit: usize) -> Result<Vec<RecordingRow>, StoreError> {
+    /// A page of recordings that are over and have a file, and that began before this, the oldest first, after the row `after` of the
+    /// page before.
+    pub async fn filed_recordings(
+        &self,
+        before: Timestamp,
+        after: Option<RecordingCursor>,
+        limit: usize,
+    ) -> Result<Vec<RecordingRow>, StoreError> {
+        let (at, direction, id) = after.map_or((i64::MIN, "", i64::MIN), |(at, call)| {
+            let (direction, id) = call_key(call);
+            (at.as_millis(), direction, id)
+        });
         let mut conn = self.reader().await?;
-        let found = conn.rows(OLD, params![before, limit.min(PAGE_MAX) as u64]).await?;
+        let found = conn.rows(FILED, params![before, at, direction, id, limit.min(PAGE_MAX) as u64]).await?;
         found.iter().map(recording_row).collect()
     }
 

@@ -221,7 +221,7 @@ async fn what_was_removed_tells_that_there_was_one_and_goes_with_the_calls_that_
     assert_eq!(kept, (RecordingState::Removed, Some(RecordingReason::Retention), Some(20_000), after(5)));
     assert_eq!((removed.file, removed.sha256), (None, None));
     // Those with a file, the oldest first: a running one is not old.
-    let old = rig.store.old_recordings(after(50), 100).await.unwrap();
+    let old = rig.store.filed_recordings(after(50), None, 100).await.unwrap();
     assert_eq!(old.iter().map(|row| row.recording.call).collect::<Vec<_>>(), [calls[0], calls[1], calls[6]]);
     let of_number = rig.store.recordings_of_number(&number("+8613800000101")).await.unwrap();
     assert_eq!(of_number.iter().map(|row| row.recording.call).collect::<Vec<_>>(), [calls[1]]);
