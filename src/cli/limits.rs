@@ -61,11 +61,7 @@ impl Limit {
         let key = campaign.clone();
         let (set, row) = installation
             .with_store(|store, _| async move { Ok((store.live_limits(&key).await?, store.campaign(&key).await?)) })?;
-        let defined = row.map_or_else(LiveLimits::default, |row| LiveLimits {
-            lines_max: None,
-            dials_per_day_max: row.campaign.limits.dials_per_day_max,
-            abandon_rate_max: Some(row.campaign.abandon_rate_max),
-        });
+        let defined = row.map_or_else(LiveLimits::default, |row| LiveLimits::defined_by(&row.campaign));
         let text = LimitName::ALL.map(|name| told(name, &set, &defined)).join("\n");
         show(place.json, &Shown { campaign, set, defined }, || text);
         Ok(Outcome::Done)
@@ -79,11 +75,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn told(name: LimitName, set: &LiveLimits, defined: &LiveLimits) -> String {
-    let value = |limits: &LiveLimits| match name {
-        LimitName::LinesMax => limits.lines_max.map(|most| most.to_string()),
-        LimitName::DialsPerDayMax => limits.dials_per_day_max.map(|most| most.to_string()),
-        LimitName::AbandonRateMax => limits.abandon_rate_max.map(|most| most.to_string()),
-    };
+    let value = |limits: &LiveLimits| limits.get(name).map(|most| most.to_string());
     let defined = value(defined).unwrap_or_else(|| "no limit".to_owned());
     let name = name.as_str();
     match value(set) {

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::campaign::Campaign;
+
 /// A limit that can be set live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +69,24 @@ pub struct LimitChange {
 }
 
 impl LiveLimits {
+    /// What the definition of a campaign says of these limits.
+    pub fn defined_by(campaign: &Campaign) -> LiveLimits {
+        LiveLimits {
+            lines_max: None,
+            dials_per_day_max: campaign.limits.dials_per_day_max,
+            abandon_rate_max: Some(campaign.abandon_rate_max),
+        }
+    }
+
+    /// One of them, if it is set.
+    pub fn get(&self, name: LimitName) -> Option<f64> {
+        match name {
+            LimitName::LinesMax => self.lines_max.map(f64::from),
+            LimitName::DialsPerDayMax => self.dials_per_day_max.map(|most| most as f64),
+            LimitName::AbandonRateMax => self.abandon_rate_max,
+        }
+    }
+
     /// Whether nothing is set.
     pub fn is_empty(&self) -> bool {
         *self == LiveLimits::default()
@@ -74,11 +94,7 @@ impl LiveLimits {
 
     /// Whether this one is set.
     pub fn has(&self, name: LimitName) -> bool {
-        match name {
-            LimitName::LinesMax => self.lines_max.is_some(),
-            LimitName::DialsPerDayMax => self.dials_per_day_max.is_some(),
-            LimitName::AbandonRateMax => self.abandon_rate_max.is_some(),
-        }
+        self.get(name).is_some()
     }
 
     /// What is set after a change.

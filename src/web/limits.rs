@@ -10,7 +10,6 @@ use super::access::{Can, Steerers};
 use super::body::{Named, Sent};
 use super::campaigns::no_campaign;
 use super::problem::Problem;
-use crate::model::campaign::Campaign;
 use crate::model::live_limits::{LimitChange, LimitName, LiveLimits};
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
@@ -47,24 +46,6 @@ pub struct LimitRequest {
     /// Limits that go back to what the definition says, now and after each revision.
     #[serde(default)]
     pub to_definition: Vec<LimitName>,
-}
-
-/// What the definition says of a limit.
-pub(super) fn defined(limit: LimitName, campaign: &Campaign) -> Option<f64> {
-    match limit {
-        LimitName::LinesMax => None,
-        LimitName::DialsPerDayMax => campaign.limits.dials_per_day_max.map(|most| most as f64),
-        LimitName::AbandonRateMax => Some(campaign.abandon_rate_max),
-    }
-}
-
-/// What is set of a limit.
-pub(super) fn set(limit: LimitName, limits: LiveLimits) -> Option<f64> {
-    match limit {
-        LimitName::LinesMax => limits.lines_max.map(f64::from),
-        LimitName::DialsPerDayMax => limits.dials_per_day_max.map(|most| most as f64),
-        LimitName::AbandonRateMax => limits.abandon_rate_max,
-    }
 }
 
 /// The limits of a campaign that can be set live.

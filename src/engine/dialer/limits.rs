@@ -68,11 +68,7 @@ impl Engine {
     /// Of each limit the strictest of what is durable and what is asked for holds.
     fn hold_limits(&mut self, campaign: &CampaignKey) {
         let Some(board) = self.campaigns.get_mut(campaign) else { return };
-        let defined = LiveLimits {
-            lines_max: None,
-            dials_per_day_max: board.campaign.limits.dials_per_day_max,
-            abandon_rate_max: Some(board.campaign.abandon_rate_max),
-        };
+        let defined = LiveLimits::defined_by(&board.campaign);
         let asked = self.requests.limits_of(campaign);
         let held = asked.fold(board.limits_set, |held, change| held.stricter(held.changed(change), defined));
         board.live_limits = held;

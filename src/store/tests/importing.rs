@@ -46,6 +46,23 @@ pub(super) fn plan(rig: &Rig, text: impl AsRef<[u8]>) -> ImportPlan {
     }
 }
 
+/// An import that is dropped at its step number `last`, in the middle of what it does, as a killed program leaves it.
+pub(super) async fn broken_off(rig: &Rig, plan: ImportPlan, last: usize) {
+    let (sender, mut broken_off) = tokio::sync::mpsc::channel(1);
+    let mut seen = 0;
+    let mut progress = |_: Progress| {
+        seen += 1;
+        if seen == last {
+            let _ = sender.try_send(());
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = broken_off.recv() => {}
+        done = rig.store.import_leads(plan, reader(), &mut progress) => panic!("not broken off: {done:?}"),
+    }
+}
+
 pub(super) async fn import(rig: &Rig, text: impl AsRef<[u8]>) -> Result<ImportOutcome, ImportError> {
     rig.store.import_leads(plan(rig, text), reader(), &mut |_| {}).await
 }
@@ -449,20 +466,7 @@ async fn an_import_that_is_broken_off_anywhere_goes_on_to_the_same_end() {
     assert!(steps > 8 && whole.counts.duplicate > 80 && whole.counts.invalid == 9, "{steps} {:?}", whole.counts);
     let rig = Rig::new().await;
     for last in 1..steps {
-        // Dropped in the middle of what it does, as a killed program leaves it.
-        let (sender, mut broken_off) = tokio::sync::mpsc::channel(1);
-        let mut seen = 0;
-        let mut progress = |_: Progress| {
-            seen += 1;
-            if seen == last {
-                let _ = sender.try_send(());
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = broken_off.recv() => {}
-            done = rig.store.import_leads(plan(&rig, &text), reader(), &mut progress) => panic!("not broken off: {done:?}"),
-        }
+        broken_off(&rig, plan(&rig, &text), last).await;
     }
     let imports = rig.store.imports(100).await.unwrap();
     assert_eq!(imports.len(), 1, "one import, however often it was broken off");

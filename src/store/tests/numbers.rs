@@ -1,6 +1,6 @@
 //! Several numbers of a person: brought in, dialled in turn, suppressed together.
 
-use super::importing::{errors, import, plan, reader};
+use super::importing::{broken_off, errors, import, plan, reader};
 use super::*;
 use crate::model::lead::{LeadState, SuppressionReason};
 use crate::model::numbers::{NumberKind, NumberRules};
@@ -327,20 +327,7 @@ async fn an_import_that_adds_numbers_counts_the_same_wherever_it_is_broken_off_a
         let rig = Rig::new().await;
         import(&rig, &first).await.unwrap();
         for last in 1..steps {
-            // Dropped in the middle of what it does, as a killed program leaves it.
-            let (sender, mut broken_off) = tokio::sync::mpsc::channel(1);
-            let mut seen = 0;
-            let mut progress = |_: Progress| {
-                seen += 1;
-                if seen == last {
-                    let _ = sender.try_send(());
-                }
-            };
-            tokio::select! {
-                biased;
-                _ = broken_off.recv() => {}
-                done = rig.store.import_leads(adding(&rig), reader(), &mut progress) => panic!("not broken off: {done:?}"),
-            }
+            broken_off(&rig, adding(&rig), last).await;
         }
         let again = rig.store.import_leads(adding(&rig), reader(), &mut |_| {}).await.unwrap();
         assert!(again.resumed);

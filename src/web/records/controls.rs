@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Records;
-use crate::model::live_limits::LimitName;
+use crate::model::live_limits::{LimitName, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
 use crate::store::AuditEntry;
 use crate::web::Settings;
 use crate::web::groups::{ChangeView, ChangesQuery, ControlName};
-use crate::web::limits::{self, LimitView};
+use crate::web::limits::LimitView;
 use crate::web::problem::Problem;
 
 /// How far back it is looked for who changed a control last, in changes of its group.
@@ -63,14 +63,15 @@ impl Records {
     ) -> Result<Option<Vec<LimitView>>, Problem> {
         let Some(row) = self.store.campaign(key).await? else { return Ok(None) };
         let live = self.store.live_limits(key).await?;
+        let by_definition = LiveLimits::defined_by(&row.campaign);
         let cap = settings.engine.profiles.get(&row.campaign.profile).map(|profile| profile.abandon_rate_max);
         let entries = self.store.audit_of(key.as_str(), &["campaign_limits"], None, LOOKED_THROUGH).await?;
         let entries: Vec<ChangeView> = entries.into_iter().map(ChangeView::from).collect();
         let view = |limit: LimitName| {
             let last = entries.iter().find(|entry| entry.controls.contains_key(limit.as_str()));
-            let defined = limits::defined(limit, &row.campaign);
+            let defined = by_definition.get(limit);
             let max = cap.filter(|_| limit == LimitName::AbandonRateMax);
-            let wished = limits::set(limit, live).or(defined);
+            let wished = live.get(limit).or(defined);
             LimitView {
                 limit,
                 // The law's cap holds beside every other.
