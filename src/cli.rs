@@ -19,6 +19,7 @@ use crate::config::tzdata;
 mod callbacks;
 mod campaigns;
 pub mod check;
+mod consents;
 mod database;
 pub mod doctor;
 mod exports;
@@ -26,6 +27,7 @@ mod keys;
 mod ledgers;
 mod limits;
 mod lists;
+mod messages;
 mod moment;
 mod people;
 mod place;
@@ -77,6 +79,9 @@ enum Command {
     /// Calls that were promised to customers.
     #[command(subcommand)]
     Callback(callbacks::Callbacks),
+    /// SMS to one number, and what was sent and came.
+    #[command(subcommand)]
+    Message(messages::Messages),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -177,6 +182,7 @@ pub fn main() -> ExitCode {
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
+        Command::Message(messages) => messages.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),

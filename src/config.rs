@@ -27,7 +27,7 @@ pub use secret::Secret;
 use crate::model::campaign_file::Known;
 use crate::model::database::DatabasePlace;
 use crate::model::dialable::{Region, is_premium};
-use crate::model::name::{GroupName, ProfileName, PromptName, QueueName, TrunkName};
+use crate::model::name::{GatewayName, GroupName, ProfileName, PromptName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
 use crate::model::settings::{GroupSettings, NumberRoute, QueueSettings, Settings, TrunkLimits};
@@ -73,6 +73,8 @@ pub struct Config {
     pub groups: BTreeMap<GroupName, GroupSettings>,
     /// Agents' phones by the user part of their address.
     pub phones: BTreeMap<String, Phone>,
+    /// SMS gateways.
+    pub gateways: BTreeMap<GatewayName, Gateway>,
     /// Prompts.
     pub prompts: BTreeMap<PromptName, Prompt>,
     /// Compliance profiles: the shipped ones and those of the data directory.
@@ -123,6 +125,8 @@ pub struct Retention {
     pub exports_days: u32,
     /// Jobs that brought lists in, and files of their rejected rows.
     pub imports_days: u32,
+    /// SMS, ours and those of customers.
+    pub messages_days: u32,
 }
 
 /// Lists that are brought in.
@@ -213,6 +217,47 @@ pub struct Log {
     pub level: String,
     /// One JSON object for each line, for collectors.
     pub json: bool,
+}
+
+/// How a gateway is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GatewayProtocol {
+    /// SMPP 3.4.
+    #[default]
+    Smpp3_4,
+    /// SMPP 5.0.
+    Smpp5_0,
+}
+
+/// An SMS gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// How it is spoken to.
+    pub protocol: GatewayProtocol,
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Whether the connection is under TLS.
+    pub tls: bool,
+    /// Whom the gateway may be vouched for by, besides the system's authorities: a PEM file.
+    pub authorities_file: Option<PathBuf>,
+    /// Who we are to it.
+    pub system_id: String,
+    /// The password of that.
+    pub password: Secret,
+    /// Mostly empty.
+    pub system_type: String,
+    /// Numbers and names that may be shown as senders, the usual one first; customers' messages come to them.
+    pub senders: Vec<String>,
+    /// Parts of messages per second.
+    pub per_second: f64,
+    /// Parts that may be unanswered at once.
+    pub window: u32,
+    /// After how many seconds without an answer a message counts as unanswered, and is not sent again.
+    pub response_timeout_s: u32,
+    /// What is said to somebody who opted out by SMS; nothing where it is empty.
+    pub opt_out_confirmation: String,
 }
 
 /// SIP listeners and phones' domain.

@@ -15,6 +15,7 @@ pub mod report;
 pub mod runtime;
 pub mod sim;
 pub mod sip;
+pub mod sms;
 pub mod store;
 pub mod web;
 pub mod webhooks;

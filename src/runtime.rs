@@ -11,6 +11,7 @@ pub mod handle;
 pub mod internals;
 pub mod journal;
 pub mod lines;
+pub mod messages;
 pub mod peers;
 mod placing;
 pub mod rates;

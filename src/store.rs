@@ -31,6 +31,7 @@ mod journal;
 mod keys;
 mod leads;
 mod live_limits;
+mod messages;
 mod outbox;
 mod password;
 mod placing;
@@ -56,6 +57,7 @@ pub use batch::{Receipt, Write};
 pub use callbacks::{CallbackChange, CallbackCursor, CallbackFilter, CallbackRow, CallbackState, Whose};
 pub use calls::{AgentStateChange, LeftoverDialog, RefusalCount, ResultReceipt, RunningDialog};
 pub use campaigns::{Base, CampaignRow, GroupControls, GroupControlsRow, RevisionRow};
+pub use consents::chain::{ChainEnd, ChainFault, ChainFaultKind, ChainReport, ChainedConsent, ConsentEvidence};
 pub use consents::{ConsentGiven, ConsentKind, ConsentRevoked, ConsentRow, PURPOSE_ALL};
 pub use copy::{Copied, CopyProgress, back_up, copy_database, restore, schema_of};
 pub use decisions::DecisionCursor;
@@ -76,6 +78,9 @@ pub use import::{
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
+pub use messages::{
+    Arrived, Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage, TakenIn,
+};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};
@@ -183,6 +188,7 @@ impl Store {
         let db = Arc::new(Db::at(place.clone(), service, pages)?);
         let mut conn = db.writer(true).await?;
         schema::prepare(&mut conn, &place.to_string(), options.quick_check).await?;
+        consents::chain::take_in(&mut conn).await?;
         let ids = Arc::new(Ids::new(salt(), options.opener));
         webhooks::learn(&mut conn, &ids).await?;
         let journal = match options.opener {

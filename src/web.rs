@@ -26,6 +26,7 @@ mod limits;
 mod lists;
 mod live;
 mod login;
+mod messages;
 mod metrics;
 mod operations;
 pub mod problem;
@@ -400,7 +401,11 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(suppressions::suppressions, suppressions::suppress))
         .routes(routes!(suppressions::lift_suppression))
         .routes(routes!(consents::consents, consents::record_consent))
+        .routes(routes!(consents::consent_evidence))
         .routes(routes!(consents::revoke_consent))
+        .routes(routes!(messages::gateways))
+        .routes(routes!(messages::messages, messages::send_message))
+        .routes(routes!(messages::count_message))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
         .routes(routes!(webhooks::webhook, webhooks::change_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::test_webhook))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::consents::{Evidence, Verify};
 use super::lists::{self, Reading};
 use super::people::BY;
 use super::place::Installation;
@@ -77,10 +78,10 @@ pub(crate) struct Why {
 #[derive(Debug, Args)]
 pub(crate) struct Numbered {
     /// The number, in international form or in that of the region.
-    number: String,
+    pub(super) number: String,
     /// Country of numbers in national form; without it, the region of the configuration.
     #[arg(long)]
-    region: Option<Region>,
+    pub(super) region: Option<Region>,
 }
 
 /// Customers' permissions.
@@ -94,6 +95,8 @@ pub(crate) enum Consents {
     Revoke(RevokeConsent),
     /// Shows what a customer agreed to.
     Show(Numbered),
+    Evidence(Evidence),
+    Verify(Verify),
 }
 
 /// Records that a customer agreed.
@@ -302,6 +305,8 @@ impl Consents {
             }
             Consents::Revoke(revoke) => revoke.run(place, &installation),
             Consents::Show(number) => show_consents(place, &installation, &number),
+            Consents::Evidence(evidence) => evidence.run(place, &installation),
+            Consents::Verify(verify) => verify.run(place, &installation),
         }
     }
 }
@@ -368,7 +373,7 @@ fn scope(campaign: Option<CampaignKey>) -> Scope {
     campaign.map_or(Scope::All, Scope::Campaign)
 }
 
-fn scope_text(scope: &Scope) -> String {
+pub(super) fn scope_text(scope: &Scope) -> String {
     match scope {
         Scope::All => "all campaigns".to_owned(),
         Scope::Campaign(campaign) => format!("`{campaign}`"),

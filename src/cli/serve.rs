@@ -127,6 +127,7 @@ impl Serve {
         if let Some(figures) = figures {
             figures.await?;
         }
+        service.end_messages().await;
         service.close();
         store.close().await;
         tracing::info!("ended");

@@ -49,6 +49,7 @@ impl Config {
             ("queues", self.queues != other.queues, false),
             ("groups", self.groups != other.groups, false),
             ("phones", self.phones != other.phones, false),
+            ("gateways", self.gateways != other.gateways, false),
             ("prompts", self.prompts != other.prompts, false),
             ("profiles", self.profiles != other.profiles, false),
         ];

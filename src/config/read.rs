@@ -1,6 +1,7 @@
 //! From the document to typed values: one function for each section, then what they must agree on.
 
 mod centre;
+mod gateways;
 mod sections;
 mod telephony;
 
@@ -30,6 +31,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
     let rtp = section(root, "rtp").and_then(|table| telephony::rtp(&table));
     let trunks = telephony::trunks(root, base);
     let phones = telephony::phones(root, base);
+    let gateways = gateways::gateways(root, base);
     let prompts = section(root, "prompts").and_then(|table| centre::prompts(&table, base));
     let queues = centre::queues(root, prompts.as_ref());
     let groups = centre::groups(root, queues.as_ref());
@@ -56,6 +58,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path) -> Option<Config> {
         queues: queues?,
         groups: groups?,
         phones: phones?,
+        gateways: gateways?,
         prompts: prompts?,
         profiles: profiles?,
         settings_in_force: Vec::new(),

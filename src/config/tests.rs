@@ -63,7 +63,7 @@ fn keys(node: &Node, path: &str, keys: &mut BTreeSet<String>) {
     match &node.value {
         Value::Table(fields) => {
             for (name, (_, inner)) in fields {
-                let named = ["trunks", "numbers", "queues", "groups", "phones", "prompts"].contains(&path);
+                let named = ["trunks", "numbers", "queues", "groups", "phones", "gateways", "prompts"].contains(&path);
                 let key =
                     if path.is_empty() { name.clone() } else { format!("{path}.{}", if named { "*" } else { name }) };
                 keys.insert(key.clone());
@@ -87,6 +87,7 @@ fn the_default_file_documents_every_key_and_every_documented_key_is_right() {
         ("secrets/database", "a database's password\n"),
         ("secrets/carrier", "a carrier's password\n"),
         ("secrets/seat-1", "a seat's password\n"),
+        ("secrets/smsc", "8 signs!\n"),
         ("profiles/xx.toml", &SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
     ];
     let (_directory, sources) = installation(&main, &secrets);
@@ -189,6 +190,13 @@ fn mistakes_name_file_line_column_value_and_expectation() {
         ("[phones.seat]\npassword = \"short\"\n", "the password is too short"),
         ("[phones.seat]\npassword_file = \"nowhere\"\n", "nowhere cannot be read"),
         ("[phones.seat]\n", "`password_file` is missing"),
+        ("[gateways.g]\ntarget = \"h\"\n", "`h` is not a target"),
+        ("[gateways.g]\ntarget = \"srv:example.com\"\n", "not looked up by SRV"),
+        ("[gateways.g]\ntarget = \"h:2775\"\npassword = \"123456789\"\n", "the password is too long"),
+        ("[gateways.g]\nsenders = [\"Lull Outbound\"]\n", "`Lull Outbound` cannot be a sender"),
+        ("[gateways.g]\nsenders = []\n", "name at least one"),
+        ("[gateways.g]\nsystem_id = \"longer than fifteen\"\n", "expected at most 15 ASCII characters"),
+        ("[gateways.g]\nprotocol = \"smpp-4\"\n", "did you mean `smpp-3.4`?"),
         ("[prompts]\nhold = \"builtin:hodl\"\n", "`hodl` is not a built-in prompt; did you mean `hold`?"),
         ("[groups.g]\ntitle = \"G\"\nidle_threshold = 0.1\nhysteresis = 0.2\n", "the gate would never close"),
         ("[groups.g]\ntitle = \"G\"\nqueues = [\"x\"]\n", "`x` is not a queue"),

@@ -167,6 +167,8 @@ ids! {
     WebhookId = "hook";
     /// A file that somebody asked for.
     ExportId = "exp";
+    /// An SMS, ours or a customer's.
+    MessageId = "msg";
     /// A key of a program that uses the API.
     KeyId = "key";
     /// Something that webhooks are told: the `webhook-id` of every try to tell it.

@@ -97,6 +97,8 @@ names! {
     CampaignKey;
     /// A carrier or PBX that calls go through.
     TrunkName;
+    /// An SMS gateway.
+    GatewayName;
     /// A queue of inbound callers.
     QueueName;
     /// A group of agents that share an idle gate.

@@ -19,7 +19,7 @@ use crate::model::campaign::{Campaign, CampaignState};
 use crate::model::id::{Mint, RequestId, SessionId, UserId};
 use crate::model::lead::SuppressionReason;
 use crate::model::live_limits::LimitChange;
-use crate::model::name::{CampaignKey, GroupName};
+use crate::model::name::{CampaignKey, GatewayName, GroupName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
@@ -125,6 +125,37 @@ struct Shared {
     requests: Mutex<Mint>,
     phones: watch::Sender<Arc<BTreeMap<String, PhoneSeen>>>,
     sorting: Mutex<BTreeMap<CampaignKey, Sorting>>,
+    gateways: Mutex<BTreeMap<GatewayName, GatewaySeen>>,
+}
+
+/// How an SMS gateway is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayState {
+    /// A connection is being made.
+    Connecting,
+    /// It takes messages.
+    Up,
+    /// It takes messages, and asked for fewer.
+    Throttled,
+    /// There is no connection; the next try comes by itself.
+    Down,
+}
+
+/// An SMS gateway as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct GatewaySeen {
+    /// Its name.
+    pub name: GatewayName,
+    /// How it is.
+    pub state: GatewayState,
+    /// Since when.
+    #[schema(value_type = i64)]
+    pub since: Timestamp,
+    /// What went wrong last.
+    pub error: Option<String>,
+    /// Numbers and names that may be shown as senders, the usual one first.
+    pub senders: Vec<String>,
 }
 
 /// How far the leads of a campaign are sorted after its selection changed.
@@ -157,6 +188,7 @@ pub fn pair(salt: u64) -> (Handle, Driver) {
         requests: Mutex::new(Mint::new(salt)),
         phones: watch::Sender::new(Arc::default()),
         sorting: Mutex::default(),
+        gateways: Mutex::default(),
     });
     (Handle { asks: sender, shared: shared.clone() }, Driver { asks, shared })
 }
@@ -313,6 +345,16 @@ impl Handle {
     /// Phones that are registered, by name, as they come and go.
     pub fn phones(&self) -> watch::Receiver<Arc<BTreeMap<String, PhoneSeen>>> {
         self.shared.phones.subscribe()
+    }
+
+    /// The SMS gateways of the configuration, by name.
+    pub fn gateways(&self) -> BTreeMap<GatewayName, GatewaySeen> {
+        locked(&self.shared.gateways).clone()
+    }
+
+    /// Changes what is shown of the SMS gateways.
+    pub(super) fn show_gateways(&self, change: impl FnOnce(&mut BTreeMap<GatewayName, GatewaySeen>)) {
+        change(&mut locked(&self.shared.gateways));
     }
 
     /// One agent's desk as it changes; `None` while not signed in.

@@ -66,6 +66,8 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         told("exports", exports, store.forget_exports(now - DAY * exports).await);
         let imports = current.retention.imports_days;
         told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
+        let messages = current.retention.messages_days;
+        told("messages", messages, store.forget_messages(now - DAY * messages).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         let swept = Arc::clone(&current);

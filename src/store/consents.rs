@@ -1,12 +1,14 @@
 //! The consent ledger: what a customer allowed, in which words, when, by which channel, and what was revoked.
 //!
 //! Append-only. A revocation is a row of its own; a consent covers a campaign when it was given for it or for
-//! everything, has not expired, and nothing later revokes it.
+//! everything, has not expired, and nothing later revokes it. Every entry is a link of a [`chain`].
+
+pub(super) mod chain;
 
 use serde::{Deserialize, Serialize};
 
 use super::attempts::phone;
-use super::db::{Conn, Row, params, statements};
+use super::db::{Conn, Row, params, statements, storable};
 use super::error::StoreError;
 use super::suppressions::Scope;
 use super::{Ids, Store, outbox};
@@ -67,6 +69,16 @@ pub enum ConsentKind {
     Given,
     /// The customer took it back.
     Revoked,
+}
+
+impl ConsentKind {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConsentKind::Given => "given",
+            ConsentKind::Revoked => "revoked",
+        }
+    }
 }
 
 /// A row of the ledger.
@@ -137,17 +149,8 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<ConsentId, StoreError> {
-        let (ids, by) = (self.ids(), by.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let (id, fresh) = apply_given(conn, &ids, &consent, &by, at).await?;
-                if fresh {
-                    outbox::consent_recorded(conn, &ids, id, at).await?;
-                }
-                Ok(id)
-            })
-        })
-        .await
+        let entry = consent.entry(by, at);
+        self.record_consent_entry(entry).await
     }
 
     /// Records many, in transactions of 500. Webhooks hear of the import, not of each.
@@ -158,13 +161,16 @@ impl Store {
         at: Timestamp,
     ) -> Result<u64, StoreError> {
         for some in consents.chunks(PER_WRITE) {
-            let (ids, by, some) = (self.ids(), by.to_owned(), some.to_vec());
+            let (ids, some): (_, Vec<ConsentRow>) = (self.ids(), some.iter().map(|one| one.entry(by, at)).collect());
             self.write(move |conn| {
                 Box::pin(async move {
-                    for consent in &some {
-                        apply_given(conn, &ids, consent, &by, at).await?;
+                    let mut fresh = Vec::with_capacity(some.len());
+                    for mut entry in some {
+                        if append(conn, &ids, &mut entry).await? {
+                            fresh.push(entry);
+                        }
                     }
-                    Ok(())
+                    chain::add(conn, &fresh).await
                 })
             })
             .await?;
@@ -179,25 +185,13 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<ConsentId, StoreError> {
-        let (ids, by) = (self.ids(), by.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let key = Key {
-                    number: revocation.number.as_str(),
-                    purpose: revocation.purpose.to_string(),
-                    kind: "revoked",
-                    source: &revocation.source,
-                    at: revocation.at,
-                };
-                let words = (revocation.text.as_str(), "", revocation.channel.as_str());
-                let (id, fresh) = append(conn, &ids, key, words, None, &by, at).await?;
-                if fresh {
-                    outbox::consent_recorded(conn, &ids, id, at).await?;
-                }
-                Ok(id)
-            })
-        })
-        .await
+        let entry = revocation.entry(by, at);
+        self.record_consent_entry(entry).await
+    }
+
+    async fn record_consent_entry(&self, entry: ConsentRow) -> Result<ConsentId, StoreError> {
+        let ids = self.ids();
+        self.write(move |conn| Box::pin(async move { record(conn, &ids, entry).await })).await
     }
 
     /// Everything recorded about a number's consent, newest first.
@@ -221,64 +215,85 @@ impl Store {
     }
 }
 
-struct Key<'k> {
-    number: &'k str,
-    purpose: String,
-    kind: &'static str,
-    source: &'k str,
-    at: Timestamp,
+impl ConsentGiven {
+    /// The entry it becomes; its id is given when it is recorded.
+    pub(super) fn entry(&self, by: &str, recorded_at: Timestamp) -> ConsentRow {
+        ConsentRow {
+            id: ConsentId(0),
+            number: self.number.clone(),
+            purpose: self.purpose.clone(),
+            kind: ConsentKind::Given,
+            text: storable(self.text.clone()),
+            text_version: storable(self.text_version.clone()),
+            channel: storable(self.channel.clone()),
+            source: storable(self.source.clone()),
+            at: self.at,
+            expires_at: self.expires_at,
+            recorded_by: by.to_owned(),
+            recorded_at,
+        }
+    }
 }
 
-async fn apply_given(
-    conn: &mut Conn,
-    ids: &Ids,
-    consent: &ConsentGiven,
-    by: &str,
-    at: Timestamp,
-) -> Result<(ConsentId, bool), StoreError> {
-    let key = Key {
-        number: consent.number.as_str(),
-        purpose: consent.purpose.to_string(),
-        kind: "given",
-        source: &consent.source,
-        at: consent.at,
-    };
-    let words = (consent.text.as_str(), consent.text_version.as_str(), consent.channel.as_str());
-    append(conn, ids, key, words, consent.expires_at, by, at).await
+impl ConsentRevoked {
+    /// The entry it becomes; its id is given when it is recorded.
+    pub(super) fn entry(&self, by: &str, recorded_at: Timestamp) -> ConsentRow {
+        ConsentRow {
+            id: ConsentId(0),
+            number: self.number.clone(),
+            purpose: self.purpose.clone(),
+            kind: ConsentKind::Revoked,
+            text: storable(self.text.clone()),
+            text_version: String::new(),
+            channel: storable(self.channel.clone()),
+            source: storable(self.source.clone()),
+            at: self.at,
+            expires_at: None,
+            recorded_by: by.to_owned(),
+            recorded_at,
+        }
+    }
 }
 
-/// `words`: text, its version, the channel. Says also whether it is new.
-async fn append(
-    conn: &mut Conn,
-    ids: &Ids,
-    key: Key<'_>,
-    words: (&str, &str, &str),
-    expires_at: Option<Timestamp>,
-    by: &str,
-    recorded_at: Timestamp,
-) -> Result<(ConsentId, bool), StoreError> {
-    let id = ids.next(recorded_at);
-    let (text, version, channel) = words;
-    let purpose = key.purpose.as_str();
+/// Records an entry with its link of the chain, and tells of it; or finds the one that says the same.
+pub(super) async fn record(conn: &mut Conn, ids: &Ids, mut entry: ConsentRow) -> Result<ConsentId, StoreError> {
+    let recorded_at = entry.recorded_at;
+    let fresh = append(conn, ids, &mut entry).await?;
+    let id = entry.id;
+    if fresh {
+        chain::add(conn, &[entry]).await?;
+        outbox::consent_recorded(conn, ids, id, recorded_at).await?;
+    }
+    Ok(id)
+}
+
+/// Adds an entry and gives it its id, or that of the one that says the same. Says also whether it is new.
+async fn append(conn: &mut Conn, ids: &Ids, entry: &mut ConsentRow) -> Result<bool, StoreError> {
+    let id = ids.next(entry.recorded_at);
+    let purpose = entry.purpose.to_string();
+    let kind = entry.kind.as_str();
     let values = params![
         id,
-        key.number,
-        purpose,
-        key.kind,
-        text,
-        version,
-        channel,
-        key.source,
-        key.at,
-        expires_at,
-        by,
-        recorded_at
+        entry.number.as_str(),
+        purpose.as_str(),
+        kind,
+        entry.text.as_str(),
+        entry.text_version.as_str(),
+        entry.channel.as_str(),
+        entry.source.as_str(),
+        entry.at,
+        entry.expires_at,
+        entry.recorded_by.as_str(),
+        entry.recorded_at
     ];
-    if conn.run(APPEND, values).await? == 1 {
-        return Ok((ConsentId(id), true));
-    }
-    let values = params![key.number, purpose, key.kind, key.at, key.source];
-    Ok((ConsentId(conn.one(EXISTING, values).await?.int("id")?), false))
+    let fresh = conn.run(APPEND, values).await? == 1;
+    entry.id = if fresh {
+        ConsentId(id)
+    } else {
+        let values = params![entry.number.as_str(), purpose, kind, entry.at, entry.source.as_str()];
+        ConsentId(conn.one(EXISTING, values).await?.int("id")?)
+    };
+    Ok(fresh)
 }
 
 fn row(row: &Row) -> Result<ConsentRow, StoreError> {

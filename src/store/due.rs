@@ -44,6 +44,14 @@ statements! {
         select due_at, id from leads
         where campaign = $1 and zones = $2 and rank = $3 and due_at <= $4 and (due_at, id) > ($5, $6)
         order by due_at, id limit $7";
+    FIRST_KEYS = "
+        select j.value ->> 0 as zones, (
+            select string_agg(k.due_at || ':' || k.id, ',') from (
+                select l.due_at as due_at, l.id as id from leads l
+                where l.campaign = $1 and l.zones = j.value ->> 0 and l.rank = $2 and l.due_at <= $3
+                  and (l.due_at, l.id) > ($4, $5)
+                order by l.due_at, l.id limit $6) k) as keys
+        from json_each($7) j";
     DUE_LEADS = concat!("
         select l.id as id, l.list_id as list_id, l.number as number, l.zones as zones, l.state as state,
                l.callback_at as callback_at, l.callback_agent as callback_agent, l.last_attempt as last_attempt,
@@ -214,6 +222,7 @@ async fn merge(
 ) -> Result<(), StoreError> {
     // What the hopper holds already stands first in the index, so it is read as well.
     let each = ((wanted.leads - chosen.len() + wanted.claimed.len()) / queues.len().max(1) + 1).max(KEYS_MIN);
+    fill(conn, queues, each).await?;
     let mut heads = BinaryHeap::with_capacity(queues.len());
     for (place, queue) in queues.iter_mut().enumerate() {
         heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
@@ -227,6 +236,30 @@ async fn merge(
         if let Some(queue) = queues.get_mut(place) {
             heads.extend(queue.next(conn, each).await?.map(|key| Reverse((key, place))));
         }
+    }
+    Ok(())
+}
+
+/// Reads the first keys of all queues, which are of one rank and begin after one key, in one question: a question costs more
+/// than what it asks for.
+async fn fill(conn: &mut Conn, queues: &mut [Queue<'_>], each: usize) -> Result<(), StoreError> {
+    let Some(first) = queues.first() else { return Ok(()) };
+    let sets = rows(queues.iter().map(|queue| params![queue.zones]));
+    let (due_at, id) = (first.last.0.as_millis(), first.last.1.0);
+    let mut values = params![first.campaign.as_str(), first.rank, first.until, due_at, id, each as u64];
+    values.push(sets);
+    let found: Vec<(String, Option<String>)> = conn.tuples(FIRST_KEYS, "zones, keys", values).await?;
+    let mut found: BTreeMap<String, String> =
+        found.into_iter().map(|(zones, keys)| (zones, keys.unwrap_or_default())).collect();
+    for queue in queues {
+        let keys = found.remove(queue.zones).unwrap_or_default();
+        let unreadable = || StoreError::Unreadable { what: "keys of leads", value: keys.clone() };
+        let read = |key: &str| {
+            let (due_at, id) = key.split_once(':')?;
+            Some((due_at.parse().ok()?, id.parse().ok()?))
+        };
+        let keys = keys.split(',').filter(|key| !key.is_empty()).map(|key| read(key).ok_or_else(unreadable));
+        queue.take(keys.collect::<Result<_, _>>()?, each);
     }
     Ok(())
 }
@@ -295,13 +328,17 @@ impl Queue<'_> {
         if self.read.is_empty() && self.more {
             let (due_at, id) = (self.last.0.as_millis(), self.last.1.0);
             let values = params![self.campaign.as_str(), self.zones, self.rank, self.until, due_at, id, each as u64];
-            let mut keys: Vec<(i64, i64)> = conn.tuples(DUE_KEYS, "due_at, id", values).await?;
-            keys.sort_unstable();
-            self.read.extend(keys.into_iter().map(|(due_at, id)| (Timestamp::from_millis(due_at), LeadId(id))));
-            self.more = self.read.len() == each;
-            self.last = self.read.back().copied().unwrap_or(self.last);
+            self.take(conn.tuples(DUE_KEYS, "due_at, id", values).await?, each);
         }
         Ok(self.read.pop_front())
+    }
+
+    /// Takes the keys that were read after the last one, in any order, when so many were asked for.
+    fn take(&mut self, mut keys: Vec<(i64, i64)>, asked: usize) {
+        keys.sort_unstable();
+        self.more = keys.len() == asked;
+        self.read.extend(keys.into_iter().map(|(due_at, id)| (Timestamp::from_millis(due_at), LeadId(id))));
+        self.last = self.read.back().copied().unwrap_or(self.last);
     }
 }
 

@@ -235,7 +235,7 @@ impl StoreError {
     }
 
     /// Whether the write may be kept in the journal instead: the database could not take it, whoever asked.
-    pub(super) fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         self.ends_transaction() || matches!(self, StoreError::Unresolved | StoreError::Closed)
     }
 }

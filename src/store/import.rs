@@ -54,7 +54,7 @@ pub use undo::{UndoOutlook, Undone};
 pub use windows::Windows;
 
 /// Rows merged in one transaction: holds the writer for some 20 ms.
-const ROWS_PER_MERGE: usize = 2500;
+const ROWS_PER_MERGE: usize = 1800;
 /// The same for a server, which takes longer over a row.
 const ROWS_PER_MERGE_OF_SERVER: usize = 600;
 /// The columns of an import.

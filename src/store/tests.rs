@@ -4,12 +4,14 @@
 //! database of its own; what is true of files only asks for [`Rig::in_file`].
 
 mod batches;
+mod chaining;
 mod copying;
 mod counting;
 mod dialling;
 mod explaining;
 mod files;
 mod importing;
+mod messaging;
 mod numbers;
 mod outages;
 mod people;
@@ -275,6 +277,7 @@ async fn every_statement_is_accepted_by_the_database() {
         calls::STATEMENTS,
         campaigns::STATEMENTS,
         consents::STATEMENTS,
+        consents::chain::STATEMENTS,
         decisions::STATEMENTS,
         deliveries::STATEMENTS,
         exports::STATEMENTS,
@@ -293,6 +296,7 @@ async fn every_statement_is_accepted_by_the_database() {
         due::STATEMENTS,
         leads::STATEMENTS,
         live_limits::STATEMENTS,
+        messages::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,

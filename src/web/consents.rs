@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
@@ -13,6 +13,7 @@ use super::suppressions::{NumberQuery, check_note};
 use crate::model::id::ConsentId;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
+use crate::store::ConsentEvidence;
 
 /// One entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -98,6 +99,24 @@ pub async fn consents(
 ) -> Result<Json<Vec<ConsentView>>, Problem> {
     let number = state.dialable(&query.number, query.region.as_deref(), "/number")?;
     state.records.consents(&number).await.map(Json)
+}
+
+/// Everything a number agreed to and took back, with its places in the chain of hashes, as evidence. That it was fetched is in
+/// the audit log.
+#[utoipa::path(get, path = "/consents/evidence", tag = "ledgers", params(NumberQuery),
+    security(("session" = ["manager"])), responses((status = 200, body = ConsentEvidence)))]
+pub async fn consent_evidence(
+    State(state): State<WebState>,
+    user: Can<Managers>,
+    Asked(query): Asked<NumberQuery>,
+) -> Result<([(HeaderName, String); 1], Json<ConsentEvidence>), Problem> {
+    let number = state.dialable(&query.number, query.region.as_deref(), "/number")?;
+    let now = state.now().timestamp;
+    let evidence = state.records.consent_evidence(&number, now).await?;
+    let entries = evidence.entries.len();
+    state.records.audit(&user.login, "consent_evidence", number.as_str(), &format!("{entries} entries"), now).await?;
+    let disposition = format!("attachment; filename=\"consents-{}.json\"", number.as_str().trim_start_matches('+'));
+    Ok(([(header::CONTENT_DISPOSITION, disposition)], Json(evidence)))
 }
 
 /// Record a consent.

@@ -32,9 +32,10 @@ const ANSWER_MAX: usize = 256 * 1024;
 
 /// The operations that heed a key: those that make something. An import in one request knows the same file by itself.
 /// A key of a program is in no answer that is kept: it is shown once.
-pub(super) const OPERATIONS: [&str; 7] = [
+pub(super) const OPERATIONS: [&str; 8] = [
     "/suppressions",
     "/consents",
+    "/messages",
     "/consents/{id}/revoke",
     "/users",
     "/webhooks",

@@ -10,6 +10,7 @@ pub(super) mod jobs;
 mod keys;
 mod ledgers;
 pub(super) mod lists;
+mod messages;
 mod people;
 mod recordings;
 mod search;

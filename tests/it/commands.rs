@@ -139,6 +139,33 @@ fn the_rows_of_a_list_are_accounted_for_one_by_one() {
 }
 
 #[test]
+fn a_consent_is_evidence_that_can_be_handed_over_and_checked() {
+    let centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
+    assert!(centre.good(&["consent", "verify"]).contains("the ledger is empty"));
+    let number = "+8613800000001";
+    centre.good(&["consent", "add", number, "--text", "请给我打电话", "--channel", "sms", "--source", "message 7"]);
+    let told = centre.good(&["consent", "verify"]);
+    let end = told.lines().last().and_then(|line| line.strip_prefix("end of the chain: ")).expect("the end is told").to_owned();
+    centre.good(&["consent", "revoke", number, "--channel", "call"]);
+    centre.good(&["consent", "evidence", number, "--out", "evidence.json"]);
+    let evidence: Value = serde_json::from_str(&centre.read("evidence.json")).expect("evidence is JSON");
+    assert_eq!((&evidence["number"], &evidence["entries"][0]["text"]), (&number.into(), &"请给我打电话".into()), "{evidence}");
+    assert_eq!(evidence["entries"][1]["kind"], "revoked", "{evidence}");
+    assert_eq!(end, format!("1:{}", evidence["entries"][0]["hash"].as_str().expect("a hash is text")));
+    let again = centre.run(&["consent", "evidence", number, "--out", "evidence.json"], "");
+    assert_eq!(again.code, 1, "evidence is not written over: {}", again.out);
+    assert!(centre.good(&["consent", "verify", "--end", &end]).contains("2 entries, each as it was recorded"));
+    assert_eq!(centre.run(&["consent", "verify", "--end", "7"], "").code, 2);
+
+    // Somebody with the database at hand.
+    centre.change("update consents set text = '别打电话' where kind = 'given'");
+    let ran = centre.run(&["consent", "verify", "--end", &end, "--json"], "");
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    let told: Value = serde_json::from_str(&ran.out).expect("--json gives JSON");
+    assert_eq!(told["faults"], serde_json::json!([{"kind": "changed", "place": 1, "consent": evidence["entries"][0]["id"]}]));
+}
+
+#[test]
 fn a_list_that_is_no_list_is_refused_with_a_reason_and_changes_nothing() {
     let centre = Centre::prepared(Plan { agents: 0, ..Plan::default() });
     let cases: [(&str, &[u8], &str); 3] = [

@@ -45,9 +45,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("rsip", &["sip"]),
     ("mio", &["media"]),
+    ("rusmppc", &["sms"]),
+    ("rusmpp", &["sms"]),
     ("clap", &["cli"]),
     ("governor", &["runtime", "web"]),
-    ("tokio", &["runtime", "store", "web", "webhooks", "cli"]),
+    ("tokio", &["runtime", "sms", "store", "web", "webhooks", "cli"]),
     // Expressions of schedules only; time is jiff's.
     ("cron", &["model"]),
     ("chrono", &["model"]),

@@ -11,6 +11,7 @@ mod fences;
 mod gate;
 mod imports;
 mod inbound;
+mod messages;
 mod metrics;
 mod phones;
 mod preview;

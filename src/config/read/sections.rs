@@ -79,6 +79,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let webhooks_days = table.required_within("webhooks_days", 1..=DAYS_MAX);
     let exports_days = table.required_within("exports_days", 1..=DAYS_MAX);
     let imports_days = table.required_within("imports_days", 1..=DAYS_MAX);
+    let messages_days = table.required_within("messages_days", 1..=DAYS_MAX);
     Some(Retention {
         attempts_days: attempts_days?,
         recordings_days: recordings_days?,
@@ -87,6 +88,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
         webhooks_days: webhooks_days?,
         exports_days: exports_days?,
         imports_days: imports_days?,
+        messages_days: messages_days?,
     })
 }
 

@@ -64,8 +64,10 @@ statements! {
         select number, scope, reason, source, note, added_by, added_at, expires_at, lifted_by, lifted_at, lifted_why
         from suppressions where id = $1";
     CONSENT = "
-        select number, purpose, kind, text, text_version, channel, source, at, expires_at, recorded_by
-        from consents where id = $1";
+        select c.number as number, c.purpose as purpose, c.kind as kind, c.text as text, c.text_version as text_version,
+            c.channel as channel, c.source as source, c.at as at, c.expires_at as expires_at,
+            c.recorded_by as recorded_by, k.place as place, k.hash as hash
+        from consents c cross join consent_chain k where c.id = $1 and k.consent_id = c.id";
     IMPORT = "select kind, campaign, list_id, file, started_by, started_at from imports where id = $1";
 }
 
@@ -290,6 +292,8 @@ pub(in crate::store) async fn consent_recorded(
         "said_at": time(&row, "at")?,
         "expires_at": time(&row, "expires_at")?,
         "recorded_by": row.text("recorded_by")?,
+        "place": row.int("place")?,
+        "hash": row.text("hash")?,
     });
     tell(conn, ids, vec![Event { kind, at, campaign, data }]).await
 }

@@ -58,6 +58,14 @@ impl Records {
         Ok(rows.into_iter().map(ConsentView::from).collect())
     }
 
+    pub(in crate::web) async fn consent_evidence(
+        &self,
+        number: &PhoneNumber,
+        now: Timestamp,
+    ) -> Result<store::ConsentEvidence, Problem> {
+        Ok(self.store.consent_evidence(number.clone(), now).await?)
+    }
+
     pub(in crate::web) async fn consent(
         &self,
         number: &PhoneNumber,

@@ -15,6 +15,7 @@ import type {
   LimitChange,
   ImportRequest,
   MappedColumn,
+  MessageRequest,
   NewKey,
   NewWebhook,
   SuppressionRequest,
@@ -182,6 +183,17 @@ export const removeTemplate = (name: string) =>
   told(api.DELETE("/api/v1/list-templates/{name}", { params: { path: { name } } }));
 
 export const rejectedRows = (importId: string) => `${BASE}/imports/${encodeURIComponent(importId)}/rejected.csv`;
+
+// ---- SMS ----
+
+export const gateways = () => told(api.GET("/api/v1/gateways"));
+export const messages = (number: string) => told(api.GET("/api/v1/messages", { params: { query: { number } } }));
+export const countMessage = (text: string) => told(api.POST("/api/v1/messages/count", { body: { text } }));
+export const sendMessage = (message: MessageRequest, named: string) =>
+  told(api.POST("/api/v1/messages", { params: { header: { "Idempotency-Key": named } }, body: message }));
+
+/** A customer's consents as a file of evidence. */
+export const consentEvidence = (number: string) => `${BASE}/consents/evidence?number=${encodeURIComponent(number)}`;
 
 // ---- promised calls ----
 

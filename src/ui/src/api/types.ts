@@ -34,6 +34,8 @@ export const AGENT_STATES = ["ready", "previewing", "reserved", "talking", "wrap
 export type AgentStateCode = Schemas["AgentState"]["state"];
 export type Disposition = Schemas["Disposition"];
 export type SuppressionReason = Schemas["SuppressionReason"];
+export type MessageView = Told<Schemas["MessageRow"]>;
+export type MessageRequest = Schemas["MessageRequest"];
 export type CallRef = Told<Schemas["CallRef"]>;
 export type DeskCall = Told<Schemas["DeskCall"]>;
 

@@ -3,12 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
-import { customer as askCustomer } from "../api/client";
+import { customer as askCustomer, consentEvidence } from "../api/client";
 import type { Customer } from "../api/types";
 import { Panel } from "../board/Panel";
 import { historyOf } from "../desk/about";
 import { moment, phone } from "../format";
 import { Icon } from "../icons";
+import { Messages } from "../messages/Messages";
 import { Recording } from "../recordings/Recording";
 import { Empty } from "../shell/Empty";
 import { ProblemAlert } from "../shell/ProblemAlert";
@@ -62,7 +63,14 @@ function Found({ customer }: { customer: Customer }) {
   const { t } = useTranslation();
   const { leads, attempts, inbound, suppressions, consents } = customer;
   if (leads.length + attempts.length + inbound.length + suppressions.length + consents.length === 0) {
-    return <Empty title={t("customer.nothing", { number: phone(customer.number) })} next={t("customer.nothingNext")} />;
+    return (
+      <Stack>
+        <Empty title={t("customer.nothing", { number: phone(customer.number) })} next={t("customer.nothingNext")} />
+        <Panel title={t("message.title")}>
+          <Messages number={customer.number} blocked={false} />
+        </Panel>
+      </Stack>
+    );
   }
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md" data-testid="customer-found">
@@ -77,19 +85,32 @@ function Found({ customer }: { customer: Customer }) {
           <Consents customer={customer} />
         </Panel>
       </Stack>
-      <Panel title={t("customer.calls")}>
-        <Calls customer={customer} />
-      </Panel>
+      <Stack>
+        <Panel title={t("customer.calls")}>
+          <Calls customer={customer} />
+        </Panel>
+        <Panel title={t("message.title")}>
+          <Messages number={customer.number} blocked={blockedEverywhere(customer)} />
+        </Panel>
+      </Stack>
     </SimpleGrid>
   );
 }
 
-function Standing({ customer }: { customer: Customer }) {
-  const { t } = useTranslation();
-  const inForce = customer.suppressions.filter(
+function inForce(customer: Customer) {
+  return customer.suppressions.filter(
     (entry) => entry.lifted_at === null && (entry.expires_at === null || entry.expires_at > Date.now()),
   );
-  const reasons = inForce.map(
+}
+
+/** Whether nothing at all may reach the number. */
+function blockedEverywhere(customer: Customer): boolean {
+  return inForce(customer).some((entry) => entry.campaign === null);
+}
+
+function Standing({ customer }: { customer: Customer }) {
+  const { t } = useTranslation();
+  const reasons = inForce(customer).map(
     (entry) => `${t(`suppressionReason.${entry.reason}`, { defaultValue: entry.reason })} (${entry.campaign ?? t("suppress.everywhere")})`,
   );
   const blocked = reasons.length > 0;
@@ -126,7 +147,8 @@ function Consents({ customer }: { customer: Customer }) {
   const { t, i18n } = useTranslation();
   if (customer.consents.length === 0) return <Text size="sm">{t("customer.noConsents")}</Text>;
   return (
-    <Table fz="sm" verticalSpacing={6}>
+    <>
+      <Table fz="sm" verticalSpacing={6}>
       <Table.Tbody>
         {customer.consents.map((consent) => (
           <Table.Tr key={consent.id}>
@@ -149,6 +171,11 @@ function Consents({ customer }: { customer: Customer }) {
         ))}
       </Table.Tbody>
     </Table>
+    <Anchor href={consentEvidence(customer.number)} download size="sm" data-testid="consent-evidence">
+      {t("customer.evidence")}
+    </Anchor>
+    <Text size="xs" c="dimmed">{t("customer.evidenceNote")}</Text>
+    </>
   );
 }
 

@@ -1,0 +1,123 @@
+//! SMS: hands to each gateway what is queued for it, and takes in what it tells.
+//!
+//! A message is marked as being sent, durably, before the gateway sees it, and is never handed over again unless it is
+//! certain that nothing of it left. What the gateway tells is acknowledged when it is durable, so that a crash loses nothing
+//! of it. A customer who opts out is off the dialer's hands as soon as that is durable. Read [`keep`] first; [`line`] is one
+//! gateway.
+
+mod line;
+mod sender;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::handle::{GatewaySeen, GatewayState, Handle};
+use crate::clock::Clock;
+use crate::config::{Config, Gateway};
+use crate::model::dialable::Region;
+use crate::model::name::GatewayName;
+use crate::store::Store;
+
+/// After the end messages that are on their way get this long for an answer.
+const FINISH_MAX: Duration = Duration::from_secs(5);
+
+/// What every gateway's task needs.
+#[derive(Clone)]
+struct Tools {
+    store: Store,
+    handle: Handle,
+    clock: Clock,
+}
+
+impl Tools {
+    fn show(&self, name: &GatewayName, state: GatewayState, error: Option<String>) {
+        let now = self.clock.now().timestamp;
+        self.handle.show_gateways(|seen| {
+            let Some(gateway) = seen.get_mut(name) else { return };
+            if gateway.state != state {
+                (gateway.state, gateway.since) = (state, now);
+            }
+            if error.is_some() {
+                gateway.error = error;
+            }
+        });
+    }
+}
+
+/// A gateway's task, and what it was started with.
+struct Running {
+    settings: Gateway,
+    region: Region,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Keeps a task for each gateway of the configuration until told to stop. What a crash left is settled before.
+pub async fn keep(
+    mut config: watch::Receiver<Arc<Config>>,
+    store: Store,
+    handle: Handle,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
+    let tools = Tools { store, handle, clock };
+    match tools.store.settle_messages(clock.now().timestamp).await {
+        Ok(0) => {}
+        Ok(unknown) => tracing::warn!(unknown, "messages were being sent when the service ended; they are not sent again"),
+        Err(error) => tracing::error!(%error, "messages that were being sent when the service ended stay as they are"),
+    }
+    let mut running: BTreeMap<GatewayName, Running> = BTreeMap::new();
+    loop {
+        let current = Arc::clone(&config.borrow_and_update());
+        let region = current.installation.region;
+        let kept = |name: &GatewayName, line: &Running| {
+            line.region == region && current.gateways.get(name) == Some(&line.settings)
+        };
+        let over: Vec<GatewayName> =
+            running.iter().filter(|(name, line)| !kept(name, line)).map(|(name, _)| name.clone()).collect();
+        for name in over {
+            if let Some(line) = running.remove(&name) {
+                finish(line).await;
+            }
+            tools.handle.show_gateways(|seen| drop(seen.remove(&name)));
+        }
+        for (name, settings) in &current.gateways {
+            if running.contains_key(name) {
+                continue;
+            }
+            let gateway = GatewaySeen {
+                name: name.clone(),
+                state: GatewayState::Connecting,
+                since: clock.now().timestamp,
+                error: None,
+                senders: settings.senders.clone(),
+            };
+            tools.handle.show_gateways(|seen| drop(seen.insert(name.clone(), gateway)));
+            let (stop, stopped) = watch::channel(false);
+            let line = line::Line { name: name.clone(), settings: settings.clone(), region, tools: tools.clone() };
+            let task = tokio::spawn(line.run(stopped));
+            running.insert(name.clone(), Running { settings: settings.clone(), region, stop, task });
+        }
+        tokio::select! {
+            // A dropped sender means that the program ends as well.
+            _ = stop.wait_for(|stop| *stop) => break,
+            changed = config.changed() => if changed.is_err() { break },
+        }
+    }
+    for (_, line) in running {
+        finish(line).await;
+    }
+}
+
+async fn finish(line: Running) {
+    line.stop.send_replace(true);
+    let mut task = line.task;
+    if tokio::time::timeout(FINISH_MAX, &mut task).await.is_err() {
+        task.abort();
+        let _aborted = task.await;
+    }
+}

@@ -1,0 +1,273 @@
+//! One gateway: connects, and again when the connection is lost; takes in what it tells.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+
+use super::sender::Sender;
+use super::Tools;
+use crate::certificate;
+use crate::config::{Gateway, GatewayProtocol};
+use crate::model::dialable::{self, Region};
+use crate::model::lead::SuppressionReason;
+use crate::model::name::GatewayName;
+use crate::model::phone::PhoneNumber;
+use crate::runtime::handle::GatewayState;
+use crate::sms::smpp::{self, Account, Facts, Session, Version};
+use crate::sms::{Fact, Incoming};
+use crate::store::{Arrived, StoreError, TakenIn};
+
+/// A connection and its bind may take this long.
+const CONNECT_MAX: Duration = Duration::from_secs(20);
+/// Waits between tries to connect: doubled each time, from the first to the longest.
+const AGAIN_FIRST: Duration = Duration::from_secs(1);
+const AGAIN_MAX: Duration = Duration::from_secs(60);
+/// A connection that held this long begins with the first wait again.
+const HELD: Duration = Duration::from_secs(60);
+/// Facts that are being written down at once: the store's writer puts them into one transaction.
+const FACTS_AT_ONCE: usize = 64;
+/// Pieces of a message that are missing for this long are not waited for any more.
+const PIECES_MAX: Duration = Duration::from_secs(300);
+/// How often it is looked for those.
+const PIECES_EVERY: Duration = Duration::from_secs(30);
+/// While the store takes no writes, what a gateway tells waits and is tried again so often.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
+
+/// One gateway.
+pub(super) struct Line {
+    pub(super) name: GatewayName,
+    pub(super) settings: Gateway,
+    pub(super) region: Region,
+    pub(super) tools: Tools,
+}
+
+impl Line {
+    /// Until told to stop.
+    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let line = Arc::new(self);
+        let mut wait = AGAIN_FIRST;
+        loop {
+            line.tools.show(&line.name, GatewayState::Connecting, None);
+            let bound = tokio::select! {
+                () = told(&mut stop) => return,
+                bound = timeout(CONNECT_MAX, line.connect()) => bound,
+            };
+            let bound = bound.unwrap_or_else(|_| Err(format!("no answer within {} s", CONNECT_MAX.as_secs())));
+            let why = match bound {
+                Err(why) => why,
+                Ok((session, facts)) => {
+                    tracing::info!(gateway = %line.name, "an SMS gateway is connected");
+                    line.tools.show(&line.name, GatewayState::Up, None);
+                    let since = line.tools.clock.now().instant;
+                    let over = line.serve(session, facts, &mut stop).await;
+                    if line.tools.clock.now().instant.since(since) >= HELD {
+                        wait = AGAIN_FIRST;
+                    }
+                    match over {
+                        None => return,
+                        Some(why) => why,
+                    }
+                }
+            };
+            tracing::warn!(gateway = %line.name, why, again_s = wait.as_secs(), "an SMS gateway is not connected");
+            line.tools.show(&line.name, GatewayState::Down, Some(why));
+            tokio::select! {
+                () = told(&mut stop) => return,
+                () = sleep(wait) => {}
+            }
+            wait = (wait * 2).min(AGAIN_MAX);
+        }
+    }
+
+    async fn connect(&self) -> Result<(Session, Facts), String> {
+        let Gateway { host, port, .. } = &self.settings;
+        let failed = |error: io::Error| format!("{host}:{port}: {error}");
+        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
+        // Small commands that wait for answers: gathering them only makes them late.
+        stream.set_nodelay(true).map_err(failed)?;
+        let account = Account {
+            system_id: self.settings.system_id.clone(),
+            password: self.settings.password.reveal().to_owned(),
+            system_type: self.settings.system_type.clone(),
+            version: match self.settings.protocol {
+                GatewayProtocol::Smpp3_4 => Version::V3_4,
+                GatewayProtocol::Smpp5_0 => Version::V5_0,
+            },
+            patience: Duration::from_secs(self.settings.response_timeout_s.into()),
+        };
+        if !self.settings.tls {
+            return smpp::bind(stream, &account).await;
+        }
+        let trusting = certificate::trusting(self.settings.authorities_file.as_deref()).map_err(|e| e.to_string())?;
+        let name = ServerName::try_from(host.clone()).map_err(|error| format!("{host}: {error}"))?;
+        let stream = TlsConnector::from(trusting).connect(name, stream).await;
+        smpp::bind(stream.map_err(|error| format!("no trusted TLS with {host}: {error}"))?, &account).await
+    }
+
+    /// Sends and takes in until the connection is over, and says why; or until told to stop.
+    async fn serve(
+        self: &Arc<Line>,
+        session: Session,
+        mut facts: Facts,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Option<String> {
+        let (end, ended) = watch::channel(false);
+        let sender = Sender::new(self.name.clone(), &self.settings, session.clone(), self.tools.clone());
+        let mut sending = tokio::spawn(sender.run(ended));
+        let room = Arc::new(Semaphore::new(FACTS_AT_ONCE));
+        let mut taking = JoinSet::new();
+        let mut look = tokio::time::interval(PIECES_EVERY);
+        // With all rooms taken the gateway waits, as its connection does.
+        let mut own = None;
+        let over = loop {
+            tokio::select! {
+                () = told(stop) => break None,
+                _ = look.tick() => self.stale_pieces().await,
+                Ok(room) = Arc::clone(&room).acquire_owned(), if own.is_none() => own = Some(room),
+                fact = facts.next(), if own.is_some() => {
+                    while taking.try_join_next().is_some() {}
+                    if let Fact::Over { why } = fact {
+                        break Some(why);
+                    }
+                    let (line, session, room) = (Arc::clone(self), session.clone(), own.take());
+                    taking.spawn(async move {
+                        line.take(fact, &session).await;
+                        drop(room);
+                    });
+                }
+            }
+        };
+        end.send_replace(true);
+        // What is on its way gets its answer, or none.
+        let _sent = (&mut sending).await;
+        while taking.join_next().await.is_some() {}
+        if over.is_none() {
+            session.end().await;
+        }
+        over
+    }
+
+    /// Writes down what the gateway told, and acknowledges it then.
+    async fn take(&self, fact: Fact, session: &Session) {
+        let store = &self.tools.store;
+        match fact {
+            Fact::Over { .. } => {}
+            Fact::Ignored { what, token } => {
+                tracing::info!(gateway = %self.name, what, "an SMS gateway told something that concerns nobody");
+                session.acknowledge(token).await;
+            }
+            Fact::Receipt { receipt, token } => {
+                let at = self.tools.clock.now().timestamp;
+                let kept = self.persist(|| store.receipt(&self.name, &receipt.id, receipt.state, &receipt.says, at)).await;
+                if kept.is_some() {
+                    session.acknowledge(token).await;
+                }
+            }
+            Fact::Came { message, token } => {
+                let arrived = self.arrived(message);
+                let at = self.tools.clock.now().timestamp;
+                let confirmation = &self.settings.opt_out_confirmation;
+                let taken = self.persist(|| store.take_in(arrived.clone(), confirmation, at)).await;
+                if let Some(taken) = taken {
+                    self.tell(taken);
+                    session.acknowledge(token).await;
+                }
+            }
+        }
+    }
+
+    /// Does a write until it is taken; gives up on one that the database refuses for what it says.
+    async fn persist<T, F>(&self, write: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        loop {
+            match write().await {
+                Ok(done) => return Some(done),
+                Err(error) if error.is_outage() => sleep(STORE_AGAIN).await,
+                Err(error) => {
+                    tracing::error!(gateway = %self.name, %error, "what an SMS gateway told cannot be written down");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn arrived(&self, message: Incoming) -> Arrived {
+        let Incoming { from, international, to, text, piece } = message;
+        Arrived {
+            gateway: self.name.clone(),
+            number: number(&from, international, self.region).ok_or(from),
+            ours: to,
+            text,
+            gateway_id: None,
+            piece: piece.map(|piece| (piece.reference, piece.number, piece.of)),
+        }
+    }
+
+    fn tell(&self, taken: TakenIn) {
+        let Some(number) = taken.suppressed else { return };
+        // The store has it, so no new call is possible; the dialer also stops a phone that is ringing.
+        if let Err(error) = self.tools.handle.suppressed(number, None, SuppressionReason::OptOut) {
+            tracing::error!(gateway = %self.name, %error, "the dialer does not hear of a customer who opted out");
+        }
+    }
+
+    async fn stale_pieces(&self) {
+        let now = self.tools.clock.now().timestamp;
+        let confirmation = &self.settings.opt_out_confirmation;
+        match self.tools.store.take_in_stale_pieces(confirmation, now - PIECES_MAX, now).await {
+            Ok(taken) => taken.into_iter().for_each(|one| self.tell(one)),
+            Err(error) => tracing::error!(gateway = %self.name, %error, "pieces of messages wait"),
+        }
+    }
+}
+
+/// Waits until told to stop. A dropped sender means that the program ends as well.
+pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// A number as a gateway writes it: in international form with or without the sign, or in that of the region.
+fn number(text: &str, international: bool, region: Region) -> Option<PhoneNumber> {
+    let digits = text.trim_start_matches('+');
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain && (international || text.starts_with('+')) {
+        return PhoneNumber::from_e164(&format!("+{digits}")).ok();
+    }
+    let read = |text: &str, region| dialable::read(text, region).ok().map(|read| read.number);
+    // Many gateways leave the sign out and do not say so.
+    read(text, Some(region)).or_else(|| read(&format!("+{digits}"), None).filter(|_| plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_as_gateways_write_it() {
+        let china: Region = "CN".parse().unwrap();
+        let read = |text: &str, international| number(text, international, china).map(|read| read.as_str().to_owned());
+        let expected = Some("+8613800138000".to_owned());
+        for (text, international) in [
+            ("8613800138000", true),
+            ("+8613800138000", false),
+            ("8613800138000", false),
+            ("13800138000", false),
+            ("+86 138 0013 8000", false),
+        ] {
+            assert_eq!(read(text, international), expected, "{text} {international}");
+        }
+        assert_eq!(read("442079460958", false), Some("+442079460958".to_owned()));
+        for text in ["", "+", "BANK", "10086", "abc8613800138000"] {
+            assert_eq!(read(text, false), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! SMS in the store: handed over at most once, receipts in any order, and opting out in one transaction.
+
+use super::*;
+use crate::model::message::MessageState;
+use crate::model::name::GatewayName;
+
+const ANN: &str = "+8613800000001";
+const BEN: &str = "+8613800000002";
+const CONFIRMED: &str = "You are off the list.";
+
+fn gateway() -> GatewayName {
+    "smsc".parse().unwrap()
+}
+
+fn message(to: &str, text: &str) -> NewMessage {
+    NewMessage { gateway: gateway(), number: number(to), sender: "10690000".to_owned(), text: text.to_owned() }
+}
+
+fn arrived(from: &str, text: &str) -> Arrived {
+    Arrived {
+        gateway: gateway(),
+        number: Ok(number(from)),
+        ours: "10690000".to_owned(),
+        text: text.to_owned(),
+        gateway_id: None,
+        piece: None,
+    }
+}
+
+impl Rig {
+    async fn queued(&self, to: &str, text: &str) -> crate::model::id::MessageId {
+        self.store.queue_message(message(to, text), "ann", NOW).await.unwrap()
+    }
+
+    async fn claimed(&self) -> Vec<String> {
+        let claimed = self.store.claim_messages(&gateway(), 9, after(5)).await.unwrap();
+        claimed.into_iter().map(|one| one.text).collect()
+    }
+
+    async fn handed(&self, id: crate::model::id::MessageId, handed: Handed) {
+        self.store.messages_handed(&gateway(), vec![(id, handed)], after(6)).await.unwrap();
+    }
+
+    async fn receipts(&self, id: &str, state: Option<MessageState>, says: &str) {
+        self.store.receipt(&gateway(), id, state, says, after(7)).await.unwrap();
+    }
+
+    async fn takes(&self, arrived: Arrived) -> TakenIn {
+        self.store.take_in(arrived, CONFIRMED, after(8)).await.unwrap()
+    }
+
+    async fn stands(&self, id: crate::model::id::MessageId) -> (MessageState, Option<String>) {
+        let row = self.store.message(id).await.unwrap().unwrap();
+        (row.state, row.error)
+    }
+}
+
+#[tokio::test]
+async fn what_is_claimed_is_never_claimed_again_not_even_after_a_crash() {
+    let rig = Rig::new().await;
+    let first = rig.queued(ANN, "first").await;
+    let second = rig.queued(BEN, "second").await;
+    assert_eq!(rig.store.claim_messages(&"other".parse().unwrap(), 9, NOW).await.unwrap(), []);
+    assert_eq!(rig.store.count_waiting_messages(&gateway()).await.unwrap(), 2);
+    assert_eq!(rig.claimed().await, ["first", "second"]);
+    assert_eq!(rig.claimed().await, [""; 0]);
+    rig.handed(second, Handed::NotSent).await;
+    assert_eq!(rig.stands(second).await.0, MessageState::Queued);
+    let rig = rig.crash().await;
+    assert_eq!(rig.store.settle_messages(after(9)).await.unwrap(), 1);
+    let (state, error) = rig.stands(first).await;
+    assert_eq!((state, error.as_deref()), (MessageState::Unknown, Some("the service ended while it was being sent")));
+    assert_eq!(rig.claimed().await, ["second"]);
+    // Told late, by a task that outlived its claim: what was settled stays.
+    rig.handed(first, Handed::Taken(vec!["late".to_owned()])).await;
+    assert_eq!(rig.stands(first).await.0, MessageState::Unknown);
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_when_all_parts_are_and_lost_when_one_is() {
+    let rig = Rig::new().await;
+    let long = "x".repeat(200);
+    let whole = rig.queued(ANN, &long).await;
+    let torn = rig.queued(BEN, &long).await;
+    assert_eq!(rig.claimed().await.len(), 2);
+    // One receipt comes before it is known what the gateway called the part.
+    rig.receipts("b", Some(MessageState::Delivered), "DELIVRD").await;
+    rig.handed(whole, Handed::Taken(vec!["a".to_owned(), "b".to_owned()])).await;
+    rig.handed(torn, Handed::Taken(vec!["c".to_owned(), "d".to_owned()])).await;
+    assert_eq!(rig.stands(whole).await, (MessageState::Sent, None));
+    rig.receipts("a", None, "ENROUTE").await;
+    assert_eq!(rig.stands(whole).await, (MessageState::Sent, None));
+    rig.receipts("a", Some(MessageState::Delivered), "DELIVRD").await;
+    rig.receipts("a", Some(MessageState::Expired), "EXPIRED").await;
+    assert_eq!(rig.stands(whole).await, (MessageState::Delivered, None), "the first end of a part counts");
+    rig.receipts("c", Some(MessageState::Unknown), "UNKNOWN").await;
+    assert_eq!(rig.stands(torn).await, (MessageState::Unknown, Some("UNKNOWN".to_owned())));
+    rig.receipts("c", Some(MessageState::Delivered), "DELIVRD").await;
+    rig.receipts("d", Some(MessageState::Undeliverable), "UNDELIV 34").await;
+    assert_eq!(rig.stands(torn).await, (MessageState::Undeliverable, Some("UNDELIV 34".to_owned())));
+    let row = rig.store.message(whole).await.unwrap().unwrap();
+    assert_eq!((row.parts, row.sent_at, row.ended_at), (2, Some(after(6)), Some(after(7))));
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_a_message_can_still_be_found_out() {
+    let rig = Rig::new().await;
+    let id = rig.queued(ANN, "x").await;
+    rig.claimed().await;
+    rig.handed(id, Handed::Unknown(vec!["a".to_owned()], "no answer".to_owned())).await;
+    assert_eq!(rig.stands(id).await, (MessageState::Unknown, Some("no answer".to_owned())));
+    rig.receipts("a", Some(MessageState::Delivered), "DELIVRD").await;
+    assert_eq!(rig.stands(id).await, (MessageState::Delivered, None));
+}
+
+#[tokio::test]
+async fn who_opts_out_is_suppressed_revoked_withdrawn_and_confirmed_in_one_go() {
+    let rig = Rig::new().await;
+    let lead = rig.lead(ANN).await;
+    let sent = rig.queued(ANN, "reply R to stop").await;
+    rig.claimed().await;
+    rig.handed(sent, Handed::Taken(vec!["a".to_owned()])).await;
+    let waits = rig.queued(ANN, "waits").await;
+    let other = rig.queued(BEN, "to somebody else").await;
+    let taken = rig.takes(arrived(ANN, "退订")).await;
+    assert_eq!(taken.suppressed, Some(number(ANN)));
+    let came = rig.store.message(taken.message.unwrap()).await.unwrap().unwrap();
+    assert_eq!((came.meaning, came.answers, came.direction), (Some(Meaning::OptOut), Some(sent), MessageDirection::In));
+    assert_eq!(rig.stands(waits).await.0, MessageState::Suppressed);
+    assert_eq!(rig.stands(other).await.0, MessageState::Queued);
+    let entries = rig.store.suppressions_of(&number(ANN)).await.unwrap();
+    assert_eq!((entries.len(), entries[0].scope.clone()), (1, Scope::All));
+    let consents = rig.store.consents_of(&number(ANN)).await.unwrap();
+    assert_eq!((consents.len(), consents[0].kind, consents[0].text.as_str()), (1, ConsentKind::Revoked, "退订"));
+    let detail = rig.store.lead(lead).await.unwrap().unwrap();
+    assert_eq!(detail.state, crate::model::lead::LeadState::GivenUp);
+    // The confirmation leaves although the number is suppressed; nothing else does, and it is said once.
+    assert_eq!(rig.takes(arrived(ANN, "STOP")).await.suppressed, Some(number(ANN)));
+    rig.queued(ANN, "in spite of it").await;
+    assert_eq!(rig.claimed().await, ["to somebody else", CONFIRMED]);
+    assert_eq!(rig.store.consents_of(&number(ANN)).await.unwrap().len(), 2, "each time it was said is on record");
+    assert_eq!(rig.store.verify_consents(None, &mut |_| {}).await.unwrap().faults, []);
+}
+
+#[tokio::test]
+async fn free_words_suppress_too_and_say_that_somebody_must_read_them() {
+    let rig = Rig::new().await;
+    let taken = rig.takes(arrived(ANN, "please stop calling")).await;
+    assert_eq!(taken.suppressed, Some(number(ANN)));
+    let entries = rig.store.suppressions_of(&number(ANN)).await.unwrap();
+    assert_eq!(entries[0].note, "to be read by a person: please stop calling");
+    assert_eq!(rig.claimed().await, [""; 0], "nothing is confirmed");
+    assert_eq!(rig.takes(arrived(BEN, "办理")).await.suppressed, None);
+    assert!(rig.store.suppressions_of(&number(BEN)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_gateway_tells_twice_is_taken_in_once() {
+    let rig = Rig::new().await;
+    let twice = Arrived { gateway_id: Some("g-1".to_owned()), ..arrived(ANN, "1") };
+    assert!(rig.takes(twice.clone()).await.message.is_some());
+    assert_eq!(rig.takes(twice.clone()).await, TakenIn::default());
+    let elsewhere = Arrived { gateway: "other".parse().unwrap(), ..twice };
+    assert!(rig.takes(elsewhere).await.message.is_some());
+    let nobody = Arrived { number: Err("BANK\0".to_owned()), ..arrived(ANN, "STOP\0") };
+    let taken = rig.takes(nobody).await;
+    assert_eq!(taken.suppressed, None);
+    let row = rig.store.message(taken.message.unwrap()).await.unwrap().unwrap();
+    assert_eq!((row.number.as_str(), row.text.as_str()), ("BANK\u{fffd}", "STOP\u{fffd}"));
+}
+
+#[tokio::test]
+async fn pieces_wait_for_each_other_and_not_for_ever() {
+    let rig = Rig::new().await;
+    let piece = |place, text: &str| Arrived { piece: Some((7, place, 3)), ..arrived(ANN, text) };
+    assert_eq!(rig.takes(piece(3, "sing me")).await, TakenIn::default());
+    assert_eq!(rig.takes(piece(1, "please stop ")).await, TakenIn::default());
+    let none = rig.store.take_in_stale_pieces(CONFIRMED, after(8), after(60)).await.unwrap();
+    assert_eq!(none, []);
+    let taken = rig.store.take_in_stale_pieces(CONFIRMED, after(9), after(60)).await.unwrap();
+    let row = rig.store.message(taken[0].message.unwrap()).await.unwrap().unwrap();
+    assert_eq!((row.text.as_str(), row.meaning), ("please stop …sing me", Some(Meaning::PerhapsOptOut)));
+    assert_eq!(taken[0].suppressed, Some(number(ANN)), "what may mean to opt out does so, though a piece is missing");
+    for (place, text) in [(2, "b"), (3, "c"), (3, "c")] {
+        assert_eq!(rig.takes(piece(place, text)).await, TakenIn::default());
+    }
+    let whole = rig.takes(piece(1, "a")).await.message.unwrap();
+    assert_eq!(rig.store.message(whole).await.unwrap().unwrap().text, "abc");
+}
+
+#[tokio::test]
+async fn old_messages_are_forgotten_and_what_waits_is_not() {
+    let rig = Rig::new().await;
+    let sent = rig.queued(ANN, "sent").await;
+    rig.claimed().await;
+    rig.handed(sent, Handed::Taken(vec!["a".to_owned()])).await;
+    let waits = rig.queued(ANN, "waits").await;
+    let came = rig.takes(arrived(BEN, "hello")).await.message.unwrap();
+    assert_eq!(rig.store.forget_messages(after(1)).await.unwrap(), 1);
+    let left: Vec<_> = rig.store.messages(None, None, 9).await.unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(left, [came, waits]);
+    assert_eq!(rig.store.messages(Some(ANN), None, 9).await.unwrap().len(), 1);
+    assert_eq!(rig.store.messages(None, Some(came), 9).await.unwrap().len(), 1);
+}

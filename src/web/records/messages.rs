@@ -1,0 +1,41 @@
+//! SMS.
+
+use super::Records;
+use crate::model::id::MessageId;
+use crate::model::name::GatewayName;
+use crate::model::phone::PhoneNumber;
+use crate::model::time::Timestamp;
+use crate::store::{MessageRow, NewMessage, Scope};
+use crate::web::problem::Problem;
+
+impl Records {
+    pub(in crate::web) async fn messages(
+        &self,
+        number: Option<&PhoneNumber>,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>, Problem> {
+        Ok(self.store.messages(number.map(PhoneNumber::as_str), before, limit).await?)
+    }
+
+    pub(in crate::web) async fn waiting_messages(&self, gateway: &GatewayName) -> Result<u64, Problem> {
+        Ok(self.store.count_waiting_messages(gateway).await?)
+    }
+
+    /// Whether a number is suppressed for everything.
+    pub(in crate::web) async fn is_suppressed(&self, number: &PhoneNumber, now: Timestamp) -> Result<bool, Problem> {
+        let entries = self.store.suppressions_of(number).await?;
+        Ok(entries.iter().any(|entry| entry.scope == Scope::All && entry.in_force(now)))
+    }
+
+    pub(in crate::web) async fn queue_message(
+        &self,
+        message: NewMessage,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<MessageRow, Problem> {
+        let id = self.store.queue_message(message, by, now).await?;
+        let row = self.store.message(id).await?;
+        row.ok_or_else(|| Problem::internal("queueing a message", "it is not there"))
+    }
+}
