@@ -78,9 +78,8 @@ pub use import::{
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
-pub use messages::{
-    Arrived, Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage, TakenIn,
-};
+pub use messages::taking::{Arrived, TakenIn};
+pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};

@@ -108,6 +108,10 @@ impl Session {
     /// Says whether it may be sent again.
     pub async fn submit(&self, part: Outgoing<'_>) -> Result<String, Refusal> {
         let submit = submit_sm(part)?;
+        // From here on a connection that ends leaves open whether the provider has it.
+        if !self.client.is_active() {
+            return Err(Refusal::NotSent("the connection was over".to_owned()));
+        }
         match self.client.submit_sm(submit).await {
             Ok(answer) => Ok(answer.message_id().to_string()),
             Err(error) => Err(refusal(&error)),
@@ -202,11 +206,9 @@ fn refusal(error: &Error) -> Refusal {
     match error {
         Error::UnexpectedResponse { response } => match response.status() {
             status @ (CommandStatus::EsmeRthrottled | CommandStatus::EsmeRmsgqful) => Refusal::Throttled(named(status)),
-            // A negative acknowledgement without a command, and "system error" after whatever happened: it may be on its way.
             status => Refusal::Rejected(named(status)),
         },
         Error::Encode(error) => Refusal::NotSent(error.to_string()),
-        Error::ConnectionClosed => Refusal::NotSent("the connection was over".to_owned()),
         other => Refusal::Unanswered(other.to_string()),
     }
 }

@@ -297,6 +297,7 @@ async fn every_statement_is_accepted_by_the_database() {
         leads::STATEMENTS,
         live_limits::STATEMENTS,
         messages::STATEMENTS,
+        messages::taking::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,

@@ -431,6 +431,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/consents/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything a number agreed to and took back, with its places in the chain of hashes, as evidence. That it was fetched is in
+         *     the audit log.
+         */
+        get: operations["consent_evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/consents/{id}/revoke": {
         parameters: {
             query?: never;
@@ -637,6 +657,23 @@ export interface paths {
         put?: never;
         /** Write a file anew that was interrupted by a restart, was stopped or failed. */
         post: operations["restart_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The SMS gateways and how they are. */
+        get: operations["gateways"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -970,6 +1007,41 @@ export interface paths {
          *     one; programs log in again.
          */
         patch: operations["change_me"];
+        trace?: never;
+    };
+    "/api/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages in both directions, newest first. */
+        get: operations["messages"];
+        put?: never;
+        /** Queue a message to one number. It leaves as soon as its gateway takes it; what became of it is told with the message. */
+        post: operations["send_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How many SMS a text takes. */
+        post: operations["count_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/openapi.json": {
@@ -1642,6 +1714,11 @@ export interface components {
             /** @description Who. */
             user: components["schemas"]["UserId"];
         };
+        /**
+         * @description How characters are written.
+         * @enum {string}
+         */
+        Alphabet: "gsm" | "ucs2";
         /** @description What may be answered to a question. */
         Answer: {
             /** @enum {string} */
@@ -2147,6 +2224,28 @@ export interface components {
             /** @description Counts of today. */
             today: components["schemas"]["DayCounts"];
         };
+        /** @description An entry's place in the chain and its hash; of the last one: the end of the chain. */
+        ChainEnd: {
+            /** @description SHA-256 in hexadecimal digits. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description How many entries there are up to it.
+             */
+            place: number;
+        };
+        /** @description An entry with its place in the chain. */
+        ChainedConsent: components["schemas"]["ConsentRow"] & {
+            /** @description Its own. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Its place, counted from 1.
+             */
+            place: number;
+            /** @description The hash of the entry before it. */
+            previous: string;
+        };
         /** @description A value that differs. */
         Change: {
             /** @description What it was; `null` where it was not there. */
@@ -2210,6 +2309,19 @@ export interface components {
             /** @description It is none of these. */
             not?: string[];
         };
+        /** @description Everything recorded about one number's consent, to be handed over. */
+        ConsentEvidence: {
+            end?: components["schemas"]["ChainEnd"] | null;
+            /** @description Oldest first. */
+            entries: components["schemas"]["ChainedConsent"][];
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            made_at: number;
+            /** @description Whose. */
+            number: components["schemas"]["PhoneNumber"];
+        };
         /** @description One entry of the consent ledger. */
         ConsentId: string;
         /**
@@ -2240,6 +2352,32 @@ export interface components {
             /** @description The words the customer agreed to. */
             text: string;
             /** @description Version of these words. */
+            text_version: string;
+        };
+        /** @description A row of the ledger. */
+        ConsentRow: {
+            /** @description When the customer said so. */
+            at: components["schemas"]["Timestamp"];
+            /** @description By which channel. */
+            channel: string;
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["ConsentId"];
+            /** @description Given or revoked. */
+            kind: components["schemas"]["ConsentKind"];
+            /** @description Whose. */
+            number: components["schemas"]["PhoneNumber"];
+            /** @description For which campaigns. */
+            purpose: components["schemas"]["Scope"];
+            /** @description When it was recorded. */
+            recorded_at: components["schemas"]["Timestamp"];
+            /** @description Who recorded it. */
+            recorded_by: string;
+            /** @description Where the record comes from. */
+            source: string;
+            /** @description The words. */
+            text: string;
+            /** @description Their version. */
             text_version: string;
         };
         /** @description One entry of the ledger. */
@@ -2284,6 +2422,22 @@ export interface components {
             in_force?: components["schemas"]["IdleThresholdText"] | null;
             /** @description It is set over the configuration. */
             set: boolean;
+        };
+        /** @description A text to be counted. */
+        CountRequest: {
+            /** @description What it would say. */
+            text: string;
+        };
+        /** @description How many SMS a text takes. */
+        Counted: {
+            /** @description How it is written. */
+            alphabet: components["schemas"]["Alphabet"];
+            /** @description How many SMS. */
+            parts: number;
+            /** @description Most that a message may have. */
+            parts_max: number;
+            /** @description How many characters more fit into the last of them: septets of the GSM alphabet, or UTF-16 code units. */
+            room: number;
         };
         /** @description What is known about a number. */
         Customer: {
@@ -2926,6 +3080,37 @@ export interface components {
          * @enum {string}
          */
         GateMode: "number" | "auto" | "off";
+        /** @description An SMS gateway. */
+        GatewayName: string;
+        /** @description An SMS gateway as it stands. */
+        GatewaySeen: {
+            /** @description What went wrong last. */
+            error?: string | null;
+            /** @description Its name. */
+            name: components["schemas"]["GatewayName"];
+            /** @description Numbers and names that may be shown as senders, the usual one first. */
+            senders: string[];
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            since: number;
+            /** @description How it is. */
+            state: components["schemas"]["GatewayState"];
+        };
+        /**
+         * @description How an SMS gateway is.
+         * @enum {string}
+         */
+        GatewayState: "connecting" | "up" | "throttled" | "down";
+        /** @description An SMS gateway. */
+        GatewayView: components["schemas"]["GatewaySeen"] & {
+            /**
+             * Format: int64
+             * @description Messages that wait for it.
+             */
+            waiting: number;
+        };
         /** @description A change of live controls. What is absent stays. */
         GroupControlRequest: {
             /**
@@ -3668,6 +3853,86 @@ export interface components {
             password?: components["schemas"]["PasswordChange"] | null;
         };
         /**
+         * @description What a customer's message means.
+         * @enum {string}
+         */
+        Meaning: "opt_out" | "perhaps_opt_out" | "other";
+        /**
+         * @description Which way a message went.
+         * @enum {string}
+         */
+        MessageDirection: "out" | "in";
+        /** @description An SMS, ours or a customer's. */
+        MessageId: string;
+        /**
+         * @description What a message is for.
+         * @enum {string}
+         */
+        MessagePurpose: "direct" | "confirmation" | "reply";
+        /** @description A message to one number. */
+        MessageRequest: {
+            /** @description Through which gateway; it may be left out where there is only one. */
+            gateway?: string | null;
+            /** @description To whom, in international form or with `region`. */
+            number: string;
+            /** @description Region of a number without a country code, as two letters. */
+            region?: string | null;
+            /** @description Number or name to be shown as the sender: one of the gateway's; the usual one without it. */
+            sender?: string | null;
+            /** @description What it says. */
+            text: string;
+        };
+        /** @description A message as it stands. */
+        MessageRow: {
+            answers?: components["schemas"]["MessageId"] | null;
+            /**
+             * Format: int64
+             * @description When it was written or came.
+             */
+            created_at: number;
+            /** @description Who wrote it. */
+            created_by: string;
+            /** @description Which way it went. */
+            direction: components["schemas"]["MessageDirection"];
+            /**
+             * Format: int64
+             * @description When it was known what became of it.
+             */
+            ended_at?: number | null;
+            /** @description What the gateway said, or why it was not sent. */
+            error?: string | null;
+            /** @description Through which gateway. */
+            gateway: components["schemas"]["GatewayName"];
+            /** @description Its id. */
+            id: components["schemas"]["MessageId"];
+            meaning?: components["schemas"]["Meaning"] | null;
+            /** @description The customer's number; of one that came perhaps whatever the gateway wrote. */
+            number: string;
+            /** @description Our number or name. */
+            ours: string;
+            /**
+             * Format: int32
+             * @description How many SMS it takes.
+             */
+            parts: number;
+            /** @description What it is for. */
+            purpose: components["schemas"]["MessagePurpose"];
+            /**
+             * Format: int64
+             * @description When the gateway had taken it.
+             */
+            sent_at?: number | null;
+            /** @description What became of it. */
+            state: components["schemas"]["MessageState"];
+            /** @description What it says. */
+            text: string;
+        };
+        /**
+         * @description What became of a message.
+         * @enum {string}
+         */
+        MessageState: "queued" | "sending" | "sent" | "delivered" | "undeliverable" | "expired" | "rejected" | "unknown" | "suppressed" | "received";
+        /**
          * Format: int32
          * @description Minutes since midnight, 0 to 1440.
          */
@@ -4388,6 +4653,11 @@ export interface components {
              * @description In hours, at most 720; 24 without it, and 0 for a secret that leaked.
              */
             keep_h?: number | null;
+        };
+        /** @description Which campaigns a suppression applies to. */
+        Scope: "all" | {
+            /** @description Only this one. */
+            campaign: components["schemas"]["CampaignKey"];
         };
         /** @description A part of the script; `{name}` and the list's extra columns are filled in. */
         ScriptSection: {
@@ -6069,6 +6339,39 @@ export interface operations {
             };
         };
     };
+    consent_evidence: {
+        parameters: {
+            query: {
+                /** @description The number, in international form or with `region`. */
+                number: string;
+                /** @description Region of a number without a country code, as two letters. */
+                region?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentEvidence"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     revoke_consent: {
         parameters: {
             query?: never;
@@ -6499,6 +6802,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExportView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayView"][];
                 };
             };
             /** @description what is wrong */
@@ -7218,6 +7549,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    messages: {
+        parameters: {
+            query?: {
+                /** @description From and to this number only, in international form or with `region`. */
+                number?: string;
+                /** @description Region of a number without a country code, as two letters. */
+                region?: string;
+                /** @description Only those that are older than this one. */
+                before?: string;
+                /** @description At most so many, 50 without it, 500 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageRow"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageRow"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Counted"];
                 };
             };
             /** @description what is wrong */
