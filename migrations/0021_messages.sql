@@ -3,6 +3,8 @@ create table messages (
     id         bigint primary key,
     direction  text not null check (direction in ('out', 'in')),
     gateway    text not null,
+    -- Whose message it is, or whose words it answers.
+    campaign   text,
     -- The customer's, in E.164; of one that came it may be whatever the gateway wrote, if that is no number.
     number     text not null,
     -- Sender of what goes out, the number of ours that a customer wrote to.
@@ -13,7 +15,7 @@ create table messages (
     state      text not null check (state in ('queued', 'sending', 'sent', 'delivered', 'undeliverable', 'expired',
                                               'rejected', 'unknown', 'suppressed', 'received')),
     -- Of one that came.
-    meaning    text check (meaning in ('opt_out', 'perhaps_opt_out', 'other')),
+    meaning    text check (meaning in ('opt_out', 'perhaps_opt_out', 'interested', 'other')),
     -- The message that this one answers.
     answers    bigint,
     -- The id that the gateway gave a message of a customer; that of a part of ours stands in message_parts.

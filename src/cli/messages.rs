@@ -7,8 +7,8 @@ use super::people::BY;
 use super::place::Installation;
 use super::{Failure, Outcome, Place, in_columns, show};
 use crate::model::message::{fit, parts, way};
-use crate::model::name::GatewayName;
-use crate::store::{Meaning, MessageDirection, MessageRow, NewMessage, Scope};
+use crate::model::name::{CampaignKey, GatewayName};
+use crate::store::{Meaning, MessageDirection, MessageRow, NewMessage};
 
 /// SMS to one number, and what was sent and came.
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,9 @@ pub(crate) struct Send {
     /// Number or name to be shown as the sender: one of the gateway's; the usual one without it.
     #[arg(long)]
     sender: Option<String>,
+    /// The campaign that it belongs to: a reply to it is one to the campaign.
+    #[arg(long)]
+    campaign: Option<CampaignKey>,
 }
 
 /// Lists messages, newest first.
@@ -68,18 +71,30 @@ impl Send {
         let (gateway, sender) = way(&senders, self.gateway.as_ref(), self.sender.as_deref()).map_err(failed)?;
         fit(&self.text).map_err(failed)?;
         let count = parts(&self.text).texts.len();
-        let wanted = number.clone();
-        let suppressed = installation.with_store(|store, now| async move {
-            let entries = store.suppressions_of(&wanted).await?;
-            Ok(entries.iter().any(|entry| entry.scope == Scope::All && entry.in_force(now)))
+        let (wanted, campaign) = (number.clone(), self.campaign.clone());
+        let (known, suppressed) = installation.with_store(|store, now| async move {
+            let known = match &campaign {
+                Some(campaign) => store.campaigns().await?.iter().any(|row| row.campaign.key == *campaign),
+                None => true,
+            };
+            Ok((known, store.is_written_off(&wanted, campaign.as_ref(), now).await?))
         })?;
+        if let (Some(campaign), false) = (&self.campaign, known) {
+            return Err(Failure::new(format!("there is no campaign `{campaign}`; `lull campaign list` tells")));
+        }
         if suppressed {
             show(place.json, &serde_json::json!({ "number": number, "suppressed": true }), || {
                 format!("{number} is suppressed: no message leaves for it.")
             });
             return Ok(Outcome::Findings);
         }
-        let message = NewMessage { gateway: gateway.clone(), number: number.clone(), sender, text: self.text };
+        let message = NewMessage {
+            gateway: gateway.clone(),
+            number: number.clone(),
+            sender,
+            text: self.text,
+            campaign: self.campaign,
+        };
         let id = installation.with_store(|store, now| async move { store.queue_message(message, BY, now).await })?;
         let told = serde_json::json!({ "id": id, "number": number, "gateway": gateway, "parts": count });
         show(place.json, &told, || format!("{id} to {number} waits for the gateway {gateway}: {count} SMS."));
@@ -114,6 +129,7 @@ fn table(rows: &[MessageRow]) -> String {
         let state = match row.meaning {
             Some(Meaning::OptOut) => "opted out",
             Some(Meaning::PerhapsOptOut) => "opted out? read it",
+            Some(Meaning::Interested) => "interested",
             Some(Meaning::Other) | None => row.state.as_str(),
         };
         let error = row.error.as_deref().map_or_else(String::new, |error| format!(" ({error})"));

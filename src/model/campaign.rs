@@ -91,6 +91,9 @@ pub struct Campaign {
     /// How promised calls are kept.
     #[serde(default, skip_serializing_if = "Callbacks::is_default")]
     pub callbacks: Callbacks,
+    /// Which messages of customers pre-register them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replies: Option<Replies>,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }
@@ -129,6 +132,31 @@ impl Callbacks {
     fn is_default(&self) -> bool {
         *self == Callbacks::default()
     }
+}
+
+/// Priority of a lead that a customer's reply made, where the campaign says nothing else: before what a list brought in.
+pub const REPLY_PRIORITY: u8 = 90;
+
+/// Which messages of customers pre-register them, and with what consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Replies {
+    /// A message that is one of these words, or begins with one, says that the customer is interested.
+    pub interested: Vec<String>,
+    /// Numbers of ours: a message to one of them counts even if it answers none of ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// The words that the customer agrees to with such a message, as they were told.
+    pub consent: String,
+    /// Version of these words.
+    pub consent_version: String,
+    /// How long the consent holds, in days; until it is revoked, without it.
+    pub consent_days: Option<u32>,
+    /// Priority of the lead, 0 to 99.
+    pub priority: u8,
+    /// The list that these leads are on; it is made with the first.
+    pub list: String,
+    /// What is answered, once for each customer.
+    pub answer: Option<String>,
 }
 
 /// What is recommended to the customer.

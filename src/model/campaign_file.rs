@@ -6,6 +6,7 @@
 mod numbers;
 mod pacing;
 mod parts;
+mod replies;
 mod schema;
 mod selection;
 
@@ -127,6 +128,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let detect_machines = root.or("detect_machines", false);
     let recording = parts::recording(root, known);
     let callbacks = parts::callbacks(root);
+    let replies = replies::read(root);
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -163,6 +165,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         detect_machines: detect_machines?,
         recording: recording?,
         callbacks: callbacks?,
+        replies: replies?,
         information_message: information_message?,
     })
 }

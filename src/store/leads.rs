@@ -16,7 +16,7 @@ use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
 use crate::model::numbers::NumberKind;
 use crate::model::phone::PhoneNumber;
-use crate::model::selection::Selected;
+use crate::model::selection::{Mixed, Selected};
 use crate::model::time::Timestamp;
 
 /// Most leads handed to one write: bounds how long it holds the writer.
@@ -205,6 +205,17 @@ statements! {
         update leads set state = 'given_up', due_at = null, closed_by = 'attempt', changed_at = $2
         where id = $1 and state in ('open', 'callback')";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
+    LIST_NAMED = "select id from lists where campaign = $1 and name = $2 order by id limit 1";
+    REPLIED = concat!("
+        update leads set replied_at = $3, changed_at = $3, state = 'open', closed_by = null,
+            priority = case when priority < $4 then $4 else priority end,
+            due_at = case when due_at <= 0 then due_at else $3 end
+        where id in (", with_number!(), ") and campaign = $2
+          and (state = 'open' or (state = 'given_up' and closed_by = 'attempt'))
+        returning id");
+    RANK_AGAIN = concat!("
+        update leads set rank = ", ranked!("false"), "
+        where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)");
     LIST_NAME = "select name from lists where id = $1";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
@@ -364,51 +375,98 @@ impl Store {
         lead: NewLead,
         at: Timestamp,
     ) -> Result<Option<LeadId>, StoreError> {
-        let id = self.inner.ids.next(at);
-        let mut mixed = self.mixed(campaign).await?;
-        let campaign = campaign.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                if super::suppressions::is_suppressed(conn, &lead.number, &campaign, at).await? {
-                    return Ok(None);
-                }
-                let zones = zones_text(&lead.zones);
-                let selection = placing::selection(conn, &campaign).await?;
-                let name = conn.one(LIST_NAME, params![list.0]).await?.text("name")?;
-                let selected = Selected {
-                    id: LeadId(id),
-                    list: &name,
-                    priority: lead.priority.min(99),
-                    score: lead.score,
-                    replied_at: lead.replied_at,
-                    created_at: at,
-                    extra: &lead.extra,
-                };
-                let place = placing::place(&selection, &selected, &mut mixed);
-                let values = params![
-                    id,
-                    campaign.as_str(),
-                    list.0,
-                    lead.number.as_str(),
-                    lead.name,
-                    zones.as_str(),
-                    super::db::word(&lead.zone_source),
-                    u32::from(lead.priority.min(99)),
-                    lead.score,
-                    lead.replied_at,
-                    place.rank,
-                    json(&lead.extra),
-                    place.due_at,
-                    at,
-                ];
-                let added = conn.run(ADD_LEAD, values).await?;
-                conn.run(LIST_GREW, params![list.0, added]).await?;
-                conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
-                Ok((added == 1).then_some(LeadId(id)))
-            })
-        })
-        .await
+        let (ids, campaign) = (self.ids(), campaign.clone());
+        let mut mixed = self.mixed(&campaign).await?;
+        self.write(move |conn| Box::pin(async move { add(conn, &ids, &campaign, list, &lead, &mut mixed, at).await }))
+            .await
     }
+}
+
+/// Adds one lead to a list within the caller's transaction, due at once. `None` if the number is on the campaign already or
+/// suppressed for it.
+pub(super) async fn add(
+    conn: &mut Conn,
+    ids: &Ids,
+    campaign: &CampaignKey,
+    list: ListId,
+    lead: &NewLead,
+    mixed: &mut Mixed,
+    at: Timestamp,
+) -> Result<Option<LeadId>, StoreError> {
+    if super::suppressions::is_suppressed(conn, &lead.number, campaign, at).await? {
+        return Ok(None);
+    }
+    let id = ids.next(at);
+    let zones = zones_text(&lead.zones);
+    let selection = placing::selection(conn, campaign).await?;
+    let name = conn.one(LIST_NAME, params![list.0]).await?.text("name")?;
+    let selected = Selected {
+        id: LeadId(id),
+        list: &name,
+        priority: lead.priority.min(99),
+        score: lead.score,
+        replied_at: lead.replied_at,
+        created_at: at,
+        extra: &lead.extra,
+    };
+    let place = placing::place(&selection, &selected, mixed);
+    let values = params![
+        id,
+        campaign.as_str(),
+        list.0,
+        lead.number.as_str(),
+        lead.name.as_str(),
+        zones.as_str(),
+        super::db::word(&lead.zone_source),
+        u32::from(lead.priority.min(99)),
+        lead.score,
+        lead.replied_at,
+        place.rank,
+        json(&lead.extra),
+        place.due_at,
+        at,
+    ];
+    let added = conn.run(ADD_LEAD, values).await?;
+    conn.run(LIST_GREW, params![list.0, added]).await?;
+    conn.run(ADD_ZONES, params![campaign.as_str(), zones]).await?;
+    Ok((added == 1).then_some(LeadId(id)))
+}
+
+/// The list of this name of a campaign, which is made if there is none.
+pub(super) async fn list_named(
+    conn: &mut Conn,
+    ids: &Ids,
+    campaign: &CampaignKey,
+    name: &str,
+    by: &str,
+    at: Timestamp,
+) -> Result<ListId, StoreError> {
+    if let Some(row) = conn.row(LIST_NAMED, params![campaign.as_str(), name]).await? {
+        return Ok(ListId(row.int("id")?));
+    }
+    let id = ids.next(at);
+    conn.run(CREATE_LIST, params![id, campaign.as_str(), name, by, at]).await?;
+    Ok(ListId(id))
+}
+
+/// Brings a lead forward whose customer asked to be called: it is due now, with at least this priority. One that was given up
+/// because nobody was reached is open again; one that is done, dialled, promised or suppressed stays as it is. Says whether
+/// there was one.
+pub(super) async fn replied(
+    conn: &mut Conn,
+    campaign: &CampaignKey,
+    number: &PhoneNumber,
+    priority: u8,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = params![number.as_str(), campaign.as_str(), at, u32::from(priority.min(99))];
+    let mut moved = Vec::new();
+    for row in conn.rows(REPLIED, values).await? {
+        moved.push(LeadId(row.int("id")?));
+    }
+    conn.run(RANK_AGAIN, vec![rows(moved.iter().map(|id| params![id.0]))]).await?;
+    placing::place_again(conn, campaign, &moved).await?;
+    Ok(!moved.is_empty())
 }
 
 /// The promise of a lead, by its columns.

@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::{Ids, Store};
 use crate::model::id::MessageId;
 use crate::model::message::{MessageState, parts};
-use crate::model::name::GatewayName;
+use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
@@ -24,16 +24,20 @@ const PAGE_MAX: usize = 500;
 statements! {
     ADD = "
         insert into messages (id, direction, gateway, number, ours, text, parts, purpose, state, meaning, answers, gateway_id,
-                              created_by, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+                              campaign, created_by, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     NEXT = "
         select m.id as id, m.number as number, m.ours as ours, m.text as text, m.purpose as purpose,
                case when exists (
                    select 1 from suppressions s
-                   where s.number = m.number and s.scope = '*' and s.lifted_at is null
+                   where s.number = m.number and s.scope in ('*', coalesce(m.campaign, '*')) and s.lifted_at is null
                      and (s.expires_at is null or s.expires_at > $3)
                ) then 1 else 0 end as suppressed
         from messages m where m.gateway = $1 and m.state = 'queued' order by m.id limit $2";
+    WRITTEN_OFF = "
+        select 1 as yes from suppressions
+        where number = $1 and scope in ('*', $2) and lifted_at is null and (expires_at is null or expires_at > $3)
+        limit 1";
     BEGIN = "
         update messages set state = 'sending', sending_at = $2
         where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j) and state = 'queued'";
@@ -61,15 +65,15 @@ statements! {
         update messages set state = 'unknown', error = 'the service ended while it was being sent', ended_at = $1
         where state = 'sending'";
     OF_NUMBER = "
-        select id, direction, gateway, number, ours, text, parts, purpose, state, meaning, answers, error, created_by,
+        select id, direction, gateway, campaign, number, ours, text, parts, purpose, state, meaning, answers, error, created_by,
                created_at, sent_at, ended_at
         from messages where number = $1 and id < $2 order by id desc limit $3";
     PAGE = "
-        select id, direction, gateway, number, ours, text, parts, purpose, state, meaning, answers, error, created_by,
+        select id, direction, gateway, campaign, number, ours, text, parts, purpose, state, meaning, answers, error, created_by,
                created_at, sent_at, ended_at
         from messages where id < $1 order by id desc limit $2";
     ONE = "
-        select id, direction, gateway, number, ours, text, parts, purpose, state, meaning, answers, error, created_by,
+        select id, direction, gateway, campaign, number, ours, text, parts, purpose, state, meaning, answers, error, created_by,
                created_at, sent_at, ended_at
         from messages where id = $1";
     WAITING = "select count(*) as count from messages where gateway = $1 and state = 'queued'";
@@ -106,6 +110,8 @@ pub enum MessagePurpose {
 pub enum Meaning {
     /// No more calls and messages.
     OptOut,
+    /// The customer wants to be called: it pre-registers.
+    Interested,
     /// It reads as if; the number is suppressed until a person has read it and lifted that.
     PerhapsOptOut,
     /// Anything else.
@@ -123,6 +129,8 @@ pub struct NewMessage {
     pub sender: String,
     /// What it says.
     pub text: String,
+    /// The campaign that it belongs to: a reply to it is one to the campaign.
+    pub campaign: Option<CampaignKey>,
 }
 
 /// A message to be handed to its gateway now.
@@ -160,6 +168,8 @@ pub struct MessageRow {
     pub direction: MessageDirection,
     /// Through which gateway.
     pub gateway: GatewayName,
+    /// The campaign that it belongs to, or whose words it answers.
+    pub campaign: Option<CampaignKey>,
     /// The customer's number; of one that came perhaps whatever the gateway wrote.
     pub number: String,
     /// Our number or name.
@@ -199,6 +209,18 @@ impl Store {
             Box::pin(async move { queue(conn, &ids, &message, MessagePurpose::Direct, None, &by, at).await })
         })
         .await
+    }
+
+    /// Whether no message leaves for a number: it is suppressed for this campaign, or for everything.
+    pub async fn is_written_off(
+        &self,
+        number: &PhoneNumber,
+        campaign: Option<&CampaignKey>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let scope = campaign.map_or("*", CampaignKey::as_str);
+        let mut conn = self.reader().await?;
+        Ok(conn.row(WRITTEN_OFF, params![number.as_str(), scope, now]).await?.is_some())
     }
 
     /// Takes the next messages of a gateway to be handed over, oldest first, and marks them as being sent: on return that is
@@ -360,6 +382,7 @@ async fn queue(
         None::<&str>,
         answers.map(|id| id.0),
         None::<&str>,
+        message.campaign.as_ref().map(CampaignKey::as_str),
         by,
         at
     ];
@@ -434,6 +457,7 @@ fn row(row: &Row) -> Result<MessageRow, StoreError> {
         id: MessageId(row.int("id")?),
         direction: row.word("direction")?,
         gateway: row.parsed("gateway")?,
+        campaign: row.opt_parsed("campaign")?,
         number: row.text("number")?,
         ours: row.text("ours")?,
         text: row.text("text")?,

@@ -86,6 +86,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         detect_machines: false,
         recording: Recording::default(),
         callbacks: Default::default(),
+        replies: None,
         information_message: "sorry".parse().unwrap(),
     }
 }

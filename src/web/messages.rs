@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::WebState;
 use super::access::{Can, Managers, Steerers};
 use super::body::{Asked, Sent};
+use super::campaigns::no_campaign;
 use super::problem::Problem;
 use crate::model::id::MessageId;
 use crate::model::message::{Alphabet, PARTS_MAX, Unfit, fit, parts, way};
-use crate::model::name::GatewayName;
+use crate::model::name::{CampaignKey, GatewayName};
 use crate::runtime::handle::GatewaySeen;
 use crate::store::{MessageRow, NewMessage};
 
@@ -62,6 +63,9 @@ pub struct MessageRequest {
     pub gateway: Option<GatewayName>,
     /// Number or name to be shown as the sender: one of the gateway's; the usual one without it.
     pub sender: Option<String>,
+    /// The campaign that it belongs to: a reply to it is one to the campaign.
+    #[schema(value_type = Option<String>)]
+    pub campaign: Option<CampaignKey>,
 }
 
 /// A text to be counted.
@@ -125,12 +129,17 @@ pub async fn send_message(
     let senders = state.handle.gateways().into_iter().map(|(name, gateway)| (name, gateway.senders)).collect();
     let (gateway, sender) = way(&senders, request.gateway.as_ref(), request.sender.as_deref())?;
     fit(&request.text)?;
+    if let Some(campaign) = &request.campaign
+        && !state.records.campaign_exists(campaign).await?
+    {
+        return Err(no_campaign(campaign));
+    }
     let now = state.now().timestamp;
-    if state.records.is_suppressed(&number, now).await? {
+    if state.records.is_suppressed(&number, request.campaign.as_ref(), now).await? {
         let says = format!("{number} is suppressed: no message leaves for it");
         return Err(Problem::field("/number", "suppressed", says));
     }
-    let message = NewMessage { gateway, number, sender, text: request.text };
+    let message = NewMessage { gateway, number, sender, text: request.text, campaign: request.campaign };
     let row = state.records.queue_message(message, &user.login, now).await?;
     Ok((StatusCode::CREATED, Json(row)))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::rig::{
-    AGENT_HZ, Api, Centre, Phone, Plan, SMSC_PASSWORD, SOON, SYSTEM_ID, Sipp, Smsc, now, scenario, until,
+    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, SMSC_PASSWORD, SOON, SYSTEM_ID, Sipp, Smsc, now, scenario, until,
 };
 
 const ANN: &str = "+8613800000001";
@@ -163,6 +163,33 @@ fn a_customer_who_opts_out_while_it_rings_is_given_up_within_two_seconds() {
     carrier.finish(SOON);
     assert_eq!(centre.until_ended(ANN)["disposition"], "cancelled");
     assert_eq!(centre.value("select state from leads"), "given_up");
+}
+
+#[test]
+fn a_customer_who_answers_a_campaigns_message_is_called_at_once() {
+    let replies = "\n[replies]\ninterested = [\"1\", \"办理\"]\nconsent = \"回复1即同意来电\"\nanswer = \"谢谢，马上给您打电话\"\n";
+    let plan = Plan { campaign_tables: replies.to_owned(), ..Plan::default() };
+    let (centre, mut smsc) = bound(plan, "");
+    let boss = centre.boss();
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 300), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let desk = centre.agent_ready(1);
+    let sent = boss.post("/api/v1/messages", &json!({ "number": ANN, "text": "回复1办理", "campaign": "spring" })).good();
+    until_state(&boss, sent["id"].as_str().expect("an id"), "sent");
+    smsc.text("8613800000001", "办理！");
+    assert_eq!(smsc.until_submitted(2)[1]["text"], "谢谢，马上给您打电话");
+    let screen = desk.until_state("talking");
+    assert_eq!(screen["view"]["call"]["number"], ANN, "{screen}");
+    let came = messages(&boss).into_iter().find(|one| one["direction"] == "in").expect("it came");
+    assert_eq!((&came["meaning"], &came["campaign"], &came["answers"]), (&"interested".into(), &"spring".into(), &sent["id"]));
+    let lead = centre.rows("select number, priority, extra from leads").remove(0);
+    assert_eq!((&lead["number"], &lead["priority"]), (&ANN.into(), &90.into()), "{lead}");
+    assert!(lead["extra"].as_str().expect("text").contains("办理！"), "{lead}");
+    let consent = boss.get("/api/v1/consents?number=%2B8613800000001").good();
+    assert_eq!((&consent[0]["kind"], &consent[0]["purpose"]), (&"given".into(), &"spring".into()), "{consent}");
+    desk.hang_up();
+    carrier.finish(SOON);
 }
 
 #[test]

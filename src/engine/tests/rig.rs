@@ -146,6 +146,7 @@ pub fn campaign() -> Campaign {
         detect_machines: false,
         recording: Recording::default(),
         callbacks: Default::default(),
+        replies: None,
         information_message: "information".parse().unwrap(),
     }
 }

@@ -13,6 +13,8 @@ use crate::model::schedule::{Deed, Planned};
 
 /// Longest wait before a retry, in seconds: 90 days.
 const RETRY_AFTER_S_MAX: u64 = 90 * 86_400;
+/// Most texts of a list.
+const TEXTS_MAX: usize = 1000;
 /// Most characters of a free answer.
 const TEXT_LENGTH_MAX: u32 = 10_000;
 /// Most entries of a list that people read on one screen.
@@ -327,4 +329,20 @@ pub(super) fn list<T>(
     let tables = root.tables(key);
     let entries: Vec<Option<T>> = tables.iter().map(read).collect();
     if entries.len() < count { None } else { entries.into_iter().collect() }
+}
+
+/// A list of texts that may be left out, and is not empty where it is there.
+pub(super) fn texts(table: &Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let Some(spot) = table.spot(key) else { return Some(Vec::new()) };
+    let texts: Option<Vec<String>> = spot
+        .items("a list of texts in quotes")?
+        .iter()
+        .map(|item| item.text("a text in quotes").map(str::to_owned))
+        .collect();
+    let texts = texts?;
+    if texts.is_empty() || texts.len() > TEXTS_MAX {
+        let says = format!("there are {} texts", texts.len());
+        return spot.wrong(ComplaintCode::OutOfRange, says, format!("expected 1 to {TEXTS_MAX}"));
+    }
+    Some(texts)
 }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::parts::list;
+use super::parts::{list, texts};
 use super::{required_text, sound};
 use crate::model::document::{ComplaintCode, Spot, Table};
 use crate::model::selection::{Again, Condition, LeadOrder, Selection, Share};
 
 /// Largest share of a list in a mix.
 const SHARE_MAX: u32 = 1000;
-/// Most texts of a condition.
-const TEXTS_MAX: usize = 1000;
 
 const ORDERS: &[(&str, LeadOrder)] = &[
     ("oldest", LeadOrder::Oldest),
@@ -61,21 +59,6 @@ fn condition(table: &Table<'_>) -> Option<Condition> {
         return table.spot("at_least")?.wrong(ComplaintCode::Conflict, says, "swap them");
     }
     Some(condition)
-}
-
-fn texts(table: &Table<'_>, key: &'static str) -> Option<Vec<String>> {
-    let Some(spot) = table.spot(key) else { return Some(Vec::new()) };
-    let texts: Option<Vec<String>> = spot
-        .items("a list of texts in quotes")?
-        .iter()
-        .map(|item| item.text("a text in quotes").map(str::to_owned))
-        .collect();
-    let texts = texts?;
-    if texts.is_empty() || texts.len() > TEXTS_MAX {
-        let says = format!("there are {} texts", texts.len());
-        return spot.wrong(ComplaintCode::OutOfRange, says, format!("expected 1 to {TEXTS_MAX}"));
-    }
-    Some(texts)
 }
 
 fn mix(table: &Table<'_>) -> Option<Vec<Share>> {

@@ -110,6 +110,26 @@ fn each_mistake_is_told_with_value_and_expectation() {
     }
 }
 
+#[test]
+fn replies_are_read_with_what_is_usual_and_a_word_that_opts_out_is_refused() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let replies = campaign.replies.clone().unwrap();
+    assert_eq!((replies.priority, replies.list.as_str(), replies.consent_version.as_str()), (90, "replies", "1"));
+    for (piece, by, says) in [
+        ("\"办理\"", "\"ｓｔｏｐ\"", "`ｓｔｏｐ` opts out, whatever a campaign says"),
+        ("\"办理\"", "\"ｙ。\"", "is there already"),
+        ("\"办理\"", "\"。\"", "has no letter and no digit"),
+        ("interested = [\"1\", \"Y\", \"是\", \"办理\"]\n", "", "`interested` is missing"),
+        ("[\"1\", \"Y\", \"是\", \"办理\"]", "[]", "name at least one word"),
+        ("consent = \"回复1，即同意就家庭共享套餐接听一次来电。\"", "consent = \" \"", "the text is empty"),
+        ("consent_days = 90", "consent_days = 0", "consent_days"),
+        ("answer = ", "answr = ", "did you mean `answer`?"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+}
+
 const LIMITS: &str = "
 [limits]
 first_day = \"2026-12-01\"

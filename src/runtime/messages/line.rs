@@ -213,6 +213,11 @@ impl Line {
     }
 
     fn tell(&self, taken: TakenIn) {
+        if let Some(campaign) = taken.registered
+            && let Err(error) = self.tools.handle.leads_changed(campaign)
+        {
+            tracing::warn!(gateway = %self.name, %error, "the dialer finds a pre-registered customer a little later");
+        }
         let Some(number) = taken.suppressed else { return };
         // The store has it, so no new call is possible; the dialer also stops a phone that is ringing.
         if let Err(error) = self.tools.handle.suppressed(number, None, SuppressionReason::OptOut) {

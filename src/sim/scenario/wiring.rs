@@ -247,6 +247,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         detect_machines: wanted.detects(),
         recording: Recording::default(),
         callbacks: Default::default(),
+        replies: None,
         information_message: prompt("information"),
     }
 }

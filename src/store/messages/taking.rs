@@ -1,21 +1,32 @@
 //! Messages of customers: put together from their pieces, kept, and what they ask for done, in one transaction.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::{ADD, MessagePurpose, NewMessage, queue};
+use crate::model::campaign::Replies;
+use crate::model::dialable::zones_of;
 use crate::model::id::MessageId;
 use crate::model::lead::SuppressionReason;
 use crate::model::message::parts;
-use crate::model::name::GatewayName;
+use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
-use crate::model::reply::{OptOut, opt_out};
+use crate::model::selection::Mixed;
+use crate::model::reply::{OptOut, is_keyword, opt_out};
 use crate::model::time::Timestamp;
-use crate::store::consents::{self, ConsentRevoked};
+use crate::store::consents::{self, ConsentGiven, ConsentRevoked};
 use crate::store::db::{Conn, params, statements, storable};
 use crate::store::error::StoreError;
+use crate::store::leads::{self, NewLead, ZoneSource};
 use crate::store::suppressions::{self, Scope, Suppression};
 use crate::store::{Ids, Meaning, Store};
 
-/// Who did what a customer's own message asked for.
+/// Who did what a customer's own message asked for, and what a campaign's rules made of it.
 const BY_CUSTOMER: &str = "customer";
+const BY_CAMPAIGN: &str = "reply";
+/// A day.
+const DAY: Duration = Duration::from_secs(86_400);
 
 statements! {
     WITHDRAW_NUMBER = "
@@ -37,13 +48,19 @@ statements! {
         select gateway, number, ours, reference, pieces from message_pieces
         group by gateway, number, ours, reference, pieces having max(received_at) < $1 limit 100";
     LAST_TO = "
-        select id from messages
+        select id, campaign from messages
         where number = $1 and direction = 'out' and gateway = $2 and state in ('sending', 'sent', 'delivered', 'unknown')
         order by id desc limit 1";
     OPTED_OUT = "
         select 1 as yes from suppressions
         where number = $1 and scope = '*' and reason = 'opt_out' and lifted_at is null
           and (expires_at is null or expires_at > $2) limit 1";
+    RULES = "
+        select c.key as campaign, j.value ->> 'replies' as replies
+        from campaigns c cross join campaign_revisions r cross join json_each('[' || r.definition || ']') j
+        where c.state <> 'ended' and r.campaign = c.key and r.revision = c.revision
+          and j.value ->> 'replies' is not null
+        order by c.key";
 }
 
 /// A message of a customer, or a piece of one.
@@ -70,14 +87,28 @@ pub struct TakenIn {
     pub message: Option<MessageId>,
     /// The number that it suppressed, for the dialer to hear of.
     pub suppressed: Option<PhoneNumber>,
+    /// The campaign that the customer was pre-registered for, for the dialer to hear of.
+    pub registered: Option<CampaignKey>,
 }
 
 impl Store {
+    /// Which messages pre-register, for which campaigns that have not ended. A campaign that changes meanwhile changes nothing
+    /// for a message that has already come.
+    async fn reply_rules(&self) -> Result<Vec<(CampaignKey, Replies)>, StoreError> {
+        let mut conn = self.reader().await?;
+        let found = conn.rows(RULES, vec![]).await?;
+        found.iter().map(|row| Ok((row.parsed("campaign")?, row.json("replies")?))).collect()
+    }
+
     /// Takes in a message of a customer, or a piece of one: on return it is durable, and so is what it asks for.
     /// `confirmation` is said to somebody who opted out, once; nothing where it is empty.
     pub async fn take_in(&self, arrived: Arrived, confirmation: &str, at: Timestamp) -> Result<TakenIn, StoreError> {
         let (ids, confirmation) = (self.ids(), confirmation.to_owned());
-        self.write(move |conn| Box::pin(async move { take_in(conn, &ids, arrived, &confirmation, at).await })).await
+        let rules = self.reply_rules().await?;
+        self.write(move |conn| {
+            Box::pin(async move { take_in(conn, &Tools { ids, confirmation, rules, at }, arrived).await })
+        })
+        .await
     }
 
     /// Takes in messages of which pieces have been missing since before `before`, with what is there.
@@ -88,8 +119,10 @@ impl Store {
         at: Timestamp,
     ) -> Result<Vec<TakenIn>, StoreError> {
         let (ids, confirmation) = (self.ids(), confirmation.to_owned());
+        let rules = self.reply_rules().await?;
         self.write(move |conn| {
             Box::pin(async move {
+                let tools = Tools { ids, confirmation, rules, at };
                 conn.run(FORGET_OLD_EARLY, params![before]).await?;
                 let mut taken = Vec::new();
                 for row in conn.rows(STALE_PIECES, params![before]).await? {
@@ -101,7 +134,7 @@ impl Store {
                     };
                     let (reference, pieces) = (row.int("reference")?, row.int("pieces")?);
                     let text = joined(conn, &whole, reference, pieces, false).await?.unwrap_or_default();
-                    taken.push(take_in_whole(conn, &ids, whole, text, &confirmation, at).await?);
+                    taken.push(take_in_whole(conn, &tools, whole, text).await?);
                 }
                 Ok(taken)
             })
@@ -118,13 +151,7 @@ struct Whole {
     gateway_id: Option<String>,
 }
 
-async fn take_in(
-    conn: &mut Conn,
-    ids: &Ids,
-    arrived: Arrived,
-    confirmation: &str,
-    at: Timestamp,
-) -> Result<TakenIn, StoreError> {
+async fn take_in(conn: &mut Conn, tools: &Tools, arrived: Arrived) -> Result<TakenIn, StoreError> {
     let Arrived { gateway, number, ours, text, gateway_id, piece } = arrived;
     let number = number.map_or_else(storable, |number| number.as_str().to_owned());
     let whole = Whole { gateway, number, ours: storable(ours), gateway_id: gateway_id.map(storable) };
@@ -135,7 +162,7 @@ async fn take_in(
         return Ok(TakenIn::default());
     }
     let Some((reference, piece, pieces)) = piece else {
-        return take_in_whole(conn, ids, whole, text, confirmation, at).await;
+        return take_in_whole(conn, tools, whole, text).await;
     };
     let (reference, pieces) = (i64::from(reference), i64::from(pieces));
     let values = params![
@@ -146,11 +173,11 @@ async fn take_in(
         pieces,
         i64::from(piece),
         text,
-        at
+        tools.at
     ];
     conn.run(ADD_PIECE, values).await?;
     match joined(conn, &whole, reference, pieces, true).await? {
-        Some(text) => take_in_whole(conn, ids, whole, text, confirmation, at).await,
+        Some(text) => take_in_whole(conn, tools, whole, text).await,
         None => Ok(TakenIn::default()),
     }
 }
@@ -187,21 +214,25 @@ async fn joined(
 
 async fn take_in_whole(
     conn: &mut Conn,
-    ids: &Ids,
+    tools: &Tools,
     whole: Whole,
     text: String,
-    confirmation: &str,
-    at: Timestamp,
 ) -> Result<TakenIn, StoreError> {
-    let id = MessageId(ids.next(at));
-    let phone = PhoneNumber::from_e164(&whole.number).ok();
-    let meaning = match opt_out(&text) {
-        Some(OptOut::Yes) => Meaning::OptOut,
-        Some(OptOut::Perhaps) => Meaning::PerhapsOptOut,
-        None => Meaning::Other,
+    let Tools { ids, at, .. } = tools;
+    let (id, at) = (MessageId(ids.next(*at)), *at);
+    let answered = conn.row(LAST_TO, params![whole.number.as_str(), whole.gateway.as_str()]).await?;
+    let (answers, of) = match &answered {
+        Some(row) => (Some(row.int("id")?), row.opt_parsed::<CampaignKey>("campaign")?),
+        None => (None, None),
     };
-    let answers = conn.row(LAST_TO, params![whole.number.as_str(), whole.gateway.as_str()]).await?;
-    let answers = answers.map(|row| row.int("id")).transpose()?;
+    let rule = tools.rule(of.as_ref(), &whole.ours, &text);
+    let meaning = match (opt_out(&text), rule) {
+        (Some(OptOut::Yes), _) => Meaning::OptOut,
+        (Some(OptOut::Perhaps), _) => Meaning::PerhapsOptOut,
+        (None, Some(_)) => Meaning::Interested,
+        (None, None) => Meaning::Other,
+    };
+    let campaign = rule.filter(|_| meaning == Meaning::Interested).map(|(campaign, _)| campaign.clone()).or(of);
     let values = params![
         id.0,
         "in",
@@ -215,17 +246,46 @@ async fn take_in_whole(
         Some(match meaning {
             Meaning::OptOut => "opt_out",
             Meaning::PerhapsOptOut => "perhaps_opt_out",
+            Meaning::Interested => "interested",
             Meaning::Other => "other",
         }),
         answers,
         whole.gateway_id.as_deref(),
+        campaign.as_ref().map(CampaignKey::as_str),
         BY_CUSTOMER,
         at
     ];
     conn.run(ADD, values).await?;
-    let (Some(number), Meaning::OptOut | Meaning::PerhapsOptOut) = (phone, meaning) else {
-        return Ok(TakenIn { message: Some(id), suppressed: None });
-    };
+    let mut taken = TakenIn { message: Some(id), ..TakenIn::default() };
+    let Ok(number) = PhoneNumber::from_e164(&whole.number) else { return Ok(taken) };
+    match (meaning, rule) {
+        (Meaning::OptOut | Meaning::PerhapsOptOut, _) => {
+            opts_out(conn, tools, &whole, (id, &number, &text), meaning == Meaning::OptOut).await?;
+            taken.suppressed = Some(number);
+        }
+        (Meaning::Interested, Some((campaign, replies))) => {
+            if register(conn, tools, &whole, (id, &number, &text), (campaign, replies)).await? {
+                taken.registered = Some(campaign.clone());
+            }
+        }
+        (Meaning::Interested | Meaning::Other, _) => {}
+    }
+    Ok(taken)
+}
+
+/// A message: its id, who sent it, and what it says.
+type Said<'m> = (MessageId, &'m PhoneNumber, &'m str);
+
+/// Suppresses the number, revokes consent, withdraws what waits for the number, and confirms what was meant for sure, once.
+async fn opts_out(
+    conn: &mut Conn,
+    tools: &Tools,
+    whole: &Whole,
+    (id, number, text): Said<'_>,
+    sure: bool,
+) -> Result<(), StoreError> {
+    let Tools { ids, confirmation, at, .. } = tools;
+    let at = *at;
     let heard_before = conn.row(OPTED_OUT, params![number.as_str(), at]).await?.is_some();
     let source = format!("sms {id}");
     let suppression = Suppression {
@@ -233,25 +293,94 @@ async fn take_in_whole(
         scope: Scope::All,
         reason: SuppressionReason::OptOut,
         source: source.clone(),
-        note: match meaning {
-            Meaning::PerhapsOptOut => format!("to be read by a person: {text}"),
-            _ => text.clone(),
-        },
+        note: if sure { text.to_owned() } else { format!("to be read by a person: {text}") },
         expires_at: None,
     };
     suppressions::apply(conn, ids, &suppression, BY_CUSTOMER, at).await?;
-    let revoked =
-        ConsentRevoked { number: number.clone(), purpose: Scope::All, channel: "sms".to_owned(), source, text, at };
+    let (channel, text) = ("sms".to_owned(), text.to_owned());
+    let revoked = ConsentRevoked { number: number.clone(), purpose: Scope::All, channel, source, text, at };
     consents::record(conn, ids, revoked.entry(BY_CUSTOMER, at)).await?;
     conn.run(WITHDRAW_NUMBER, params![number.as_str(), at]).await?;
-    if meaning == Meaning::OptOut && !heard_before && !confirmation.is_empty() {
-        let message = NewMessage {
-            gateway: whole.gateway,
-            number: number.clone(),
-            sender: whole.ours,
-            text: confirmation.to_owned(),
-        };
+    if sure && !heard_before && !confirmation.is_empty() {
+        let message = whole.answer(number, confirmation, None);
         queue(conn, ids, &message, MessagePurpose::Confirmation, Some(id), BY_CUSTOMER, at).await?;
     }
-    Ok(TakenIn { message: Some(id), suppressed: Some(number) })
+    Ok(())
+}
+
+/// Records the consent, makes the customer a lead of the campaign or brings the lead forward, and answers, once. Whether the
+/// campaign has something to dial for it; not if the number is suppressed, or the campaign is done with the customer.
+async fn register(
+    conn: &mut Conn,
+    tools: &Tools,
+    whole: &Whole,
+    (id, number, text): Said<'_>,
+    (campaign, replies): (&CampaignKey, &Replies),
+) -> Result<bool, StoreError> {
+    let Tools { ids, at, .. } = tools;
+    let at = *at;
+    let given = ConsentGiven {
+        number: number.clone(),
+        purpose: Scope::Campaign(campaign.clone()),
+        text: replies.consent.clone(),
+        text_version: replies.consent_version.clone(),
+        channel: "sms".to_owned(),
+        source: format!("sms {id}"),
+        at,
+        expires_at: replies.consent_days.map(|days| at + DAY * days),
+    };
+    consents::record(conn, ids, given.entry(BY_CUSTOMER, at)).await?;
+    let list = leads::list_named(conn, ids, campaign, &replies.list, BY_CAMPAIGN, at).await?;
+    let lead = NewLead {
+        number: number.clone(),
+        name: String::new(),
+        zones: zones_of(number).iter().map(|zone| zone.name().to_owned()).collect(),
+        zone_source: ZoneSource::Number,
+        priority: replies.priority,
+        score: None,
+        replied_at: Some(at),
+        extra: BTreeMap::from([("reply".to_owned(), text.to_owned())]),
+    };
+    let added = leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), at).await?;
+    let forward = added.is_some() || leads::replied(conn, campaign, number, replies.priority, at).await?;
+    if added.is_some()
+        && let Some(answer) = &replies.answer
+    {
+        let message = whole.answer(number, answer, Some(campaign.clone()));
+        queue(conn, ids, &message, MessagePurpose::Direct, Some(id), BY_CAMPAIGN, at).await?;
+    }
+    Ok(forward)
+}
+
+/// What the messages of customers are judged by.
+struct Tools {
+    ids: Arc<Ids>,
+    confirmation: String,
+    rules: Vec<(CampaignKey, Replies)>,
+    at: Timestamp,
+}
+
+impl Tools {
+    /// The rule that a text fits: of the campaign whose message it answers, else of one that takes messages to this number.
+    fn rule(&self, of: Option<&CampaignKey>, ours: &str, text: &str) -> Option<(&CampaignKey, &Replies)> {
+        let ours = ours.trim_start_matches('+');
+        let takes = |replies: &Replies| replies.to.iter().any(|number| number.trim_start_matches('+') == ours);
+        let fits = |replies: &Replies| replies.interested.iter().any(|word| is_keyword(text, word));
+        let rules = || self.rules.iter().map(|(campaign, replies)| (campaign, replies));
+        let answered = rules().find(|(campaign, replies)| Some(*campaign) == of && fits(replies));
+        answered.or_else(|| rules().find(|(_, replies)| takes(replies) && fits(replies)))
+    }
+}
+
+impl Whole {
+    /// An answer to it.
+    fn answer(&self, number: &PhoneNumber, text: &str, campaign: Option<CampaignKey>) -> NewMessage {
+        NewMessage {
+            gateway: self.gateway.clone(),
+            number: number.clone(),
+            sender: self.ours.clone(),
+            text: text.to_owned(),
+            campaign,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! SMS in the store: handed over at most once, receipts in any order, and opting out in one transaction.
 
 use super::*;
+use crate::model::campaign::Replies;
 use crate::model::message::MessageState;
 use crate::model::name::GatewayName;
 
@@ -13,7 +14,13 @@ fn gateway() -> GatewayName {
 }
 
 fn message(to: &str, text: &str) -> NewMessage {
-    NewMessage { gateway: gateway(), number: number(to), sender: "10690000".to_owned(), text: text.to_owned() }
+    NewMessage {
+        gateway: gateway(),
+        number: number(to),
+        sender: "10690000".to_owned(),
+        text: text.to_owned(),
+        campaign: None,
+    }
 }
 
 fn arrived(from: &str, text: &str) -> Arrived {
@@ -152,6 +159,107 @@ async fn free_words_suppress_too_and_say_that_somebody_must_read_them() {
     assert_eq!(rig.claimed().await, [""; 0], "nothing is confirmed");
     assert_eq!(rig.takes(arrived(BEN, "办理")).await.suppressed, None);
     assert!(rig.store.suppressions_of(&number(BEN)).await.unwrap().is_empty());
+}
+
+fn replies() -> Replies {
+    Replies {
+        interested: vec!["1".to_owned(), "是".to_owned()],
+        to: vec!["+10690000".to_owned()],
+        consent: "回复1即同意来电".to_owned(),
+        consent_version: "3".to_owned(),
+        consent_days: Some(2),
+        priority: 90,
+        list: "sms".to_owned(),
+        answer: Some("谢谢".to_owned()),
+    }
+}
+
+impl Rig {
+    async fn registering(name: &str, replies: Replies) -> Rig {
+        let rig = Rig::new().await;
+        rig.campaign(name).await;
+        let definition = Campaign { replies: Some(replies), ..campaign(name) };
+        rig.store.apply_campaign(definition, "text", "ann", "replies", NOW).await.unwrap();
+        rig
+    }
+
+    async fn lead_at(&self, text: &str) -> LeadCard {
+        let mut found = self.store.number_history(&number(text), 9).await.unwrap().leads;
+        assert_eq!(found.len(), 1);
+        found.remove(0)
+    }
+}
+
+#[tokio::test]
+async fn a_customer_who_answers_is_a_lead_with_consent_at_once_and_answered_once() {
+    let rig = Rig::registering("summer", replies()).await;
+    let summer = Scope::Campaign(key("summer"));
+    let taken = rig.takes(arrived(ANN, " １ 谢谢")).await;
+    assert_eq!(taken.registered, Some(key("summer")));
+    let came = rig.store.message(taken.message.unwrap()).await.unwrap().unwrap();
+    assert_eq!((came.meaning, came.campaign), (Some(Meaning::Interested), Some(key("summer"))));
+    let lead = rig.lead_at(ANN).await;
+    assert_eq!((lead.priority, lead.replied_at, lead.zones), (90, Some(after(8)), vec!["Asia/Shanghai".to_owned()]));
+    assert_eq!(lead.extra.get("reply").map(String::as_str), Some(" １ 谢谢"));
+    let consent = rig.store.consents_of(&number(ANN)).await.unwrap().remove(0);
+    let expected = ("回复1即同意来电", "3", "sms", format!("sms {}", taken.message.unwrap()));
+    assert_eq!((consent.text.as_str(), consent.text_version.as_str(), consent.channel.as_str(), consent.source), expected);
+    assert!(rig.store.has_consent(&number(ANN), &summer, after(9)).await.unwrap());
+    assert!(!rig.store.has_consent(&number(ANN), &summer, after(8 + 2 * 86_400)).await.unwrap());
+    assert!(!rig.store.has_consent(&number(ANN), &Scope::Campaign(key("spring")), after(9)).await.unwrap());
+    let due = rig.store.count_due(&key("summer"), after(9), &|_| true).await.unwrap();
+    assert_eq!(due, 1);
+    // Once more: no second lead, no second answer; what was said is on record.
+    rig.takes(arrived(ANN, "是")).await;
+    assert_eq!(rig.lead_at(ANN).await.id, lead.id);
+    assert_eq!(rig.claimed().await, ["谢谢"]);
+    assert_eq!(rig.store.consents_of(&number(ANN)).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_reply_belongs_to_the_campaign_whose_message_it_answers() {
+    let mut rig = Rig::registering("summer", replies()).await;
+    let definition = Campaign { replies: Some(Replies { to: vec![], ..replies() }), ..campaign("spring") };
+    rig.store.apply_campaign(definition, "text", "ann", "replies", NOW).await.unwrap();
+    let of_spring = NewMessage { campaign: Some(key("spring")), ..message(ANN, "回复1") };
+    let id = rig.store.queue_message(of_spring, "ann", NOW).await.unwrap();
+    rig.claimed().await;
+    rig.handed(id, Handed::Taken(vec!["a".to_owned()])).await;
+    assert_eq!(rig.takes(arrived(ANN, "1")).await.registered, Some(key("spring")));
+    // Somebody to whom nothing was sent writes to a number that one campaign takes messages to.
+    assert_eq!(rig.takes(arrived(BEN, "1")).await.registered, Some(key("summer")));
+    let elsewhere = Arrived { ours: "10690001".to_owned(), ..arrived("+8613800000003", "1") };
+    assert_eq!(rig.takes(elsewhere).await.registered, None);
+    assert_eq!(rig.takes(arrived("+8613800000004", "10")).await.registered, None);
+    rig.store.set_campaign_state(&key("summer"), CampaignState::Ended, "ann", "over", NOW).await.unwrap();
+    assert_eq!(rig.takes(arrived("+8613800000005", "1")).await.registered, None);
+    rig.attempts += 1;
+}
+
+#[tokio::test]
+async fn a_reply_brings_a_lead_forward_and_never_one_that_is_done_or_suppressed() {
+    let mut rig = Rig::registering("spring", replies()).await;
+    let waits = rig.lead(ANN).await;
+    rig.store.put_off(vec![(waits, after(9_000), None)]).await.unwrap();
+    assert_eq!(rig.takes(arrived(ANN, "1")).await.registered, Some(key("spring")));
+    let lead = rig.lead_at(ANN).await;
+    assert_eq!((lead.id, lead.due_at, lead.priority), (waits, Some(after(8)), 90));
+    assert!(lead.replied_at.is_some());
+
+    // Nobody was reached, and the lead was given up.
+    let (given_up, attempt) = rig.dialling(BEN).await;
+    rig.store.end_attempt(end(attempt, Disposition::NoAnswer, Some(LeadNext::GivenUp))).await.unwrap();
+    assert_eq!(rig.lead_at(BEN).await.state, crate::model::lead::LeadState::GivenUp);
+    assert_eq!(rig.takes(arrived(BEN, "1")).await.registered, Some(key("spring")));
+    assert_eq!((rig.lead_at(BEN).await.state, rig.lead_at(BEN).await.id), (crate::model::lead::LeadState::Open, given_up));
+
+    // Somebody said no to it, and somebody said stop.
+    let (_, attempt) = rig.dialling("+8613800000003").await;
+    rig.store.end_attempt(end(attempt, Disposition::Declined, Some(LeadNext::Done))).await.unwrap();
+    assert_eq!(rig.takes(arrived("+8613800000003", "1")).await.registered, None);
+    rig.takes(arrived("+8613800000004", "STOP")).await;
+    assert_eq!(rig.takes(arrived("+8613800000004", "1")).await.registered, None);
+    assert!(rig.store.number_history(&number("+8613800000004"), 9).await.unwrap().leads.is_empty());
 }
 
 #[tokio::test]

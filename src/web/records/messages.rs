@@ -2,10 +2,10 @@
 
 use super::Records;
 use crate::model::id::MessageId;
-use crate::model::name::GatewayName;
+use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
-use crate::store::{MessageRow, NewMessage, Scope};
+use crate::store::{MessageRow, NewMessage};
 use crate::web::problem::Problem;
 
 impl Records {
@@ -22,10 +22,14 @@ impl Records {
         Ok(self.store.count_waiting_messages(gateway).await?)
     }
 
-    /// Whether a number is suppressed for everything.
-    pub(in crate::web) async fn is_suppressed(&self, number: &PhoneNumber, now: Timestamp) -> Result<bool, Problem> {
-        let entries = self.store.suppressions_of(number).await?;
-        Ok(entries.iter().any(|entry| entry.scope == Scope::All && entry.in_force(now)))
+    /// Whether a number is suppressed for a campaign, or for everything.
+    pub(in crate::web) async fn is_suppressed(
+        &self,
+        number: &PhoneNumber,
+        campaign: Option<&CampaignKey>,
+        now: Timestamp,
+    ) -> Result<bool, Problem> {
+        Ok(self.store.is_written_off(number, campaign, now).await?)
     }
 
     pub(in crate::web) async fn queue_message(

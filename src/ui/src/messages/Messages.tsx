@@ -62,7 +62,7 @@ function List({ rows }: { rows: MessageView[] }) {
         {rows.map((row) => (
           <Table.Tr key={row.id} title={row.id}>
             <Table.Td w="7rem">
-              <Badge variant="light" color={row.meaning && row.meaning !== "other" ? "red" : COLOURS[row.state]} tt="none" radius="sm">
+              <Badge variant="light" color={row.meaning === "interested" ? "teal" : row.meaning && row.meaning !== "other" ? "red" : COLOURS[row.state]} tt="none" radius="sm">
                 {row.meaning && row.meaning !== "other" ? t(`message.meaning.${row.meaning}`) : t(`message.state.${row.state}`)}
               </Badge>
             </Table.Td>
