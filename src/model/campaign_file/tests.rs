@@ -116,9 +116,9 @@ fn replies_are_read_with_what_is_usual_and_a_word_that_opts_out_is_refused() {
     let replies = campaign.replies.clone().unwrap();
     assert_eq!((replies.priority, replies.list.as_str(), replies.consent_version.as_str()), (90, "replies", "1"));
     for (piece, by, says) in [
-        ("\"办理\"", "\"ｓｔｏｐ\"", "`ｓｔｏｐ` opts out, whatever a campaign says"),
-        ("\"办理\"", "\"ｙ。\"", "is there already"),
-        ("\"办理\"", "\"。\"", "has no letter and no digit"),
+        ("\"是\", \"办理\"", "\"是\", \"ｓｔｏｐ\"", "`ｓｔｏｐ` opts out, whatever a campaign says"),
+        ("\"是\", \"办理\"", "\"是\", \"ｙ。\"", "is there already"),
+        ("\"是\", \"办理\"", "\"是\", \"。\"", "has no letter and no digit"),
         ("interested = [\"1\", \"Y\", \"是\", \"办理\"]\n", "", "`interested` is missing"),
         ("[\"1\", \"Y\", \"是\", \"办理\"]", "[]", "name at least one word"),
         ("consent = \"回复1，即同意就家庭共享套餐接听一次来电。\"", "consent = \" \"", "the text is empty"),

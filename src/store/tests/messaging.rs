@@ -179,7 +179,7 @@ impl Rig {
         let rig = Rig::new().await;
         rig.campaign(name).await;
         let definition = Campaign { replies: Some(replies), ..campaign(name) };
-        rig.store.apply_campaign(definition, "text", "ann", "replies", NOW).await.unwrap();
+        rig.store.apply_campaign(definition, "text with replies", "ann", "replies", NOW).await.unwrap();
         rig
     }
 
@@ -220,7 +220,7 @@ async fn a_customer_who_answers_is_a_lead_with_consent_at_once_and_answered_once
 async fn a_reply_belongs_to_the_campaign_whose_message_it_answers() {
     let mut rig = Rig::registering("summer", replies()).await;
     let definition = Campaign { replies: Some(Replies { to: vec![], ..replies() }), ..campaign("spring") };
-    rig.store.apply_campaign(definition, "text", "ann", "replies", NOW).await.unwrap();
+    rig.store.apply_campaign(definition, "text with replies", "ann", "replies", NOW).await.unwrap();
     let of_spring = NewMessage { campaign: Some(key("spring")), ..message(ANN, "回复1") };
     let id = rig.store.queue_message(of_spring, "ann", NOW).await.unwrap();
     rig.claimed().await;

@@ -2031,6 +2031,7 @@ export interface components {
             questionnaire: components["schemas"]["Question"][];
             /** @description Record the calls. */
             recording: components["schemas"]["Recording"];
+            replies?: components["schemas"]["Replies"] | null;
             /** @description The results an agent may choose from, in order; the first nine get the keys 1 to 9. */
             results: components["schemas"]["AgentResult"][];
             /** @description What follows each disposition; a disposition that is missing here ends the lead. */
@@ -3856,7 +3857,7 @@ export interface components {
          * @description What a customer's message means.
          * @enum {string}
          */
-        Meaning: "opt_out" | "perhaps_opt_out" | "other";
+        Meaning: "opt_out" | "interested" | "perhaps_opt_out" | "other";
         /**
          * @description Which way a message went.
          * @enum {string}
@@ -3871,6 +3872,8 @@ export interface components {
         MessagePurpose: "direct" | "confirmation" | "reply";
         /** @description A message to one number. */
         MessageRequest: {
+            /** @description The campaign that it belongs to: a reply to it is one to the campaign. */
+            campaign?: string | null;
             /** @description Through which gateway; it may be left out where there is only one. */
             gateway?: string | null;
             /** @description To whom, in international form or with `region`. */
@@ -3885,6 +3888,7 @@ export interface components {
         /** @description A message as it stands. */
         MessageRow: {
             answers?: components["schemas"]["MessageId"] | null;
+            campaign?: components["schemas"]["CampaignKey"] | null;
             /**
              * Format: int64
              * @description When it was written or came.
@@ -4527,6 +4531,31 @@ export interface components {
         Reloaded: {
             /** @description Names of what changed. */
             changed: string[];
+        };
+        /** @description Which messages of customers pre-register them, and with what consent. */
+        Replies: {
+            /** @description What is answered, once for each customer. */
+            answer?: string | null;
+            /** @description The words that the customer agrees to with such a message, as they were told. */
+            consent: string;
+            /**
+             * Format: int32
+             * @description How long the consent holds, in days; until it is revoked, without it.
+             */
+            consent_days?: number | null;
+            /** @description Version of these words. */
+            consent_version: string;
+            /** @description A message that is one of these words, or begins with one, says that the customer is interested. */
+            interested: string[];
+            /** @description The list that these leads are on; it is made with the first. */
+            list: string;
+            /**
+             * Format: int32
+             * @description Priority of the lead, 0 to 99.
+             */
+            priority: number;
+            /** @description Numbers of ours: a message to one of them counts even if it answers none of ours. */
+            to?: string[];
         };
         /** @description A campaign's results. */
         Report: {
