@@ -36,6 +36,7 @@ mod outbox;
 mod password;
 mod placing;
 mod recordings;
+mod registrations;
 mod results;
 mod schema;
 mod search;
@@ -83,6 +84,7 @@ pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, M
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};
+pub use registrations::{Registered, Registration};
 pub use results::{CallPage, CallRecord};
 pub use search::{Found, Search, SearchPage};
 pub use sessions::{SessionLife, SessionRow, SignedIn};

@@ -33,6 +33,7 @@ pub mod problem;
 mod ranges;
 mod recordings;
 mod records;
+mod registrations;
 mod results;
 mod search;
 mod serve;
@@ -403,6 +404,7 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(consents::consents, consents::record_consent))
         .routes(routes!(consents::consent_evidence))
         .routes(routes!(consents::revoke_consent))
+        .routes(routes!(registrations::pre_register))
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))

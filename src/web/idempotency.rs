@@ -32,7 +32,7 @@ const ANSWER_MAX: usize = 256 * 1024;
 
 /// The operations that heed a key: those that make something. An import in one request knows the same file by itself.
 /// A key of a program is in no answer that is kept: it is shown once.
-pub(super) const OPERATIONS: [&str; 8] = [
+pub(super) const OPERATIONS: [&str; 9] = [
     "/suppressions",
     "/consents",
     "/messages",
@@ -41,6 +41,7 @@ pub(super) const OPERATIONS: [&str; 8] = [
     "/webhooks",
     "/exports",
     "/campaigns/{key}/import-jobs",
+    "/campaigns/{key}/pre-registrations",
 ];
 
 /// Requests that are under way, by who asked and the key. As many as there are connections at most.

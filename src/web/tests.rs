@@ -15,6 +15,7 @@ mod ledgers;
 mod pages;
 mod people;
 mod recordings;
+mod registrations;
 mod rig;
 mod search;
 mod serving;

@@ -13,8 +13,9 @@ fn ui() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui")
 }
 
+/// Runs a part of the browser's tests (`src/ui/e2e`) against a centre that is up.
 #[track_caller]
-fn browse(centre: &Centre, part: &str, given: &[(&str, &str)]) {
+pub fn browse(centre: &Centre, part: &str, given: &[(&str, &str)]) {
     assert!(ui().join("dist/index.html").exists(), "the browser app is not built: run `make ui`, then build again");
     assert!(
         ui().join("node_modules/playwright-core").exists(),

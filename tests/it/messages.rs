@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::browser::browse;
 use crate::rig::{
-    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, SMSC_PASSWORD, SOON, SYSTEM_ID, Sipp, Smsc, now, scenario, until,
+    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, PASSWORD, Phone, Plan, SMSC_PASSWORD, SOON, SYSTEM_ID, Sipp, Smsc, now, scenario, until,
 };
 
 const ANN: &str = "+8613800000001";
@@ -190,6 +191,16 @@ fn a_customer_who_answers_a_campaigns_message_is_called_at_once() {
     assert_eq!((&consent[0]["kind"], &consent[0]["purpose"]), (&"given".into(), &"spring".into()), "{consent}");
     desk.hang_up();
     carrier.finish(SOON);
+}
+
+#[test]
+fn a_manager_reads_and_writes_messages_on_the_customers_page() {
+    let replies = "\n[replies]\ninterested = [\"办理\"]\nconsent = \"回复办理即同意来电\"\nto = [\"10690000\"]\n";
+    let (centre, mut smsc) = bound(Plan { campaign_tables: replies.to_owned(), ..nobody() }, "");
+    smsc.text("8613800000001", "办理");
+    browse(&centre, "messages", &[("login", "boss"), ("password", PASSWORD), ("number", ANN)]);
+    assert_eq!(smsc.until_submitted(1)[0]["text"], "We call you at six.");
+    assert_eq!(centre.rows("select 1 from audit where what = 'consent_evidence'").len(), 1);
 }
 
 #[test]

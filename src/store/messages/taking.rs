@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use super::{ADD, MessagePurpose, NewMessage, queue};
 use crate::model::campaign::Replies;
-use crate::model::dialable::zones_of;
 use crate::model::id::MessageId;
 use crate::model::lead::SuppressionReason;
 use crate::model::message::parts;
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
-use crate::model::selection::Mixed;
 use crate::model::reply::{OptOut, is_keyword, opt_out};
 use crate::model::time::Timestamp;
-use crate::store::consents::{self, ConsentGiven, ConsentRevoked};
+use crate::store::consents::{self, ConsentRevoked};
 use crate::store::db::{Conn, params, statements, storable};
 use crate::store::error::StoreError;
-use crate::store::leads::{self, NewLead, ZoneSource};
+use crate::store::registrations::{self, Registered, Registration};
 use crate::store::suppressions::{self, Scope, Suppression};
 use crate::store::{Ids, Meaning, Store};
 
@@ -308,8 +306,7 @@ async fn opts_out(
     Ok(())
 }
 
-/// Records the consent, makes the customer a lead of the campaign or brings the lead forward, and answers, once. Whether the
-/// campaign has something to dial for it; not if the number is suppressed, or the campaign is done with the customer.
+/// Pre-registers the customer and answers, once. Whether the campaign has something to dial for it.
 async fn register(
     conn: &mut Conn,
     tools: &Tools,
@@ -318,38 +315,28 @@ async fn register(
     (campaign, replies): (&CampaignKey, &Replies),
 ) -> Result<bool, StoreError> {
     let Tools { ids, at, .. } = tools;
-    let at = *at;
-    let given = ConsentGiven {
-        number: number.clone(),
-        purpose: Scope::Campaign(campaign.clone()),
-        text: replies.consent.clone(),
-        text_version: replies.consent_version.clone(),
-        channel: "sms".to_owned(),
-        source: format!("sms {id}"),
-        at,
-        expires_at: replies.consent_days.map(|days| at + DAY * days),
-    };
-    consents::record(conn, ids, given.entry(BY_CUSTOMER, at)).await?;
-    let list = leads::list_named(conn, ids, campaign, &replies.list, BY_CAMPAIGN, at).await?;
-    let lead = NewLead {
+    let registration = Registration {
+        campaign: campaign.clone(),
         number: number.clone(),
         name: String::new(),
-        zones: zones_of(number).iter().map(|zone| zone.name().to_owned()).collect(),
-        zone_source: ZoneSource::Number,
+        consent: replies.consent.clone(),
+        consent_version: replies.consent_version.clone(),
+        consent_until: replies.consent_days.map(|days| *at + DAY * days),
+        channel: "sms".to_owned(),
+        source: format!("sms {id}"),
+        at: *at,
         priority: replies.priority,
-        score: None,
-        replied_at: Some(at),
+        list: replies.list.clone(),
         extra: BTreeMap::from([("reply".to_owned(), text.to_owned())]),
     };
-    let added = leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), at).await?;
-    let forward = added.is_some() || leads::replied(conn, campaign, number, replies.priority, at).await?;
-    if added.is_some()
+    let (registered, _) = registrations::register(conn, ids, &registration, BY_CUSTOMER, *at).await?;
+    if registered == Registered::New
         && let Some(answer) = &replies.answer
     {
         let message = whole.answer(number, answer, Some(campaign.clone()));
-        queue(conn, ids, &message, MessagePurpose::Direct, Some(id), BY_CAMPAIGN, at).await?;
+        queue(conn, ids, &message, MessagePurpose::Direct, Some(id), BY_CAMPAIGN, *at).await?;
     }
-    Ok(forward)
+    Ok(registered.is_due())
 }
 
 /// What the messages of customers are judged by.

@@ -1,11 +1,11 @@
-//! SMS.
+//! SMS, and what customers ask for by them and elsewhere.
 
 use super::Records;
-use crate::model::id::MessageId;
+use crate::model::id::{LeadId, MessageId};
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
-use crate::store::{MessageRow, NewMessage};
+use crate::store::{MessageRow, NewMessage, Registered, Registration};
 use crate::web::problem::Problem;
 
 impl Records {
@@ -30,6 +30,15 @@ impl Records {
         now: Timestamp,
     ) -> Result<bool, Problem> {
         Ok(self.store.is_written_off(number, campaign, now).await?)
+    }
+
+    pub(in crate::web) async fn pre_register(
+        &self,
+        registration: Registration,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(Registered, Option<LeadId>), Problem> {
+        Ok(self.store.pre_register(registration, by, now).await?)
     }
 
     pub(in crate::web) async fn queue_message(

@@ -1,0 +1,139 @@
+//! Pre-registrations: a customer asked to be called, and becomes a consented lead of a campaign in one transaction.
+//!
+//! Whoever is on the campaign already is not twice on it: one that waits or was given up because nobody was reached comes
+//! forward, one that is done stays so. Read [`Store::pre_register`] first; messages that say so come by [`register`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::consents::{self, ConsentGiven};
+use super::db::Conn;
+use super::error::StoreError;
+use super::leads::{self, NewLead, ZoneSource};
+use super::suppressions::{self, Scope};
+use super::{Ids, Store};
+use crate::model::dialable::zones_of;
+use crate::model::id::LeadId;
+use crate::model::name::CampaignKey;
+use crate::model::phone::PhoneNumber;
+use crate::model::selection::Mixed;
+use crate::model::time::Timestamp;
+
+/// A customer who asked to be called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registration {
+    /// By which campaign.
+    pub campaign: CampaignKey,
+    /// Whose number.
+    pub number: PhoneNumber,
+    /// The person's name, where it is known.
+    pub name: String,
+    /// The words that the customer agreed to.
+    pub consent: String,
+    /// Version of these words.
+    pub consent_version: String,
+    /// Until when that holds; `None`: until revoked.
+    pub consent_until: Option<Timestamp>,
+    /// By which channel: `sms`, `web`, `app`…
+    pub channel: String,
+    /// Where it can be found again: a message id, a page, a form.
+    pub source: String,
+    /// When the customer asked.
+    pub at: Timestamp,
+    /// Priority of the lead, 0 to 99.
+    pub priority: u8,
+    /// The list that the lead is on; it is made with the first.
+    pub list: String,
+    /// What the customer said and other columns, for the agent to see.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// What became of a pre-registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Registered {
+    /// The customer is a new lead.
+    New,
+    /// The customer was a lead already, and comes forward.
+    Forward,
+    /// The customer is a lead already and is not called for this: done, being called, promised a call, or given up for a
+    /// reason of their own.
+    Stays,
+    /// The number is suppressed; the consent is recorded all the same.
+    Suppressed,
+}
+
+impl Registered {
+    /// Whether there is something to dial that was not there before.
+    pub fn is_due(self) -> bool {
+        matches!(self, Registered::New | Registered::Forward)
+    }
+}
+
+impl Store {
+    /// Records the consent and makes the customer a lead, or brings the lead forward; the lead where there is a new one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for a campaign that is not there.
+    pub async fn pre_register(
+        &self,
+        registration: Registration,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(Registered, Option<LeadId>), StoreError> {
+        let (ids, by): (Arc<Ids>, String) = (self.ids(), by.to_owned());
+        self.write(move |conn| {
+            Box::pin(async move {
+                super::campaigns::must_exist(conn, &registration.campaign).await?;
+                register(conn, &ids, &registration, &by, now).await
+            })
+        })
+        .await
+    }
+}
+
+/// The same within the caller's transaction.
+pub(super) async fn register(
+    conn: &mut Conn,
+    ids: &Ids,
+    registration: &Registration,
+    by: &str,
+    now: Timestamp,
+) -> Result<(Registered, Option<LeadId>), StoreError> {
+    let Registration { campaign, number, .. } = registration;
+    let given = ConsentGiven {
+        number: number.clone(),
+        purpose: Scope::Campaign(campaign.clone()),
+        text: registration.consent.clone(),
+        text_version: registration.consent_version.clone(),
+        channel: registration.channel.clone(),
+        source: registration.source.clone(),
+        at: registration.at,
+        expires_at: registration.consent_until,
+    };
+    consents::record(conn, ids, given.entry(by, now)).await?;
+    if suppressions::is_suppressed(conn, number, campaign, now).await? {
+        return Ok((Registered::Suppressed, None));
+    }
+    let list = leads::list_named(conn, ids, campaign, &registration.list, by, now).await?;
+    let lead = NewLead {
+        number: number.clone(),
+        name: registration.name.clone(),
+        zones: zones_of(number).iter().map(|zone| zone.name().to_owned()).collect(),
+        zone_source: ZoneSource::Number,
+        priority: registration.priority,
+        score: None,
+        replied_at: Some(registration.at),
+        extra: registration.extra.clone(),
+    };
+    // In a mix of lists they are first.
+    if let Some(id) = leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), now).await? {
+        return Ok((Registered::New, Some(id)));
+    }
+    match leads::replied(conn, campaign, number, registration.priority, now).await? {
+        true => Ok((Registered::Forward, None)),
+        false => Ok((Registered::Stays, None)),
+    }
+}
