@@ -33,6 +33,8 @@ pub struct Leftover {
 /// What was made good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MadeGood {
+    /// Recordings that were complete, and not written down as such.
+    pub whole: u64,
     /// Recordings that were cut off and can be heard.
     pub cut_off: u64,
     /// Recordings of which nothing was left.
@@ -81,6 +83,7 @@ pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<M
         let none = running.without(RecordingReason::Crash);
         let Some(Some(looked)) = blocking(move || look_at(none, &file)).await else { continue };
         match looked.state {
+            RecordingState::Whole => done.whole += 1,
             RecordingState::None => done.lost += 1,
             _ => done.cut_off += 1,
         }
@@ -107,8 +110,13 @@ pub fn look_at(none: CallRecording, file: &Path) -> Option<CallRecording> {
     match mend(file) {
         Ok(Some(mended)) => {
             let length_ms = mended.samples / SAMPLES_PER_MS;
+            // A crash may come between the end of a file and its row; what the disk did not take is never complete.
+            let whole = mended.finished && none.reason == Some(RecordingReason::Crash);
+            let (state, reason) =
+                if whole { (RecordingState::Whole, None) } else { (RecordingState::CutOff, none.reason) };
             Some(CallRecording {
-                state: RecordingState::CutOff,
+                state,
+                reason,
                 file: Some(file_of(none.call)),
                 ended_at: none.ended_at.or(Some(none.began_at + Duration::from_millis(length_ms))),
                 length_ms: Some(length_ms),
@@ -146,7 +154,7 @@ fn adopt(call: CallRef, file: &Path) -> Option<CallRecording> {
         }
     };
     let length_ms = mended.samples / SAMPLES_PER_MS;
-    let (state, reason) = match mended.sound {
+    let (state, reason) = match mended.finished {
         true => (RecordingState::Whole, None),
         false => (RecordingState::CutOff, Some(RecordingReason::Crash)),
     };
@@ -332,14 +340,20 @@ mod tests {
     async fn a_start_ends_what_was_cut_off_and_writes_down_what_was_not() {
         let rig = Rig::new().await;
         let (cut, nothing, empty, before) = (call(1), call(2), call(3), CallRef::Inbound(InboundId(4)));
+        let complete = call(5);
         rig.written(cut, 20, false);
+        // Killed after the file was complete and before that was written down.
+        rig.written(complete, 20, true);
         rig.written(empty, 0, false);
         rig.written(before, 3, true);
         std::fs::write(rig.folder.path().join("notes.wav"), "of somebody").unwrap();
-        for call in [cut, nothing, empty] {
+        for call in [cut, nothing, empty, complete] {
             rig.begun(call, NOW).await;
         }
-        assert_eq!(rig.after_a_start().await, MadeGood { cut_off: 1, lost: 2, adopted: 1 });
+        assert_eq!(rig.after_a_start().await, MadeGood { whole: 1, cut_off: 1, lost: 2, adopted: 1 });
+        let whole = rig.standing(complete).await;
+        assert_eq!((whole.state, whole.reason, whole.length_ms), (RecordingState::Whole, None, Some(20_000)));
+        assert_eq!(whole.ended_at, Some(NOW + Duration::from_secs(20)));
         let mended = rig.standing(cut).await;
         assert_eq!((mended.state, mended.reason), (RecordingState::CutOff, Some(RecordingReason::Crash)));
         let seconds = mended.length_ms.unwrap() / 1000;
