@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::agent::{AgentState, AgentView};
-use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, Refusal};
+use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, RecordedCaller, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
@@ -149,6 +149,11 @@ pub enum Command {
         /// When it was decided.
         at: Timestamp,
     },
+    /// A caller is about to be connected and recorded; must be known by then should the call never come to its end.
+    RecordCaller {
+        /// Who.
+        caller: RecordedCaller,
+    },
     /// An inbound call is over.
     RecordInbound {
         /// Its end.
@@ -248,6 +253,7 @@ impl Command {
             Command::RecordAttempt { .. } => "record_attempt",
             Command::RecordResult { .. } => "record_result",
             Command::SettleLead { .. } => "settle_lead",
+            Command::RecordCaller { .. } => "record_caller",
             Command::RecordInbound { .. } => "record_inbound",
             Command::RecordGate { .. } => "record_gate",
             Command::RecordDecision { .. } => "record_decision",

@@ -401,6 +401,7 @@ impl Turn {
             Command::ReleaseAgent { user } => lines.release_agent(now, user),
             Command::RecordAttempt { end } => records.record(Write::End(Box::new(end))),
             Command::RecordResult { result } => records.record(Write::Result(Box::new(result))),
+            Command::RecordCaller { caller } => records.record(Write::Caller(Box::new(caller))),
             Command::RecordInbound { end } => records.record(Write::Inbound(Box::new(end))),
             Command::RecordGate { change } => records.write(Record::Gate(change)),
             Command::RecordDecision { decision } => records.decision(*decision),

@@ -5,13 +5,13 @@
 
 use super::agent::{Customer, Desk, PHONE_FAILED, Recorded};
 use super::group::Group;
-use super::queue::CallerStage;
+use super::queue::{Caller, CallerStage};
 use crate::engine::Engine;
 use crate::engine::command::Command;
 use crate::engine::dialer::attempt::{CALL_LIMIT, Stage};
 use crate::engine::timers::Timer;
 use crate::model::agent::{AgentState, DeskCall};
-use crate::model::attempt::{CallRef, InboundOutcome};
+use crate::model::attempt::{CallRef, InboundOutcome, RecordedCaller};
 use crate::model::campaign::{Assignment, Campaign};
 use crate::model::id::{AttemptId, InboundId, UserId};
 use crate::model::name::{GroupName, QueueName};
@@ -272,6 +272,13 @@ impl Engine {
             }
         };
         let record = campaign.is_some_and(|campaign| campaign.recording.on);
+        if record
+            && let CallRef::Inbound(id) = call
+            && let Some(caller) = self.callers.get(&id)
+        {
+            let caller = recorded_caller(id, caller, user);
+            self.commands.push_back(Command::RecordCaller { caller });
+        }
         self.commands.push_back(Command::Bridge { call, user, record });
     }
 
@@ -358,6 +365,18 @@ impl Engine {
             agent.desk = None;
         }
         self.rest(now, user);
+    }
+}
+
+fn recorded_caller(call: InboundId, caller: &Caller, agent: UserId) -> RecordedCaller {
+    RecordedCaller {
+        call,
+        queue: caller.queue.clone(),
+        campaign: caller.campaign.clone(),
+        did: caller.did.clone(),
+        caller: caller.number.clone(),
+        offered_at: caller.offered.timestamp,
+        agent,
     }
 }
 

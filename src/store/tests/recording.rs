@@ -1,7 +1,7 @@
 //! Which calls were recorded.
 
 use super::*;
-use crate::model::attempt::{InboundEnd, InboundOutcome};
+use crate::model::attempt::{InboundEnd, InboundOutcome, RecordedCaller};
 use crate::model::id::InboundId;
 use crate::model::recording::{CallRecording, Recorded, RecordingReason, RecordingState, file_of};
 
@@ -114,6 +114,51 @@ async fn a_callers_recording_learns_its_campaign_whichever_is_written_first() {
         assert_eq!(rig.standing(call).await.campaign, Some(key("spring")), "{call}");
     }
     assert_eq!(rig.standing(second).await.recording.agent, Some(UserId(8)), "the agent of the call");
+}
+
+#[tokio::test]
+async fn a_caller_who_is_recorded_is_found_by_number_while_the_call_is_up_and_once_when_it_is_over() {
+    let rig = Rig::new().await;
+    let who = number("+8613800000009");
+    let call = CallRef::Inbound(InboundId(1));
+    let end = inbound(1);
+    let caller = RecordedCaller {
+        call: end.call,
+        queue: end.queue.clone(),
+        campaign: end.campaign.clone(),
+        did: end.did.clone(),
+        caller: end.caller.clone(),
+        offered_at: end.offered_at,
+        agent: UserId(7),
+    };
+    let says = async |write: Write| rig.store.record(vec![write]).await;
+    let begins = Write::Caller(Box::new(caller.clone()));
+    // A second agent may take the call over.
+    let other = RecordedCaller { agent: UserId(9), ..caller.clone() };
+    for write in [begins.clone(), Write::Caller(Box::new(other))] {
+        assert_eq!(says(write).await, [Ok(Receipt::Inbound)]);
+    }
+    assert_eq!(rig.store.recorded_callers().await.unwrap(), [caller]);
+    rig.recorded(begun(call, 5)).await;
+    let found = async || {
+        let rows = rig.store.recordings_of_number(&who).await.unwrap();
+        rows.into_iter().map(|row| (row.recording.call, row.recording.state, row.campaign)).collect::<Vec<_>>()
+    };
+    assert_eq!(found().await, [(call, RecordingState::Running, Some(key("spring")))]);
+    let history = rig.store.number_history(&who, 9).await.unwrap().inbound;
+    let told: Vec<_> = history.iter().map(|one| (one.id, one.offered_at, one.ended_at, one.outcome)).collect();
+    assert_eq!(told, [(InboundId(1), NOW, None, None)]);
+
+    // Whatever comes late or twice, it is one call.
+    for write in [Write::Inbound(Box::new(end.clone())), begins, Write::Inbound(Box::new(end.clone()))] {
+        assert_eq!(says(write).await, [Ok(Receipt::Inbound)]);
+    }
+    rig.recorded(whole(&begun(call, 5))).await;
+    assert_eq!(found().await, [(call, RecordingState::Whole, Some(key("spring")))]);
+    let history = rig.store.number_history(&who, 9).await.unwrap().inbound;
+    let told: Vec<_> = history.iter().map(|one| (one.id, one.ended_at, one.outcome)).collect();
+    assert_eq!(told, [(InboundId(1), Some(end.ended_at), Some(InboundOutcome::Answered))]);
+    assert_eq!(rig.store.recorded_callers().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -3277,14 +3277,12 @@ export interface components {
         InboundView: {
             campaign?: components["schemas"]["CampaignKey"] | null;
             connected_at?: components["schemas"]["Timestamp"] | null;
-            /** @description When it was over. */
-            ended_at: components["schemas"]["Timestamp"];
+            ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Its id. */
             id: components["schemas"]["InboundId"];
             /** @description When it arrived. */
             offered_at: components["schemas"]["Timestamp"];
-            /** @description How it ended. */
-            outcome: components["schemas"]["InboundOutcome"];
+            outcome?: components["schemas"]["InboundOutcome"] | null;
             queue?: components["schemas"]["QueueName"] | null;
             recording?: components["schemas"]["RecordingView"] | null;
         };
