@@ -54,6 +54,14 @@ macro_rules! recorded_word {
 }
 pub(super) use recorded_word;
 
+/// Which rows `r` are [`Recorded::Missing`], in the words of the indexes that have them alone.
+macro_rules! missing {
+    () => {
+        "(r.lost_at is not null or r.state = 'none')"
+    };
+}
+pub(super) use missing;
+
 /// The rows of the calls in `$1`, to be changed.
 macro_rules! those_calls {
     () => {
@@ -123,6 +131,12 @@ statements! {
         select r.* from recordings r
         where r.campaign = $7 and (r.began_at, r.direction, r.call_id) < ($1, $2, $3) and r.began_at >= $4
           and (cast($5 as text) is null or ", recorded_word!(), " = $5)
+        order by r.began_at desc, r.direction desc, r.call_id desc limit $6");
+    // Of what is missing there is an index of its own, so that where nothing is nothing is read.
+    PAGE_OF_MISSING = concat!("
+        select r.* from recordings r
+        where ", missing!(), " and (r.began_at, r.direction, r.call_id) < ($1, $2, $3) and r.began_at >= $4
+          and (cast($5 as text) is null or r.campaign = $5)
         order by r.began_at desc, r.direction desc, r.call_id desc limit $6");
     FILED = "
         select r.* from recordings r
@@ -200,14 +214,16 @@ impl Store {
         });
         let from = filter.from.map_or(i64::MIN, Timestamp::as_millis);
         let recorded = filter.recorded.map(Recorded::as_str);
-        let mut values = params![at, direction, id, from, recorded, limit.min(PAGE_MAX) as u64];
+        let (campaign, limit) = (filter.campaign.as_ref().map(CampaignKey::as_str), limit.min(PAGE_MAX) as u64);
         let mut conn = self.reader().await?;
-        let found = match &filter.campaign {
-            Some(campaign) => {
-                values.extend(params![campaign.as_str()]);
-                conn.rows(PAGE_OF_CAMPAIGN, values).await?
+        let found = match (filter.recorded, campaign) {
+            (Some(Recorded::Missing), _) => {
+                conn.rows(PAGE_OF_MISSING, params![at, direction, id, from, campaign, limit]).await?
             }
-            None => conn.rows(PAGE, values).await?,
+            (_, Some(_)) => {
+                conn.rows(PAGE_OF_CAMPAIGN, params![at, direction, id, from, recorded, limit, campaign]).await?
+            }
+            (_, None) => conn.rows(PAGE, params![at, direction, id, from, recorded, limit]).await?,
         };
         found.iter().map(recording_row).collect()
     }
