@@ -53,6 +53,9 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     phone.until_hears(CUSTOMER_HZ, 40, 0);
     let (id, running) = until_recording(&boss, "running");
     assert_eq!(running["recorded"], "no", "{running}");
+    centre.good(&["results", "export", "spring", "running.csv"]);
+    let file = centre.read("running.csv");
+    assert!(file.contains(&format!(",{id}.wav,,running,,running,")), "{file}");
     desk.hang_up();
     carrier.finish(SOON);
     desk.record(&screen["view"]["call"]["call"], "taken", "From the first of the month.").good();
@@ -86,7 +89,8 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     let found = boss.get("/api/v1/customers?number=%2B8613800000001").good();
     assert_eq!(found["attempts"][0]["recording"]["state"], "whole", "{found}");
     centre.good(&["results", "export", "spring", "calls.csv"]);
-    assert!(centre.read("calls.csv").contains(&format!(",{id}.wav,")), "{}", centre.read("calls.csv"));
+    let file = centre.read("calls.csv");
+    assert!(file.contains(&format!(",{id}.wav,")) && file.contains(",whole,,,"), "{file}");
 
     let listed = centre.good(&["recording", "list", "--campaign", "spring"]);
     assert!(listed.contains(&id) && listed.contains("spring"), "{listed}");
@@ -116,6 +120,10 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     let lost = boss.get(&address);
     assert_eq!((lost.status, &lost.json()["code"]), (410, &"recording_lost".into()));
     assert_eq!(boss.get("/api/v1/campaigns/spring/attempts?recording=missing").good()["items"][0]["id"], id);
+    centre.good(&["results", "export", "spring", "lost.csv"]);
+    let of_lost = centre.read("lost.csv");
+    let mut cells = of_lost.lines().nth(1).expect("a call").rsplit(',');
+    assert!(of_lost.contains(",whole,2") && cells.any(|cell| cell == "lost"), "{of_lost}");
     // Brought back, it is the one that was recorded.
     std::fs::copy(&copy, &file).expect("the recording");
     std::fs::remove_file(centre.path("data/recordings/strange.wav")).expect("the other file");
