@@ -114,6 +114,9 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     let spoiled = centre.run(&["recording", "export", &id, "spoiled.wav"], "");
     assert!(spoiled.code == 1 && spoiled.err.contains("is not what was recorded"), "{spoiled:?}");
     assert!(!centre.path("spoiled.wav").exists());
+    // Written down before a byte was copied: whoever breaks it off in the middle has heard something.
+    let exported = "select count(*) from audit where what = 'recording_exported'";
+    assert_eq!(centre.value(exported), 2);
     std::fs::remove_file(&file).expect("the recording");
     let ran = centre.run(&["recording", "verify"], "");
     assert!(ran.code == 3 && ran.out.contains(&format!("missing: {id}.wav")), "{ran:?}");
