@@ -11,6 +11,7 @@ use crate::model::lead::{Callback, LeadNext};
 use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
 use crate::model::phone::PhoneNumber;
+use crate::model::recording::RecordingReason;
 use crate::model::time::Timestamp;
 
 /// One thing to be done.
@@ -186,6 +187,9 @@ pub enum Command {
         campaign: CampaignKey,
         /// What it is from now on.
         state: CampaignState,
+        /// Why its recordings fail, where it is paused for that and nobody asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<RecordingReason>,
         /// When.
         at: Timestamp,
     },

@@ -400,3 +400,32 @@ fn a_recording_on_a_disk_that_is_full_is_cut_off_and_the_call_goes_on() {
     let plan = Plan { disk: Some(disk.clone()), ..recorded() };
     cut_off_by_the_disk(plan, "disk_full", |centre, _| disk.fill(centre), |centre| disk.free(centre));
 }
+
+#[test]
+fn a_campaign_that_must_be_recorded_is_paused_when_a_recording_fails_and_says_why() {
+    let tables = "[recording]\non = true\nwhen_it_fails = \"pause\"\n".to_owned();
+    let centre = Centre::running(Plan { campaign_tables: tables, ..Plan::default() });
+    std::fs::remove_dir(centre.path("data/recordings")).expect("it is empty");
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    let boss = centre.boss();
+    let paused = until("the campaign is paused", SOON, || {
+        let campaign = boss.get("/api/v1/campaigns/spring").good();
+        (campaign["state"] == "paused").then_some(campaign)
+    });
+    assert_eq!((&paused["state_by"], &paused["state_why"]), (&"dialer".into(), &"recording_disk".into()), "{paused}");
+    let trail = "select detail from audit where what = 'campaign_state' and who = 'dialer'";
+    assert_eq!(centre.value(trail), "running to paused: recording_disk");
+    let (packets, samples) = (ear.packets(), phone.heard().len());
+    ear.until_hears(AGENT_HZ, 10, packets);
+    phone.until_hears(CUSTOMER_HZ, 10, samples);
+    desk.hang_up();
+    carrier.finish(SOON);
+    let again = boss.post("/api/v1/campaigns/spring/state", &json!({ "state": "running" }));
+    assert!(again.status < 300, "{}", again.text());
+    assert_eq!(boss.get("/api/v1/campaigns/spring").good()["state_why"], "");
+}

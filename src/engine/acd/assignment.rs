@@ -264,14 +264,7 @@ impl Engine {
 
     /// Lets both hear each other.
     pub(in crate::engine) fn bridge(&mut self, call: CallRef, user: UserId) {
-        let campaign = match call {
-            CallRef::Outbound(id) => self.attempts.get(&id).map(|attempt| attempt.campaign.clone()),
-            CallRef::Inbound(id) => {
-                let key = self.callers.get(&id).and_then(|caller| caller.campaign.as_ref());
-                key.and_then(|key| self.campaigns.get(key)).map(|board| board.campaign.clone())
-            }
-        };
-        let record = campaign.is_some_and(|campaign| campaign.recording.on);
+        let record = self.campaign_of(call).is_some_and(|campaign| campaign.recording.on);
         if record
             && let CallRef::Inbound(id) = call
             && let Some(caller) = self.callers.get(&id)
@@ -280,6 +273,17 @@ impl Engine {
             self.commands.push_back(Command::RecordCaller { caller });
         }
         self.commands.push_back(Command::Bridge { call, user, record });
+    }
+
+    /// The campaign of a call that is up.
+    pub fn campaign_of(&self, call: CallRef) -> Option<&Campaign> {
+        match call {
+            CallRef::Outbound(id) => self.attempts.get(&id).map(|attempt| &*attempt.campaign),
+            CallRef::Inbound(id) => {
+                let key = self.callers.get(&id).and_then(|caller| caller.campaign.as_ref());
+                key.and_then(|key| self.campaigns.get(key)).map(|board| &*board.campaign)
+            }
+        }
     }
 
     /// Wrap-up after an inbound call: of the agent's group that serves the queue.

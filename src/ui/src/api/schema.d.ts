@@ -2036,6 +2036,12 @@ export interface components {
             sorting?: components["schemas"]["Sorting"] | null;
             /** @description Whether it dials. */
             state: components["schemas"]["CampaignState"];
+            /** @description When. */
+            state_at: components["schemas"]["Timestamp"];
+            /** @description Who set that; `dialer` where it was paused by itself. */
+            state_by: string;
+            /** @description Why, as they said; `recording_disk` and `recording_disk_full` where it was paused because a recording failed. */
+            state_why: string;
             /** @description The text in force, as it was written. */
             text: string;
             /** @description Ended attempts by outcome, since the beginning. */
@@ -4114,6 +4120,8 @@ export interface components {
             consent_prompt?: components["schemas"]["PromptName"] | null;
             /** @description Record connected calls. */
             on: boolean;
+            /** @description What becomes of the campaign when a recording cannot be made or written. */
+            when_it_fails?: components["schemas"]["WhenRecordingFails"];
         };
         /** @description A recording with what tells whether it is whole. */
         RecordingDetail: components["schemas"]["RecordingView"] & {
@@ -5008,6 +5016,11 @@ export interface components {
             busy?: string | null;
             job?: components["schemas"]["WhatifJob"] | null;
         };
+        /**
+         * @description What a campaign does when a recording cannot be made or written. The call itself always goes on.
+         * @enum {string}
+         */
+        WhenRecordingFails: "go_on" | "pause";
     };
     responses: never;
     parameters: never;
