@@ -344,6 +344,32 @@ fn a_caller_whose_recording_kill_9_cut_off_is_found_by_number_and_can_be_erased(
     assert_eq!(std::fs::read_dir(centre.path("data/recordings")).expect("a folder").count(), 0);
 }
 
+#[test]
+fn what_is_erased_in_the_middle_of_a_call_stays_erased_when_the_call_is_over() {
+    let mut centre = Centre::running(CalledBack::plan());
+    let CalledBack { ear, phone: _phone, mut caller, desk } = CalledBack::talking(&centre);
+    let boss = centre.boss();
+    until_heard_of(&boss, "running");
+    let erased = centre.good(&["recording", "erase", DORA, "--why", "asked for it on the phone"]);
+    assert!(erased.contains("1 recording was removed"), "{erased}");
+    let since = ear.packets();
+    ear.until_hears(AGENT_HZ, 40, since);
+    desk.hang_up();
+    caller.finish(SOON);
+    until("the call is on record", SOON, || (centre.value("select count(*) from inbound_calls") == 1).then_some(()));
+    // The end of the recording is told after it.
+    centre.service().until_says("recorded file=", SOON);
+    let removed = until_heard_of(&boss, "removed");
+    assert_eq!(removed["recording"]["reason"], "erasure", "{removed}");
+    // Told to end, the service writes what it has left to write.
+    centre.service().signal("TERM");
+    assert_eq!(centre.service().ended(SOON).code(), Some(0));
+    let left = centre.rows("select state, file, sha256 from recordings");
+    assert_eq!(left[0]["state"], "removed", "{left:?}");
+    assert!(left[0]["file"].is_null() && left[0]["sha256"].is_null(), "{left:?}");
+    assert_eq!(std::fs::read_dir(centre.path("data/recordings")).expect("a folder").count(), 0);
+}
+
 /// The disk takes no more in the middle of a recorded call, which goes on; what is there is heard once there is room again.
 #[track_caller]
 fn cut_off_by_the_disk(plan: Plan, reason: &str, full: impl Fn(&Centre, &str), room: impl Fn(&Centre)) {
