@@ -260,6 +260,7 @@ impl Engine {
             Event::AgentLegDown { user } => self.leg_down(now, user),
             Event::Bridged { call, user } => self.bridged(now, call, user),
             Event::BridgeFailed { call, user } => self.bridge_failed(now, call, user),
+            Event::RecordingFailed { campaign, reason, .. } => self.recording_failed(now, campaign, reason),
 
             Event::TrunkHealth { trunk, up } => self.trunks.entry(trunk).or_default().up = up,
             Event::StoreHealth { up } => self.store_up = up,

@@ -27,7 +27,7 @@ pub(crate) enum Recordings {
     ///
     /// The service may run. Ends with 3 if something is wrong.
     Verify(verify::Verify),
-    /// Copies a recording to a file, if it is what was recorded. That is written in the audit log.
+    /// Copies a recording to a file, if it is what was recorded. That is written in the audit log before.
     Export(Export),
     /// Removes the recordings of all calls to and from a number, for good. That is written in the audit log.
     Erase(Erase),
@@ -150,8 +150,16 @@ impl Export {
         };
         let mut source = std::fs::File::open(&from).map_err(|error| failed(&from, error))?;
         let mut target = std::fs::File::create_new(&file).map_err(|error| failed(&file, error))?;
-        let copied = verify::copy(&mut source, &mut target).and_then(|found| target.sync_all().map(|()| found));
         let undo = || drop(std::fs::remove_file(&file));
+        // Nobody hears what is not written down: before the first byte, as for a player.
+        let written = installation.with_store(|store, now| async move {
+            store.audit(BY, "recording_exported", &call.to_string(), "", now).await
+        });
+        if let Err(failure) = written {
+            undo();
+            return Err(failure);
+        }
+        let copied = verify::copy(&mut source, &mut target).and_then(|found| target.sync_all().map(|()| found));
         let found = copied.map_err(|error| {
             undo();
             failed(&file, error)
@@ -161,14 +169,6 @@ impl Export {
             let detail =
                 format!("{} is not what was recorded: its SHA-256 is {found}, expected {expected}", from.display());
             return Err(Failure::new(detail));
-        }
-        let written = installation.with_store(|store, now| async move {
-            store.audit(BY, "recording_exported", &call.to_string(), "", now).await
-        });
-        if let Err(failure) = written {
-            // Nobody hears what is not written down.
-            undo();
-            return Err(failure);
         }
         let told = serde_json::json!({ "call": call.to_string(), "file": file, "sha256": found });
         show(place.json, &told, || format!("The recording of {call} is in {}: {}.", file.display(), standing(&row)));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::agent::{AgentState, AgentView};
-use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, Refusal};
+use crate::model::attempt::{AttemptEnd, CallRef, CallResult, GateChange, InboundEnd, Intent, RecordedCaller, Refusal};
 use crate::model::campaign::CampaignState;
 use crate::model::decision::Decision;
 use crate::model::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
@@ -11,6 +11,7 @@ use crate::model::lead::{Callback, LeadNext};
 use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GroupName, PromptName, TrunkName};
 use crate::model::phone::PhoneNumber;
+use crate::model::recording::RecordingReason;
 use crate::model::time::Timestamp;
 
 /// One thing to be done.
@@ -149,6 +150,11 @@ pub enum Command {
         /// When it was decided.
         at: Timestamp,
     },
+    /// A caller is about to be connected and recorded; must be known by then should the call never come to its end.
+    RecordCaller {
+        /// Who.
+        caller: RecordedCaller,
+    },
     /// An inbound call is over.
     RecordInbound {
         /// Its end.
@@ -181,6 +187,9 @@ pub enum Command {
         campaign: CampaignKey,
         /// What it is from now on.
         state: CampaignState,
+        /// Why its recordings fail, where it is paused for that and nobody asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<RecordingReason>,
         /// When.
         at: Timestamp,
     },
@@ -248,6 +257,7 @@ impl Command {
             Command::RecordAttempt { .. } => "record_attempt",
             Command::RecordResult { .. } => "record_result",
             Command::SettleLead { .. } => "settle_lead",
+            Command::RecordCaller { .. } => "record_caller",
             Command::RecordInbound { .. } => "record_inbound",
             Command::RecordGate { .. } => "record_gate",
             Command::RecordDecision { .. } => "record_decision",

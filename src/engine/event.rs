@@ -20,6 +20,7 @@ use crate::model::limits::Used;
 use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use crate::model::phone::PhoneNumber;
+use crate::model::recording::RecordingReason;
 use crate::model::settings::{IdleThreshold, Settings};
 use crate::model::time::Timestamp;
 
@@ -280,6 +281,15 @@ pub enum Event {
         call: CallRef,
         /// Who.
         user: UserId,
+    },
+    /// The recording of a call could not be made or written. The call goes on, or is over already.
+    RecordingFailed {
+        /// Which call.
+        call: CallRef,
+        /// Whose.
+        campaign: CampaignKey,
+        /// Why.
+        reason: RecordingReason,
     },
     /// The agent's phone did not answer.
     BridgeFailed {

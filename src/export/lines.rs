@@ -6,6 +6,7 @@ use super::{Ask, Kind};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, ConsentId, InboundId, LeadId, SuppressionId};
 use crate::model::phone::PhoneNumber;
+use crate::model::recording::{RecordingReason, RecordingState};
 use crate::model::time::Timestamp;
 use crate::store::{
     CallPage, CallRecord, ConsentKind, ConsentRow, LeadRecord, SaidCursor, SaidRecord, Scope, Store, StoreError,
@@ -52,6 +53,8 @@ pub(super) fn headings(kind: Kind) -> &'static [&'static str] {
             "wrap_up_s",
             "recording",
             "recording_s",
+            "recording_state",
+            "recording_lost",
             "no_recording",
             "note",
         ],
@@ -259,6 +262,13 @@ fn call(call: CallRecord, ask: &Ask) -> Line {
         (Some(from), Some(to)) => format!("{:.1}", to.since(from).as_secs_f64()),
         _ => String::new(),
     };
+    let no_recording = match (call.recording_lost_at, call.recording, call.no_recording) {
+        // A file that is gone cannot be heard, whatever it was.
+        (Some(_), ..) => "lost",
+        (None, Some(RecordingState::Running), _) => "running",
+        // Of one that was cut off: why.
+        (None, _, reason) => reason.map_or("", RecordingReason::as_str),
+    };
     let fixed = vec![
         call.id.to_string(),
         civil(call.at, ask),
@@ -282,8 +292,9 @@ fn call(call: CallRecord, ask: &Ask) -> Line {
         of_ms(call.wrap_up_ms),
         call.recording_file.unwrap_or_default(),
         of_ms(call.recording_ms),
-        // Of one that was cut off: why.
-        call.no_recording.map_or_else(String::new, |reason| reason.as_str().to_owned()),
+        call.recording.map_or_else(String::new, |state| state.as_str().to_owned()),
+        time(call.recording_lost_at, ask),
+        no_recording.to_owned(),
         personal(&call.note, ask),
     ];
     Line { fixed, answers: call.answers, extra: extra(call.extra, ask) }

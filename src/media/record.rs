@@ -1,14 +1,15 @@
 //! The recorder: a thread that writes recordings, fed over a bounded ring that never blocks the media loop.
 //!
-//! Not the file format; [`super::wav`] has it. A slow disk costs audio in the recording, counted, and never a call. Files
-//! are not forced to the platter at each end of a call: that would stall the recordings of all others. Read
+//! Not the file format; [`super::wav`] has it. A slow disk costs audio in the recording, counted, and never a call. What ends
+//! is forced to the disk and hashed by threads of its own: on the one that writes it would stall the recordings of all others. Read
 //! [`RecorderHandle`] and [`Recorded`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const FRAMES_MAX: usize = 16_384;
 const NOTES_MAX: usize = 2 * RECORDINGS_MAX + 1;
 /// How long the writer naps between two rounds. Waking it for each frame would cost more than the relaying.
 const NAP: Duration = Duration::from_millis(50);
+/// Threads that bring recordings to their ends. Each waits for the disk most of the time: four bring 100 or more a second there.
+const ENDING_THREADS: usize = 4;
 /// Bytes of one frame: 20 ms.
 pub const FRAME_LEN: usize = 160;
 
@@ -52,7 +55,7 @@ enum Note {
 /// How a recording ended.
 #[derive(Debug)]
 pub enum Recorded {
-    /// The file is complete.
+    /// The file is complete, and on the disk.
     Done {
         /// Which recording.
         recording: RecordingId,
@@ -107,6 +110,14 @@ struct Open {
     wav: TwoChannelWav<File>,
 }
 
+/// A recording of which no more audio comes.
+#[derive(Debug)]
+struct Ending {
+    recording: RecordingId,
+    dropped: u64,
+    open: Open,
+}
+
 /// A recorder and the handle that feeds it.
 pub fn recorder() -> (RecorderHandle, Recorder) {
     let (note_sender, notes) = sync_channel(NOTES_MAX);
@@ -150,12 +161,29 @@ impl RecorderHandle {
 }
 
 impl Recorder {
-    /// Runs on a thread of its own until told to stop; each end of a recording is given to `ended`.
-    pub fn spawn(self, ended: impl FnMut(Recorded) + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
-        thread::Builder::new().name("recorder".to_owned()).spawn(move || self.run(ended))
+    /// Runs on threads of its own until told to stop; each end of a recording is given to `ended`.
+    pub fn spawn(self, ended: impl Fn(Recorded) + Clone + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+        // Never full: whoever starts recordings counts one until its end was told.
+        let (endings, waiting) = sync_channel(RECORDINGS_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let mut threads = Vec::with_capacity(ENDING_THREADS);
+        for _ in 0..ENDING_THREADS {
+            let (waiting, ended) = (Arc::clone(&waiting), ended.clone());
+            let thread = thread::Builder::new().name("recorder-end".to_owned());
+            threads.push(thread.spawn(move || end_them(&waiting, &ended))?);
+        }
+        thread::Builder::new().name("recorder".to_owned()).spawn(move || {
+            self.run(&endings, &ended);
+            drop(endings);
+            for thread in threads {
+                if let Err(panic) = thread.join() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        })
     }
 
-    fn run(mut self, mut ended: impl FnMut(Recorded)) {
+    fn run(mut self, endings: &SyncSender<Ending>, ended: &impl Fn(Recorded)) {
         loop {
             let nothing_waits = self.stops.is_empty() && !self.stopping;
             let note = if self.open.is_empty() && nothing_waits {
@@ -166,34 +194,34 @@ impl Recorder {
                 Err(RecvTimeoutError::Timeout)
             };
             match note {
-                Ok(note) => self.take(note, &mut ended),
+                Ok(note) => self.take(note, ended),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => self.stopping = true,
             }
-            self.take_notes(&mut ended);
+            self.take_notes(ended);
             // These were said after the audio that is drained now; later ones wait for the next round.
             let stops = std::mem::take(&mut self.stops);
             let last_round = self.stopping;
-            self.drain_frames(&mut ended);
+            self.drain_frames(ended);
             for (recording, dropped) in stops {
-                self.finish(recording, dropped, &mut ended);
+                self.finish(recording, dropped, endings);
             }
             if last_round {
                 break;
             }
         }
         while let Some(recording) = self.open.keys().next().copied() {
-            self.finish(recording, 0, &mut ended);
+            self.finish(recording, 0, endings);
         }
     }
 
-    fn take_notes(&mut self, ended: &mut impl FnMut(Recorded)) {
+    fn take_notes(&mut self, ended: &impl Fn(Recorded)) {
         while let Ok(note) = self.notes.try_recv() {
             self.take(note, ended);
         }
     }
 
-    fn take(&mut self, note: Note, ended: &mut impl FnMut(Recorded)) {
+    fn take(&mut self, note: Note, ended: &impl Fn(Recorded)) {
         match note {
             Note::Start { recording, leg, file, law } => self.start(recording, leg, file, law, ended),
             Note::Stop { recording, dropped } => self.stops.push((recording, dropped)),
@@ -201,7 +229,7 @@ impl Recorder {
         }
     }
 
-    fn start(&mut self, recording: RecordingId, leg: LegId, file: PathBuf, law: Law, ended: &mut impl FnMut(Recorded)) {
+    fn start(&mut self, recording: RecordingId, leg: LegId, file: PathBuf, law: Law, ended: &impl Fn(Recorded)) {
         match TwoChannelWav::create(&file, law) {
             Ok(wav) => {
                 self.open.insert(recording, Open { leg, file, wav });
@@ -211,7 +239,7 @@ impl Recorder {
     }
 
     /// Takes the audio that waits, at most one ring full, so that a stop is never starved.
-    fn drain_frames(&mut self, ended: &mut impl FnMut(Recorded)) {
+    fn drain_frames(&mut self, ended: &impl Fn(Recorded)) {
         for _ in 0..FRAMES_MAX {
             let frame = match self.frames.try_recv() {
                 Ok(frame) => frame,
@@ -230,9 +258,21 @@ impl Recorder {
         }
     }
 
-    fn finish(&mut self, recording: RecordingId, dropped: u64, ended: &mut impl FnMut(Recorded)) {
-        let Some(Open { leg, file, wav }) = self.open.remove(&recording) else { return };
-        ended(match wav.finish() {
+    fn finish(&mut self, recording: RecordingId, dropped: u64, endings: &SyncSender<Ending>) {
+        let Some(open) = self.open.remove(&recording) else { return };
+        // Fails only when one of those threads panicked, which ends the program.
+        let _ = endings.send(Ending { recording, dropped, open });
+    }
+}
+
+/// Brings recordings to their ends until no more will come.
+fn end_them(waiting: &Mutex<Receiver<Ending>>, ended: &impl Fn(Recorded)) {
+    loop {
+        // One of the threads waits with the lock, the others for it.
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Ending { recording, dropped, open: Open { leg, file, wav } }) = next else { return };
+        let finished = wav.finish().and_then(|finished| name_to_disk(&file).map(|()| finished));
+        ended(match finished {
             Ok(finished) => Recorded::Done {
                 recording,
                 leg,
@@ -244,6 +284,16 @@ impl Recorder {
             },
             Err(why) => Recorded::Failed { recording, leg, file, why },
         });
+    }
+}
+
+/// The name of a new file is in its folder, which is forced to the disk for itself.
+fn name_to_disk(file: &Path) -> io::Result<()> {
+    let Some(folder) = file.parent() else { return Ok(()) };
+    match File::open(folder)?.sync_all() {
+        // Some file systems do not know that; they see to it themselves, or cannot.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        told => told,
     }
 }
 
@@ -279,6 +329,29 @@ mod tests {
         assert!(written[HEADER_LEN + 1..].iter().step_by(2).skip(480).all(|byte| *byte == 4));
         handle.shutdown();
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn all_that_end_at_once_are_told_each_with_what_is_in_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (handle, recorder) = recorder();
+        let (ends, ended) = mpsc::sync_channel(64);
+        let thread = recorder.spawn(move |end| ends.send(end).unwrap()).unwrap();
+        for id in 1..=40_u64 {
+            assert!(handle.start(RecordingId(id), LegId(id as i64), folder.path().join(format!("{id}.wav")), Law::Mu));
+            assert_eq!(handle.push(RecordingId(id), Channel::Heard, 0, &vec![id as u8; 160 * id as usize]), 0);
+        }
+        handle.shutdown();
+        thread.join().unwrap();
+        let mut lengths = BTreeMap::new();
+        while let Ok(end) = ended.try_recv() {
+            let Recorded::Done { recording, file, bytes, sha256, .. } = end else { panic!("{end:?}") };
+            let written = std::fs::read(&file).unwrap();
+            assert_eq!((bytes, sha256), crate::media::wav::hash(&mut written.as_slice()).unwrap());
+            lengths.insert(recording.0, bytes);
+        }
+        assert!(lengths.iter().all(|(id, bytes)| *bytes == HEADER_LEN as u64 + 2 * 160 * id), "{lengths:?}");
+        assert_eq!(lengths.len(), 40);
     }
 
     #[test]

@@ -406,7 +406,7 @@ impl Driver {
         self.plane.close_all();
         self.effects();
         self.recorder.shutdown();
-        // Ends when the recorder's thread has ended and dropped its sender.
+        // Ends when the recorder's threads have ended and dropped their senders.
         while let Ok(result) = self.recorded.recv() {
             self.plane.recorded(result);
             self.effects();

@@ -1,7 +1,8 @@
 //! Recording files: G.711 in WAV, two channels, playable even if the writer never finished.
 //!
-//! Not a thread and not a queue; [`super::record`] has those. Not hound, which writes only PCM: keeping the law halves
-//! the disk and costs no decoding. Read [`TwoChannelWav`].
+//! Whether one was finished is said by its header alone: `fact` counts a sample fewer than there is until then. Players read on to the
+//! end of `data` all the same. Not a thread and not a queue; [`super::record`] has those. Not hound, which writes only PCM:
+//! keeping the law halves the disk and costs no decoding. Read [`TwoChannelWav`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -57,6 +58,22 @@ pub struct Finished {
     pub sha256: [u8; 32],
 }
 
+/// Something whose contents can be forced to the disk.
+pub trait ToDisk {
+    /// Returns when all that was written is there.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    fn to_disk(&mut self) -> io::Result<()>;
+}
+
+impl ToDisk for File {
+    fn to_disk(&mut self) -> io::Result<()> {
+        // The length is among the data; times are not, and nobody asks for them.
+        self.sync_data()
+    }
+}
+
 impl TwoChannelWav<File> {
     /// Creates the file; one that exists is never overwritten.
     pub fn create(path: &Path, law: Law) -> io::Result<TwoChannelWav<File>> {
@@ -67,7 +84,7 @@ impl TwoChannelWav<File> {
 impl<F: Read + Write + Seek> TwoChannelWav<F> {
     /// Writes the header of an empty recording.
     pub fn start(mut file: F, law: Law) -> io::Result<TwoChannelWav<F>> {
-        file.write_all(&header(law, 0))?;
+        file.write_all(&header(law, 0, Ended::No))?;
         Ok(TwoChannelWav { file, law, window: Vec::new(), begin: 0, header_at: 0, late: 0 })
     }
 
@@ -96,12 +113,17 @@ impl<F: Read + Write + Seek> TwoChannelWav<F> {
         Ok(())
     }
 
-    /// Writes what is left, sets the sizes, and hashes the file.
-    pub fn finish(mut self) -> io::Result<Finished> {
+    /// Writes what is left, has the header say that this is all, and hashes the file. On return it is on the disk: the audio went
+    /// there before the header did, so that after a power cut no file says that it is complete which is not.
+    pub fn finish(mut self) -> io::Result<Finished>
+    where
+        F: ToDisk,
+    {
         let samples = self.begin + (self.window.len() / 2) as u64;
         self.write_until(samples)?;
-        self.write_sizes()?;
-        self.file.flush()?;
+        self.file.to_disk()?;
+        self.write_header(Ended::Yes)?;
+        self.file.to_disk()?;
         self.file.seek(SeekFrom::Start(0))?;
         let (bytes, sha256) = hash(&mut self.file)?;
         Ok(Finished { samples, bytes, late: self.late, sha256 })
@@ -122,14 +144,14 @@ impl<F: Read + Write + Seek> TwoChannelWav<F> {
         }
         self.begin = position;
         if self.begin - self.header_at >= HEADER_EVERY_SAMPLES {
-            self.write_sizes()?;
+            self.write_header(Ended::No)?;
         }
         Ok(())
     }
 
-    fn write_sizes(&mut self) -> io::Result<()> {
+    fn write_header(&mut self, ended: Ended) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&header(self.law, self.begin))?;
+        self.file.write_all(&header(self.law, self.begin, ended))?;
         self.file.seek(SeekFrom::End(0))?;
         self.header_at = self.begin;
         Ok(())
@@ -145,8 +167,8 @@ pub struct Mended {
     pub bytes: u64,
     /// SHA-256 over the whole file.
     pub sha256: [u8; 32],
-    /// Nothing had to be mended: the header says what is there.
-    pub sound: bool,
+    /// Its writer finished it. What was mended never says so, however often it is looked at.
+    pub finished: bool,
 }
 
 /// Looks at a recording whose writer is gone, and has its header say all that is there, on the disk. `None`: there is no
@@ -156,25 +178,27 @@ pub struct Mended {
 /// It cannot be opened, read or written.
 pub fn mend(path: &Path) -> io::Result<Option<Mended>> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let Some(samples) = file.metadata()?.len().checked_sub(HEADER_LEN as u64).map(|data| data / 2) else {
+    let file_length = file.metadata()?.len();
+    let Some(samples) = file_length.checked_sub(HEADER_LEN as u64).map(|data| data / 2) else {
         return Ok(None);
     };
     let mut found = [0; HEADER_LEN];
     file.read_exact(&mut found)?;
     // The law is in the header from its first byte on.
-    let law = [Law::A, Law::Mu].into_iter().find(|law| found[8..38] == header(*law, 0)[8..38]);
+    let law = [Law::A, Law::Mu].into_iter().find(|law| found[8..38] == header(*law, 0, Ended::No)[8..38]);
     let (Some(law), 1..=SAMPLES_MAX) = (law, samples) else { return Ok(None) };
     let length = HEADER_LEN as u64 + 2 * samples;
-    let sound = found == header(law, samples) && file.metadata()?.len() == length;
-    if !sound {
+    let says = |ended| found == header(law, samples, ended) && file_length == length;
+    let finished = says(Ended::Yes);
+    if !finished && !says(Ended::No) {
         file.set_len(length)?;
         file.seek(SeekFrom::Start(0))?;
-        file.write_all(&header(law, samples))?;
+        file.write_all(&header(law, samples, Ended::No))?;
         file.sync_all()?;
     }
     file.seek(SeekFrom::Start(0))?;
     let (bytes, sha256) = hash(&mut file)?;
-    Ok(Some(Mended { samples, bytes, sha256, sound }))
+    Ok(Some(Mended { samples, bytes, sha256, finished }))
 }
 
 /// Length and SHA-256 of what is left to read.
@@ -201,10 +225,24 @@ pub fn hexadecimal(sha256: &[u8; 32]) -> String {
     sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The header of a file with this many samples per channel (RFC 2361: tags 6 and 7; non-PCM needs `fact`).
-fn header(law: Law, samples: u64) -> [u8; HEADER_LEN] {
+/// Whether a recording came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It is being written, or its writer was cut off.
+    No,
+    /// All that was recorded is in it.
+    Yes,
+}
+
+/// The header of a file with this many samples per channel (RFC 2361: tags 6 and 7; non-PCM needs `fact`). Files that earlier
+/// versions finished have that of one that ended.
+fn header(law: Law, samples: u64, ended: Ended) -> [u8; HEADER_LEN] {
     let samples = samples as u32;
     let data = samples * 2;
+    let told = match ended {
+        Ended::No => samples.saturating_sub(1),
+        Ended::Yes => samples,
+    };
     let tag: u16 = match law {
         Law::A => 6,
         Law::Mu => 7,
@@ -229,7 +267,7 @@ fn header(law: Law, samples: u64) -> [u8; HEADER_LEN] {
     put(&0u16.to_le_bytes());
     put(b"fact");
     put(&4u32.to_le_bytes());
-    put(&samples.to_le_bytes());
+    put(&told.to_le_bytes());
     put(b"data");
     put(&data.to_le_bytes());
     out
@@ -284,6 +322,113 @@ mod tests {
         assert_eq!(&on_disk[20..22], [7, 0]);
     }
 
+    impl ToDisk for Cursor<Vec<u8>> {
+        fn to_disk(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn one_that_was_cut_off_never_says_that_it_is_finished_wherever_it_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("call.wav"), folder.path().join("copy.wav"));
+        let mut wav = TwoChannelWav::create(&path, Law::Mu).unwrap();
+        let (mut length, mut looked, mut at_a_header) = (0, 0, 0);
+        // A minute: the header is brought up to date several times, and once it says all that is there.
+        for frame in 0..3_000u64 {
+            wav.place(Channel::Sent, frame * 160, &[7; 160]).unwrap();
+            let left = std::fs::metadata(&path).unwrap().len();
+            if left == std::mem::replace(&mut length, left) {
+                continue;
+            }
+            std::fs::copy(&path, &copy).unwrap();
+            at_a_header += usize::from(wav.header_at == wav.begin);
+            for _ in 0..2 {
+                let mended = mend(&copy).unwrap();
+                assert!(mended.is_none_or(|mended| !mended.finished), "{mended:?}");
+                looked += usize::from(mended.is_some());
+            }
+        }
+        assert!(looked > 80 && at_a_header > 5, "{looked} looked at, {at_a_header} with a full header");
+        wav.finish().unwrap();
+        assert!(mend(&path).unwrap().unwrap().finished);
+    }
+
+    /// A disk that loses its power: of what was written since it was last forced there, any part may be on it.
+    struct Power {
+        seen: Cursor<Vec<u8>>,
+        on_disk: Vec<u8>,
+        /// The file as it may be found after a power cut at any moment, worst of all: the new header alone.
+        found: Vec<Vec<u8>>,
+    }
+
+    impl Power {
+        fn cut(&mut self) {
+            let seen = self.seen.get_ref();
+            let mut header_alone = self.on_disk.clone();
+            header_alone.resize(self.on_disk.len().max(HEADER_LEN), 0);
+            header_alone[..HEADER_LEN].copy_from_slice(&seen[..HEADER_LEN]);
+            let mut holes = header_alone.clone();
+            holes.resize(seen.len(), 0);
+            self.found.extend([self.on_disk.clone(), header_alone, holes]);
+        }
+    }
+
+    impl Read for Power {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.seen.read(buffer)
+        }
+    }
+
+    impl Seek for Power {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.seen.seek(to)
+        }
+    }
+
+    impl Write for Power {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.seen.write(bytes)?;
+            self.cut();
+            Ok(count)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl ToDisk for &mut Power {
+        fn to_disk(&mut self) -> io::Result<()> {
+            self.on_disk = self.seen.get_ref().clone();
+            self.cut();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn after_a_power_cut_no_file_says_that_it_is_finished_which_is_not_and_once_told_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let mut power = Power { seen: Cursor::new(Vec::new()), on_disk: Vec::new(), found: Vec::new() };
+        let mut wav = TwoChannelWav::start(&mut power, Law::A).unwrap();
+        for frame in 0..400u64 {
+            wav.place(Channel::Heard, frame * 160, &[7; 160]).unwrap();
+        }
+        let told = wav.finish().unwrap();
+        let whole = power.seen.get_ref();
+        assert_eq!(told.sha256, <[u8; 32]>::from(Sha256::digest(whole)));
+        assert_eq!(&power.on_disk, whole, "whoever is told has it on the disk");
+        let mut finished = 0;
+        for found in &power.found {
+            std::fs::write(&path, found).unwrap();
+            if mend(&path).unwrap().is_some_and(|mended| mended.finished) {
+                assert_eq!(found, whole);
+                finished += 1;
+            }
+        }
+        assert!(finished > 0 && power.found.len() > 10, "{finished} of {}", power.found.len());
+    }
+
     #[test]
     fn what_a_crash_left_is_mended_to_the_last_whole_sample_and_what_is_sound_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -297,13 +442,14 @@ mod tests {
         drop(wav);
         let mended = mend(&path).unwrap().unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        assert!(!mended.sound && mended.samples >= 18 * 8_000, "{mended:?}");
+        assert!(!mended.finished && mended.samples >= 18 * 8_000, "{mended:?}");
         assert_eq!((mended.bytes, bytes.len() as u64), (left - 1, left - 1));
-        assert_eq!(bytes[..HEADER_LEN], header(Law::A, mended.samples));
+        assert_eq!(bytes[..HEADER_LEN], header(Law::A, mended.samples, Ended::No));
+        assert_eq!(u64::from(u32_at(&bytes, 54)), 2 * mended.samples, "players read all of it");
         assert_eq!(mended.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
-        let again = mend(&path).unwrap().unwrap();
-        assert_eq!(again, Mended { sound: true, ..mended });
-        for (name, holds) in [("short", &b"RIFF"[..]), ("empty", &header(Law::Mu, 0)), ("other", &[7; 200])] {
+        assert_eq!(mend(&path).unwrap(), Some(mended), "and nothing of it changes any more");
+        for (name, holds) in [("short", &b"RIFF"[..]), ("empty", &header(Law::Mu, 0, Ended::No)), ("other", &[7; 200])]
+        {
             std::fs::write(folder.path().join(name), holds).unwrap();
             assert_eq!(mend(&folder.path().join(name)).unwrap(), None, "{name}");
         }

@@ -319,6 +319,25 @@ pub struct InboundEnd {
     pub outcome: InboundOutcome,
 }
 
+/// A caller who is about to be connected to an agent and recorded: what is to be known of the call should its end never come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedCaller {
+    /// Which call.
+    pub call: InboundId,
+    /// The queue it waited in.
+    pub queue: Option<QueueName>,
+    /// The campaign whose call the customer returned, if so.
+    pub campaign: Option<CampaignKey>,
+    /// The number that was dialled.
+    pub did: String,
+    /// The caller, where the trunk told.
+    pub caller: Option<PhoneNumber>,
+    /// When it arrived.
+    pub offered_at: Timestamp,
+    /// The agent who is to be connected.
+    pub agent: UserId,
+}
+
 /// How an inbound call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

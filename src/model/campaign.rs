@@ -426,6 +426,20 @@ pub struct Recording {
     pub on: bool,
     /// Played to the customer before the agent is connected.
     pub consent_prompt: Option<PromptName>,
+    /// What becomes of the campaign when a recording cannot be made or written.
+    #[serde(default)]
+    pub when_it_fails: WhenRecordingFails,
+}
+
+/// What a campaign does when a recording cannot be made or written. The call itself always goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenRecordingFails {
+    /// It dials on.
+    #[default]
+    GoOn,
+    /// It is paused.
+    Pause,
 }
 
 /// Whether a campaign dials. A live control, not part of the definition.

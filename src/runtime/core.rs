@@ -395,20 +395,24 @@ impl Turn {
             Command::AnswerInbound { call } => lines.answer_inbound(now, call),
             Command::RejectInbound { call, status } => lines.reject_inbound(now, call, status),
             Command::Play { call, prompt, repeat } => lines.play(call, &prompt, repeat),
-            Command::Bridge { call, user, record } => lines.bridge(now, call, user, record),
+            Command::Bridge { call, user, record } => {
+                let campaign = self.core.engine.campaign_of(call).filter(|_| record);
+                lines.bridge(now, call, user, campaign.map(|campaign| campaign.key.clone()));
+            }
             Command::HangUp { call } => lines.hang_up(now, call),
             Command::RingAgent { user } => lines.ring_agent(now, user),
             Command::ReleaseAgent { user } => lines.release_agent(now, user),
             Command::RecordAttempt { end } => records.record(Write::End(Box::new(end))),
             Command::RecordResult { result } => records.record(Write::Result(Box::new(result))),
+            Command::RecordCaller { caller } => records.record(Write::Caller(Box::new(caller))),
             Command::RecordInbound { end } => records.record(Write::Inbound(Box::new(end))),
             Command::RecordGate { change } => records.write(Record::Gate(change)),
             Command::RecordDecision { decision } => records.decision(*decision),
             Command::RecordAgentState { user, state, at } => {
                 records.agent_state(AgentStateChange { user, at, state });
             }
-            Command::RecordCampaignState { request, campaign, state, at } => {
-                records.write(Record::CampaignState { request, campaign, state, at });
+            Command::RecordCampaignState { request, campaign, state, why, at } => {
+                records.write(Record::CampaignState { request, campaign, state, why, at });
             }
             Command::RecordCampaignLimits { request, campaign, change, at } => {
                 records.write(Record::CampaignLimits { request, campaign, change, at });

@@ -21,7 +21,7 @@ use crate::media::sdp::{self, LocalMedia, MediaPolicy};
 use crate::media::thread::MediaHandle;
 use crate::model::attempt::{AnsweredBy, CallRef, Refusal};
 use crate::model::id::{AttemptId, InboundId, LegId, Mint, UserId};
-use crate::model::name::{PromptName, TrunkName};
+use crate::model::name::{CampaignKey, PromptName, TrunkName};
 use crate::model::recording::CallRecording;
 use crate::model::time::{Instant, Now};
 use crate::runtime::handle::PhoneSeen;
@@ -97,7 +97,7 @@ pub struct Lines {
     offers: BTreeMap<InboundId, inbound::Offer>,
     agents: BTreeMap<UserId, agents::AgentLine>,
     /// Recordings whose end was not reported yet.
-    recordings: BTreeMap<LegId, CallRecording>,
+    recordings: BTreeMap<LegId, (CampaignKey, CallRecording)>,
     trunks: BTreeMap<TrunkName, outbound::Trunk>,
     mint: Mint,
     registered: BTreeMap<String, PhoneSeen>,

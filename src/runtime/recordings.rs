@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::media::wav::{HEADER_LEN, hexadecimal, mend};
-use crate::model::attempt::CallRef;
+use crate::model::attempt::{CallRef, InboundEnd, InboundOutcome, RecordedCaller};
 use crate::model::recording::{CallRecording, RecordingReason, RecordingState, call_of, file_of};
 use crate::model::time::Timestamp;
 use crate::runtime::retention::Removed;
@@ -21,18 +21,22 @@ const AT_ONCE: usize = 500;
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: u64 = 8;
 
-/// What the last run left: recordings that it did not end, and all files of calls.
+/// What the last run left: recordings that it did not end, all files of calls, and callers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftover {
     /// By the database they still run.
     pub running: Vec<CallRecording>,
     /// Calls that have a file.
     pub files: Vec<CallRef>,
+    /// Callers who were being recorded.
+    pub callers: Vec<RecordedCaller>,
 }
 
 /// What was made good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MadeGood {
+    /// Recordings that were complete, and not written down as such.
+    pub whole: u64,
     /// Recordings that were cut off and can be heard.
     pub cut_off: u64,
     /// Recordings of which nothing was left.
@@ -52,7 +56,8 @@ impl Leftover {
             tracing::error!(folder = %folder.display(), %error, "recordings of the run before cannot be looked for");
             BTreeSet::new()
         });
-        Ok(Leftover { running, files: files.into_iter().collect() })
+        let callers = store.recorded_callers().await?;
+        Ok(Leftover { running, files: files.into_iter().collect(), callers })
     }
 }
 
@@ -69,7 +74,8 @@ pub fn files_of_calls(folder: &Path) -> io::Result<BTreeSet<CallRef>> {
 }
 
 /// Ends what the last run did not end: the header of a recording that was cut off is mended, the file is hashed, and files that
-/// the database knows nothing of are written down. What cannot be done now is tried at the next start.
+/// the database knows nothing of are written down. Whether one is whole is what its file says. Then the calls of callers are over
+/// who were being recorded. What cannot be done now is tried at the next start.
 ///
 /// # Errors
 /// The store does not answer or take it.
@@ -81,6 +87,7 @@ pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<M
         let none = running.without(RecordingReason::Crash);
         let Some(Some(looked)) = blocking(move || look_at(none, &file)).await else { continue };
         match looked.state {
+            RecordingState::Whole => done.whole += 1,
             RecordingState::None => done.lost += 1,
             _ => done.cut_off += 1,
         }
@@ -98,7 +105,36 @@ pub async fn make_good(store: &Store, folder: &Path, left: Leftover) -> Result<M
             done.adopted += 1;
         }
     }
+    for caller in left.callers {
+        end_of_caller(store, caller).await?;
+    }
     Ok(done)
+}
+
+/// The call of a caller who was being recorded when the last run ended: over when the recording is. One that was not recorded after
+/// all reached nobody.
+async fn end_of_caller(store: &Store, caller: RecordedCaller) -> Result<(), StoreError> {
+    let Some(row) = store.recording(CallRef::Inbound(caller.call)).await? else {
+        return store.forget_callers(&[caller.call]).await;
+    };
+    let recording = row.recording;
+    if recording.state == RecordingState::Running {
+        return Ok(()); // its file cannot be read now
+    }
+    let RecordedCaller { call, queue, campaign, did, caller, offered_at, agent } = caller;
+    let end = InboundEnd {
+        call,
+        queue,
+        campaign,
+        did,
+        caller,
+        offered_at,
+        connected_at: Some(recording.began_at),
+        ended_at: recording.ended_at.unwrap_or(recording.began_at),
+        agent: recording.agent.or(Some(agent)),
+        outcome: InboundOutcome::Answered,
+    };
+    store.record_inbound(end).await
 }
 
 /// A recording that failed or was cut off, with what is in its file; `none` is what it is if nothing is. A file without audio is
@@ -107,8 +143,13 @@ pub fn look_at(none: CallRecording, file: &Path) -> Option<CallRecording> {
     match mend(file) {
         Ok(Some(mended)) => {
             let length_ms = mended.samples / SAMPLES_PER_MS;
+            // A crash may come between the end of a file and its row; what the disk did not take is never complete.
+            let whole = mended.finished && none.reason == Some(RecordingReason::Crash);
+            let (state, reason) =
+                if whole { (RecordingState::Whole, None) } else { (RecordingState::CutOff, none.reason) };
             Some(CallRecording {
-                state: RecordingState::CutOff,
+                state,
+                reason,
                 file: Some(file_of(none.call)),
                 ended_at: none.ended_at.or(Some(none.began_at + Duration::from_millis(length_ms))),
                 length_ms: Some(length_ms),
@@ -146,7 +187,7 @@ fn adopt(call: CallRef, file: &Path) -> Option<CallRecording> {
         }
     };
     let length_ms = mended.samples / SAMPLES_PER_MS;
-    let (state, reason) = match mended.sound {
+    let (state, reason) = match mended.finished {
         true => (RecordingState::Whole, None),
         false => (RecordingState::CutOff, Some(RecordingReason::Crash)),
     };
@@ -281,8 +322,10 @@ mod tests {
     use crate::media::g711::Law;
     use crate::media::wav::{Channel, TwoChannelWav};
     use crate::model::id::{AttemptId, InboundId, UserId};
+    use crate::model::name::CampaignKey;
+    use crate::model::phone::PhoneNumber;
     use crate::model::recording::Recorded;
-    use crate::store::Options;
+    use crate::store::{Options, Receipt, Write};
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_318_496_000);
 
@@ -332,14 +375,20 @@ mod tests {
     async fn a_start_ends_what_was_cut_off_and_writes_down_what_was_not() {
         let rig = Rig::new().await;
         let (cut, nothing, empty, before) = (call(1), call(2), call(3), CallRef::Inbound(InboundId(4)));
+        let complete = call(5);
         rig.written(cut, 20, false);
+        // Killed after the file was complete and before that was written down.
+        rig.written(complete, 20, true);
         rig.written(empty, 0, false);
         rig.written(before, 3, true);
         std::fs::write(rig.folder.path().join("notes.wav"), "of somebody").unwrap();
-        for call in [cut, nothing, empty] {
+        for call in [cut, nothing, empty, complete] {
             rig.begun(call, NOW).await;
         }
-        assert_eq!(rig.after_a_start().await, MadeGood { cut_off: 1, lost: 2, adopted: 1 });
+        assert_eq!(rig.after_a_start().await, MadeGood { whole: 1, cut_off: 1, lost: 2, adopted: 1 });
+        let whole = rig.standing(complete).await;
+        assert_eq!((whole.state, whole.reason, whole.length_ms), (RecordingState::Whole, None, Some(20_000)));
+        assert_eq!(whole.ended_at, Some(NOW + Duration::from_secs(20)));
         let mended = rig.standing(cut).await;
         assert_eq!((mended.state, mended.reason), (RecordingState::CutOff, Some(RecordingReason::Crash)));
         let seconds = mended.length_ms.unwrap() / 1000;
@@ -364,6 +413,72 @@ mod tests {
         let found = rig.standing(nothing).await;
         assert_eq!((found.state, found.length_ms, found.began_at), (RecordingState::Whole, Some(5_000), NOW));
         assert_eq!(rig.after_a_start().await, MadeGood::default());
+    }
+
+    #[tokio::test]
+    async fn a_caller_whose_call_a_crash_cut_off_is_found_by_number_before_and_after_the_start() {
+        let rig = Rig::new().await;
+        let number = PhoneNumber::from_e164("+8613800000009").unwrap();
+        let campaign: CampaignKey = "spring".parse().unwrap();
+        let of = |id: i64| RecordedCaller {
+            call: InboundId(id),
+            queue: None,
+            campaign: Some(campaign.clone()),
+            did: "100".to_owned(),
+            caller: Some(number.clone()),
+            offered_at: NOW,
+            agent: UserId(8),
+        };
+        // The phone of the second one's agent did not answer.
+        for id in [1, 2] {
+            let told = rig.store.record(vec![Write::Caller(Box::new(of(id)))]).await;
+            assert_eq!(told, [Ok(Receipt::Inbound)]);
+        }
+        let call = CallRef::Inbound(InboundId(1));
+        rig.written(call, 20, false);
+        rig.begun(call, NOW + Duration::from_secs(3)).await;
+        let found = async || {
+            let rows = rig.store.recordings_of_number(&number).await.unwrap();
+            rows.into_iter().map(|row| (row.recording.call, row.recording.state, row.campaign)).collect::<Vec<_>>()
+        };
+        assert_eq!(found().await, [(call, RecordingState::Running, Some(campaign.clone()))]);
+        let history = rig.store.number_history(&number, 9).await.unwrap().inbound;
+        assert!(history.iter().all(|call| call.ended_at.is_none() && call.outcome.is_none()), "{history:?}");
+        assert_eq!(history.len(), 2);
+
+        rig.after_a_start().await;
+        assert_eq!(found().await, [(call, RecordingState::CutOff, Some(campaign.clone()))]);
+        let history = rig.store.number_history(&number, 9).await.unwrap().inbound;
+        assert_eq!(history.len(), 1, "{history:?}");
+        let ended = rig.standing(call).await.ended_at;
+        assert_eq!((history[0].ended_at, history[0].outcome), (ended, Some(InboundOutcome::Answered)));
+        assert_eq!((history[0].connected_at, history[0].agent), (Some(NOW + Duration::from_secs(3)), Some(UserId(1))));
+        assert_eq!(rig.store.recorded_callers().await.unwrap(), []);
+        assert_eq!(rig.after_a_start().await, MadeGood::default());
+        assert_eq!(rig.store.number_history(&number, 9).await.unwrap().inbound, history);
+    }
+
+    #[tokio::test]
+    async fn a_recording_that_was_mended_and_not_written_down_is_still_one_that_was_cut_off() {
+        let rig = Rig::new().await;
+        rig.written(call(1), 20, false);
+        rig.begun(call(1), NOW).await;
+        rig.written(call(2), 20, false);
+        let file = |call| rig.folder.path().join(file_of(call));
+        // The start before was killed between the two.
+        for call in [call(1), call(2)] {
+            mend(&file(call)).unwrap();
+        }
+        assert_eq!(rig.after_a_start().await, MadeGood { cut_off: 1, adopted: 1, ..MadeGood::default() });
+        for call in [call(1), call(2)] {
+            let cut = rig.standing(call).await;
+            assert_eq!((cut.state, cut.reason), (RecordingState::CutOff, Some(RecordingReason::Crash)), "{call}");
+        }
+        // What the disk did not take in the end is not complete, whatever its header says.
+        rig.written(call(3), 20, true);
+        let failed = CallRecording::begun(call(3), UserId(1), NOW).without(RecordingReason::Disk);
+        let looked = look_at(failed, &file(call(3))).unwrap();
+        assert_eq!((looked.state, looked.reason), (RecordingState::CutOff, Some(RecordingReason::Disk)));
     }
 
     #[tokio::test]

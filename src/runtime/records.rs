@@ -34,7 +34,7 @@ use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GroupName, ProfileName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
-use crate::model::recording::CallRecording;
+use crate::model::recording::{CallRecording, RecordingReason};
 use crate::model::time::{Now, Timestamp};
 use crate::sip::DialogRecord;
 use crate::store::{AgentStateChange, GroupControls, Health, Store, StoreError, Write};
@@ -67,6 +67,8 @@ pub enum Record {
         campaign: CampaignKey,
         /// What it is from now on.
         state: CampaignState,
+        /// Why its recordings fail, where it is paused for that.
+        why: Option<RecordingReason>,
         /// When.
         at: Timestamp,
     },
@@ -421,8 +423,10 @@ async fn write(store: &Store, record: &Record, by: &str) -> Result<(), StoreErro
     match record {
         Record::Gate(change) => store.record_gate(change.clone()).await,
         Record::Settled { lead, attempt, next, at } => store.settle_lead(*lead, *attempt, next.clone(), *at).await,
-        Record::CampaignState { campaign, state, at, .. } => {
-            store.set_campaign_state(campaign, *state, by, "", *at).await
+        Record::CampaignState { campaign, state, why, at, .. } => {
+            // A word that the pages have in both languages.
+            let why = why.map_or_else(String::new, |why| format!("recording_{}", why.as_str()));
+            store.set_campaign_state(campaign, *state, by, &why, *at).await
         }
         Record::CampaignLimits { campaign, change, at, .. } => store.set_live_limits(campaign, change, by, *at).await,
         Record::GroupControl { group, controls, change, at, .. } => {

@@ -230,8 +230,8 @@ impl Service {
 async fn make_good(store: Store, folder: PathBuf, leftover: recordings::Leftover) {
     match recordings::make_good(&store, &folder, leftover).await {
         Ok(done) if done == recordings::MadeGood::default() => {}
-        Ok(recordings::MadeGood { cut_off, lost, adopted }) => {
-            tracing::warn!(cut_off, lost, adopted, "recordings that were left over are written down");
+        Ok(recordings::MadeGood { whole, cut_off, lost, adopted }) => {
+            tracing::warn!(whole, cut_off, lost, adopted, "recordings that were left over are written down");
         }
         Err(error) => tracing::error!(%error, "recordings that are left over wait for the next start"),
     }

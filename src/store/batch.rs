@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::attempts::{Changed, IntentCheck, IntentOutcome, apply_ends, apply_intents};
-use super::calls::{ResultReceipt, apply_inbounds, apply_results};
+use super::calls::{ResultReceipt, apply_callers, apply_inbounds, apply_results};
 use super::db::Conn;
 use super::error::StoreError;
 use super::figures::upkeep;
 use super::journal::Entry;
 use super::{Ids, Store};
-use crate::model::attempt::{AttemptEnd, CallRef, CallResult, InboundEnd, Intent};
+use crate::model::attempt::{AttemptEnd, CallRef, CallResult, InboundEnd, Intent, RecordedCaller};
 use crate::model::id::RequestId;
 
 /// One write of the dialer.
@@ -27,6 +27,8 @@ pub enum Write {
     End(Box<AttemptEnd>),
     /// An agent's result.
     Result(Box<CallResult>),
+    /// A caller is being recorded.
+    Caller(Box<RecordedCaller>),
     /// An inbound call is over.
     Inbound(Box<InboundEnd>),
 }
@@ -43,7 +45,7 @@ pub enum Receipt {
     },
     /// The result is recorded.
     Result(ResultReceipt),
-    /// The inbound call is recorded.
+    /// The inbound call, or that it is being recorded, is written down.
     Inbound,
 }
 
@@ -58,7 +60,7 @@ impl Store {
     /// Records all of these in one transaction. On return each is durable, or was refused for the reason given.
     ///
     /// Intents come after everything else of the batch: what ended, or was said about a number, counts for the guard.
-    /// While the database cannot write, ends, results and inbound calls are kept in the journal, durably; intents are
+    /// While the database cannot write, ends, results, callers and inbound calls are kept in the journal, durably; intents are
     /// refused.
     pub async fn record(&self, writes: Vec<Write>) -> Vec<Result<Receipt, StoreError>> {
         let writes = Arc::new(writes);
@@ -104,6 +106,7 @@ impl Store {
                 let receipt = ResultReceipt { revision: 0, repeated: false, journalled: true };
                 (Entry::Result((**result).clone()), Receipt::Result(receipt))
             }
+            Write::Caller(caller) => (Entry::Caller((**caller).clone()), Receipt::Inbound),
             Write::Inbound(end) => (Entry::InboundEnd((**end).clone()), Receipt::Inbound),
         };
         self.keep(error, entry).await.map(|()| receipt)
@@ -115,6 +118,7 @@ impl From<&Entry> for Write {
         match entry {
             Entry::Result(result) => Write::Result(Box::new(result.clone())),
             Entry::AttemptEnd(end) => Write::End(Box::new(end.clone())),
+            Entry::Caller(caller) => Write::Caller(Box::new(caller.clone())),
             Entry::InboundEnd(end) => Write::Inbound(Box::new(end.clone())),
         }
     }
@@ -140,13 +144,14 @@ pub(super) async fn apply(
     Ok(receipts.into_iter().map(|receipt| receipt.unwrap_or(Err(StoreError::Closed))).collect())
 }
 
-/// Writes that can be applied kind by kind: results of calls that are up, ends, results after the end, inbound calls,
+/// Writes that can be applied kind by kind: results of calls that are up, ends, results after the end, callers, inbound calls,
 /// intents. No call and no request stands twice in one kind.
 #[derive(Default)]
 struct Wave<'a> {
     early: Vec<(usize, &'a CallResult)>,
     ends: Vec<(usize, &'a AttemptEnd)>,
     late: Vec<(usize, &'a CallResult)>,
+    callers: Vec<(usize, &'a RecordedCaller)>,
     inbound: Vec<(usize, &'a InboundEnd)>,
     intents: Vec<(usize, &'a Intent, &'a IntentCheck)>,
     ended: BTreeSet<CallRef>,
@@ -158,6 +163,7 @@ impl<'a> Wave<'a> {
     fn takes(&self, write: &Write) -> bool {
         match write {
             Write::Intent(..) => true,
+            Write::Caller(caller) => !self.callers.iter().any(|(_, other)| other.call == caller.call),
             Write::End(end) => !self.ended.contains(&CallRef::Outbound(end.attempt)),
             Write::Result(result) => {
                 let repeated = result.request.is_some_and(|request| self.requests.contains(&request));
@@ -180,6 +186,7 @@ impl<'a> Wave<'a> {
                 let ended = self.ended.contains(&result.call);
                 if ended { &mut self.late } else { &mut self.early }.push((place, result));
             }
+            Write::Caller(caller) => self.callers.push((place, caller)),
             Write::Inbound(end) => {
                 self.ended.insert(CallRef::Inbound(end.call));
                 self.inbound.push((place, end));
@@ -202,6 +209,13 @@ impl<'a> Wave<'a> {
             }
         }
         say(conn, ids, &self.late, receipts, changed).await?;
+        if !self.callers.is_empty() {
+            let callers: Vec<&RecordedCaller> = self.callers.iter().map(|(_, caller)| *caller).collect();
+            apply_callers(conn, &callers).await?;
+            for (place, _) in &self.callers {
+                receipts[*place] = Some(Ok(Receipt::Inbound));
+            }
+        }
         if !self.inbound.is_empty() {
             let ends: Vec<&InboundEnd> = self.inbound.iter().map(|(_, end)| *end).collect();
             apply_inbounds(conn, ids, &ends).await?;

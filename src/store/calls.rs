@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::attempts::Changed;
+use super::attempts::{Changed, opt_phone};
 use super::batch::{Receipt, Write};
 use super::db::{Conn, Row, Value, json, params, rows, statements};
 use super::error::StoreError;
@@ -12,7 +12,7 @@ use super::leads::{self, Decider, Next};
 use super::suppressions::{Scope, Suppression};
 use super::{Ids, Store, outbox};
 use crate::model::agent::AgentState;
-use crate::model::attempt::{CallRef, CallResult, GateChange, InboundEnd};
+use crate::model::attempt::{CallRef, CallResult, GateChange, InboundEnd, RecordedCaller};
 use crate::model::id::{AttemptId, InboundId, UserId};
 use crate::model::name::{CampaignKey, GroupName};
 use crate::model::time::Timestamp;
@@ -113,6 +113,20 @@ statements! {
         from json_each($1) j where true
         on conflict (id) do nothing
         returning id";
+    // Of a call that is over there is nothing left to say.
+    INSERT_CALLERS = "
+        insert into recorded_callers (id, queue, campaign, did, caller, offered_at, agent_id)
+        select w.id, w.queue, w.campaign, w.did, w.caller, w.offered_at, w.agent_id
+        from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as queue, j.value ->> 2 as campaign,
+                  j.value ->> 3 as did, j.value ->> 4 as caller, cast(j.value ->> 5 as bigint) as offered_at,
+                  cast(j.value ->> 6 as bigint) as agent_id
+              from json_each($1) j) w
+        where not exists (select 1 from inbound_calls i where i.id = w.id)
+        on conflict (id) do nothing";
+    DROP_CALLERS = "
+        delete from recorded_callers where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
+    CALLERS = "
+        select id, queue, campaign, did, caller, offered_at, agent_id from recorded_callers order by offered_at, id";
     INSERT_GATE_CHANGE = "
         insert into gate_changes (id, group_name, at, open, idleness, idle_threshold, agents, inbound_busy, waiting,
                                   slots)
@@ -158,6 +172,29 @@ impl Store {
     /// Records a finished inbound call, once. Kept in the journal while the database cannot write.
     pub async fn record_inbound(&self, end: InboundEnd) -> Result<(), StoreError> {
         self.record_one(Write::Inbound(Box::new(end))).await.map(drop)
+    }
+
+    /// Callers who are being recorded, or were when the last run of the service ended.
+    pub async fn recorded_callers(&self) -> Result<Vec<RecordedCaller>, StoreError> {
+        let mut conn = self.reader().await?;
+        let caller = |row: &Row| {
+            Ok(RecordedCaller {
+                call: InboundId(row.int("id")?),
+                queue: row.opt_parsed("queue")?,
+                campaign: row.opt_parsed("campaign")?,
+                did: row.text("did")?,
+                caller: opt_phone(row, "caller")?,
+                offered_at: row.time("offered_at")?,
+                agent: UserId(row.int("agent_id")?),
+            })
+        };
+        conn.rows(CALLERS, vec![]).await?.iter().map(caller).collect()
+    }
+
+    /// These were connected to nobody and not recorded after all.
+    pub async fn forget_callers(&self, calls: &[InboundId]) -> Result<(), StoreError> {
+        let gone = rows(calls.iter().map(|call| params![call.0]));
+        self.write(move |conn| Box::pin(async move { conn.run(DROP_CALLERS, vec![gone]).await.map(drop) })).await
     }
 
     /// Records an opening or closing of an idle gate.
@@ -475,6 +512,22 @@ async fn suppress_with(conn: &mut Conn, ids: &Ids, result: &CallResult) -> Resul
     Ok(())
 }
 
+/// Records callers who are being recorded, each another; repetitions change nothing.
+pub(super) async fn apply_callers(conn: &mut Conn, callers: &[&RecordedCaller]) -> Result<(), StoreError> {
+    let row = |caller: &&RecordedCaller| {
+        params![
+            caller.call.0,
+            caller.queue.as_ref().map(|queue| queue.as_str()),
+            caller.campaign.as_ref().map(CampaignKey::as_str),
+            caller.did.as_str(),
+            caller.caller.as_ref().map(|caller| caller.as_str()),
+            caller.offered_at,
+            caller.agent.0,
+        ]
+    };
+    conn.run(INSERT_CALLERS, vec![rows(callers.iter().map(row))]).await.map(drop)
+}
+
 /// Records inbound calls that are over; repetitions change nothing.
 pub(super) async fn apply_inbounds(conn: &mut Conn, ids: &Ids, ends: &[&InboundEnd]) -> Result<(), StoreError> {
     let row = |end: &&InboundEnd| {
@@ -493,6 +546,7 @@ pub(super) async fn apply_inbounds(conn: &mut Conn, ids: &Ids, ends: &[&InboundE
     };
     let inserted = conn.rows(INSERT_INBOUND, vec![rows(ends.iter().map(row))]).await?;
     let fresh: Vec<InboundId> = inserted.iter().map(|row| row.int("id").map(InboundId)).collect::<Result<_, _>>()?;
+    conn.run(DROP_CALLERS, vec![rows(fresh.iter().map(|call| params![call.0]))]).await?;
     super::recordings::learn_campaigns(conn, &fresh).await?;
     outbox::inbound_ended(conn, ids, fresh.into_iter()).await
 }

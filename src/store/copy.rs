@@ -33,6 +33,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("attempts", &["id"]),
     ("results", &["direction", "call_id", "revision"]),
     ("inbound_calls", &["id"]),
+    ("recorded_callers", &["id"]),
     ("recordings", &["direction", "call_id"]),
     ("gate_changes", &["id"]),
     ("agent_states", &["id"]),

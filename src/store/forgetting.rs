@@ -52,6 +52,10 @@ statements! {
     RESULTS_OF_INBOUND = "
         delete from results where direction = 'inbound' and call_id in (
             select id from inbound_calls where offered_at < $1 order by offered_at, id limit $2)";
+    // The next start makes calls of those that a crash left; what it cannot is not kept for longer than a call.
+    CALLERS = "
+        delete from recorded_callers where id in (
+            select id from recorded_callers where offered_at < $1 order by offered_at, id limit $2)";
     INBOUND = "
         delete from inbound_calls where id in (
             select id from inbound_calls where offered_at < $1 order by offered_at, id limit $2)";
@@ -70,7 +74,7 @@ statements! {
 /// What is removed of each kind, in the order in which one transaction does it; the last is counted.
 const KINDS: [&[Statement]; 5] = [
     &[KEEP_FIGURES, RESULTS_OF_ATTEMPTS, ATTEMPTS],
-    &[RESULTS_OF_INBOUND, INBOUND],
+    &[RESULTS_OF_INBOUND, CALLERS, INBOUND],
     &[GATE_CHANGES],
     &[AGENT_STATES],
     &[RECORDINGS],

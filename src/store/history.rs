@@ -147,12 +147,12 @@ pub struct InboundRow {
     pub offered_at: Timestamp,
     /// When an agent was connected.
     pub connected_at: Option<Timestamp>,
-    /// When it was over.
-    pub ended_at: Timestamp,
+    /// When it was over; none while it is up and being recorded.
+    pub ended_at: Option<Timestamp>,
     /// The agent.
     pub agent: Option<UserId>,
-    /// How it ended.
-    pub outcome: InboundOutcome,
+    /// How it ended; none while it is up.
+    pub outcome: Option<InboundOutcome>,
 }
 
 /// A lead with its attempts and results, newest first.
@@ -231,7 +231,12 @@ statements! {
     RESULTS_OF_CALL = "
         select * from results where direction = $1 and call_id = $2 order by revision desc limit 1000";
     INBOUND_OF_CALLER = "
-        select * from inbound_calls where caller = $1 order by offered_at desc, id desc limit $2";
+        select id, queue, campaign, did, caller, offered_at, connected_at, ended_at, agent_id, outcome
+        from inbound_calls where caller = $1
+        union all
+        select id, queue, campaign, did, caller, offered_at, null, null, agent_id, null
+        from recorded_callers where caller = $1
+        order by offered_at desc, id desc limit $2";
     INBOUND = "
         select * from inbound_calls
         where (offered_at, id) < ($1, $2) and offered_at >= $3 and (cast($4 as text) is null or queue = $4)
@@ -423,8 +428,8 @@ fn inbound_row(row: &Row) -> Result<InboundRow, StoreError> {
         caller: opt_phone(row, "caller")?,
         offered_at: row.time("offered_at")?,
         connected_at: row.opt_time("connected_at")?,
-        ended_at: row.time("ended_at")?,
+        ended_at: row.opt_time("ended_at")?,
         agent: row.opt_int("agent_id")?.map(UserId),
-        outcome: row.word("outcome")?,
+        outcome: row.opt_word("outcome")?,
     })
 }

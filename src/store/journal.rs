@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::Ids;
 use super::db::Conn;
 use super::error::StoreError;
-use crate::model::attempt::{AttemptEnd, CallResult, InboundEnd};
+use crate::model::attempt::{AttemptEnd, CallResult, InboundEnd, RecordedCaller};
 
 /// Room set aside: about five thousand results, an hour of three hundred agents.
 const JOURNAL_BYTES: usize = 4 << 20;
@@ -28,6 +28,7 @@ const HEADER_BYTES: usize = 8 + 1 + 16 + 1;
 pub(super) enum Entry {
     Result(CallResult),
     AttemptEnd(AttemptEnd),
+    Caller(RecordedCaller),
     InboundEnd(InboundEnd),
 }
 

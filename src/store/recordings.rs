@@ -54,6 +54,14 @@ macro_rules! recorded_word {
 }
 pub(super) use recorded_word;
 
+/// Which rows `r` are [`Recorded::Missing`], in the words of the indexes that have them alone.
+macro_rules! missing {
+    () => {
+        "(r.lost_at is not null or r.state = 'none')"
+    };
+}
+pub(super) use missing;
+
 /// The rows of the calls in `$1`, to be changed.
 macro_rules! those_calls {
     () => {
@@ -81,9 +89,10 @@ pub type RecordingCursor = (Timestamp, CallRef);
 statements! {
     RECORD = "
         insert into recordings (direction, call_id, campaign, agent_id, began_at, state, reason, file, ended_at, length_ms,
-                                bytes, sha256, dropped_frames)
-        select w.direction, w.call_id, coalesce(a.campaign, i.campaign), coalesce(w.agent_id, a.agent_id, i.agent_id),
-               w.began_at, w.state, w.reason, w.file, w.ended_at, w.length_ms, w.bytes, w.sha256, w.dropped_frames
+                                bytes, sha256, dropped_frames, called_at)
+        select w.direction, w.call_id, coalesce(a.campaign, i.campaign, c.campaign),
+               coalesce(w.agent_id, a.agent_id, i.agent_id, c.agent_id), w.began_at, w.state, w.reason, w.file, w.ended_at,
+               w.length_ms, w.bytes, w.sha256, w.dropped_frames, a.at
         from (select j.value ->> 0 as direction, cast(j.value ->> 1 as bigint) as call_id,
                   cast(j.value ->> 2 as bigint) as agent_id, cast(j.value ->> 3 as bigint) as began_at,
                   j.value ->> 4 as state, j.value ->> 5 as reason, j.value ->> 6 as file,
@@ -93,6 +102,7 @@ statements! {
               from json_each($1) j) w
         left join attempts a on w.direction = 'outbound' and a.id = w.call_id
         left join inbound_calls i on w.direction = 'inbound' and i.id = w.call_id
+        left join recorded_callers c on w.direction = 'inbound' and c.id = w.call_id
         where true
         on conflict (direction, call_id) do update set
             campaign = coalesce(recordings.campaign, excluded.campaign), state = excluded.state, reason = excluded.reason,
@@ -100,7 +110,7 @@ statements! {
             sha256 = excluded.sha256, dropped_frames = excluded.dropped_frames
         where recordings.state = 'running' or (recordings.state = 'none' and excluded.file is not null
               and excluded.state <> 'running')";
-    // A caller's campaign is written with the end of the call, which may come after the recording's.
+    // A caller's campaign may be written after the recording.
     OF_CALLERS = "
         update recordings set campaign = i.campaign
         from inbound_calls i
@@ -122,6 +132,12 @@ statements! {
         where r.campaign = $7 and (r.began_at, r.direction, r.call_id) < ($1, $2, $3) and r.began_at >= $4
           and (cast($5 as text) is null or ", recorded_word!(), " = $5)
         order by r.began_at desc, r.direction desc, r.call_id desc limit $6");
+    // Of what is missing there is an index of its own, so that where nothing is nothing is read.
+    PAGE_OF_MISSING = concat!("
+        select r.* from recordings r
+        where ", missing!(), " and (r.began_at, r.direction, r.call_id) < ($1, $2, $3) and r.began_at >= $4
+          and (cast($5 as text) is null or r.campaign = $5)
+        order by r.began_at desc, r.direction desc, r.call_id desc limit $6");
     FILED = "
         select r.* from recordings r
         where r.began_at < $1 and r.file is not null and r.state <> 'running'
@@ -132,7 +148,10 @@ statements! {
         where a.number = $1 and r.file is not null
         union all
         select r.* from recordings r join inbound_calls i on r.direction = 'inbound' and i.id = r.call_id
-        where i.caller = $1 and r.file is not null";
+        where i.caller = $1 and r.file is not null
+        union all
+        select r.* from recordings r join recorded_callers c on r.direction = 'inbound' and r.call_id = c.id
+        where c.caller = $1 and r.file is not null";
     REMOVE = concat!("
         update recordings set state = 'removed', reason = $2, file = null, sha256 = null, lost_at = null
         from ", those_calls!(), " and recordings.file is not null");
@@ -195,14 +214,16 @@ impl Store {
         });
         let from = filter.from.map_or(i64::MIN, Timestamp::as_millis);
         let recorded = filter.recorded.map(Recorded::as_str);
-        let mut values = params![at, direction, id, from, recorded, limit.min(PAGE_MAX) as u64];
+        let (campaign, limit) = (filter.campaign.as_ref().map(CampaignKey::as_str), limit.min(PAGE_MAX) as u64);
         let mut conn = self.reader().await?;
-        let found = match &filter.campaign {
-            Some(campaign) => {
-                values.extend(params![campaign.as_str()]);
-                conn.rows(PAGE_OF_CAMPAIGN, values).await?
+        let found = match (filter.recorded, campaign) {
+            (Some(Recorded::Missing), _) => {
+                conn.rows(PAGE_OF_MISSING, params![at, direction, id, from, campaign, limit]).await?
             }
-            None => conn.rows(PAGE, values).await?,
+            (_, Some(_)) => {
+                conn.rows(PAGE_OF_CAMPAIGN, params![at, direction, id, from, recorded, limit, campaign]).await?
+            }
+            (_, None) => conn.rows(PAGE, params![at, direction, id, from, recorded, limit]).await?,
         };
         found.iter().map(recording_row).collect()
     }

@@ -61,6 +61,8 @@ pub struct CallRecord {
     pub recording_file: Option<String>,
     /// Its length, in ms.
     pub recording_ms: Option<i64>,
+    /// Since when its file is known to be gone.
+    pub recording_lost_at: Option<Timestamp>,
     /// What the agent wrote.
     pub note: String,
     /// Answers by question.
@@ -91,7 +93,8 @@ statements! {
                a.result as result, u.login as agent, a.rang_at as rang_at, a.answered_at as answered_at,
                a.connected_at as connected_at, a.ended_at as ended_at, a.answered_by as answered_by,
                r.talk_ms as talk_ms, r.wrap_up_ms as wrap_up_ms, c.state as recording, c.reason as no_recording,
-               c.file as recording_file, c.length_ms as recording_ms, coalesce(r.note, '') as note,
+               c.file as recording_file, c.length_ms as recording_ms, c.lost_at as recording_lost_at,
+               coalesce(r.note, '') as note,
                coalesce(r.answers, '{}') as answers, coalesce(l.extra, '{}') as extra
         from attempts a
         left join leads l on l.id = a.lead_id
@@ -146,6 +149,7 @@ fn call(row: &Row) -> Result<CallRecord, StoreError> {
         no_recording: row.opt_word("no_recording")?,
         recording_file: row.opt_text("recording_file")?,
         recording_ms: row.opt_int("recording_ms")?,
+        recording_lost_at: row.opt_time("recording_lost_at")?,
         note: row.text("note")?,
         answers: row.json("answers")?,
         extra: row.json("extra")?,

@@ -32,7 +32,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (17, "numbers of imports", include_str!("../../migrations/0017_numbers_of_imports.sql")),
     (18, "live limits", include_str!("../../migrations/0018_live_limits.sql")),
     (19, "recordings", include_str!("../../migrations/0019_recordings.sql")),
-    (20, "PLACEHOLDER", ""),
+    (20, "recorded callers", include_str!("../../migrations/0020_recorded_callers.sql")),
     (21, "consent chain", include_str!("../../migrations/0021_consent_chain.sql")),
     (22, "messages", include_str!("../../migrations/0022_messages.sql")),
 ];

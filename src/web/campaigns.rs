@@ -88,6 +88,12 @@ pub struct CampaignDetail {
     pub campaign: Campaign,
     /// Whether it dials.
     pub state: CampaignState,
+    /// Who set that; `dialer` where it was paused by itself.
+    pub state_by: String,
+    /// When.
+    pub state_at: Timestamp,
+    /// Why, as they said; `recording_disk` and `recording_disk_full` where it was paused because a recording failed.
+    pub state_why: String,
     /// The revision in force.
     pub revision: u64,
     /// All revisions, latest first.

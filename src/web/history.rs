@@ -119,10 +119,10 @@ pub struct InboundView {
     pub offered_at: Timestamp,
     /// When an agent was connected.
     pub connected_at: Option<Timestamp>,
-    /// When it was over.
-    pub ended_at: Timestamp,
-    /// How it ended.
-    pub outcome: InboundOutcome,
+    /// When it was over; `null` while it is up and being recorded.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended; `null` while it is up.
+    pub outcome: Option<InboundOutcome>,
     /// The recording, or why there is none; `null` for a call that reached no agent or was not to be recorded.
     pub recording: Option<RecordingView>,
 }

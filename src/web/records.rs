@@ -196,6 +196,9 @@ impl Records {
             text: text.map(|revision| revision.text.clone()).unwrap_or_default(),
             campaign: row.campaign,
             state: row.state,
+            state_by: row.state_by,
+            state_at: row.state_at,
+            state_why: row.state_why,
             revision: row.revision,
             revisions: revisions
                 .into_iter()

@@ -141,6 +141,12 @@ fn a_manager_hears_a_recording_in_the_list_of_attempts_and_on_the_customers_page
     until("the recording is complete", SOON, || {
         (centre.value("select state from recordings") == "whole").then_some(())
     });
-    browse(&centre, "recordings", &[("login", "boss"), ("password", PASSWORD), ("number", "+8613800000001")]);
+    let given = [("login", "boss"), ("password", PASSWORD), ("number", "+8613800000001")];
+    browse(&centre, "recordings", &given);
     assert_eq!(centre.value("select count(*) from audit where what = 'recording_heard' and who = 'boss'"), 1);
+    // Somebody took the file away, and nobody has noticed so far.
+    let file = centre.value("select file from recordings");
+    let file = centre.path("data/recordings").join(file.as_str().expect("a file"));
+    std::fs::remove_file(file).expect("the recording");
+    browse(&centre, "recordings", &[given.as_slice(), &[("lost", "yes")]].concat());
 }

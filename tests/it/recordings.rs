@@ -6,11 +6,14 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::rig::{
-    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, Phone, Plan, SOON, Sipp, loud_windows_of, scenario,
-    two_channels, until,
+    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Desk, Disk, Ear, Law, Phone, Plan, SOON, Sipp, loud_windows_of,
+    scenario, two_channels, until,
 };
 
 const ANN: &str = "+8613800000001";
+/// Was busy when the campaign called.
+const DORA: &str = "+8613800000486";
+const CAMPAIGN_NUMBER: &str = "+861000000000";
 
 fn recorded() -> Plan {
     Plan { campaign_tables: "[recording]\non = true\n".to_owned(), ..Plan::default() }
@@ -53,6 +56,9 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     phone.until_hears(CUSTOMER_HZ, 40, 0);
     let (id, running) = until_recording(&boss, "running");
     assert_eq!(running["recorded"], "no", "{running}");
+    centre.good(&["results", "export", "spring", "running.csv"]);
+    let file = centre.read("running.csv");
+    assert!(file.contains(&format!(",{id}.wav,,running,,running,")), "{file}");
     desk.hang_up();
     carrier.finish(SOON);
     desk.record(&screen["view"]["call"]["call"], "taken", "From the first of the month.").good();
@@ -86,7 +92,8 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     let found = boss.get("/api/v1/customers?number=%2B8613800000001").good();
     assert_eq!(found["attempts"][0]["recording"]["state"], "whole", "{found}");
     centre.good(&["results", "export", "spring", "calls.csv"]);
-    assert!(centre.read("calls.csv").contains(&format!(",{id}.wav,")), "{}", centre.read("calls.csv"));
+    let file = centre.read("calls.csv");
+    assert!(file.contains(&format!(",{id}.wav,")) && file.contains(",whole,,,"), "{file}");
 
     let listed = centre.good(&["recording", "list", "--campaign", "spring"]);
     assert!(listed.contains(&id) && listed.contains("spring"), "{listed}");
@@ -110,12 +117,19 @@ fn a_recorded_call_is_found_and_heard_by_a_manager_alone_verified_copied_and_era
     let spoiled = centre.run(&["recording", "export", &id, "spoiled.wav"], "");
     assert!(spoiled.code == 1 && spoiled.err.contains("is not what was recorded"), "{spoiled:?}");
     assert!(!centre.path("spoiled.wav").exists());
+    // Written down before a byte was copied: whoever breaks it off in the middle has heard something.
+    let exported = "select count(*) from audit where what = 'recording_exported'";
+    assert_eq!(centre.value(exported), 2);
     std::fs::remove_file(&file).expect("the recording");
     let ran = centre.run(&["recording", "verify"], "");
     assert!(ran.code == 3 && ran.out.contains(&format!("missing: {id}.wav")), "{ran:?}");
     let lost = boss.get(&address);
     assert_eq!((lost.status, &lost.json()["code"]), (410, &"recording_lost".into()));
     assert_eq!(boss.get("/api/v1/campaigns/spring/attempts?recording=missing").good()["items"][0]["id"], id);
+    centre.good(&["results", "export", "spring", "lost.csv"]);
+    let of_lost = centre.read("lost.csv");
+    let mut cells = of_lost.lines().nth(1).expect("a call").rsplit(',');
+    assert!(of_lost.contains(",whole,2") && cells.any(|cell| cell == "lost"), "{of_lost}");
     // Brought back, it is the one that was recorded.
     std::fs::copy(&copy, &file).expect("the recording");
     std::fs::remove_file(centre.path("data/recordings/strange.wav")).expect("the other file");
@@ -234,4 +248,210 @@ fn a_call_that_is_not_to_be_recorded_has_none_and_one_whose_file_cannot_be_made_
     phone.until_hears(CUSTOMER_HZ, 10, samples);
     desk.hang_up();
     carrier.finish(SOON);
+}
+
+/// A customer whom the campaign could not reach calls it back, and talks to the agent.
+struct CalledBack {
+    ear: Ear,
+    phone: Phone,
+    caller: Sipp,
+    desk: Desk,
+}
+
+impl CalledBack {
+    fn plan() -> Plan {
+        let retry = "[retry.busy]\nafter_s = 3600\nattempts_max = 3\n";
+        Plan { campaign_tables: format!("[recording]\non = true\n{retry}"), ..Plan::default() }
+    }
+
+    #[track_caller]
+    fn talking(centre: &Centre) -> CalledBack {
+        let refuses = scenario::refuses_with_the_status_of_the_number(&[486], "");
+        let mut carrier = Sipp::carrier(centre, &refuses, 1);
+        let phone = Phone::registered(centre, 1, AGENT_HZ);
+        centre.customers(&[DORA]);
+        let desk = centre.agent_ready(1);
+        assert_eq!(centre.until_ended(DORA)["disposition"], "busy");
+        carrier.finish(SOON);
+        let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+        let caller = Sipp::caller(centre, "caller", &scenario::calls(&ear, DORA, None), CAMPAIGN_NUMBER);
+        desk.until_state("talking");
+        ear.until_hears(AGENT_HZ, 40, 0);
+        phone.until_hears(CUSTOMER_HZ, 40, 0);
+        CalledBack { ear, phone, caller, desk }
+    }
+}
+
+/// The customer's call to us, by the customer's page, once its recording stands like this.
+#[track_caller]
+fn until_heard_of(boss: &Api, state: &str) -> Value {
+    until(&format!("the customer's page says {state}"), SOON, || {
+        let found = boss.get("/api/v1/customers?number=%2B8613800000486").good();
+        let call = &found["inbound"][0];
+        (call["recording"]["state"] == state).then(|| call.clone())
+    })
+}
+
+#[test]
+fn a_customer_who_calls_the_campaign_back_is_recorded_and_found_by_number_from_the_first_moment() {
+    let centre = Centre::running(CalledBack::plan());
+    let CalledBack { ear: _ear, phone: _phone, mut caller, desk } = CalledBack::talking(&centre);
+    let boss = centre.boss();
+    let running = until_heard_of(&boss, "running");
+    assert_eq!((&running["campaign"], &running["ended_at"]), (&"spring".into(), &Value::Null), "{running}");
+    assert_eq!(running["outcome"], Value::Null, "{running}");
+    desk.hang_up();
+    caller.finish(SOON);
+    let call = until_heard_of(&boss, "whole");
+    assert_eq!((&call["outcome"], &call["id"]), (&"answered".into(), &running["id"]), "{call}");
+    let id = call["id"].as_str().expect("an id");
+    assert!(id.starts_with("inb_"), "{id}");
+    let heard = boss.get(&format!("/api/v1/recordings/{id}/audio"));
+    assert_eq!(heard.status, 200, "{}", heard.head);
+    assert_eq!(sha256(&heard.body), centre.value("select sha256 from recordings").as_str().unwrap_or_default());
+    has_both_sides(&centre.path(&format!("data/recordings/{id}.wav")), 15);
+    let listed = centre.good(&["recording", "list", "--campaign", "spring"]);
+    assert!(listed.contains(id), "{listed}");
+    centre.good(&["recording", "verify"]);
+    let erased = centre.good(&["recording", "erase", DORA, "--why", "asked for it"]);
+    assert!(erased.contains("1 recording was removed"), "{erased}");
+    until_heard_of(&boss, "removed");
+    assert_eq!(centre.value("select count(*) from recorded_callers"), 0);
+}
+
+#[test]
+fn a_caller_whose_recording_kill_9_cut_off_is_found_by_number_and_can_be_erased() {
+    let mut centre = Centre::running(CalledBack::plan());
+    let CalledBack { ear: _ear, phone, mut caller, desk: _desk } = CalledBack::talking(&centre);
+    until("audio is in the file", SOON, || {
+        let entry = std::fs::read_dir(centre.path("data/recordings")).ok()?.next()?.ok()?;
+        (entry.metadata().ok()?.len() > 58 + 2 * 8_000).then_some(())
+    });
+    until_heard_of(&centre.boss(), "running");
+    centre.kill();
+    drop(phone);
+    centre.serve();
+    caller.finish(SOON);
+    let boss = centre.boss();
+    let cut = until_heard_of(&boss, "cut_off");
+    assert_eq!((&cut["campaign"], &cut["recording"]["reason"]), (&"spring".into(), &"crash".into()), "{cut}");
+    let over = until("the call is on record", SOON, || centre.rows("select * from inbound_calls").into_iter().next());
+    assert_eq!((&over["caller"], &over["outcome"]), (&DORA.into(), &"answered".into()), "{over}");
+    let lasted = |row: &Value| Some(row["ended_at"].as_i64()? - row["connected_at"].as_i64()?);
+    assert!(lasted(&over).is_some_and(|ms| ms >= 500), "{over}");
+    let erased = centre.good(&["recording", "erase", DORA, "--why", "asked for it"]);
+    assert!(erased.contains("1 recording was removed"), "{erased}");
+    assert_eq!(std::fs::read_dir(centre.path("data/recordings")).expect("a folder").count(), 0);
+}
+
+#[test]
+fn what_is_erased_in_the_middle_of_a_call_stays_erased_when_the_call_is_over() {
+    let mut centre = Centre::running(CalledBack::plan());
+    let CalledBack { ear, phone: _phone, mut caller, desk } = CalledBack::talking(&centre);
+    let boss = centre.boss();
+    until_heard_of(&boss, "running");
+    let erased = centre.good(&["recording", "erase", DORA, "--why", "asked for it on the phone"]);
+    assert!(erased.contains("1 recording was removed"), "{erased}");
+    let since = ear.packets();
+    ear.until_hears(AGENT_HZ, 40, since);
+    desk.hang_up();
+    caller.finish(SOON);
+    until("the call is on record", SOON, || (centre.value("select count(*) from inbound_calls") == 1).then_some(()));
+    // The end of the recording is told after it.
+    centre.service().until_says("recorded file=", SOON);
+    let removed = until_heard_of(&boss, "removed");
+    assert_eq!(removed["recording"]["reason"], "erasure", "{removed}");
+    // Told to end, the service writes what it has left to write.
+    centre.service().signal("TERM");
+    assert_eq!(centre.service().ended(SOON).code(), Some(0));
+    let left = centre.rows("select state, file, sha256 from recordings");
+    assert_eq!(left[0]["state"], "removed", "{left:?}");
+    assert!(left[0]["file"].is_null() && left[0]["sha256"].is_null(), "{left:?}");
+    assert_eq!(std::fs::read_dir(centre.path("data/recordings")).expect("a folder").count(), 0);
+}
+
+/// The disk takes no more in the middle of a recorded call, which goes on; what is there is heard once there is room again.
+#[track_caller]
+fn cut_off_by_the_disk(plan: Plan, reason: &str, full: impl Fn(&Centre, &str), room: impl Fn(&Centre)) {
+    let mut centre = Centre::prepared(plan);
+    // On a disk of its own only the service sees what it writes.
+    centre.customers(&[ANN]);
+    centre.serve();
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    let desk = centre.agent_ready(1);
+    let screen = desk.until_state("talking");
+    let boss = centre.boss();
+    let (id, _) = until_recording(&boss, "running");
+    // What is said gets to the file within two seconds.
+    ear.until_hears(AGENT_HZ, 80, 0);
+    phone.until_hears(CUSTOMER_HZ, 80, 0);
+    full(&centre, &id);
+    centre.service().until_says("the recording failed", SOON);
+    let (packets, samples) = (ear.packets(), phone.heard().len());
+    ear.until_hears(AGENT_HZ, 10, packets);
+    phone.until_hears(CUSTOMER_HZ, 10, samples);
+    room(&centre);
+    let (_, cut) = until_recording(&boss, "cut_off");
+    assert_eq!((&cut["recorded"], &cut["reason"]), (&"yes".into(), &reason.into()), "{cut}");
+    assert!(cut["length_ms"].as_u64().is_some_and(|ms| ms >= 1_000), "{cut}");
+    let heard = boss.get(&format!("/api/v1/recordings/{id}/audio"));
+    assert_eq!(heard.status, 200, "{}", heard.head);
+    let copy = centre.path("heard.wav");
+    std::fs::write(&copy, &heard.body).expect("a file can be written");
+    has_both_sides(&copy, 10);
+    desk.hang_up();
+    carrier.finish(SOON);
+    desk.record(&screen["view"]["call"]["call"], "taken", "To the end.").good();
+}
+
+#[test]
+fn a_recording_whose_file_takes_no_more_is_cut_off_and_the_call_goes_on() {
+    let full = |centre: &Centre, id: &str| {
+        let file = centre.path(&format!("data/recordings/{id}.wav"));
+        centre.limit_files(Some(std::fs::metadata(file).expect("the recording").len()));
+    };
+    let plan = Plan { files_limited: true, ..recorded() };
+    cut_off_by_the_disk(plan, "disk", full, |centre| centre.limit_files(None));
+}
+
+#[test]
+fn a_recording_on_a_disk_that_is_full_is_cut_off_and_the_call_goes_on() {
+    let Some(disk) = Disk::of_mb(24) else {
+        // The test before needs no right to mount anything.
+        eprintln!("not run: this machine lets nobody have a disk of his own (unshare)");
+        return;
+    };
+    let plan = Plan { disk: Some(disk.clone()), ..recorded() };
+    cut_off_by_the_disk(plan, "disk_full", |centre, _| disk.fill(centre), |centre| disk.free(centre));
+}
+
+#[test]
+fn a_campaign_that_must_be_recorded_is_paused_when_a_recording_fails_and_says_why() {
+    let tables = "[recording]\non = true\nwhen_it_fails = \"pause\"\n".to_owned();
+    let centre = Centre::running(Plan { campaign_tables: tables, ..Plan::default() });
+    std::fs::remove_dir(centre.path("data/recordings")).expect("it is empty");
+    let ear = Ear::open(CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 200), 1);
+    let phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&[ANN]);
+    let desk = centre.agent_ready(1);
+    desk.until_state("talking");
+    let boss = centre.boss();
+    let paused = until("the campaign is paused", SOON, || {
+        let campaign = boss.get("/api/v1/campaigns/spring").good();
+        (campaign["state"] == "paused").then_some(campaign)
+    });
+    assert_eq!((&paused["state_by"], &paused["state_why"]), (&"dialer".into(), &"recording_disk".into()), "{paused}");
+    let trail = "select detail from audit where what = 'campaign_state' and who = 'dialer'";
+    assert_eq!(centre.value(trail), "running to paused: recording_disk");
+    let (packets, samples) = (ear.packets(), phone.heard().len());
+    ear.until_hears(AGENT_HZ, 10, packets);
+    phone.until_hears(CUSTOMER_HZ, 10, samples);
+    desk.hang_up();
+    carrier.finish(SOON);
+    let again = boss.post("/api/v1/campaigns/spring/state", &json!({ "state": "running" }));
+    assert!(again.status < 300, "{}", again.text());
+    assert_eq!(boss.get("/api/v1/campaigns/spring").good()["state_why"], "");
 }

@@ -5,13 +5,13 @@
 
 use super::agent::{Customer, Desk, PHONE_FAILED, Recorded};
 use super::group::Group;
-use super::queue::CallerStage;
+use super::queue::{Caller, CallerStage};
 use crate::engine::Engine;
 use crate::engine::command::Command;
 use crate::engine::dialer::attempt::{CALL_LIMIT, Stage};
 use crate::engine::timers::Timer;
 use crate::model::agent::{AgentState, DeskCall};
-use crate::model::attempt::{CallRef, InboundOutcome};
+use crate::model::attempt::{CallRef, InboundOutcome, RecordedCaller};
 use crate::model::campaign::{Assignment, Campaign};
 use crate::model::id::{AttemptId, InboundId, UserId};
 use crate::model::name::{GroupName, QueueName};
@@ -264,15 +264,26 @@ impl Engine {
 
     /// Lets both hear each other.
     pub(in crate::engine) fn bridge(&mut self, call: CallRef, user: UserId) {
-        let campaign = match call {
-            CallRef::Outbound(id) => self.attempts.get(&id).map(|attempt| attempt.campaign.clone()),
+        let record = self.campaign_of(call).is_some_and(|campaign| campaign.recording.on);
+        if record
+            && let CallRef::Inbound(id) = call
+            && let Some(caller) = self.callers.get(&id)
+        {
+            let caller = recorded_caller(id, caller, user);
+            self.commands.push_back(Command::RecordCaller { caller });
+        }
+        self.commands.push_back(Command::Bridge { call, user, record });
+    }
+
+    /// The campaign of a call that is up.
+    pub fn campaign_of(&self, call: CallRef) -> Option<&Campaign> {
+        match call {
+            CallRef::Outbound(id) => self.attempts.get(&id).map(|attempt| &*attempt.campaign),
             CallRef::Inbound(id) => {
                 let key = self.callers.get(&id).and_then(|caller| caller.campaign.as_ref());
-                key.and_then(|key| self.campaigns.get(key)).map(|board| board.campaign.clone())
+                key.and_then(|key| self.campaigns.get(key)).map(|board| &*board.campaign)
             }
-        };
-        let record = campaign.is_some_and(|campaign| campaign.recording.on);
-        self.commands.push_back(Command::Bridge { call, user, record });
+        }
     }
 
     /// Wrap-up after an inbound call: of the agent's group that serves the queue.
@@ -358,6 +369,18 @@ impl Engine {
             agent.desk = None;
         }
         self.rest(now, user);
+    }
+}
+
+fn recorded_caller(call: InboundId, caller: &Caller, agent: UserId) -> RecordedCaller {
+    RecordedCaller {
+        call,
+        queue: caller.queue.clone(),
+        campaign: caller.campaign.clone(),
+        did: caller.did.clone(),
+        caller: caller.number.clone(),
+        offered_at: caller.offered.timestamp,
+        agent,
     }
 }
 

@@ -17,13 +17,14 @@ use crate::engine::stats;
 use crate::engine::timers::Timer;
 use crate::model::abandonment::{AbandonScope, AbandonTally, AbandonWindow};
 use crate::model::attempt::{CallRef, Refusal};
-use crate::model::campaign::{Campaign, CampaignState};
+use crate::model::campaign::{Campaign, CampaignState, WhenRecordingFails};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId, ListId, RequestId};
 use crate::model::limits::{Limits, Used};
 use crate::model::live_limits::LiveLimits;
 use crate::model::name::CampaignKey;
 use crate::model::profile::Profile;
+use crate::model::recording::RecordingReason;
 use crate::model::time::{Instant, Now};
 use crate::model::zone::Zone;
 
@@ -37,6 +38,8 @@ pub struct Board {
     pub live_limits: LiveLimits,
     /// Whether it dials.
     pub state: CampaignState,
+    /// It was paused by itself since somebody last asked for another state.
+    pub paused_itself: bool,
     /// How many it starts.
     pub pacer: Box<dyn Pacer + Send>,
     /// Its own gate, used if it demands more idleness than its group.
@@ -102,6 +105,7 @@ impl Board {
             limits_set: LiveLimits::default(),
             live_limits: LiveLimits::default(),
             state,
+            paused_itself: false,
             gate: Gate::Closed,
             ledger: Ledger::found(Vec::new(), today.tally()),
             used: Used::default(),
@@ -337,9 +341,16 @@ impl Engine {
         if state != CampaignState::Running {
             board.state = state;
         }
+        board.paused_itself = false;
         let at = now.timestamp;
-        let key = campaign.clone();
-        self.commands.push_back(Command::RecordCampaignState { request: Some(request), campaign: key, state, at });
+        let (request_of, key) = (Some(request), campaign.clone());
+        self.commands.push_back(Command::RecordCampaignState {
+            request: request_of,
+            campaign: key,
+            state,
+            why: None,
+            at,
+        });
         self.requests.insert(request, Pending::CampaignState { campaign: campaign.clone(), state });
         self.follow_state(&campaign);
     }
@@ -355,12 +366,27 @@ impl Engine {
         let stops = self.requests.stops(campaign);
         if ok && let Some(board) = self.campaigns.get_mut(campaign) {
             // A pause that came in between holds, durable or not.
-            let overtaken = state == CampaignState::Running && (stops || board.state == CampaignState::Ended);
+            let stopped = stops || board.paused_itself || board.state == CampaignState::Ended;
+            let overtaken = state == CampaignState::Running && stopped;
             board.state = if overtaken { board.state } else { state };
         }
         self.follow_state(campaign);
         let refused = Answer::Refused { why: RequestRefusal::StoreDown };
         self.reply(request, if ok { Answer::Done } else { refused });
+    }
+
+    /// A recording could not be made or written: a campaign that is not to go on without them is paused at once.
+    pub(in crate::engine) fn recording_failed(&mut self, now: Now, campaign: CampaignKey, why: RecordingReason) {
+        let Some(board) = self.campaigns.get_mut(&campaign) else { return self.stale() };
+        let pauses = board.campaign.recording.when_it_fails == WhenRecordingFails::Pause;
+        if !pauses || board.state != CampaignState::Running {
+            return;
+        }
+        board.state = CampaignState::Paused;
+        board.paused_itself = true;
+        self.follow_state(&campaign);
+        let (state, why, at) = (CampaignState::Paused, Some(why), now.timestamp);
+        self.commands.push_back(Command::RecordCampaignState { request: None, campaign, state, why, at });
     }
 
     fn follow_state(&mut self, key: &CampaignKey) {

@@ -123,6 +123,31 @@ fn queues_of_higher_priority_are_served_first() {
 }
 
 #[test]
+fn who_a_caller_is_is_told_before_the_recording_begins_and_only_where_there_is_one() {
+    let mut rig = Rig::with(1, campaign());
+    let call = rig.caller_to("+862112345678");
+    assert_eq!(rig.state(1), AgentState::Talking { call: CallRef::Inbound(call) });
+    assert_eq!(rig.count(|command| matches!(command, Command::RecordCaller { .. })), 0, "it is not recorded");
+
+    let mut recorded = campaign();
+    recorded.recording.on = true;
+    let mut rig = Rig::with(1, recorded);
+    let call = rig.caller_to("+862112345678");
+    let told = rig.last(|command| matches!(command, Command::RecordCaller { .. })).map(|(_, command)| command);
+    let Some(Command::RecordCaller { caller }) = told else { panic!("{told:?}") };
+    assert_eq!((caller.call, caller.campaign, caller.agent), (call, Some(key()), user(1)));
+    assert_eq!((caller.caller, caller.did.as_str()), (Some(number(99_999)), "+862112345678"));
+    let said: Vec<&str> = rig.log.iter().map(|(_, command)| command.kind()).collect();
+    let place = |code: &str| said.iter().position(|said| *said == code);
+    assert!(place("record_caller") < place("bridge"), "{said:?}");
+    // A caller of no campaign is not recorded.
+    rig.tell(Event::InboundHungUp { call });
+    rig.wait(60.0);
+    rig.caller();
+    assert_eq!(rig.count(|command| matches!(command, Command::RecordCaller { .. })), 1);
+}
+
+#[test]
 fn a_returned_call_shows_its_campaign_and_lead_on_the_desk() {
     let mut rig = Rig::with(1, campaign());
     let story = Story { campaign: key(), lead: LeadId(5), at: Timestamp::from_millis(1), disposition: None };

@@ -8,10 +8,11 @@ use crate::engine::event::{AgentAction, Event, OpenAttempt};
 use crate::model::agent::{AgentState, DeviceLeg};
 use crate::model::attempt::{AnsweredBy, CallFailure, CallRef, FailureKind, Refusal};
 use crate::model::calling_hours::{DaySpan, MinuteOfDay, WeeklyHours};
-use crate::model::campaign::{Pacing, RatioOn, Recording};
+use crate::model::campaign::{Campaign, CampaignState, Pacing, RatioOn, Recording, WhenRecordingFails};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, LeadId};
 use crate::model::lead::{LeadNext, PastAttempt, SuppressionReason};
+use crate::model::recording::RecordingReason;
 
 fn ratio(lines_per_agent: f64) -> crate::model::campaign::Campaign {
     let mut campaign = campaign();
@@ -192,7 +193,8 @@ fn detection_that_takes_too_long_ends_with_the_deadline() {
 #[test]
 fn the_recording_is_announced_with_an_agent_reserved_and_then_bridged() {
     let mut recorded = campaign();
-    recorded.recording = Recording { on: true, consent_prompt: Some("recorded".parse().unwrap()) };
+    recorded.recording =
+        Recording { on: true, consent_prompt: Some("recorded".parse().unwrap()), ..Recording::default() };
     let mut rig = Rig::dialling(1, recorded);
     let attempt = rig.ringing()[0];
     let call = CallRef::Outbound(attempt);
@@ -204,6 +206,38 @@ fn the_recording_is_announced_with_an_agent_reserved_and_then_bridged() {
     rig.tell(Event::PromptEnded { call });
     assert_eq!(rig.count(|c| matches!(c, Command::Bridge { record: true, .. })), 1);
     assert_eq!(rig.state(1), AgentState::Talking { call });
+}
+
+#[test]
+fn a_campaign_that_is_not_to_call_without_recordings_is_paused_by_the_first_that_fails() {
+    let failed = |reason| Event::RecordingFailed { call: CallRef::Outbound(AttemptId(1)), campaign: key(), reason };
+    let mut goes_on = campaign();
+    goes_on.recording.on = true;
+    let mut rig = Rig::dialling(2, goes_on.clone());
+    rig.tell(failed(RecordingReason::DiskFull));
+    assert_eq!(rig.board().state, CampaignState::Running);
+
+    let pauses = Recording { when_it_fails: WhenRecordingFails::Pause, ..goes_on.recording.clone() };
+    let mut rig = Rig::dialling(2, Campaign { recording: pauses, ..goes_on });
+    let ringing = rig.ringing();
+    rig.answer(ringing[0]);
+    rig.tell(failed(RecordingReason::DiskFull));
+    assert_eq!(rig.board().state, CampaignState::Paused);
+    assert_eq!(rig.state(1), AgentState::Talking { call: CallRef::Outbound(ringing[0]) }, "the call goes on");
+    let is_pause = |command: &Command| matches!(command, Command::RecordCampaignState { request: None, .. });
+    let (_, told) = rig.last(is_pause).unwrap();
+    let Command::RecordCampaignState { campaign, state, why, .. } = told else { panic!("{told:?}") };
+    assert_eq!((campaign, state, why), (key(), CampaignState::Paused, Some(RecordingReason::DiskFull)));
+    // Those that fail after it say nothing new, and nothing more is dialled.
+    rig.tell(failed(RecordingReason::Disk));
+    assert_eq!(rig.count(is_pause), 1);
+    let dialled = rig.count(|command| matches!(command, Command::Dial { .. }));
+    rig.wait(120.0);
+    assert_eq!(rig.count(|command| matches!(command, Command::Dial { .. })), dialled);
+    assert_eq!(rig.set_campaign(CampaignState::Running), Some(Ok(())));
+    assert_eq!(rig.board().state, CampaignState::Running);
+    rig.tell(failed(RecordingReason::Disk));
+    assert_eq!((rig.board().state, rig.count(is_pause)), (CampaignState::Paused, 2));
 }
 
 #[test]

@@ -55,7 +55,8 @@ fn campaign(variant: u8) -> Campaign {
         campaign.pacing = Pacing::Preview(Preview { time_limit_s: 20, on_time_out, ..Preview::default() });
     }
     if variant & 32 > 0 {
-        campaign.recording = Recording { on: true, consent_prompt: Some("recorded".parse().unwrap()) };
+        campaign.recording =
+            Recording { on: true, consent_prompt: Some("recorded".parse().unwrap()), ..Recording::default() };
     }
     campaign.wrap_up_s = if variant & 64 > 0 { 0 } else { 10 };
     campaign.idle_threshold_min = (variant & 128 > 0).then_some(0.4);

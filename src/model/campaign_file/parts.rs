@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Known, column_name, refer, required_text, sound};
 use crate::model::calendar::DateText;
-use crate::model::campaign::{AgentResult, Answer, Callbacks, Offer, Question, Recording, RetryRule, ScriptSection};
+use crate::model::campaign::{
+    AgentResult, Answer, Callbacks, Offer, Question, Recording, RetryRule, ScriptSection, WhenRecordingFails,
+};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::document::{ComplaintCode, Readable as _, Spot, Table, did_you_mean};
 use crate::model::limits::{Budget, Limits};
@@ -300,8 +302,12 @@ pub(super) fn recording(root: &Table<'_>, known: Option<&Known>) -> Option<Recor
         let prompt = table.optional_at(key)?;
         Some(refer(&table, prompt, "prompt", known.map(|known| &known.prompts)))
     });
-    Some(Recording { on: on?, consent_prompt: consent_prompt? })
+    let when_it_fails = table.word("when_it_fails", WHEN_RECORDING_FAILS, WhenRecordingFails::default());
+    Some(Recording { on: on?, consent_prompt: consent_prompt?, when_it_fails: when_it_fails? })
 }
+
+const WHEN_RECORDING_FAILS: &[(&str, WhenRecordingFails)] =
+    &[("go_on", WhenRecordingFails::GoOn), ("pause", WhenRecordingFails::Pause)];
 
 fn key(table: &Table<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
     let Some(spot) = table.spot("key") else {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::campaign::{OnTimeOut, Pacing, Preview};
+use crate::model::campaign::{OnTimeOut, Pacing, Preview, WhenRecordingFails};
 use crate::model::disposition::Disposition;
 use crate::model::numbers::NumberKind;
 use crate::model::profile_file;
@@ -41,6 +41,23 @@ fn shipped_campaigns_are_accepted_and_read_back_from_what_is_written() {
         let again = read(file, &written, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}\n{written}"));
         assert_eq!(again, campaign);
     }
+}
+
+#[test]
+fn what_becomes_of_a_campaign_whose_recordings_fail_is_read_and_written_back() {
+    let (file, text) = SHIPPED.iter().find(|(file, _)| *file == "churn-rescue.toml").unwrap();
+    let with = |word: &str| {
+        let text = text.replacen("[recording]\n", &format!("[recording]\nwhen_it_fails = \"{word}\"\n"), 1);
+        read(file, &text, Some(&known()))
+    };
+    let unsaid = read(file, text, Some(&known())).unwrap();
+    assert_eq!(unsaid.recording.when_it_fails, WhenRecordingFails::GoOn);
+    assert_eq!(with("go_on").unwrap(), unsaid);
+    let pauses = with("pause").unwrap();
+    assert_eq!(pauses.recording.when_it_fails, WhenRecordingFails::Pause);
+    assert_eq!(read(file, &write(&pauses).unwrap(), Some(&known())).unwrap(), pauses);
+    let complaint = with("paus").unwrap_err().to_string();
+    assert!(complaint.contains("when_it_fails") && complaint.contains("`pause`"), "{complaint}");
 }
 
 #[test]

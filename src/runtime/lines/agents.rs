@@ -14,6 +14,7 @@ use crate::media::sdp;
 use crate::model::agent::{Device, DeviceLeg};
 use crate::model::attempt::CallRef;
 use crate::model::id::{LegId, UserId};
+use crate::model::name::CampaignKey;
 use crate::model::time::{Instant, Now};
 use crate::sip;
 
@@ -71,7 +72,8 @@ impl PhoneState {
 #[derive(Clone, Debug)]
 struct Customer {
     call: CallRef,
-    record: bool,
+    /// The campaign for which the call is recorded.
+    record: Option<CampaignKey>,
 }
 
 impl Lines {
@@ -99,8 +101,9 @@ impl Lines {
         self.drop_phone(now, &state);
     }
 
-    /// Joins a customer and an agent, ringing the phone first where it is rung per call.
-    pub fn bridge(&mut self, now: Now, call: CallRef, user: UserId, record: bool) {
+    /// Joins a customer and an agent, ringing the phone first where it is rung per call. `record`: the campaign for which the call
+    /// is recorded.
+    pub fn bridge(&mut self, now: Now, call: CallRef, user: UserId, record: Option<CampaignKey>) {
         if !self.calls.contains_key(&call) {
             // The customer is gone, and the engine hears that separately; nobody's phone is rung for nobody.
             return self.tell(Event::BridgeFailed { call, user });
@@ -237,7 +240,7 @@ impl Lines {
             agent.state = PhoneState::Talking { leg: phone, call };
         }
         self.media(MediaCommand::Bridge { a: leg, b: phone });
-        self.record(now, leg, call, user, customer.record);
+        self.record(now, leg, call, user, customer.record.clone());
         self.tell(Event::Bridged { call, user });
     }
 

@@ -13,6 +13,7 @@ use super::{BY_DIALER, RETRY_AFTER, tell};
 use crate::engine::event::Event;
 use crate::model::attempt::AttemptEnd;
 use crate::model::disposition::Disposition;
+use crate::model::id::InboundId;
 use crate::model::lead::SuppressionReason;
 use crate::model::time::Timestamp;
 use crate::store::{IntentOutcome, Receipt, Scope, Store, StoreError, Suppression, Write};
@@ -124,14 +125,19 @@ async fn settle(store: &Store, write: &Write, receipt: Result<Receipt, StoreErro
                 Settled::Told(request.map(|request| Event::Recorded { request, ok: false }))
             }
         },
-        Write::Inbound(end) => match receipt {
-            Ok(_) => Settled::Told(None),
-            Err(error) if error.is_transient() => later(&error),
-            Err(error) => {
-                tracing::error!(%error, call = %end.call, "the store refused an inbound call");
-                Settled::Told(None)
-            }
-        },
+        Write::Caller(caller) => inbound(caller.call, receipt),
+        Write::Inbound(end) => inbound(end.call, receipt),
+    }
+}
+
+fn inbound(call: InboundId, receipt: Result<Receipt, StoreError>) -> Settled {
+    match receipt {
+        Ok(_) => Settled::Told(None),
+        Err(error) if error.is_transient() => later(&error),
+        Err(error) => {
+            tracing::error!(%error, %call, "the store refused an inbound call");
+            Settled::Told(None)
+        }
     }
 }
 
@@ -177,7 +183,6 @@ async fn suppress(store: &Store, end: &AttemptEnd) -> Result<(), StoreError> {
 mod tests {
     use super::*;
     use crate::model::attempt::{InboundEnd, InboundOutcome};
-    use crate::model::id::InboundId;
 
     fn write(id: i64) -> Write {
         Write::Inbound(Box::new(InboundEnd {
@@ -197,7 +202,7 @@ mod tests {
     fn ids(writes: &[Write]) -> Vec<i64> {
         let id = |write: &Write| match write {
             Write::Inbound(end) => Some(end.call.0),
-            Write::Intent(..) | Write::End(_) | Write::Result(_) => None,
+            Write::Intent(..) | Write::End(_) | Write::Result(_) | Write::Caller(_) => None,
         };
         writes.iter().filter_map(id).collect()
     }

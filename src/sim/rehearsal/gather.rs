@@ -338,7 +338,8 @@ impl Run {
             | Event::Drain
             | Event::TrunkHealth { .. }
             | Event::StoreHealth { .. }
-            | Event::ClockHealth { .. } => {
+            | Event::ClockHealth { .. }
+            | Event::RecordingFailed { .. } => {
                 if let Some(stretch) = &mut self.stretch {
                     stretch.plans.push((now.instant.since(stretch.origin.instant), event.clone()));
                 }

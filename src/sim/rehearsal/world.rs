@@ -307,6 +307,7 @@ impl<'t> World<'t> {
             | Command::ReleaseAgent { .. }
             | Command::RecordResult { result: CallResult { request: None, .. } }
             | Command::SettleLead { .. }
+            | Command::RecordCaller { .. }
             | Command::RecordGate { .. }
             | Command::RecordDecision { .. }
             | Command::RecordCampaignState { request: None, .. }

@@ -78,6 +78,7 @@ impl World<'_> {
             | Command::ReleaseAgent { .. }
             | Command::RecordResult { result: CallResult { request: None, .. } }
             | Command::SettleLead { .. }
+            | Command::RecordCaller { .. }
             | Command::RecordGate { .. }
             | Command::RecordDecision { .. }
             | Command::RecordCampaignState { request: None, .. }

@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::db::{Conn, Statement, Value, params, statements, word};
 use crate::store::error::StoreError;
 use crate::store::history::{AttemptCursor, AttemptRow, PAGE_MAX, attempt_row};
-use crate::store::recordings::recorded_word;
+use crate::store::recordings::{missing, recorded_word};
 
 /// Days looked up at once.
 const DAYS_AT_ONCE: u32 = 31;
@@ -95,23 +95,54 @@ macro_rules! with_part {
     };
 }
 
+/// What else is asked of an attempt `a`.
+macro_rules! is_behind {
+    () => {
+        "(cast($5 as text) is null or a.disposition = $5)
+          and exists (
+              select 1 from attempt_figures f
+              where f.id = a.id and (cast($6 as text) is null or f.result = $6)
+                and (cast($7 as bigint) is null or f.list_id = $7) and (cast($8 as bigint) is null or f.agent_id = $8)
+                and case $9 when 'dialled' then f.leads_dialled when 'answered' then f.leads_answered
+                    when 'connected' then f.leads_connected when 'accepted' then f.accepted else 1 end = 1)"
+    };
+}
+
 /// Attempts, latest first, of a span of hours and with all that is asked; `$which` is what an index finds them by.
 macro_rules! rows_where {
     ($which:literal) => {
-        concat!("
-        select * from attempts
-        where ", $which, " and at >= $2 and (at, id) < ($3, $4)
-          and (cast($5 as text) is null or disposition = $5)
-          and exists (
-              select 1 from attempt_figures f
-              where f.id = attempts.id and (cast($6 as text) is null or f.result = $6)
-                and (cast($7 as bigint) is null or f.list_id = $7) and (cast($8 as bigint) is null or f.agent_id = $8)
-                and case $9 when 'dialled' then f.leads_dialled when 'answered' then f.leads_answered
-                    when 'connected' then f.leads_connected when 'accepted' then f.accepted else 1 end = 1)
+        concat!(
+            "
+        select a.* from attempts a
+        where ",
+            $which,
+            " and a.at >= $2 and (a.at, a.id) < ($3, $4) and ",
+            is_behind!(),
+            "
           and (cast($11 as text) is null or coalesce((
-              select ", recorded_word!(), " from recordings r
-              where r.direction = 'outbound' and r.call_id = attempts.id), 'no') = $11)
-        order by at desc, id desc limit $10")
+              select ",
+            recorded_word!(),
+            " from recordings r
+              where r.direction = 'outbound' and r.call_id = a.id), 'no') = $11)
+        order by a.at desc, a.id desc limit $10"
+        )
+    };
+}
+
+/// Attempts by their recordings, latest first: those of which there is a row, and `$which` of them.
+macro_rules! rows_recorded {
+    ($which:expr) => {
+        concat!(
+            "
+        select a.* from recordings r cross join attempts a
+        where r.campaign = $1 and r.direction = 'outbound' and ",
+            $which,
+            "
+          and r.called_at >= $2 and (r.called_at, r.call_id) < ($3, $4) and a.id = r.call_id and ",
+            is_behind!(),
+            "
+        order by r.called_at desc, r.call_id desc limit $10"
+        )
     };
 }
 
@@ -142,9 +173,12 @@ statements! {
         group by hour having sum(", of_stage!(), ") > 0 order by hour desc limit $9");
     STALE_HOURS = "
         select hour from figures_stale where campaign = $1 and hour >= $2 and hour <= $3 order by hour desc";
-    ROWS = rows_where!("campaign = $1");
+    ROWS = rows_where!("a.campaign = $1");
     // By the index of agents, which has few rows in an hour: the expression keeps that of campaigns out of it.
-    ROWS_OF_AGENT = rows_where!("agent_id = cast($8 as bigint) and campaign || '' = $1");
+    ROWS_OF_AGENT = rows_where!("a.agent_id = cast($8 as bigint) and a.campaign || '' = $1");
+    // Counts know nothing of recordings: where none is missing, or none was made, they would lead through all attempts.
+    ROWS_MISSING = rows_recorded!(missing!());
+    ROWS_RECORDED = rows_recorded!(concat!(recorded_word!(), " = 'yes'"));
 }
 
 impl Store {
@@ -174,6 +208,15 @@ impl Behind {
         // Before this, and at the same moment before this id.
         let to = (self.to.as_millis(), i64::MIN);
         let until = after.map_or(to, |cursor| (cursor.at.as_millis(), cursor.id.0).min(to));
+        let by_recording = match self.recorded {
+            Some(Recorded::Missing) => Some(ROWS_MISSING),
+            Some(Recorded::Yes) => Some(ROWS_RECORDED),
+            // Most calls have none, so that there is one nearby.
+            Some(Recorded::No) | None => None,
+        };
+        if let Some(statement) = by_recording {
+            return conn.rows(statement, self.rows_values(from, until, limit)).await?.iter().map(attempt_row).collect();
+        }
         let (first, mut below) = (from / HOUR_MS, until.0 / HOUR_MS);
         let stale = conn.rows(STALE_HOURS, params![self.campaign.as_str(), first, below]).await?;
         let stale: BTreeSet<i64> = stale.iter().map(|row| row.int("hour")).collect::<Result<_, _>>()?;
@@ -235,20 +278,8 @@ impl Behind {
             let hours: BTreeSet<i64> = stale.range(lowest..=below).copied().chain(counted).collect();
             for (first, last) in runs_from_the_end(&hours.into_iter().collect::<Vec<_>>(), |_| true) {
                 let (first, end) = ((first * HOUR_MS).max(from), (last + 1) * HOUR_MS);
-                let (at, id) = (end, i64::MIN).min(until);
-                let values = params![
-                    self.campaign.as_str(),
-                    first,
-                    at,
-                    id,
-                    self.disposition.as_ref().map(word),
-                    self.result.as_deref(),
-                    self.list.map(|list| list.0),
-                    self.agent.map(|agent| agent.0),
-                    self.stage.as_ref().map(word),
-                    (limit - found.len()) as u64,
-                    self.recorded.map(Recorded::as_str),
-                ];
+                let mut values = self.rows_values(first, (end, i64::MIN).min(until), limit - found.len());
+                values.extend(params![self.recorded.map(Recorded::as_str)]);
                 let statement = if self.agent.is_some_and(|agent| agent.0 != 0) { ROWS_OF_AGENT } else { ROWS };
                 for row in conn.rows(statement, values).await? {
                     found.push(attempt_row(&row)?);
@@ -260,6 +291,22 @@ impl Behind {
             below = lowest - 1;
         }
         Ok(())
+    }
+
+    /// What is asked of attempts that began at or after `first` and before `until`.
+    fn rows_values(&self, first: i64, (at, id): (i64, i64), limit: usize) -> Vec<Value> {
+        params![
+            self.campaign.as_str(),
+            first,
+            at,
+            id,
+            self.disposition.as_ref().map(word),
+            self.result.as_deref(),
+            self.list.map(|list| list.0),
+            self.agent.map(|agent| agent.0),
+            self.stage.as_ref().map(word),
+            limit as u64,
+        ]
     }
 
     /// What is asked of the counts of days or hours.

@@ -1,7 +1,7 @@
 //! Which calls were recorded.
 
 use super::*;
-use crate::model::attempt::{InboundEnd, InboundOutcome};
+use crate::model::attempt::{InboundEnd, InboundOutcome, RecordedCaller};
 use crate::model::id::InboundId;
 use crate::model::recording::{CallRecording, Recorded, RecordingReason, RecordingState, file_of};
 
@@ -117,6 +117,69 @@ async fn a_callers_recording_learns_its_campaign_whichever_is_written_first() {
 }
 
 #[tokio::test]
+async fn a_caller_who_is_recorded_is_found_by_number_while_the_call_is_up_and_once_when_it_is_over() {
+    let rig = Rig::new().await;
+    let who = number("+8613800000009");
+    let call = CallRef::Inbound(InboundId(1));
+    let end = inbound(1);
+    let caller = RecordedCaller {
+        call: end.call,
+        queue: end.queue.clone(),
+        campaign: end.campaign.clone(),
+        did: end.did.clone(),
+        caller: end.caller.clone(),
+        offered_at: end.offered_at,
+        agent: UserId(7),
+    };
+    let says = async |write: Write| rig.store.record(vec![write]).await;
+    let begins = Write::Caller(Box::new(caller.clone()));
+    // A second agent may take the call over.
+    let other = RecordedCaller { agent: UserId(9), ..caller.clone() };
+    for write in [begins.clone(), Write::Caller(Box::new(other))] {
+        assert_eq!(says(write).await, [Ok(Receipt::Inbound)]);
+    }
+    assert_eq!(rig.store.recorded_callers().await.unwrap(), [caller]);
+    rig.recorded(begun(call, 5)).await;
+    let found = async || {
+        let rows = rig.store.recordings_of_number(&who).await.unwrap();
+        rows.into_iter().map(|row| (row.recording.call, row.recording.state, row.campaign)).collect::<Vec<_>>()
+    };
+    assert_eq!(found().await, [(call, RecordingState::Running, Some(key("spring")))]);
+    let history = rig.store.number_history(&who, 9).await.unwrap().inbound;
+    let told: Vec<_> = history.iter().map(|one| (one.id, one.offered_at, one.ended_at, one.outcome)).collect();
+    assert_eq!(told, [(InboundId(1), NOW, None, None)]);
+
+    // Whatever comes late or twice, it is one call.
+    for write in [Write::Inbound(Box::new(end.clone())), begins, Write::Inbound(Box::new(end.clone()))] {
+        assert_eq!(says(write).await, [Ok(Receipt::Inbound)]);
+    }
+    rig.recorded(whole(&begun(call, 5))).await;
+    assert_eq!(found().await, [(call, RecordingState::Whole, Some(key("spring")))]);
+    let history = rig.store.number_history(&who, 9).await.unwrap().inbound;
+    let told: Vec<_> = history.iter().map(|one| (one.id, one.ended_at, one.outcome)).collect();
+    assert_eq!(told, [(InboundId(1), Some(end.ended_at), Some(InboundOutcome::Answered))]);
+    assert_eq!(rig.store.recorded_callers().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn where_no_recording_is_missing_or_none_was_made_no_attempt_is_read_to_say_so() {
+    let rig = Rig::in_file(Options::default()).await;
+    let mut conn = rig.store.reader().await.unwrap();
+    for (name, statements, index) in [
+        ("ROWS_MISSING", figures::behind::STATEMENTS, "recordings_missing_of_attempts (campaign=? AND called_at>? AND"),
+        ("ROWS_RECORDED", figures::behind::STATEMENTS, "recordings_of_attempts (campaign=? AND called_at>? AND"),
+        ("PAGE_OF_MISSING", recordings::STATEMENTS, "recordings_missing (began_at>? AND"),
+    ] {
+        let statement = statements.iter().find(|statement| statement.name == name).unwrap();
+        let plan = conn.explain(*statement).await.unwrap();
+        let first = plan.first().map(String::as_str).unwrap_or_default();
+        assert!(first.starts_with("SEARCH r USING INDEX ") && first.contains(index), "{name}: {plan:?}");
+        let reads_all = plan.iter().any(|step| step.starts_with("SCAN") || step.contains("TEMP B-TREE"));
+        assert!(!reads_all, "{name}: {plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn calls_are_found_by_their_recordings_the_same_way_everywhere() {
     let mut rig = Rig::new().await;
     let calls = rig.of_every_kind().await;
@@ -153,6 +216,23 @@ async fn calls_are_found_by_their_recordings_the_same_way_everywhere() {
         found.sort();
         expected.sort();
         assert_eq!(found, expected, "{recorded:?}");
+        // Page by page they are the same, the latest first; what else is asked counts as well.
+        let mut paged: Vec<AttemptRow> = Vec::new();
+        loop {
+            let last = paged.last().map(|attempt| AttemptCursor { at: attempt.at, id: attempt.id });
+            let page = rig.store.attempts_behind(&behind, last, 1).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+        assert!(paged.is_sorted_by_key(|attempt| std::cmp::Reverse((attempt.at, attempt.id))), "{paged:?}");
+        let without_the_other = paged.iter().filter(|attempt| attempt.id != unconnected);
+        assert_eq!(without_the_other.count(), expected.len(), "{recorded:?}");
+        let none = Behind { disposition: Some(Disposition::Machine), ..behind.clone() };
+        assert_eq!(rig.store.attempts_behind(&none, None, 100).await.unwrap(), []);
+        let later = Behind { from: after(3600), to: after(7200), ..behind };
+        assert_eq!(rig.store.attempts_behind(&later, None, 100).await.unwrap(), []);
     }
     let nobody = RecordingFilter { campaign: Some(key("summer")), ..RecordingFilter::default() };
     assert_eq!(rig.store.recordings(&nobody, None, 100).await.unwrap(), []);

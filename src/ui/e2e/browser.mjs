@@ -22,6 +22,7 @@ export async function open(base, shots) {
   const complaints = [];
   const pages = [];
   const leaving = new Set();
+  const refusals = [];
 
   return {
     /** A page of somebody's own, without anybody's cookies. */
@@ -32,7 +33,7 @@ export async function open(base, shots) {
       pages.push([who, page]);
       page.on("pageerror", (error) => complaints.push(`${who}: ${error.message}`));
       page.on("console", (message) => {
-        if (message.type() === "error" && !isExpected(message, leaving.has(who))) complaints.push(`${who}: ${message.text()} ${message.location().url}`);
+        if (message.type() === "error" && !isExpected(message, leaving.has(who), refusals)) complaints.push(`${who}: ${message.text()} ${message.location().url}`);
       });
       await page.exposeFunction("policyViolated", (what) => complaints.push(`${who}: policy violated: ${what}`));
       await page.addInitScript(() => {
@@ -45,6 +46,10 @@ export async function open(base, shots) {
     /** Somebody is about to sign out: what a page was asking at that moment is answered with 401, as it must be. */
     leaves(who) {
       leaving.add(who);
+    },
+    /** From now on addresses that end so may fail with a message that says this. */
+    expect(ending, told) {
+      refusals.push([ending, told]);
     },
     assertQuiet() {
       if (complaints.length > 0) throw new Error(`the browser complained:\n${complaints.join("\n")}`);
@@ -59,10 +64,12 @@ export async function open(base, shots) {
 
 /** Chromium reports every refusal as an error: asking who one is before logging in, a wrong password, what is no number and
  * an address of our own network are none. */
-function isExpected(message, leaving) {
+function isExpected(message, leaving, refusals) {
   const asked = message.location().url;
   if (message.text().includes("422") && asked.endsWith("/api/v1/customers?number=not%20a%20number")) return true;
   if (message.text().includes("422") && asked.endsWith("/api/v1/webhooks")) return true;
+  // Parts that make it so themselves.
+  if (refusals.some(([ending, told]) => asked.endsWith(ending) && message.text().includes(told))) return true;
   return message.text().includes("401") && (leaving || asked.endsWith("/api/v1/me") || asked.endsWith("/api/v1/login"));
 }
 

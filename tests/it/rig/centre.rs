@@ -55,6 +55,8 @@ pub struct Plan {
     pub pacing: &'static str,
     /// A disk of its own for the service's data.
     pub disk: Option<Disk>,
+    /// Its files may be kept from growing: see [`Centre::limit_files`].
+    pub files_limited: bool,
 }
 
 impl Default for Plan {
@@ -74,6 +76,7 @@ impl Default for Plan {
             campaign_tables: String::new(),
             pacing: "mode = \"progressive\"",
             disk: None,
+            files_limited: false,
         }
     }
 }
@@ -129,6 +132,14 @@ fn psql(database: &str, sql: &str) -> String {
     let output = output.unwrap_or_else(|error| panic!("psql cannot be started ({error}): run packaging/test-packages"));
     assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The same command, to which a file that may not grow is an error and no reason to end.
+fn deaf_to_limits(command: &Command) -> Command {
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' XFSZ && exec \"$0\" \"$@\""]);
+    deaf.arg(command.get_program()).args(command.get_args());
+    deaf
 }
 
 impl Centre {
@@ -206,6 +217,7 @@ impl Centre {
         let plain = self.command(&["serve", "--until-stdin-closes"]);
         let mut command = match &self.plan.disk {
             Some(disk) => self.settled(disk.under(&plain)),
+            None if self.plan.files_limited => self.settled(deaf_to_limits(&plain)),
             None => plain,
         };
         Child::start("lull serve", &mut command)
@@ -222,6 +234,16 @@ impl Centre {
     pub fn kill(&mut self) {
         self.service().kill();
         self.service = None;
+    }
+
+    /// No file of the running service grows beyond so many bytes from now on; with `None` all do again. Anybody may do that to
+    /// processes of their own, so that it tells of a disk that fails wherever tests run.
+    #[track_caller]
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let soft = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let (limit, process) = (format!("--fsize={soft}:unlimited"), self.service_id().to_string());
+        let status = Command::new("prlimit").args(["--pid", &process, &limit]).status();
+        assert!(status.as_ref().is_ok_and(|status| status.success()), "prlimit {limit}: {status:?}");
     }
 
     /// Where the pages are.

@@ -124,6 +124,9 @@ export const searchResults = (key: string, query: SearchQuery) =>
   told(api.GET("/api/v1/campaigns/{key}/search", { params: { path: { key }, query } }));
 /** Where the audio of a call's recording is, for a player. */
 export const recordingAudio = (call: string) => `${BASE}/recordings/${encodeURIComponent(call)}/audio`;
+/** Asks for one byte of it: a player only knows that something went wrong, and this says what. */
+export const askForAudio = (call: string) =>
+  told(api.GET("/api/v1/recordings/{id}/audio", { params: { path: { id: call }, header: { Range: "bytes=0-0" } }, parseAs: "text" }));
 export const decisions = (key: string, from: number, cursor: string | null) =>
   told(
     api.GET("/api/v1/campaigns/{key}/decisions", {

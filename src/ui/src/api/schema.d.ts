@@ -2114,6 +2114,12 @@ export interface components {
             sorting?: components["schemas"]["Sorting"] | null;
             /** @description Whether it dials. */
             state: components["schemas"]["CampaignState"];
+            /** @description When. */
+            state_at: components["schemas"]["Timestamp"];
+            /** @description Who set that; `dialer` where it was paused by itself. */
+            state_by: string;
+            /** @description Why, as they said; `recording_disk` and `recording_disk_full` where it was paused because a recording failed. */
+            state_why: string;
             /** @description The text in force, as it was written. */
             text: string;
             /** @description Ended attempts by outcome, since the beginning. */
@@ -3463,14 +3469,12 @@ export interface components {
         InboundView: {
             campaign?: components["schemas"]["CampaignKey"] | null;
             connected_at?: components["schemas"]["Timestamp"] | null;
-            /** @description When it was over. */
-            ended_at: components["schemas"]["Timestamp"];
+            ended_at?: components["schemas"]["Timestamp"] | null;
             /** @description Its id. */
             id: components["schemas"]["InboundId"];
             /** @description When it arrived. */
             offered_at: components["schemas"]["Timestamp"];
-            /** @description How it ended. */
-            outcome: components["schemas"]["InboundOutcome"];
+            outcome?: components["schemas"]["InboundOutcome"] | null;
             queue?: components["schemas"]["QueueName"] | null;
             recording?: components["schemas"]["RecordingView"] | null;
         };
@@ -4385,6 +4389,8 @@ export interface components {
             consent_prompt?: components["schemas"]["PromptName"] | null;
             /** @description Record connected calls. */
             on: boolean;
+            /** @description What becomes of the campaign when a recording cannot be made or written. */
+            when_it_fails?: components["schemas"]["WhenRecordingFails"];
         };
         /** @description A recording with what tells whether it is whole. */
         RecordingDetail: components["schemas"]["RecordingView"] & {
@@ -5309,6 +5315,11 @@ export interface components {
             busy?: string | null;
             job?: components["schemas"]["WhatifJob"] | null;
         };
+        /**
+         * @description What a campaign does when a recording cannot be made or written. The call itself always goes on.
+         * @enum {string}
+         */
+        WhenRecordingFails: "go_on" | "pause";
     };
     responses: never;
     parameters: never;

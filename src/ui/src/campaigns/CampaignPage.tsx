@@ -26,6 +26,7 @@ import { Revisions } from "./Revisions";
 import { Search } from "./Search";
 import { StateBadge } from "./StateBadge";
 import { StateButtons } from "./StateButtons";
+import { StateWhy } from "./StateWhy";
 import { TextForm } from "./TextForm";
 import { WhatIf } from "./WhatIf";
 import { linkOf } from "./whatifQuestion";
@@ -66,6 +67,7 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
           <Text size="sm" c="dimmed">
             {detail.campaign.key} · {t("campaign.revision", { revision: detail.revision })}
           </Text>
+          <StateWhy state={view?.state ?? detail.state} why={detail.state_why} />
         </div>
         {manager && (
           <StateButtons campaign={detail.campaign.key} title={detail.campaign.title} state={view?.state ?? detail.state} />

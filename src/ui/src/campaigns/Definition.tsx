@@ -214,7 +214,7 @@ function Dialling({ campaign }: { campaign: Campaign }) {
         [t("definition.abandonMax"), percent(campaign.abandon_rate_max, 1)],
         [t("definition.wrapUp"), t("general.seconds", { count: campaign.wrap_up_s })],
         [t("definition.machines"), yes(campaign.detect_machines)],
-        [t("definition.recording"), yes(campaign.recording.on)],
+        [t("definition.recording"), campaign.recording.on && campaign.recording.when_it_fails === "pause" ? t("definition.recordingOrPause") : yes(campaign.recording.on)],
         [t("definition.priority"), campaign.priority],
         [t("definition.tier"), campaign.tier],
       ]}

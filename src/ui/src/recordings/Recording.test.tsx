@@ -1,6 +1,7 @@
 import { fireEvent, screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import * as client from "../api/client";
+import { Problem } from "../api/problem";
 import type { RecordingView, Role } from "../api/types";
 import { show, someone } from "../test/show";
 import { Recording } from "./Recording";
@@ -21,8 +22,43 @@ test("a recording is fetched when somebody asks for it, and not before", async (
   const player = screen.getByTestId("player");
   expect(player.getAttribute("src")).toBe("/api/v1/recordings/att_0000000000005/audio");
   expect(player.hasAttribute("controls")).toBe(true);
-  fireEvent.error(player);
-  expect(screen.getByTestId("no-recording").textContent).toContain("missing");
+});
+
+/** Somebody listens, the player fails, and the service says this when it is asked why. */
+async function failed(answer: () => Promise<string>) {
+  vi.spyOn(client, "askForAudio").mockImplementation(answer);
+  shown(WHOLE);
+  fireEvent.click(await screen.findByTestId("listen"));
+  fireEvent.error(screen.getByTestId("player"));
+  return screen.findByTestId("no-recording");
+}
+
+const refused = (status: number, code: string) => () => Promise.reject(new Problem(status, { code }, null));
+
+test.each([
+  [404, "no_recording", "There is no recording of this call."],
+  [410, "recording_removed", "The recording was removed."],
+  [410, "recording_lost", "The recording is missing: its file is gone."],
+  [401, "not_logged_in", "You are no longer logged in"],
+  [403, "forbidden", "Your role may not do this"],
+])("what cannot be heard is told as what it is: %i %s", async (status, code, text) => {
+  const told = await failed(refused(status, code));
+  expect(told.textContent).toBe(text);
+  expect(told.dataset["code"]).toBe(code);
+  expect(screen.queryByTestId("player")).toBeNull();
+  expect(screen.queryByTestId("listen-again")).toBeNull();
+});
+
+test.each([
+  [refused(0, "unreachable"), "The service cannot be reached. Check the network, then try again."],
+  [refused(503, "unavailable"), "Not available now. Nothing was changed; try again"],
+  [() => Promise.resolve("R"), "Playing broke off."],
+])("what may be better the next time can be tried again: %#", async (answer, text) => {
+  const told = await failed(answer);
+  expect(told.textContent).toBe(text);
+  fireEvent.click(screen.getByTestId("listen-again"));
+  expect(screen.getByTestId("player")).toBeTruthy();
+  expect(screen.queryByTestId("no-recording")).toBeNull();
 });
 
 test("one that was cut off is heard too, and says why it ends", async () => {

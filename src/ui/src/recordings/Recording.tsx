@@ -1,23 +1,22 @@
 import { Button, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { recordingAudio } from "../api/client";
 import type { RecordingView } from "../api/types";
 import { duration } from "../format";
 import { Icon } from "../icons";
 import { useMe } from "../shell/useMe";
+import { Player } from "./Player";
 
 /** The recording of a call, to be heard by whoever may, or why there is none. Nothing for a call that reached no agent or was not to be recorded. */
 export function Recording({ call, recording }: { call: string; recording: RecordingView | null }) {
   const { t } = useTranslation();
   const me = useMe();
   const [open, setOpen] = useState(false);
-  const [failed, setFailed] = useState(false);
   if (recording === null) return null;
   const { recorded, state, reason, length_ms } = recording;
   const why = reason === null ? "" : t(`recording.reason.${reason}`);
-  if (recorded !== "yes" || failed) {
-    const lost = failed || (recorded === "missing" && state !== "none");
+  if (recorded !== "yes") {
+    const lost = recorded === "missing" && state !== "none";
     return (
       <Text size="xs" c="dimmed" data-testid="no-recording" data-state={state}>
         {lost ? t("recording.lost") : t(`recording.state.${state}`, { why })}
@@ -28,8 +27,7 @@ export function Recording({ call, recording }: { call: string; recording: Record
   return (
     <>
       {open ? (
-        // Each hearing is written down, so nothing is fetched before somebody asks for it.
-        <audio controls autoPlay preload="metadata" src={recordingAudio(call)} aria-label={t("recording.player")} onError={() => setFailed(true)} data-testid="player" />
+        <Player call={call} />
       ) : me.data?.role === "manager" ? (
         <Button size="compact-xs" variant="default" leftSection={<Icon name="play" />} onClick={() => setOpen(true)} aria-label={t("recording.listen", { length })} data-testid="listen">
           {length}
