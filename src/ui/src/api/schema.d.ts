@@ -323,6 +323,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/pre-registrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pre-register a customer: the consent is recorded and the customer is a lead of the campaign at once, before those that lists
+         *     brought in. A customer who is on the campaign already comes forward, or stays if there is nothing more to call about.
+         */
+        post: operations["pre_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/results": {
         parameters: {
             query?: never;
@@ -4533,6 +4553,55 @@ export interface components {
             /** @enum {string} */
             reason: "budget_spent";
         };
+        /**
+         * @description What became of a pre-registration.
+         * @enum {string}
+         */
+        Registered: "new" | "forward" | "stays" | "suppressed";
+        /** @description A customer who asked to be called. */
+        RegistrationRequest: {
+            /**
+             * Format: int64
+             * @description When the customer asked; now, without it.
+             */
+            at?: number | null;
+            /** @description By which channel: `web`, `app`, `im` or another word. */
+            channel: string;
+            /** @description Further columns, such as the customer's own words: scripts can show them. */
+            columns?: {
+                [key: string]: string;
+            };
+            /** @description The words that the customer agreed to. */
+            consent: string;
+            /**
+             * Format: int64
+             * @description Until when that holds; until revoked, without it.
+             */
+            consent_until?: number | null;
+            /** @description Version of these words. */
+            consent_version?: string;
+            /** @description The list that the lead is on, made with the first; `pre-registered` without it. */
+            list?: string | null;
+            /** @description The person's name. */
+            name?: string;
+            /** @description Whose number, in international form or with `region`. */
+            number: string;
+            /**
+             * Format: int32
+             * @description Priority of the lead, 0 to 99; 90 without it.
+             */
+            priority?: number | null;
+            /** @description Region of a number without a country code, as two letters. */
+            region?: string | null;
+            /** @description Where it can be found again: a page, a form, an id of yours. */
+            source: string;
+        };
+        /** @description What became of it. */
+        RegistrationView: {
+            lead?: components["schemas"]["LeadId"] | null;
+            /** @description What became of it. */
+            outcome: components["schemas"]["Registered"];
+        };
         /** @description What a reload changed. */
         Reloaded: {
             /** @description Names of what changed. */
@@ -6057,6 +6126,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pre_register: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description names the request, such as a random UUID, so that it can be sent again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistrationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationView"];
                 };
             };
             /** @description what is wrong */
