@@ -34,6 +34,7 @@ export const AGENT_STATES = ["ready", "previewing", "reserved", "talking", "wrap
 export type AgentStateCode = Schemas["AgentState"]["state"];
 export type Disposition = Schemas["Disposition"];
 export type SuppressionReason = Schemas["SuppressionReason"];
+export type GatewayView = Told<Schemas["GatewayView"]>;
 export type MessageView = Told<Schemas["MessageRow"]>;
 export type MessageRequest = Schemas["MessageRequest"];
 export type CallRef = Told<Schemas["CallRef"]>;

@@ -1,8 +1,8 @@
 import { Alert, Button, Code, Group, List, Stack, Table, Text, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { phones, reload, trunks } from "../api/client";
-import type { PhoneView } from "../api/types";
+import { gateways, phones, reload, trunks } from "../api/client";
+import type { GatewayView, PhoneView } from "../api/types";
 import { Panel } from "../board/Panel";
 import { TrunkTable } from "../board/TrunkTable";
 import { moment } from "../format";
@@ -18,6 +18,7 @@ export function OperatorPage() {
   const { snapshot } = useLiveBoard();
   const lines = useQuery({ queryKey: ["trunks"], queryFn: trunks, enabled: snapshot === null });
   const devices = useQuery({ queryKey: ["phones"], queryFn: phones, refetchInterval: 5000 });
+  const sms = useQuery({ queryKey: ["gateways"], queryFn: gateways, refetchInterval: 5000 });
   const shown = snapshot?.trunks ?? lines.data;
   return (
     <Stack data-testid="operator">
@@ -33,6 +34,11 @@ export function OperatorPage() {
         {devices.error && <ProblemAlert error={devices.error} onRetry={() => void devices.refetch()} />}
         {devices.isPending && <Waiting />}
         {devices.data && <PhoneTable rows={devices.data} />}
+      </Panel>
+      <Panel title={t("gateway.title")}>
+        {sms.error && <ProblemAlert error={sms.error} onRetry={() => void sms.refetch()} />}
+        {sms.isPending && <Waiting />}
+        {sms.data && <GatewayTable rows={sms.data} />}
       </Panel>
     </Stack>
   );
@@ -65,6 +71,47 @@ function PhoneTable({ rows }: { rows: PhoneView[] }) {
             </Table.Td>
             <Table.Td>{row.address ?? "–"}</Table.Td>
             <Table.Td>{row.registered_until !== null ? moment(row.registered_until, i18n.language) : "–"}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+/** SMS gateways and how they are. */
+function GatewayTable({ rows }: { rows: GatewayView[] }) {
+  const { t, i18n } = useTranslation();
+  if (rows.length === 0) return <Empty title={t("gateway.none")} next={t("gateway.noneNext")} />;
+  const up = (row: GatewayView) => row.state === "up" || row.state === "throttled";
+  return (
+    <Table fz="sm" verticalSpacing={6} data-testid="gateways">
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>{t("gateway.name")}</Table.Th>
+          <Table.Th>{t("board.state")}</Table.Th>
+          <Table.Th>{t("gateway.waiting")}</Table.Th>
+          <Table.Th>{t("gateway.senders")}</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {rows.map((row) => (
+          <Table.Tr key={row.name} data-testid={`gateway-${row.name}`} data-state={row.state}>
+            <Table.Td>{row.name}</Table.Td>
+            <Table.Td>
+              <Group gap={4} wrap="nowrap" c={up(row) ? "var(--mantine-color-teal-text)" : "var(--mantine-color-red-text)"}>
+                <Icon name={up(row) ? "phone" : "down"} size={14} />
+                <Text size="sm" c="inherit">
+                  {t(`gateway.state.${row.state}`)} · {moment(row.since, i18n.language)}
+                </Text>
+              </Group>
+              {!up(row) && row.error && (
+                <Text size="xs" c="dimmed">
+                  {row.error}
+                </Text>
+              )}
+            </Table.Td>
+            <Table.Td>{row.waiting}</Table.Td>
+            <Table.Td>{row.senders.join(", ")}</Table.Td>
           </Table.Tr>
         ))}
       </Table.Tbody>
