@@ -19,7 +19,7 @@ use super::error::StoreError;
 use crate::model::time::Timestamp;
 
 pub(super) use payload::{
-    calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, results_recorded,
+    calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received, results_recorded,
     suppression_added, suppression_lifted,
 };
 
@@ -70,6 +70,8 @@ event_types! {
     ConsentGiven = "consent.given";
     /// A customer took the consent back.
     ConsentRevoked = "consent.revoked";
+    /// A customer sent an SMS.
+    MessageReceived = "message.received";
     /// A campaign dials from now on.
     CampaignStarted = "campaign.started";
     /// A campaign dials no more for now.
@@ -93,7 +95,7 @@ fn known() -> String {
 
 impl EventType {
     /// Those that an endpoint may ask for.
-    pub const TOLD: [EventType; 13] = [
+    pub const TOLD: [EventType; 14] = [
         EventType::CallEnded,
         EventType::ResultRecorded,
         EventType::LeadDone,
@@ -103,6 +105,7 @@ impl EventType {
         EventType::SuppressionLifted,
         EventType::ConsentGiven,
         EventType::ConsentRevoked,
+        EventType::MessageReceived,
         EventType::CampaignStarted,
         EventType::CampaignPaused,
         EventType::CampaignEnded,

@@ -18,7 +18,7 @@ use crate::store::db::{Conn, params, statements, storable};
 use crate::store::error::StoreError;
 use crate::store::registrations::{self, Registered, Registration};
 use crate::store::suppressions::{self, Scope, Suppression};
-use crate::store::{Ids, Meaning, Store};
+use crate::store::{Ids, Meaning, Store, outbox};
 
 /// Who did what a customer's own message asked for, and what a campaign's rules made of it.
 const BY_CUSTOMER: &str = "customer";
@@ -254,6 +254,7 @@ async fn take_in_whole(
         at
     ];
     conn.run(ADD, values).await?;
+    outbox::message_received(conn, ids, id, at).await?;
     let mut taken = TakenIn { message: Some(id), ..TakenIn::default() };
     let Ok(number) = PhoneNumber::from_e164(&whole.number) else { return Ok(taken) };
     match (meaning, rule) {

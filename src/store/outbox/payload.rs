@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::{Event, EventType, tell};
 use crate::model::attempt::CallResult;
 use crate::model::campaign::CampaignState;
-use crate::model::id::{AttemptId, ConsentId, ImportId, InboundId, LeadId, ListId, SuppressionId};
+use crate::model::id::{AttemptId, ConsentId, ImportId, InboundId, LeadId, ListId, MessageId, SuppressionId};
 use crate::model::lead::LeadState;
 use crate::model::name::CampaignKey;
 use crate::model::time::Timestamp;
@@ -68,6 +68,8 @@ statements! {
             c.channel as channel, c.source as source, c.at as at, c.expires_at as expires_at,
             c.recorded_by as recorded_by, k.place as place, k.hash as hash
         from consents c cross join consent_chain k where c.id = $1 and k.consent_id = c.id";
+    MESSAGE = "
+        select gateway, campaign, number, ours, text, meaning, answers from messages where id = $1";
     IMPORT = "select kind, campaign, list_id, file, started_by, started_at from imports where id = $1";
 }
 
@@ -296,6 +298,31 @@ pub(in crate::store) async fn consent_recorded(
         "hash": row.text("hash")?,
     });
     tell(conn, ids, vec![Event { kind, at, campaign, data }]).await
+}
+
+/// A message of a customer, in the transaction that takes it in.
+pub(in crate::store) async fn message_received(
+    conn: &mut Conn,
+    ids: &Ids,
+    id: MessageId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if !ids.outbox.wants(EventType::MessageReceived) {
+        return Ok(());
+    }
+    let row = conn.one(MESSAGE, params![id.0]).await?;
+    let campaign = row.opt_text("campaign")?;
+    let data = json!({
+        "message": id,
+        "number": row.text("number")?,
+        "campaign": campaign,
+        "gateway": row.text("gateway")?,
+        "to": row.text("ours")?,
+        "text": row.text("text")?,
+        "meaning": row.text("meaning")?,
+        "answers": row.opt_int("answers")?.map(MessageId),
+    });
+    tell(conn, ids, vec![Event { kind: EventType::MessageReceived, at, campaign, data }]).await
 }
 
 /// A campaign's state was changed.

@@ -263,6 +263,23 @@ async fn a_reply_brings_a_lead_forward_and_never_one_that_is_done_or_suppressed(
 }
 
 #[tokio::test]
+async fn a_message_is_told_with_what_it_means_and_what_it_leads_to() {
+    let rig = Rig::registering("summer", replies()).await;
+    let these = Wants::These(vec![EventType::MessageReceived, EventType::ConsentGiven]);
+    let webhook = NewWebhook { name: "crm".to_owned(), url: "https://crm.example/hook".to_owned(), events: these, campaign: None };
+    let webhook = rig.store.add_webhook(webhook, "ann", NOW).await.unwrap();
+    rig.store.webhooks().await.unwrap();
+    let id = rig.takes(arrived(ANN, "是")).await.message.unwrap();
+    let due = rig.store.due_deliveries(webhook.id, after(9), 9).await.unwrap();
+    let told: Vec<serde_json::Value> = due.iter().map(|one| serde_json::from_str(&one.body).unwrap()).collect();
+    let types: Vec<&str> = told.iter().map(|one| one["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["message.received", "consent.given"]);
+    let data = &told[0]["data"];
+    assert_eq!((&data["message"], &data["meaning"]), (&id.to_string().into(), &"interested".into()), "{data}");
+    assert_eq!((&data["campaign"], &data["text"]), (&"summer".into(), &"是".into()), "{data}");
+}
+
+#[tokio::test]
 async fn what_a_gateway_tells_twice_is_taken_in_once() {
     let rig = Rig::new().await;
     let twice = Arrived { gateway_id: Some("g-1".to_owned()), ..arrived(ANN, "1") };

@@ -132,6 +132,7 @@ export const EVENT_TYPES = [
   "suppression.lifted",
   "consent.given",
   "consent.revoked",
+  "message.received",
   "campaign.started",
   "campaign.paused",
   "campaign.ended",
