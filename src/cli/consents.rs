@@ -58,7 +58,10 @@ fn told(report: &ChainReport) -> String {
             ChainFaultKind::Broken => writeln!(text, "broken: entry{entry}{at} does not follow the one before it"),
             ChainFaultKind::Unchained => writeln!(text, "not recorded by Lull: entry{entry}"),
             ChainFaultKind::NotThere => {
-                writeln!(text, "the end that you named{at} is not in the chain: it was made anew, or is another ledger's")
+                writeln!(
+                    text,
+                    "the end that you named{at} is not in the chain: it was made anew, or is another ledger's"
+                )
             }
         };
     }
@@ -82,14 +85,16 @@ fn told(report: &ChainReport) -> String {
 impl Evidence {
     pub(super) fn run(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         let number = self.number.read(installation)?;
-        let document = installation.with_store(|store, now| async move { store.consent_evidence(number, now).await })?;
+        let document =
+            installation.with_store(|store, now| async move { store.consent_evidence(number, now).await })?;
         let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::new(error.to_string()))?;
         let Some(out) = self.out else {
             show(true, &document, String::new);
             return Ok(Outcome::Done);
         };
         // Evidence that lies there already is not written over.
-        let written = std::fs::File::create_new(&out).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+        let written =
+            std::fs::File::create_new(&out).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
         written.map_err(|error| Failure::new(format!("{}: {error}", out.display())))?;
         let all: Vec<String> = document
             .entries

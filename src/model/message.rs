@@ -289,7 +289,10 @@ mod tests {
         for (place, character) in GSM.chars().enumerate().filter(|(place, _)| *place != usize::from(ESCAPE)) {
             assert_eq!(basic(character).map(usize::from), Some(place), "{character:?}");
         }
-        assert_eq!((basic('$'), basic('@'), basic('à'), basic('\u{1b}'), basic('是')), (Some(2), Some(0), Some(127), None, None));
+        assert_eq!(
+            (basic('$'), basic('@'), basic('à'), basic('\u{1b}'), basic('是')),
+            (Some(2), Some(0), Some(127), None, None)
+        );
     }
 
     #[test]

@@ -23,10 +23,49 @@ const ALONE: &[&str] = &["opt", "cancel", "end"];
 const BEGINNINGS: &[&str] = &["退订", "退訂", "拒收", "取消订阅", "取消訂閱", "停止发送", "停止發送"];
 /// Found anywhere, a person is to read the message.
 const SUSPICIOUS: &[&str] = &[
-    "stop", "unsubscribe", "optout", "removeme", "takemeoff", "dontcall", "donotcall", "dontcontact", "donotcontact",
-    "donttext", "donottext", "leavemealone", "wrongnumber", "spam", "harass", "lawyer", "complain", "退订",
-    "退訂", "拒收", "别再", "別再", "不要再", "不要打", "不要发", "不要發", "别打", "別打", "别发", "別發", "勿扰", "勿擾", "骚扰",
-    "騷擾", "投诉", "投訴", "举报", "舉報", "打错", "打錯", "发错", "發錯", "滚",
+    "stop",
+    "unsubscribe",
+    "optout",
+    "removeme",
+    "takemeoff",
+    "dontcall",
+    "donotcall",
+    "dontcontact",
+    "donotcontact",
+    "donttext",
+    "donottext",
+    "leavemealone",
+    "wrongnumber",
+    "spam",
+    "harass",
+    "lawyer",
+    "complain",
+    "退订",
+    "退訂",
+    "拒收",
+    "别再",
+    "別再",
+    "不要再",
+    "不要打",
+    "不要发",
+    "不要發",
+    "别打",
+    "別打",
+    "别发",
+    "別發",
+    "勿扰",
+    "勿擾",
+    "骚扰",
+    "騷擾",
+    "投诉",
+    "投訴",
+    "举报",
+    "舉報",
+    "打错",
+    "打錯",
+    "发错",
+    "發錯",
+    "滚",
 ];
 
 /// A text as it is compared: lower case, full width as half width, nothing but letters and digits.
@@ -85,9 +124,36 @@ mod tests {
     #[test]
     fn words_opt_out_regardless_of_case_width_spaces_and_punctuation() {
         for text in [
-            "STOP", " stop.", "Stop please", "ＳＴＯＰ", "S T O P", "stop!!!", "\"Stop\"", "STOP 🙏", "退订", "退 订", "退订谢谢", "【退订】",
-            "T", "t", "Ｔ", "td", "TD.", "R", "ｒ", "拒收", "Unsubscribe", "QUIT", "opt-out", "Opt out", "OPTOUT", "stop\u{feff}",
-            "revoke", "end", "Cancel", "取消订阅",
+            "STOP",
+            " stop.",
+            "Stop please",
+            "ＳＴＯＰ",
+            "S T O P",
+            "stop!!!",
+            "\"Stop\"",
+            "STOP 🙏",
+            "退订",
+            "退 订",
+            "退订谢谢",
+            "【退订】",
+            "T",
+            "t",
+            "Ｔ",
+            "td",
+            "TD.",
+            "R",
+            "ｒ",
+            "拒收",
+            "Unsubscribe",
+            "QUIT",
+            "opt-out",
+            "Opt out",
+            "OPTOUT",
+            "stop\u{feff}",
+            "revoke",
+            "end",
+            "Cancel",
+            "取消订阅",
         ] {
             assert_eq!(opt_out(text), Some(OptOut::Yes), "{text:?}");
         }
@@ -96,8 +162,16 @@ mod tests {
     #[test]
     fn free_words_that_may_opt_out_are_for_a_person_to_read() {
         for text in [
-            "please stop texting me", "Don't call me", "don’t call again", "remove me from your list", "我不想退订", "别再打了", "我要投诉你们",
-            "wrong number", "这是骚扰", "pls unsubscribe",
+            "please stop texting me",
+            "Don't call me",
+            "don’t call again",
+            "remove me from your list",
+            "我不想退订",
+            "别再打了",
+            "我要投诉你们",
+            "wrong number",
+            "这是骚扰",
+            "pls unsubscribe",
         ] {
             assert_eq!(opt_out(text), Some(OptOut::Perhaps), "{text:?}");
         }
@@ -106,8 +180,25 @@ mod tests {
     #[test]
     fn other_messages_do_not_opt_out() {
         for text in [
-            "", " ", "…", "1", "Y", "是", "办理", "yes please", "call me at the end of the day", "cancel my old plan and give me the new one",
-            "Tell me more", "really?", "好的", "👍", "ok", "t恤多少钱", "now", "Not interested", "no",
+            "",
+            " ",
+            "…",
+            "1",
+            "Y",
+            "是",
+            "办理",
+            "yes please",
+            "call me at the end of the day",
+            "cancel my old plan and give me the new one",
+            "Tell me more",
+            "really?",
+            "好的",
+            "👍",
+            "ok",
+            "t恤多少钱",
+            "now",
+            "Not interested",
+            "no",
         ] {
             assert_eq!(opt_out(text), None, "{text:?}");
         }
@@ -115,7 +206,15 @@ mod tests {
 
     #[test]
     fn keywords_match_as_people_write_them() {
-        for (text, keyword) in [("1", "1"), ("１", "1"), (" y ", "Y"), ("Y, please", "y"), ("是。", "是"), ("办 理", "办理"), ("OK!", "ok")] {
+        for (text, keyword) in [
+            ("1", "1"),
+            ("１", "1"),
+            (" y ", "Y"),
+            ("Y, please", "y"),
+            ("是。", "是"),
+            ("办 理", "办理"),
+            ("OK!", "ok"),
+        ] {
             assert!(is_keyword(text, keyword), "{text:?} {keyword:?}");
         }
         for (text, keyword) in [("10", "1"), ("yes", "Y"), ("不是", "是"), ("", "1"), ("…", "。"), ("1", "")] {

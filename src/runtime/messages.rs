@@ -67,7 +67,9 @@ pub async fn keep(
     let tools = Tools { store, handle, clock };
     match tools.store.settle_messages(clock.now().timestamp).await {
         Ok(0) => {}
-        Ok(unknown) => tracing::warn!(unknown, "messages were being sent when the service ended; they are not sent again"),
+        Ok(unknown) => {
+            tracing::warn!(unknown, "messages were being sent when the service ended; they are not sent again")
+        }
         Err(error) => tracing::error!(%error, "messages that were being sent when the service ended stay as they are"),
     }
     let mut running: BTreeMap<GatewayName, Running> = BTreeMap::new();

@@ -18,9 +18,9 @@ pub struct Receipt {
 pub fn read(text: &str) -> Option<Receipt> {
     let value = |key: &str| {
         let lower = text.to_ascii_lowercase();
-        let at = lower.match_indices(key).find(|(at, _)| {
-            *at == 0 || lower.as_bytes().get(at - 1).is_some_and(u8::is_ascii_whitespace)
-        })?;
+        let at = lower
+            .match_indices(key)
+            .find(|(at, _)| *at == 0 || lower.as_bytes().get(at - 1).is_some_and(u8::is_ascii_whitespace))?;
         let rest = text.get(at.0 + key.len()..)?;
         Some(rest.split_ascii_whitespace().next().unwrap_or_default().to_owned())
     };
@@ -48,8 +48,10 @@ mod tests {
 
     #[test]
     fn a_receipt_is_read_as_providers_write_it() {
-        let text = "id:7f3a sub:001 dlvrd:001 submit date:2611301200 done date:2611301201 stat:DELIVRD err:000 text:Hello";
-        let expected = Receipt { id: "7f3a".to_owned(), state: Some(MessageState::Delivered), says: "DELIVRD 000".to_owned() };
+        let text =
+            "id:7f3a sub:001 dlvrd:001 submit date:2611301200 done date:2611301201 stat:DELIVRD err:000 text:Hello";
+        let expected =
+            Receipt { id: "7f3a".to_owned(), state: Some(MessageState::Delivered), says: "DELIVRD 000".to_owned() };
         assert_eq!(read(text), Some(expected));
         let undelivered = read("ID:9 STAT:undeliv ERR:034").unwrap();
         assert_eq!((undelivered.state, undelivered.says.as_str()), (Some(MessageState::Undeliverable), "undeliv 034"));

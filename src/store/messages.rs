@@ -242,7 +242,9 @@ impl Store {
                 let (mut claimed, mut withdrawn) = (Vec::new(), Vec::new());
                 for row in conn.rows(NEXT, params![gateway.as_str(), most as u64, now]).await? {
                     let id = row.int("id")?;
-                    if row.int("suppressed")? != 0 && row.word::<MessagePurpose>("purpose")? != MessagePurpose::Confirmation {
+                    if row.int("suppressed")? != 0
+                        && row.word::<MessagePurpose>("purpose")? != MessagePurpose::Confirmation
+                    {
                         withdrawn.push(params![id]);
                         continue;
                     }

@@ -19,8 +19,8 @@ use super::error::StoreError;
 use crate::model::time::Timestamp;
 
 pub(super) use payload::{
-    calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received, results_recorded,
-    suppression_added, suppression_lifted,
+    calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received,
+    results_recorded, suppression_added, suppression_lifted,
 };
 
 #[cfg(test)]

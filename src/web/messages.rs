@@ -152,12 +152,7 @@ pub async fn count_message(_user: Can<Managers>, Sent(request): Sent<CountReques
         return Err(Problem::field("/text", "too_long", format!("at most {TEXT_MAX} characters are counted")));
     }
     let split = parts(&request.text);
-    Ok(Json(Counted {
-        alphabet: split.alphabet,
-        parts: split.texts.len(),
-        room: split.room,
-        parts_max: PARTS_MAX,
-    }))
+    Ok(Json(Counted { alphabet: split.alphabet, parts: split.texts.len(), room: split.room, parts_max: PARTS_MAX }))
 }
 
 impl From<Unfit> for Problem {

@@ -145,11 +145,20 @@ fn a_consent_is_evidence_that_can_be_handed_over_and_checked() {
     let number = "+8613800000001";
     centre.good(&["consent", "add", number, "--text", "请给我打电话", "--channel", "sms", "--source", "message 7"]);
     let told = centre.good(&["consent", "verify"]);
-    let end = told.lines().last().and_then(|line| line.strip_prefix("end of the chain: ")).expect("the end is told").to_owned();
+    let end = told
+        .lines()
+        .last()
+        .and_then(|line| line.strip_prefix("end of the chain: "))
+        .expect("the end is told")
+        .to_owned();
     centre.good(&["consent", "revoke", number, "--channel", "call"]);
     centre.good(&["consent", "evidence", number, "--out", "evidence.json"]);
     let evidence: Value = serde_json::from_str(&centre.read("evidence.json")).expect("evidence is JSON");
-    assert_eq!((&evidence["number"], &evidence["entries"][0]["text"]), (&number.into(), &"请给我打电话".into()), "{evidence}");
+    assert_eq!(
+        (&evidence["number"], &evidence["entries"][0]["text"]),
+        (&number.into(), &"请给我打电话".into()),
+        "{evidence}"
+    );
     assert_eq!(evidence["entries"][1]["kind"], "revoked", "{evidence}");
     assert_eq!(end, format!("1:{}", evidence["entries"][0]["hash"].as_str().expect("a hash is text")));
     let again = centre.run(&["consent", "evidence", number, "--out", "evidence.json"], "");
@@ -162,7 +171,10 @@ fn a_consent_is_evidence_that_can_be_handed_over_and_checked() {
     let ran = centre.run(&["consent", "verify", "--end", &end, "--json"], "");
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
     let told: Value = serde_json::from_str(&ran.out).expect("--json gives JSON");
-    assert_eq!(told["faults"], serde_json::json!([{"kind": "changed", "place": 1, "consent": evidence["entries"][0]["id"]}]));
+    assert_eq!(
+        told["faults"],
+        serde_json::json!([{"kind": "changed", "place": 1, "consent": evidence["entries"][0]["id"]}])
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::browser::browse;
 use crate::rig::{
-    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, PASSWORD, Phone, Plan, SMSC_PASSWORD, SOON, SYSTEM_ID, Sipp, Smsc, now, scenario, until,
+    AGENT_HZ, Api, CARRIER, CUSTOMER_HZ, Centre, Ear, Law, PASSWORD, Phone, Plan, SMSC_PASSWORD, SOON, SYSTEM_ID, Sipp,
+    Smsc, now, scenario, until,
 };
 
 const ANN: &str = "+8613800000001";
@@ -69,7 +70,10 @@ fn a_message_is_handed_over_and_its_receipt_says_what_became_of_it() {
     smsc.ask(&json!({ "receipts": "DELIVRD" }));
     let id = send(&boss, "138 0000 0001", "Hello {Ann} €");
     let part = smsc.until_submitted(1).remove(0);
-    assert_eq!((&part["to"], &part["from"], &part["text"]), (&"8613800000001".into(), &"10690000".into(), &"Hello {Ann} €".into()));
+    assert_eq!(
+        (&part["to"], &part["from"], &part["text"]),
+        (&"8613800000001".into(), &"10690000".into(), &"Hello {Ann} €".into())
+    );
     assert_eq!((&part["esm"], &part["receipt"], &part["header"]), (&0.into(), &1.into(), &Value::Null), "{part}");
     let row = until_state(&boss, &id, "delivered");
     assert_eq!((&row["parts"], &row["error"]), (&1.into(), &Value::Null), "{row}");
@@ -176,14 +180,18 @@ fn a_customer_who_answers_a_campaigns_message_is_called_at_once() {
     let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 300), 1);
     let _phone = Phone::registered(&centre, 1, AGENT_HZ);
     let desk = centre.agent_ready(1);
-    let sent = boss.post("/api/v1/messages", &json!({ "number": ANN, "text": "回复1办理", "campaign": "spring" })).good();
+    let sent =
+        boss.post("/api/v1/messages", &json!({ "number": ANN, "text": "回复1办理", "campaign": "spring" })).good();
     until_state(&boss, sent["id"].as_str().expect("an id"), "sent");
     smsc.text("8613800000001", "办理！");
     assert_eq!(smsc.until_submitted(2)[1]["text"], "谢谢，马上给您打电话");
     let screen = desk.until_state("talking");
     assert_eq!(screen["view"]["call"]["number"], ANN, "{screen}");
     let came = messages(&boss).into_iter().find(|one| one["direction"] == "in").expect("it came");
-    assert_eq!((&came["meaning"], &came["campaign"], &came["answers"]), (&"interested".into(), &"spring".into(), &sent["id"]));
+    assert_eq!(
+        (&came["meaning"], &came["campaign"], &came["answers"]),
+        (&"interested".into(), &"spring".into(), &sent["id"])
+    );
     let lead = centre.rows("select number, priority, extra from leads").remove(0);
     assert_eq!((&lead["number"], &lead["priority"]), (&ANN.into(), &90.into()), "{lead}");
     assert!(lead["extra"].as_str().expect("text").contains("办理！"), "{lead}");
@@ -279,7 +287,10 @@ fn a_message_without_an_answer_is_unknown_and_never_sent_again() {
     centre.serve();
     let boss = centre.boss();
     let row = until_state(&boss, &id, "unknown");
-    assert!(["timed out", "ended while"].iter().any(|why| row["error"].as_str().expect("an error").contains(why)), "{row}");
+    assert!(
+        ["timed out", "ended while"].iter().any(|why| row["error"].as_str().expect("an error").contains(why)),
+        "{row}"
+    );
     let last = send(&boss, ANN, "the last one");
     until_state(&boss, &last, "sent");
     let texts: Vec<Value> = smsc.all("submitted").into_iter().map(|part| part["text"].clone()).collect();

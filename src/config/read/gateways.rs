@@ -7,8 +7,8 @@ use super::telephony::parse_name;
 use super::{password, text_if_there};
 use crate::config::{Config, Gateway, GatewayProtocol, Target};
 use crate::model::document::{ComplaintCode, Table};
-use crate::model::name::GatewayName;
 use crate::model::message::parts;
+use crate::model::name::GatewayName;
 
 const PROTOCOLS: &[(&str, GatewayProtocol)] =
     &[("smpp-3.4", GatewayProtocol::Smpp3_4), ("smpp-5.0", GatewayProtocol::Smpp5_0)];
@@ -66,7 +66,11 @@ fn gateway(table: &Table<'_>, base: &Path) -> Option<Gateway> {
         && let Some(spot) = table.spot("opt_out_confirmation")
     {
         let says = format!("it takes {} SMS", parts(text).texts.len());
-        return spot.wrong(ComplaintCode::OutOfRange, says, "expected at most one: 70 characters, or 160 of the GSM alphabet");
+        return spot.wrong(
+            ComplaintCode::OutOfRange,
+            says,
+            "expected at most one: 70 characters, or 160 of the GSM alphabet",
+        );
     }
     let (host, port) = target?;
     let password = password??;
@@ -105,7 +109,8 @@ fn bounded(table: &Table<'_>, key: &'static str, max: usize) -> Option<String> {
 }
 
 fn senders(table: &Table<'_>) -> Option<Vec<String>> {
-    const EXPECTED: &str = "a number such as \"+8610…\", a short code such as \"10690000\", or a name of at most 11 characters";
+    const EXPECTED: &str =
+        "a number such as \"+8610…\", a short code such as \"10690000\", or a name of at most 11 characters";
     let Some(spot) = table.spot("senders") else {
         table.missing("senders");
         return None;

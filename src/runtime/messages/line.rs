@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::sender::Sender;
 use super::Tools;
+use super::sender::Sender;
 use crate::certificate;
 use crate::config::{Gateway, GatewayProtocol};
 use crate::model::dialable::{self, Region};
@@ -165,7 +165,8 @@ impl Line {
             }
             Fact::Receipt { receipt, token } => {
                 let at = self.tools.clock.now().timestamp;
-                let kept = self.persist(|| store.receipt(&self.name, &receipt.id, receipt.state, &receipt.says, at)).await;
+                let kept =
+                    self.persist(|| store.receipt(&self.name, &receipt.id, receipt.state, &receipt.says, at)).await;
                 if kept.is_some() {
                     session.acknowledge(token).await;
                 }

@@ -188,8 +188,7 @@ async fn joined(
     pieces: i64,
     all: bool,
 ) -> Result<Option<String>, StoreError> {
-    let key =
-        || params![whole.gateway.as_str(), whole.number.as_str(), whole.ours.as_str(), reference, pieces];
+    let key = || params![whole.gateway.as_str(), whole.number.as_str(), whole.ours.as_str(), reference, pieces];
     let found = conn.rows(PIECES, key()).await?;
     if all && (found.len() as i64) < pieces {
         return Ok(None);
@@ -210,12 +209,7 @@ async fn joined(
     Ok(Some(text))
 }
 
-async fn take_in_whole(
-    conn: &mut Conn,
-    tools: &Tools,
-    whole: Whole,
-    text: String,
-) -> Result<TakenIn, StoreError> {
+async fn take_in_whole(conn: &mut Conn, tools: &Tools, whole: Whole, text: String) -> Result<TakenIn, StoreError> {
     let Tools { ids, at, .. } = tools;
     let (id, at) = (MessageId(ids.next(*at)), *at);
     let answered = conn.row(LAST_TO, params![whole.number.as_str(), whole.gateway.as_str()]).await?;

@@ -203,7 +203,10 @@ async fn a_customer_who_answers_is_a_lead_with_consent_at_once_and_answered_once
     assert_eq!(lead.extra.get("reply").map(String::as_str), Some(" １ 谢谢"));
     let consent = rig.store.consents_of(&number(ANN)).await.unwrap().remove(0);
     let expected = ("回复1即同意来电", "3", "sms", format!("sms {}", taken.message.unwrap()));
-    assert_eq!((consent.text.as_str(), consent.text_version.as_str(), consent.channel.as_str(), consent.source), expected);
+    assert_eq!(
+        (consent.text.as_str(), consent.text_version.as_str(), consent.channel.as_str(), consent.source),
+        expected
+    );
     assert!(rig.store.has_consent(&number(ANN), &summer, after(9)).await.unwrap());
     assert!(!rig.store.has_consent(&number(ANN), &summer, after(8 + 2 * 86_400)).await.unwrap());
     assert!(!rig.store.has_consent(&number(ANN), &Scope::Campaign(key("spring")), after(9)).await.unwrap());
@@ -251,7 +254,10 @@ async fn a_reply_brings_a_lead_forward_and_never_one_that_is_done_or_suppressed(
     rig.store.end_attempt(end(attempt, Disposition::NoAnswer, Some(LeadNext::GivenUp))).await.unwrap();
     assert_eq!(rig.lead_at(BEN).await.state, crate::model::lead::LeadState::GivenUp);
     assert_eq!(rig.takes(arrived(BEN, "1")).await.registered, Some(key("spring")));
-    assert_eq!((rig.lead_at(BEN).await.state, rig.lead_at(BEN).await.id), (crate::model::lead::LeadState::Open, given_up));
+    assert_eq!(
+        (rig.lead_at(BEN).await.state, rig.lead_at(BEN).await.id),
+        (crate::model::lead::LeadState::Open, given_up)
+    );
 
     // Somebody said no to it, and somebody said stop.
     let (_, attempt) = rig.dialling("+8613800000003").await;
@@ -266,7 +272,12 @@ async fn a_reply_brings_a_lead_forward_and_never_one_that_is_done_or_suppressed(
 async fn a_message_is_told_with_what_it_means_and_what_it_leads_to() {
     let rig = Rig::registering("summer", replies()).await;
     let these = Wants::These(vec![EventType::MessageReceived, EventType::ConsentGiven]);
-    let webhook = NewWebhook { name: "crm".to_owned(), url: "https://crm.example/hook".to_owned(), events: these, campaign: None };
+    let webhook = NewWebhook {
+        name: "crm".to_owned(),
+        url: "https://crm.example/hook".to_owned(),
+        events: these,
+        campaign: None,
+    };
     let webhook = rig.store.add_webhook(webhook, "ann", NOW).await.unwrap();
     rig.store.webhooks().await.unwrap();
     let id = rig.takes(arrived(ANN, "是")).await.message.unwrap();

@@ -86,7 +86,11 @@ async fn a_consent_is_evidence_and_its_revocation_is_a_further_entry() {
     assert_eq!(entries.as_array().unwrap().len(), 2, "{entries}");
     let fetched = rig.get("/consents/evidence?number=138%200013%208000&region=CN", &token).await;
     let evidence = fetched.json();
-    assert_eq!((&evidence["end"]["place"], &evidence["entries"][1]["kind"]), (&json!(2), &json!("revoked")), "{evidence}");
+    assert_eq!(
+        (&evidence["end"]["place"], &evidence["entries"][1]["kind"]),
+        (&json!(2), &json!("revoked")),
+        "{evidence}"
+    );
     assert_eq!(evidence["entries"][1]["previous"], evidence["entries"][0]["hash"]);
     assert_eq!(evidence["entries"][1]["hash"], evidence["end"]["hash"]);
     assert_eq!(fetched.headers["content-disposition"], "attachment; filename=\"consents-8613800138000.json\"");

@@ -52,7 +52,11 @@ async fn what_cannot_be_a_pre_registration_is_refused_with_its_place_and_changes
         body[field] = value;
         let refused = rig.send("POST", PATH, Some(&manager), Some(body)).await;
         let errors = refused.json()["errors"].clone();
-        assert_eq!((refused.status, &errors[0]["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(code)), "{refused:?}");
+        assert_eq!(
+            (refused.status, &errors[0]["code"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(code)),
+            "{refused:?}"
+        );
         assert!(errors[0]["pointer"].as_str().unwrap().starts_with(&format!("/{field}")), "{errors}");
     }
     let nowhere = rig.send("POST", "/campaigns/autumn/pre-registrations", Some(&manager), Some(sound)).await;
