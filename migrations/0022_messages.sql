@@ -27,7 +27,10 @@ create table messages (
     sent_at    bigint,
     ended_at   bigint
 );
-create index messages_waiting on messages (gateway, state, id) where state in ('queued', 'sending');
+-- One for each state: a database uses an index of some rows only for a question that is as narrow.
+create index messages_queued on messages (gateway, id) where state = 'queued';
+create index messages_sending on messages (gateway, id) where state = 'sending';
+create index messages_created on messages (created_at, id);
 create index messages_number on messages (number, id);
 -- What a gateway tells twice is taken in once.
 create unique index messages_once on messages (gateway, gateway_id) where gateway_id is not null;

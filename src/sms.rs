@@ -4,6 +4,7 @@
 //! nothing: what is sent, in which order and how often is `runtime::messages`, what a customer's message means is
 //! `model::reply`. Read [`Fact`], [`Refusal`] and [`smpp::Session`] first.
 
+mod framing;
 pub mod receipt;
 pub mod smpp;
 

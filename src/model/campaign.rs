@@ -140,7 +140,7 @@ pub const REPLY_PRIORITY: u8 = 90;
 /// Which messages of customers pre-register them, and with what consent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replies {
-    /// A message that is one of these words, or begins with one, says that the customer is interested.
+    /// A message that is one of these words, and nothing more, says that the customer is interested.
     pub interested: Vec<String>,
     /// Numbers of ours: a message to one of them counts even if it answers none of ours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -17,6 +17,8 @@ const JOINED_GSM: usize = 153;
 const JOINED_UCS2: usize = 67;
 /// Most parts of a message: more is a mistake, and the price of as many messages.
 pub const PARTS_MAX: usize = 10;
+/// More octets than that many parts can have, whatever the characters.
+const TEXT_OCTETS_MAX: usize = 4 * 153 * PARTS_MAX;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
@@ -119,7 +121,13 @@ pub fn fit(text: &str) -> Result<(), Unfit> {
     if text.trim().is_empty() {
         return Err(Unfit { field: "text", code: "empty", says: "a message must say something".to_owned() });
     }
-    let count = parts(text).texts.len();
+    // So much is never one message; splitting it would be work for nothing.
+    let octets = text.len();
+    let count = if octets > TEXT_OCTETS_MAX { usize::MAX } else { parts(text).texts.len() };
+    if count == usize::MAX {
+        let says = format!("it has {octets} octets; at most {PARTS_MAX} SMS are sent as one message");
+        return Err(Unfit { field: "text", code: "too_long", says });
+    }
     if count > PARTS_MAX {
         let says = format!("it takes {count} SMS; at most {PARTS_MAX} are sent as one message");
         return Err(Unfit { field: "text", code: "too_long", says });

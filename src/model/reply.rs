@@ -94,14 +94,10 @@ pub fn opt_out(text: &str) -> Option<OptOut> {
     SUSPICIOUS.iter().any(|word| whole.contains(word)).then_some(OptOut::Perhaps)
 }
 
-/// Whether a message is one of these keywords: the whole of it, or its first word.
+/// Whether a message is a keyword, and nothing but that: what says more may mean something else (`1 不需要`).
 pub fn is_keyword(text: &str, keyword: &str) -> bool {
     let keyword = plain(keyword);
-    if keyword.is_empty() {
-        return false;
-    }
-    let first = text.split_whitespace().map(plain).find(|word| !word.is_empty()).unwrap_or_default();
-    plain(text) == keyword || first == keyword
+    !keyword.is_empty() && plain(text) == keyword
 }
 
 /// Full width forms of ASCII (U+FF01 to U+FF5E) and the ideographic space as their half width selves.
@@ -206,18 +202,20 @@ mod tests {
 
     #[test]
     fn keywords_match_as_people_write_them() {
-        for (text, keyword) in [
-            ("1", "1"),
-            ("１", "1"),
-            (" y ", "Y"),
-            ("Y, please", "y"),
-            ("是。", "是"),
-            ("办 理", "办理"),
-            ("OK!", "ok"),
-        ] {
+        for (text, keyword) in [("1", "1"), ("１", "1"), (" y ", "Y"), ("是。", "是"), ("办 理", "办理"), ("OK!", "ok")]
+        {
             assert!(is_keyword(text, keyword), "{text:?} {keyword:?}");
         }
-        for (text, keyword) in [("10", "1"), ("yes", "Y"), ("不是", "是"), ("", "1"), ("…", "。"), ("1", "")] {
+        for (text, keyword) in [
+            ("10", "1"),
+            ("yes", "Y"),
+            ("Y, please", "y"),
+            ("1 不需要", "1"),
+            ("不是", "是"),
+            ("", "1"),
+            ("…", "。"),
+            ("1", ""),
+        ] {
             assert!(!is_keyword(text, keyword), "{text:?} {keyword:?}");
         }
     }

@@ -22,6 +22,8 @@ use crate::model::dialable::Region;
 use crate::model::name::GatewayName;
 use crate::store::Store;
 
+/// After the store could not be asked it is asked again so often.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// After the end messages that are on their way get this long for an answer.
 const FINISH_MAX: Duration = Duration::from_secs(5);
 
@@ -65,12 +67,22 @@ pub async fn keep(
     mut stop: watch::Receiver<bool>,
 ) {
     let tools = Tools { store, handle, clock };
-    match tools.store.settle_messages(clock.now().timestamp).await {
-        Ok(0) => {}
-        Ok(unknown) => {
-            tracing::warn!(unknown, "messages were being sent when the service ended; they are not sent again")
+    // Nothing is sent before it is known what of before is not to be sent again.
+    loop {
+        match tools.store.settle_messages(clock.now().timestamp).await {
+            Ok(0) => break,
+            Ok(unknown) => {
+                tracing::warn!(unknown, "messages were being sent when the service ended; they are not sent again");
+                break;
+            }
+            Err(error) => {
+                tracing::error!(%error, "messages that were being sent when the service ended cannot be settled")
+            }
         }
-        Err(error) => tracing::error!(%error, "messages that were being sent when the service ended stay as they are"),
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(STORE_AGAIN) => {}
+        }
     }
     let mut running: BTreeMap<GatewayName, Running> = BTreeMap::new();
     loop {

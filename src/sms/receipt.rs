@@ -33,7 +33,7 @@ pub fn read(text: &str) -> Option<Receipt> {
 /// The final states by their words (SMPP 3.4, appendix B).
 fn state(word: &str) -> Option<MessageState> {
     match word.to_ascii_uppercase().as_str() {
-        "DELIVRD" | "DELIVERED" | "ACCEPTD" => Some(MessageState::Delivered),
+        "DELIVRD" | "DELIVERED" => Some(MessageState::Delivered),
         "EXPIRED" => Some(MessageState::Expired),
         "UNDELIV" | "UNDELIVERABLE" | "DELETED" => Some(MessageState::Undeliverable),
         "REJECTD" | "REJECTED" => Some(MessageState::Rejected),

@@ -3,8 +3,12 @@
 //! Commands, sequence numbers and timeouts are `rusmppc`'s. Here is what a provider and we must agree on: how numbers,
 //! alphabets and parts are written, and what answers mean. Read [`bind`] and [`Session`] first.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -19,12 +23,15 @@ use rusmppc::error::Error;
 use rusmppc::{Client, ConnectionBuilder, Event};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::framing::framed;
 use super::receipt::{self, Receipt};
 use super::{Fact, INCOMING_MAX, Incoming, Outgoing, Piece, Refusal};
 use crate::model::message::{Alphabet, MessageState, octets, text};
 
 /// Longest command that is read: the largest field of any, a payload of 64 KiB, and all others.
 const COMMAND_MAX: usize = 70_000;
+/// Commands of a provider that may be unacknowledged at once: more wait where they come from.
+const UNANSWERED_MAX: usize = 128;
 /// A line that is idle is asked whether it still is one.
 const ENQUIRE_EVERY: Duration = Duration::from_secs(30);
 const ENQUIRE_PATIENCE: Duration = Duration::from_secs(10);
@@ -63,6 +70,40 @@ pub enum Version {
 #[derive(Clone, Debug)]
 pub struct Session {
     client: Client,
+    /// Commands of ours that are being written or wait for an answer.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Drives the connection. Each time it is polled the crate's connection takes a few commands and does not ask to be polled again
+/// for those that are left, so that they would wait until something else happens, at worst for half a minute: it is polled as
+/// often as there may be commands.
+async fn driven(connection: impl Future<Output = ()>, waiting: Arc<AtomicUsize>) {
+    let mut connection = pin!(connection);
+    poll_fn(|context| {
+        for _ in 0..=waiting.load(Ordering::Acquire) {
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Counts a command for as long as it is there.
+struct Waiting<'s>(&'s AtomicUsize);
+
+impl<'s> Waiting<'s> {
+    fn one(waiting: &'s AtomicUsize) -> Waiting<'s> {
+        waiting.fetch_add(1, Ordering::AcqRel);
+        Waiting(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// What the provider tells on its own.
@@ -87,18 +128,21 @@ where
             Version::V5_0 => InterfaceVersion::Smpp5_0,
         })
         .build();
-    let (client, events) = ConnectionBuilder::new()
+    let (client, events, connection) = ConnectionBuilder::new()
         .max_command_length(COMMAND_MAX)
         .enquire_link_interval(ENQUIRE_EVERY)
         .enquire_link_response_timeout(ENQUIRE_PATIENCE)
         .response_timeout(account.patience)
         .disable_interface_version_check()
-        .connected(stream);
+        .no_spawn()
+        .connected(framed(stream, COMMAND_MAX, UNANSWERED_MAX));
+    let waiting = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(driven(connection, Arc::clone(&waiting)));
     client.bind_transceiver(bind).await.map_err(|error| match status(&error) {
         Some(status) => format!("the bind was refused: {}", named(status)),
         None => format!("the bind failed: {error}"),
     })?;
-    Ok((Session { client }, Facts { events: Box::pin(events) }))
+    Ok((Session { client, waiting }, Facts { events: Box::pin(events) }))
 }
 
 impl Session {
@@ -112,6 +156,7 @@ impl Session {
         if !self.client.is_active() {
             return Err(Refusal::NotSent("the connection was over".to_owned()));
         }
+        let _counted = Waiting::one(&self.waiting);
         match self.client.submit_sm(submit).await {
             Ok(answer) => Ok(answer.message_id().to_string()),
             Err(error) => Err(refusal(&error)),
@@ -120,6 +165,7 @@ impl Session {
 
     /// Tells the provider that what it told is safe with us.
     pub async fn acknowledge(&self, token: u32) {
+        let _counted = Waiting::one(&self.waiting);
         // On a connection that is over it tells once more on the next one.
         let _over = self.client.deliver_sm_resp(token, DeliverSmResp::default()).await;
     }
@@ -135,7 +181,7 @@ impl Facts {
     /// The next fact; [`Fact::Over`] is the last.
     pub async fn next(&mut self) -> Fact {
         loop {
-            match std::future::poll_fn(|context| self.events.as_mut().poll_next(context)).await {
+            match poll_fn(|context| self.events.as_mut().poll_next(context)).await {
                 None => return Fact::Over { why: "the connection ended".to_owned() },
                 Some(Event::Error(error)) => return Fact::Over { why: error.to_string() },
                 Some(Event::Incoming(command)) => match command.pdu() {
@@ -206,6 +252,8 @@ fn refusal(error: &Error) -> Refusal {
     match error {
         Error::UnexpectedResponse { response } => match response.status() {
             status @ (CommandStatus::EsmeRthrottled | CommandStatus::EsmeRmsgqful) => Refusal::Throttled(named(status)),
+            // It has the message, and what it says of it cannot be read.
+            CommandStatus::EsmeRok => Refusal::Unanswered("the gateway's answer cannot be read".to_owned()),
             status => Refusal::Rejected(named(status)),
         },
         Error::Encode(error) => Refusal::NotSent(error.to_string()),
@@ -228,6 +276,7 @@ fn told(deliver: &DeliverSm, token: u32) -> Fact {
     }
     let short: &[u8] = deliver.short_message().as_ref();
     let mut said = if short.is_empty() { payload.unwrap_or_default() } else { short };
+    let cut = said.len() > INCOMING_MAX;
     said = said.get(..INCOMING_MAX).unwrap_or(said);
     match deliver.esm_class.message_type {
         MessageType::ShortMessageContainsMCDeliveryReceipt => receipt_of(deliver.data_coding, said, id, state, token),
@@ -247,7 +296,7 @@ fn told(deliver: &DeliverSm, token: u32) -> Fact {
                 from: deliver.source_addr.to_string(),
                 international: deliver.source_addr_ton == Ton::International,
                 to: deliver.destination_addr.to_string(),
-                text: read(deliver.data_coding, said),
+                text: read(deliver.data_coding, said) + if cut { "…" } else { "" },
                 piece: piece.filter(|piece| (1..=piece.of).contains(&piece.number)),
             };
             Fact::Came { message, token }
@@ -259,18 +308,22 @@ fn receipt_of(coding: DataCoding, said: &[u8], id: Option<String>, state: Option
     let text = read(coding, said);
     let written = receipt::read(&text);
     let tlv = state.and_then(|state| match state {
-        TlvState::Delivered | TlvState::Accepted => Some(MessageState::Delivered),
+        TlvState::Delivered => Some(MessageState::Delivered),
         TlvState::Expired => Some(MessageState::Expired),
         TlvState::Deleted | TlvState::Undeliverable => Some(MessageState::Undeliverable),
         TlvState::Rejected => Some(MessageState::Rejected),
         TlvState::Unknown => Some(MessageState::Unknown),
         _ => None,
     });
-    let says = written.as_ref().map_or_else(|| format!("{state:?}"), |written| written.says.clone());
+    let says = match (&written, state) {
+        (Some(written), _) => written.says.clone(),
+        (None, Some(state)) => format!("{state:?}"),
+        (None, None) => String::new(),
+    };
     let state = written.as_ref().and_then(|written| written.state).or(tlv);
     match id.or(written.map(|written| written.id)) {
         Some(id) => Fact::Receipt { receipt: Receipt { id, state, says }, token },
-        None => Fact::Ignored { what: format!("a receipt without an id: {text}"), token },
+        None => Fact::Ignored { what: format!("a receipt of {} octets without an id", said.len()), token },
     }
 }
 
@@ -293,11 +346,69 @@ fn header(said: &[u8]) -> (Option<Piece>, &[u8]) {
     (piece.filter(|piece| piece.of > 1), text)
 }
 
-/// The text of octets in a coding. What is not known is read as Latin 1: every octet is a character, so nothing is lost.
+/// The text of octets in a coding: those of SMPP 3.4 (5.2.19), the groups of 3GPP TS 23.038 (4), and GBK, which gateways in China
+/// call 15. What is not known is read as Latin 1: every octet is a character, so nothing is lost.
 fn read(coding: DataCoding, said: &[u8]) -> String {
+    let coding = u8::from(coding);
     match coding {
-        DataCoding::McSpecific | DataCoding::GsmMessageClassControl => text(Alphabet::Gsm, said),
-        DataCoding::Ucs2 => text(Alphabet::Ucs2, said),
-        _ => said.iter().copied().map(char::from).collect(),
+        8 => text(Alphabet::Ucs2, said),
+        15 => encoding_rs::GBK.decode_without_bom_handling(said).0.into_owned(),
+        0 => text(Alphabet::Gsm, said),
+        // The general groups: bits 2 and 3 are the alphabet.
+        0x10..=0x7f => match (coding >> 2) & 3 {
+            0 => text(Alphabet::Gsm, said),
+            2 => text(Alphabet::Ucs2, said),
+            _ => latin(said),
+        },
+        // Waiting messages, and classes: bit 2 is eight bits.
+        0xc0..=0xdf => text(Alphabet::Gsm, said),
+        0xe0..=0xef => text(Alphabet::Ucs2, said),
+        0xf0..=0xff if coding & 4 == 0 => text(Alphabet::Gsm, said),
+        _ => latin(said),
+    }
+}
+
+fn latin(said: &[u8]) -> String {
+    said.iter().copied().map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_in_every_coding_that_gateways_use() {
+        let ucs2: Vec<u8> = "退订".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let (gbk, _, _) = encoding_rs::GBK.encode("退订");
+        for (coding, said, expected) in [
+            (0x00, &b"STOP"[..], "STOP"),
+            (0x01, b"STOP", "STOP"),
+            (0x03, b"\xe9t\xe9", "été"),
+            (0x08, &ucs2, "退订"),
+            (0x18, &ucs2, "退订"),
+            (0x19, &ucs2, "退订"),
+            (0x10, b"STOP", "STOP"),
+            (0xf0, b"STOP", "STOP"),
+            (0xf5, b"STOP", "STOP"),
+            (0x0f, &gbk, "退订"),
+        ] {
+            assert_eq!(read(DataCoding::from(coding), said), expected, "{coding:#04x}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_taken_off_whatever_it_says() {
+        assert_eq!(
+            header(b"\x05\x00\x03\x07\x02\x01STOP"),
+            (Some(Piece { reference: 7, number: 1, of: 2 }), &b"STOP"[..])
+        );
+        assert_eq!(
+            header(b"\x06\x08\x04\x01\x02\x03\x02x"),
+            (Some(Piece { reference: 258, number: 2, of: 3 }), &b"x"[..])
+        );
+        assert_eq!(header(b"\x05\x00\x03\x07\x01\x01x"), (None, &b"x"[..]), "one of one is no piece");
+        assert_eq!(header(b"\xffx"), (None, &b"\xffx"[..]), "a header that is longer than the text is none");
+        assert_eq!(header(b"\x03\x00\x09\x01x"), (None, &b"x"[..]));
+        assert_eq!(header(b""), (None, &b""[..]));
     }
 }

@@ -20,6 +20,8 @@ use crate::model::time::Timestamp;
 
 /// Most rows on a page.
 const PAGE_MAX: usize = 500;
+/// Messages removed in one transaction: a few milliseconds.
+const FORGOTTEN_AT_ONCE: u64 = 500;
 
 statements! {
     ADD = "
@@ -28,7 +30,7 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     NEXT = "
         select m.id as id, m.number as number, m.ours as ours, m.text as text, m.purpose as purpose,
-               case when exists (
+               m.campaign as campaign, case when exists (
                    select 1 from suppressions s
                    where s.number = m.number and s.scope in ('*', coalesce(m.campaign, '*')) and s.lifted_at is null
                      and (s.expires_at is null or s.expires_at > $3)
@@ -45,10 +47,18 @@ statements! {
         update messages set state = 'suppressed', ended_at = $2, error = 'the number is suppressed'
         where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j) and state = 'queued'";
     OUTCOME = "
-        update messages set state = $2, error = $3, sent_at = $4, ended_at = $5 where id = $1 and state = 'sending'";
-    PUT_BACK = "update messages set state = 'queued', sending_at = null where id = $1 and state = 'sending'";
+        update messages set state = $2, error = $3, sent_at = $4, ended_at = $5
+        where id = $1 and state = 'sending' and sending_at = $6";
+    PUT_BACK = "
+        update messages set state = 'queued', sending_at = null
+        where id = $1 and state = 'sending' and sending_at = $2";
+    PUT_BACK_UNHELD = "
+        update messages set state = 'queued', sending_at = null
+        where gateway = $1 and state = 'sending'
+          and id not in (select cast(j.value ->> 0 as bigint) from json_each($2) j)";
     ADD_PART = "
-        insert into message_parts (message_id, part, gateway, gateway_id, state) values ($1, $2, $3, $4, null)";
+        insert into message_parts (message_id, part, gateway, gateway_id, state) values ($1, $2, $3, $4, null)
+        on conflict (message_id, part) do nothing";
     EARLY = "select state, says, received_at from early_receipts where gateway = $1 and gateway_id = $2";
     FORGET_EARLY = "delete from early_receipts where gateway = $1 and gateway_id = $2";
     KEEP_EARLY = "
@@ -77,9 +87,13 @@ statements! {
                created_at, sent_at, ended_at
         from messages where id = $1";
     WAITING = "select count(*) as count from messages where gateway = $1 and state = 'queued'";
+    OLD = "
+        select id from messages
+        where created_at < $1 and state not in ('queued', 'sending') order by created_at, id limit $2";
     FORGET_PARTS = "
-        delete from message_parts where message_id in (select id from messages where created_at < $1)";
-    FORGET = "delete from messages where created_at < $1 and state not in ('queued', 'sending')";
+        delete from message_parts
+        where message_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
+    FORGET = "delete from messages where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
 }
 
 /// Which way a message went.
@@ -144,6 +158,12 @@ pub struct Claimed {
     pub sender: String,
     /// What it says.
     pub text: String,
+    /// The campaign that it belongs to.
+    pub campaign: Option<CampaignKey>,
+    /// It leaves although the number is suppressed.
+    pub confirms: bool,
+    /// When it was claimed: what came of it counts for this claim and no other.
+    pub at: Timestamp,
 }
 
 /// What came of handing a message over.
@@ -157,6 +177,8 @@ pub enum Handed {
     Unknown(Vec<String>, String),
     /// Nothing of it left: it waits again.
     NotSent,
+    /// Nothing of it left, and nothing will: the number was suppressed meanwhile.
+    Suppressed,
 }
 
 /// A message as it stands.
@@ -242,9 +264,8 @@ impl Store {
                 let (mut claimed, mut withdrawn) = (Vec::new(), Vec::new());
                 for row in conn.rows(NEXT, params![gateway.as_str(), most as u64, now]).await? {
                     let id = row.int("id")?;
-                    if row.int("suppressed")? != 0
-                        && row.word::<MessagePurpose>("purpose")? != MessagePurpose::Confirmation
-                    {
+                    let confirms = row.word::<MessagePurpose>("purpose")? == MessagePurpose::Confirmation;
+                    if row.int("suppressed")? != 0 && !confirms {
                         withdrawn.push(params![id]);
                         continue;
                     }
@@ -253,6 +274,9 @@ impl Store {
                         number: super::attempts::phone(&row, "number")?,
                         sender: row.text("ours")?,
                         text: row.text("text")?,
+                        campaign: row.opt_parsed("campaign")?,
+                        confirms,
+                        at: now,
                     });
                 }
                 if !withdrawn.is_empty() {
@@ -268,18 +292,18 @@ impl Store {
         .await
     }
 
-    /// Writes down what came of messages that were claimed.
+    /// Writes down what came of messages, each with the time of its claim.
     pub async fn messages_handed(
         &self,
         gateway: &GatewayName,
-        handed: Vec<(MessageId, Handed)>,
+        handed: Vec<(MessageId, Timestamp, Handed)>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let gateway = gateway.clone();
         self.write(move |conn| {
             Box::pin(async move {
-                for (id, handed) in &handed {
-                    apply_handed(conn, &gateway, *id, handed, at).await?;
+                for (id, claimed_at, handed) in &handed {
+                    apply_handed(conn, &gateway, (*id, *claimed_at), handed, at).await?;
                 }
                 Ok(())
             })
@@ -342,12 +366,39 @@ impl Store {
         conn.one(WAITING, params![gateway.as_str()]).await?.count("count")
     }
 
-    /// Removes messages that were written or came before `before`, but for those that wait; how many.
+    /// Removes messages that were written or came before `before`, but for those that wait, a few at a time; how many.
     pub async fn forget_messages(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let gone = self
+                .write(move |conn| {
+                    Box::pin(async move {
+                        let found = conn.rows(OLD, params![before, FORGOTTEN_AT_ONCE]).await?;
+                        let ids: Vec<_> =
+                            found.iter().map(|row| Ok(params![row.int("id")?])).collect::<Result<_, StoreError>>()?;
+                        if ids.is_empty() {
+                            return Ok(0);
+                        }
+                        conn.run(FORGET_PARTS, vec![rows(ids.clone())]).await?;
+                        conn.run(FORGET, vec![rows(ids)]).await
+                    })
+                })
+                .await?;
+            forgotten += gone;
+            if gone < FORGOTTEN_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    /// Puts messages of a gateway back that are marked as being sent and are not among `held`: nobody ever got hold of them,
+    /// because whoever claimed them was not told. Only for whoever alone claims for that gateway.
+    pub async fn put_back_unheld(&self, gateway: &GatewayName, held: Vec<MessageId>) -> Result<u64, StoreError> {
+        let gateway = gateway.clone();
         self.write(move |conn| {
             Box::pin(async move {
-                conn.run(FORGET_PARTS, params![before]).await?;
-                conn.run(FORGET, params![before]).await
+                let held = rows(held.iter().map(|id| params![id.0]));
+                conn.run(PUT_BACK_UNHELD, vec![gateway.as_str().into(), held]).await
             })
         })
         .await
@@ -395,7 +446,7 @@ async fn queue(
 async fn apply_handed(
     conn: &mut Conn,
     gateway: &GatewayName,
-    id: MessageId,
+    (id, claimed_at): (MessageId, Timestamp),
     handed: &Handed,
     at: Timestamp,
 ) -> Result<(), StoreError> {
@@ -403,12 +454,16 @@ async fn apply_handed(
         Handed::Taken(parts) => (MessageState::Sent, parts, None),
         Handed::Rejected(parts, why) => (MessageState::Rejected, parts, Some(why.as_str())),
         Handed::Unknown(parts, why) => (MessageState::Unknown, parts, Some(why.as_str())),
-        Handed::NotSent => return conn.run(PUT_BACK, params![id.0]).await.map(drop),
+        Handed::NotSent => return conn.run(PUT_BACK, params![id.0, claimed_at]).await.map(drop),
+        Handed::Suppressed => (MessageState::Suppressed, &Vec::new(), Some("the number is suppressed")),
     };
     let ended = (state != MessageState::Sent).then_some(at);
     let sent = (state == MessageState::Sent).then_some(at);
-    conn.run(OUTCOME, params![id.0, state.as_str(), error, sent, ended]).await?;
-    for (part, gateway_id) in parts.iter().enumerate() {
+    if conn.run(OUTCOME, params![id.0, state.as_str(), error, sent, ended, claimed_at]).await? == 0 {
+        return Ok(()); // another claim, or settled: what is known of it stands already
+    }
+    // A gateway that gives no id tells no receipt either.
+    for (part, gateway_id) in parts.iter().enumerate().filter(|(_, id)| !id.is_empty()) {
         let gateway_id = storable(gateway_id.clone());
         let values = params![id.0, part as u64 + 1, gateway.as_str(), gateway_id.as_str()];
         conn.run(ADD_PART, values).await?;

@@ -117,6 +117,11 @@ pub(super) async fn register(
     if suppressions::is_suppressed(conn, number, campaign, now).await? {
         return Ok((Registered::Suppressed, None));
     }
+    // Whoever has several numbers is one person.
+    if leads::is_on(conn, campaign, number).await? {
+        let forward = leads::replied(conn, campaign, number, registration.priority, registration.at, now).await?;
+        return Ok((if forward { Registered::Forward } else { Registered::Stays }, None));
+    }
     let list = leads::list_named(conn, ids, campaign, &registration.list, by, now).await?;
     let lead = NewLead {
         number: number.clone(),
@@ -129,11 +134,6 @@ pub(super) async fn register(
         extra: registration.extra.clone(),
     };
     // In a mix of lists they are first.
-    if let Some(id) = leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), now).await? {
-        return Ok((Registered::New, Some(id)));
-    }
-    match leads::replied(conn, campaign, number, registration.priority, now).await? {
-        true => Ok((Registered::Forward, None)),
-        false => Ok((Registered::Stays, None)),
-    }
+    let added = leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), now).await?;
+    Ok((if added.is_some() { Registered::New } else { Registered::Stays }, added))
 }

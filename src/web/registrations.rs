@@ -108,8 +108,10 @@ pub async fn pre_register(
     if at > now + AHEAD_MAX {
         return Err(Problem::field("/at", "in_future", "nobody can have asked in the future"));
     }
-    if request.consent_until.is_some_and(|end| end <= at) {
-        return Err(Problem::field("/consent_until", "out_of_range", "it must end after it was given"));
+    // A clock that is a little ahead is no reason to call later.
+    let at = at.min(now);
+    if request.consent_until.is_some_and(|end| end <= now) {
+        return Err(Problem::field("/consent_until", "out_of_range", "a consent that is over covers no call"));
     }
     let priority = request.priority.unwrap_or(REPLY_PRIORITY);
     if priority > 99 {

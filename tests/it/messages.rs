@@ -212,6 +212,51 @@ fn a_manager_reads_and_writes_messages_on_the_customers_page() {
 }
 
 #[test]
+fn many_messages_at_once_are_all_acknowledged_at_once() {
+    let (centre, mut smsc) = bound(nobody(), "");
+    let asked = now();
+    for n in 0..200_u32 {
+        let message = json!({ "n": 1_000 + n, "from": format!("86138000{n:05}"), "to": "10690000", "text": format!("hello {n}") });
+        smsc.ask(&json!({ "deliver": message }));
+    }
+    until("all are acknowledged", SOON, || (smsc.all("answered").len() == 200).then_some(()));
+    // The line says nothing meanwhile that would wake anybody up, for half a minute.
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(smsc.all("answered").iter().all(|answered| answered["status"] == 0));
+    assert_eq!(centre.value("select count(*) from messages"), 200);
+}
+
+#[test]
+fn a_command_that_cannot_be_read_is_refused_and_what_is_behind_it_is_taken() {
+    let (centre, mut smsc) = bound(nobody(), "");
+    let boss = centre.boss();
+    // A sender of more characters than a sender can have.
+    let long = "8".repeat(40);
+    assert_eq!(smsc.deliver(json!({ "from": long, "to": "10690000", "text": "x" })), 8);
+    assert_eq!(smsc.text("8613800000001", "STOP"), 0);
+    assert_eq!(boss.get("/api/v1/suppressions?number=%2B8613800000001").good()[0]["reason"], "opt_out");
+    assert_eq!(smsc.all("bound").len(), 1, "the connection is the first one still");
+}
+
+#[test]
+fn who_opts_out_between_claim_and_turn_gets_nothing_more() {
+    // One SMS in two seconds: the second waits for its turn, claimed.
+    let (centre, mut smsc) = bound(nobody(), "");
+    centre.write("lull.toml", &centre.read("lull.toml").replace("per_second = 100.0", "per_second = 0.5"));
+    centre.good(&["reload"]);
+    until("it is bound anew", SOON, || (smsc.all("bound").len() == 2).then_some(()));
+    let boss = centre.boss();
+    send(&boss, BEN, "first");
+    smsc.until_submitted(1);
+    let second = send(&boss, ANN, "second");
+    until_state(&boss, &second, "sending");
+    assert_eq!(smsc.text("8613800000001", "STOP"), 0);
+    until_state(&boss, &second, "suppressed");
+    let texts: Vec<Value> = smsc.until_submitted(2).into_iter().map(|part| part["text"].clone()).collect();
+    assert!(texts[0] == "first" && texts[1].as_str().expect("text").starts_with("已退订"), "{texts:?}");
+}
+
+#[test]
 fn a_message_in_pieces_is_put_together_in_whatever_order_and_however_often_they_come() {
     let (centre, mut smsc) = bound(nobody(), "");
     let boss = centre.boss();

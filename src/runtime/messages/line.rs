@@ -19,7 +19,8 @@ use crate::model::dialable::{self, Region};
 use crate::model::lead::SuppressionReason;
 use crate::model::name::GatewayName;
 use crate::model::phone::PhoneNumber;
-use crate::runtime::handle::GatewayState;
+use crate::model::reply::opt_out;
+use crate::runtime::handle::{GatewayState, HandleError};
 use crate::sms::smpp::{self, Account, Facts, Session, Version};
 use crate::sms::{Fact, Incoming};
 use crate::store::{Arrived, StoreError, TakenIn};
@@ -37,6 +38,8 @@ const FACTS_AT_ONCE: usize = 64;
 const PIECES_MAX: Duration = Duration::from_secs(300);
 /// How often it is looked for those.
 const PIECES_EVERY: Duration = Duration::from_secs(30);
+/// A dialer with a full queue is told again so soon.
+const DIALER_AGAIN: Duration = Duration::from_millis(20);
 /// While the store takes no writes, what a gateway tells waits and is tried again so often.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -120,7 +123,9 @@ impl Line {
     ) -> Option<String> {
         let (end, ended) = watch::channel(false);
         let sender = Sender::new(self.name.clone(), &self.settings, session.clone(), self.tools.clone());
-        let mut sending = tokio::spawn(sender.run(ended));
+        // Ends with this connection, however that ends.
+        let mut sending = JoinSet::new();
+        sending.spawn(sender.run(ended));
         let room = Arc::new(Semaphore::new(FACTS_AT_ONCE));
         let mut taking = JoinSet::new();
         let mut look = tokio::time::interval(PIECES_EVERY);
@@ -146,7 +151,7 @@ impl Line {
         };
         end.send_replace(true);
         // What is on its way gets its answer, or none.
-        let _sent = (&mut sending).await;
+        while sending.join_next().await.is_some() {}
         while taking.join_next().await.is_some() {}
         if over.is_none() {
             session.end().await;
@@ -173,11 +178,15 @@ impl Line {
             }
             Fact::Came { message, token } => {
                 let arrived = self.arrived(message);
+                // Whoever says stop is let go of at once, also while the database takes no writes.
+                if let (Ok(number), None, Some(_)) = (&arrived.number, arrived.piece, opt_out(&arrived.text)) {
+                    self.let_go(number.clone()).await;
+                }
                 let at = self.tools.clock.now().timestamp;
                 let confirmation = &self.settings.opt_out_confirmation;
                 let taken = self.persist(|| store.take_in(arrived.clone(), confirmation, at)).await;
                 if let Some(taken) = taken {
-                    self.tell(taken);
+                    self.tell(taken).await;
                     session.acknowledge(token).await;
                 }
             }
@@ -213,24 +222,40 @@ impl Line {
         }
     }
 
-    fn tell(&self, taken: TakenIn) {
+    async fn tell(&self, taken: TakenIn) {
         if let Some(campaign) = taken.registered
             && let Err(error) = self.tools.handle.leads_changed(campaign)
         {
             tracing::warn!(gateway = %self.name, %error, "the dialer finds a pre-registered customer a little later");
         }
-        let Some(number) = taken.suppressed else { return };
-        // The store has it, so no new call is possible; the dialer also stops a phone that is ringing.
-        if let Err(error) = self.tools.handle.suppressed(number, None, SuppressionReason::OptOut) {
-            tracing::error!(gateway = %self.name, %error, "the dialer does not hear of a customer who opted out");
+        if let Some(number) = taken.suppressed {
+            self.let_go(number).await;
+        }
+    }
+
+    /// Has the dialer give up what rings and forget what it holds; with the store's word no new call is possible either.
+    async fn let_go(&self, number: PhoneNumber) {
+        loop {
+            match self.tools.handle.suppressed(number.clone(), None, SuppressionReason::OptOut) {
+                Ok(()) => return,
+                Err(HandleError::Overloaded) => sleep(DIALER_AGAIN).await,
+                Err(error) => {
+                    tracing::error!(gateway = %self.name, %error, "the dialer does not hear of a customer who opted out");
+                    return;
+                }
+            }
         }
     }
 
     async fn stale_pieces(&self) {
         let now = self.tools.clock.now().timestamp;
         let confirmation = &self.settings.opt_out_confirmation;
-        match self.tools.store.take_in_stale_pieces(confirmation, now - PIECES_MAX, now).await {
-            Ok(taken) => taken.into_iter().for_each(|one| self.tell(one)),
+        match self.tools.store.take_in_stale_pieces(&self.name, confirmation, now - PIECES_MAX, now).await {
+            Ok(taken) => {
+                for one in taken {
+                    self.tell(one).await;
+                }
+            }
             Err(error) => tracing::error!(gateway = %self.name, %error, "pieces of messages wait"),
         }
     }
@@ -244,9 +269,13 @@ pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
 /// A number as a gateway writes it: in international form with or without the sign, or in that of the region.
 fn number(text: &str, international: bool, region: Region) -> Option<PhoneNumber> {
     let digits = text.trim_start_matches('+');
+    let digits = digits.strip_prefix("00").unwrap_or(digits);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain && (international || text.starts_with('+')) {
-        return PhoneNumber::from_e164(&format!("+{digits}")).ok();
+    if plain
+        && (international || text.starts_with('+') || text.starts_with("00"))
+        && let Ok(number) = PhoneNumber::from_e164(&format!("+{digits}"))
+    {
+        return Some(number);
     }
     let read = |text: &str, region| dialable::read(text, region).ok().map(|read| read.number);
     // Many gateways leave the sign out and do not say so.
@@ -267,6 +296,8 @@ mod tests {
             ("+8613800138000", false),
             ("8613800138000", false),
             ("13800138000", false),
+            ("008613800138000", true),
+            ("008613800138000", false),
             ("+86 138 0013 8000", false),
         ] {
             assert_eq!(read(text, international), expected, "{text} {international}");

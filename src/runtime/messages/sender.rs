@@ -1,5 +1,6 @@
 //! Hands messages to one connection: at its rate, within its window, each at most once.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -9,16 +10,17 @@ use governor::clock::{Clock as _, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::Tools;
 use super::line::told;
+use super::{STORE_AGAIN, Tools};
 use crate::config::Gateway;
 use crate::model::id::MessageId;
 use crate::model::message::parts;
 use crate::model::name::GatewayName;
+use crate::model::time::{Instant, Timestamp};
 use crate::runtime::handle::GatewayState;
 use crate::sms::smpp::Session;
 use crate::sms::{Outgoing, Piece, Refusal};
@@ -28,8 +30,7 @@ use crate::store::{Claimed, Handed};
 const EVERY: Duration = Duration::from_millis(250);
 /// What was answered within this time is written down together.
 const GATHER: Duration = Duration::from_millis(10);
-/// Messages of so many seconds are claimed at once: what is claimed can be held up by the rate, and a number that is
-/// suppressed meanwhile still gets it.
+/// Messages of so many seconds are claimed at once: what is claimed and not sent when the program ends is unknown.
 const CLAIM_S: f64 = 0.5;
 /// Most messages claimed at once.
 const CLAIM_MAX: usize = 1000;
@@ -38,10 +39,10 @@ const THROTTLED_FIRST: Duration = Duration::from_secs(1);
 const THROTTLED_MAX: Duration = Duration::from_secs(30);
 /// A part after the first is tried this often before the message counts as rejected.
 const TRIES_MAX: u32 = 8;
-/// After the store could not be asked it is asked again so often.
-const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+/// What came of a message, with the time of its claim.
+type Landed = (MessageId, Timestamp, Handed);
 
 /// The sending side of one connection.
 pub(super) struct Sender {
@@ -53,10 +54,20 @@ pub(super) struct Sender {
 
 /// What every message on its way shares.
 struct Post {
+    name: GatewayName,
+    tools: Tools,
     session: Session,
     limiter: Limiter,
     window: Semaphore,
     reference: AtomicU16,
+    pause: Mutex<Pause>,
+}
+
+/// Until when nothing is sent, and how long the next pause is.
+#[derive(Clone, Copy)]
+struct Pause {
+    until: Instant,
+    next: Duration,
 }
 
 impl Sender {
@@ -65,10 +76,13 @@ impl Sender {
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))
             .allow_burst(burst(settings.per_second));
         let post = Post {
+            name: name.clone(),
+            tools: tools.clone(),
             session,
             limiter: RateLimiter::direct_with_clock(quota, MonotonicClock),
             window: Semaphore::new(settings.window as usize),
             reference: AtomicU16::new(0),
+            pause: Mutex::new(Pause { until: Instant::ZERO, next: THROTTLED_FIRST }),
         };
         let claim = ((settings.per_second * CLAIM_S) as usize).clamp(1, CLAIM_MAX);
         Sender { name, tools, post: Arc::new(post), claim }
@@ -76,8 +90,8 @@ impl Sender {
 
     /// Until told to stop; what is on its way then gets its answer.
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut flights: JoinSet<(MessageId, Handed, bool)> = JoinSet::new();
-        let mut pause = Duration::ZERO;
+        let mut flights: JoinSet<Landed> = JoinSet::new();
+        let mut held: BTreeSet<MessageId> = BTreeSet::new();
         let mut stopped = false;
         loop {
             if stopped && flights.is_empty() {
@@ -85,82 +99,83 @@ impl Sender {
             }
             // More is claimed when half of what was claimed before has left.
             if !stopped && flights.len() <= self.claim / 2 {
-                let now = self.tools.clock.now().timestamp;
-                match self.tools.store.claim_messages(&self.name, self.claim, now).await {
-                    Ok(claimed) => self.depart(claimed, &mut flights),
-                    Err(error) => {
-                        tracing::error!(gateway = %self.name, %error, "messages wait");
-                        sleep(STORE_AGAIN).await;
-                    }
-                }
+                self.claim(&mut flights, &mut held).await;
             }
             tokio::select! {
                 () = told(&mut stop), if !stopped => stopped = true,
-                Some(landed) = flights.join_next() => {
-                    let throttled = self.land(landed, &mut flights).await;
-                    pause = match (throttled, pause) {
-                        (false, _) => Duration::ZERO,
-                        (true, Duration::ZERO) => THROTTLED_FIRST,
-                        (true, before) => (before * 2).min(THROTTLED_MAX),
-                    };
-                    let state = if throttled { GatewayState::Throttled } else { GatewayState::Up };
-                    if !stopped {
-                        self.tools.show(&self.name, state, None);
-                    }
-                    if throttled && !stopped {
-                        tokio::select! {
-                            () = told(&mut stop) => stopped = true,
-                            () = sleep(pause) => {}
-                        }
-                    }
-                }
+                Some(landed) = flights.join_next() => self.land(landed, &mut flights, &mut held).await,
                 () = sleep(EVERY), if flights.is_empty() => {}
             }
         }
     }
 
-    fn depart(&self, claimed: Vec<Claimed>, flights: &mut JoinSet<(MessageId, Handed, bool)>) {
+    async fn claim(&self, flights: &mut JoinSet<Landed>, held: &mut BTreeSet<MessageId>) {
+        let now = self.tools.clock.now().timestamp;
+        let claimed = match self.tools.store.claim_messages(&self.name, self.claim, now).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::error!(gateway = %self.name, %error, "messages wait");
+                sleep(STORE_AGAIN).await;
+                // It may have been done all the same, and then nobody holds what was claimed.
+                let ids = held.iter().copied().collect();
+                if let Err(error) = self.tools.store.put_back_unheld(&self.name, ids).await {
+                    tracing::error!(gateway = %self.name, %error, "messages that were claimed may wait for the next start");
+                }
+                return;
+            }
+        };
         for message in claimed {
+            held.insert(message.id);
             let post = Arc::clone(&self.post);
             flights.spawn(async move {
-                let id = message.id;
-                let (handed, throttled) = post.hand(message).await;
-                (id, handed, throttled)
+                let (id, at) = (message.id, message.at);
+                (id, at, post.hand(message).await)
             });
         }
     }
 
-    /// Writes down what has landed; whether the gateway asked for fewer.
+    /// Writes down what has landed.
     async fn land(
         &self,
-        first: Result<(MessageId, Handed, bool), tokio::task::JoinError>,
-        flights: &mut JoinSet<(MessageId, Handed, bool)>,
-    ) -> bool {
+        first: Result<Landed, tokio::task::JoinError>,
+        flights: &mut JoinSet<Landed>,
+        held: &mut BTreeSet<MessageId>,
+    ) {
         sleep(GATHER).await;
         let mut landed = vec![first];
         while let Some(next) = flights.try_join_next() {
             landed.push(next);
         }
-        let mut throttled = false;
         let mut handed = Vec::with_capacity(landed.len());
         for one in landed {
             match one {
-                Ok((id, outcome, asked)) => {
-                    throttled |= asked;
-                    handed.push((id, outcome));
-                }
+                Ok(one) => handed.push(one),
                 // It stays marked as being sent, and is unknown after the next start.
                 Err(error) => tracing::error!(gateway = %self.name, %error, "a message ended unexpectedly"),
             }
         }
+        if !self.write(handed.clone()).await {
+            // One that the database refuses must not hold up the others.
+            for one in handed.iter().cloned() {
+                self.write(vec![one]).await;
+            }
+        }
+        for (id, _, _) in &handed {
+            held.remove(id);
+        }
+        self.post.show().await;
+    }
+
+    /// Tries until the database takes or refuses it; whether it took it.
+    async fn write(&self, handed: Vec<Landed>) -> bool {
         loop {
             let now = self.tools.clock.now().timestamp;
             match self.tools.store.messages_handed(&self.name, handed.clone(), now).await {
-                Ok(()) => return throttled,
+                Ok(()) => return true,
                 Err(error) if error.is_outage() => sleep(STORE_AGAIN).await,
                 Err(error) => {
                     tracing::error!(gateway = %self.name, %error, "what became of messages cannot be written down");
-                    return throttled;
+                    return false;
                 }
             }
         }
@@ -168,12 +183,12 @@ impl Sender {
 }
 
 impl Post {
-    /// Hands over all parts of a message, one after the other; what came of it, and whether the gateway asked for fewer.
-    async fn hand(&self, message: Claimed) -> (Handed, bool) {
+    /// Hands over all parts of a message, one after the other; what came of it.
+    async fn hand(&self, message: Claimed) -> Handed {
         let split = parts(&message.text);
         let of = u8::try_from(split.texts.len()).unwrap_or(u8::MAX);
         let reference = self.reference.fetch_add(1, Ordering::Relaxed);
-        let (mut taken, mut throttled) = (Vec::with_capacity(split.texts.len()), false);
+        let mut taken = Vec::with_capacity(split.texts.len());
         for (place, text) in split.texts.iter().enumerate() {
             let number = u8::try_from(place + 1).unwrap_or(u8::MAX);
             let part = Outgoing {
@@ -185,39 +200,90 @@ impl Post {
             };
             let mut tries = 0;
             loop {
-                match self.submit(part).await {
+                let Some(_room) = self.turn().await else { return Handed::NotSent };
+                // It may have waited for its turn: whoever opted out meanwhile gets nothing.
+                if place == 0 && !message.confirms && self.is_written_off(&message).await {
+                    return Handed::Suppressed;
+                }
+                match self.session.submit(part).await {
                     Ok(id) => {
                         taken.push(id);
+                        self.pause.lock().await.next = THROTTLED_FIRST;
                         break;
                     }
-                    Err(Refusal::Throttled(_) | Refusal::NotSent(_)) if taken.is_empty() && tries == 0 => {
-                        return (Handed::NotSent, true);
+                    Err(Refusal::Throttled(_)) if taken.is_empty() => {
+                        self.hold().await;
+                        return Handed::NotSent;
                     }
+                    Err(Refusal::NotSent(_)) if taken.is_empty() => return Handed::NotSent,
                     Err(Refusal::Throttled(why)) => {
-                        (throttled, tries) = (true, tries + 1);
+                        self.hold().await;
+                        tries += 1;
                         if tries > TRIES_MAX {
-                            return (Handed::Rejected(taken, why), throttled);
+                            return Handed::Rejected(taken, why);
                         }
-                        sleep(THROTTLED_FIRST * tries).await;
                     }
-                    Err(Refusal::Rejected(why)) => return (Handed::Rejected(taken, why), throttled),
+                    Err(Refusal::Rejected(why)) => return Handed::Rejected(taken, why),
                     // Some of it may be on a phone.
-                    Err(Refusal::NotSent(why) | Refusal::Unanswered(why)) => {
-                        return (Handed::Unknown(taken, why), throttled);
-                    }
+                    Err(Refusal::NotSent(why) | Refusal::Unanswered(why)) => return Handed::Unknown(taken, why),
                 }
             }
         }
-        (Handed::Taken(taken), throttled)
+        Handed::Taken(taken)
     }
 
-    async fn submit(&self, part: Outgoing<'_>) -> Result<String, Refusal> {
-        while let Err(until) = self.limiter.check() {
-            sleep(until.wait_time_from(MonotonicClock.now()).max(Duration::from_millis(1))).await;
+    /// Waits for the rate, the pause and the window.
+    async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        loop {
+            let until = self.pause.lock().await.until;
+            let now = self.tools.clock.now().instant;
+            if until > now {
+                sleep(until.since(now)).await;
+                continue;
+            }
+            match self.limiter.check() {
+                Ok(()) => break,
+                Err(until) => sleep(until.wait_time_from(MonotonicClock.now()).max(Duration::from_millis(1))).await,
+            }
         }
         // Never closed.
-        let Ok(_room) = self.window.acquire().await else { return Err(Refusal::NotSent("no window".to_owned())) };
-        self.session.submit(part).await
+        self.window.acquire().await.ok()
+    }
+
+    async fn is_written_off(&self, message: &Claimed) -> bool {
+        let now = self.tools.clock.now().timestamp;
+        let asked = self.tools.store.is_written_off(&message.number, message.campaign.as_ref(), now).await;
+        // What cannot be asked was asked when it was claimed.
+        asked.unwrap_or_else(|error| {
+            tracing::warn!(gateway = %self.name, %error, "whether a number is suppressed cannot be asked again");
+            false
+        })
+    }
+
+    /// The gateway asked for fewer: nothing is sent for a while.
+    async fn hold(&self) {
+        let now = self.tools.clock.now().instant;
+        let mut pause = self.pause.lock().await;
+        // Those that were on their way together ask once.
+        if pause.until <= now {
+            *pause = Pause { until: now + pause.next, next: (pause.next * 2).min(THROTTLED_MAX) };
+        }
+        drop(pause);
+        self.show().await;
+    }
+
+    async fn show(&self) {
+        let held = self.pause.lock().await.until > self.tools.clock.now().instant;
+        let state = if held { GatewayState::Throttled } else { GatewayState::Up };
+        self.tools.handle.show_gateways(|seen| {
+            // A line that is being made anew says so itself.
+            if let Some(gateway) = seen.get_mut(&self.name)
+                && matches!(gateway.state, GatewayState::Up | GatewayState::Throttled)
+                && gateway.state != state
+            {
+                (gateway.state, gateway.since) = (state, self.tools.clock.now().timestamp);
+            }
+        });
     }
 }
 

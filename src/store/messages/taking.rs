@@ -16,13 +16,15 @@ use crate::model::time::Timestamp;
 use crate::store::consents::{self, ConsentRevoked};
 use crate::store::db::{Conn, params, statements, storable};
 use crate::store::error::StoreError;
-use crate::store::registrations::{self, Registered, Registration};
+use crate::store::registrations::{self, Registration};
 use crate::store::suppressions::{self, Scope, Suppression};
 use crate::store::{Ids, Meaning, Store, outbox};
 
 /// Who did what a customer's own message asked for, and what a campaign's rules made of it.
 const BY_CUSTOMER: &str = "customer";
 const BY_CAMPAIGN: &str = "reply";
+/// How the note of a suppression begins that a person is to read.
+const TO_BE_READ: &str = "to be read by a person: ";
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -44,15 +46,20 @@ statements! {
         where gateway = $1 and number = $2 and ours = $3 and reference = $4 and pieces = $5";
     STALE_PIECES = "
         select gateway, number, ours, reference, pieces from message_pieces
+        where gateway = $2
         group by gateway, number, ours, reference, pieces having max(received_at) < $1 limit 100";
     LAST_TO = "
         select id, campaign from messages
         where number = $1 and direction = 'out' and gateway = $2 and state in ('sending', 'sent', 'delivered', 'unknown')
         order by id desc limit 1";
     OPTED_OUT = "
-        select 1 as yes from suppressions
+        select id, note from suppressions
         where number = $1 and scope = '*' and reason = 'opt_out' and lifted_at is null
           and (expires_at is null or expires_at > $2) limit 1";
+    MADE_SURE = "update suppressions set note = $2, source = $3 where id = $1";
+    ANSWERED = "
+        select 1 as yes from messages
+        where number = $1 and direction = 'out' and campaign = $2 and created_by = $3 limit 1";
     RULES = "
         select c.key as campaign, j.value ->> 'replies' as replies
         from campaigns c cross join campaign_revisions r cross join json_each('[' || r.definition || ']') j
@@ -95,7 +102,8 @@ impl Store {
     async fn reply_rules(&self) -> Result<Vec<(CampaignKey, Replies)>, StoreError> {
         let mut conn = self.reader().await?;
         let found = conn.rows(RULES, vec![]).await?;
-        found.iter().map(|row| Ok((row.parsed("campaign")?, row.json("replies")?))).collect()
+        // What another version wrote and this one cannot read must not keep messages out.
+        Ok(found.iter().filter_map(|row| Some((row.parsed("campaign").ok()?, row.json("replies").ok()?))).collect())
     }
 
     /// Takes in a message of a customer, or a piece of one: on return it is durable, and so is what it asks for.
@@ -109,21 +117,22 @@ impl Store {
         .await
     }
 
-    /// Takes in messages of which pieces have been missing since before `before`, with what is there.
+    /// Takes in messages of a gateway of which pieces have been missing since before `before`, with what is there.
     pub async fn take_in_stale_pieces(
         &self,
+        gateway: &GatewayName,
         confirmation: &str,
         before: Timestamp,
         at: Timestamp,
     ) -> Result<Vec<TakenIn>, StoreError> {
-        let (ids, confirmation) = (self.ids(), confirmation.to_owned());
+        let (ids, confirmation, gateway) = (self.ids(), confirmation.to_owned(), gateway.clone());
         let rules = self.reply_rules().await?;
         self.write(move |conn| {
             Box::pin(async move {
                 let tools = Tools { ids, confirmation, rules, at };
                 conn.run(FORGET_OLD_EARLY, params![before]).await?;
                 let mut taken = Vec::new();
-                for row in conn.rows(STALE_PIECES, params![before]).await? {
+                for row in conn.rows(STALE_PIECES, params![before, gateway.as_str()]).await? {
                     let whole = Whole {
                         gateway: row.parsed("gateway")?,
                         number: row.text("number")?,
@@ -279,22 +288,30 @@ async fn opts_out(
 ) -> Result<(), StoreError> {
     let Tools { ids, confirmation, at, .. } = tools;
     let at = *at;
-    let heard_before = conn.row(OPTED_OUT, params![number.as_str(), at]).await?.is_some();
+    let before = conn.row(OPTED_OUT, params![number.as_str(), at]).await?;
+    let (before, sure_before) = match &before {
+        Some(row) => (Some(row.int("id")?), !row.text("note")?.starts_with(TO_BE_READ)),
+        None => (None, false),
+    };
     let source = format!("sms {id}");
     let suppression = Suppression {
         number: number.clone(),
         scope: Scope::All,
         reason: SuppressionReason::OptOut,
         source: source.clone(),
-        note: if sure { text.to_owned() } else { format!("to be read by a person: {text}") },
+        note: if sure { text.to_owned() } else { format!("{TO_BE_READ}{text}") },
         expires_at: None,
     };
     suppressions::apply(conn, ids, &suppression, BY_CUSTOMER, at).await?;
+    if let (true, false, Some(before)) = (sure, sure_before, before) {
+        // What was only read as if is meant: nobody is to lift it any more.
+        conn.run(MADE_SURE, params![before, text, source.as_str()]).await?;
+    }
     let (channel, text) = ("sms".to_owned(), text.to_owned());
     let revoked = ConsentRevoked { number: number.clone(), purpose: Scope::All, channel, source, text, at };
     consents::record(conn, ids, revoked.entry(BY_CUSTOMER, at)).await?;
     conn.run(WITHDRAW_NUMBER, params![number.as_str(), at]).await?;
-    if sure && !heard_before && !confirmation.is_empty() {
+    if sure && !sure_before && !confirmation.is_empty() {
         let message = whole.answer(number, confirmation, None);
         queue(conn, ids, &message, MessagePurpose::Confirmation, Some(id), BY_CUSTOMER, at).await?;
     }
@@ -325,8 +342,9 @@ async fn register(
         extra: BTreeMap::from([("reply".to_owned(), text.to_owned())]),
     };
     let (registered, _) = registrations::register(conn, ids, &registration, BY_CUSTOMER, *at).await?;
-    if registered == Registered::New
+    if registered.is_due()
         && let Some(answer) = &replies.answer
+        && conn.row(ANSWERED, params![number.as_str(), campaign.as_str(), BY_CAMPAIGN]).await?.is_none()
     {
         let message = whole.answer(number, answer, Some(campaign.clone()));
         queue(conn, ids, &message, MessagePurpose::Direct, Some(id), BY_CAMPAIGN, *at).await?;

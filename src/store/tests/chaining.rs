@@ -81,6 +81,9 @@ async fn an_entry_that_was_changed_taken_out_or_put_in_shows() {
         ("update consents set expires_at = 1 where text = '二'", (ChainFaultKind::Changed, Some(3))),
         ("delete from consents where kind = 'revoked'", (ChainFaultKind::Removed, Some(5))),
         ("update consent_chain set consent_id = consent_id + 1 where place = 5", (ChainFaultKind::Removed, Some(5))),
+        ("update consents set kind = 'given', number = 'x' where text = '一'", (ChainFaultKind::Changed, Some(2))),
+        ("update consent_chain set place = 0 where place = 1", (ChainFaultKind::Broken, Some(0))),
+        ("update consent_chain set place = -3 where place = 5", (ChainFaultKind::Broken, None)),
         ("update consent_chain set place = 9 where place = 5", (ChainFaultKind::Broken, Some(9))),
         (
             "insert into consents select id + 1, number, purpose, kind, text, text_version, channel, 'forged', at,

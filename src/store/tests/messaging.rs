@@ -45,7 +45,7 @@ impl Rig {
     }
 
     async fn handed(&self, id: crate::model::id::MessageId, handed: Handed) {
-        self.store.messages_handed(&gateway(), vec![(id, handed)], after(6)).await.unwrap();
+        self.store.messages_handed(&gateway(), vec![(id, after(5), handed)], after(6)).await.unwrap();
     }
 
     async fn receipts(&self, id: &str, state: Option<MessageState>, says: &str) {
@@ -194,13 +194,13 @@ impl Rig {
 async fn a_customer_who_answers_is_a_lead_with_consent_at_once_and_answered_once() {
     let rig = Rig::registering("summer", replies()).await;
     let summer = Scope::Campaign(key("summer"));
-    let taken = rig.takes(arrived(ANN, " １ 谢谢")).await;
+    let taken = rig.takes(arrived(ANN, " １ 。")).await;
     assert_eq!(taken.registered, Some(key("summer")));
     let came = rig.store.message(taken.message.unwrap()).await.unwrap().unwrap();
     assert_eq!((came.meaning, came.campaign), (Some(Meaning::Interested), Some(key("summer"))));
     let lead = rig.lead_at(ANN).await;
     assert_eq!((lead.priority, lead.replied_at, lead.zones), (90, Some(after(8)), vec!["Asia/Shanghai".to_owned()]));
-    assert_eq!(lead.extra.get("reply").map(String::as_str), Some(" １ 谢谢"));
+    assert_eq!(lead.extra.get("reply").map(String::as_str), Some(" １ 。"));
     let consent = rig.store.consents_of(&number(ANN)).await.unwrap().remove(0);
     let expected = ("回复1即同意来电", "3", "sms", format!("sms {}", taken.message.unwrap()));
     assert_eq!(
@@ -291,6 +291,76 @@ async fn a_message_is_told_with_what_it_means_and_what_it_leads_to() {
 }
 
 #[tokio::test]
+async fn a_person_with_several_numbers_is_one_lead_and_is_called_on_the_number_that_asked() {
+    let rig = Rig::registering("spring", replies()).await;
+    let lead = rig.lead(ANN).await;
+    // A further number of the same person, as an import brings it.
+    let zones = "'[\"Asia/Shanghai\"]', 'number', 'mobile'";
+    let both = format!(
+        "insert into lead_numbers (lead_id, place, number, campaign, zones, zone_source, kind, import_id)
+         select id, 0, '{ANN}', 'spring', {zones}, null from leads;
+         insert into lead_numbers (lead_id, place, number, campaign, zones, zone_source, kind, import_id)
+         select id, 1, '{BEN}', 'spring', {zones}, null from leads;
+         update leads set numbers = 2, kind = 'mobile'"
+    );
+    let mut conn = rig.beside().await;
+    for statement in both.split(';') {
+        conn.run_made("test", statement, vec![]).await.unwrap();
+    }
+    assert_eq!(rig.takes(arrived(BEN, "1")).await.registered, Some(key("spring")));
+    let found = rig.lead_at(BEN).await;
+    assert_eq!((found.id, found.number, found.priority), (lead, number(BEN), 90));
+    assert_eq!(rig.store.count_due(&key("spring"), after(9), &|_| true).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_opt_out_that_was_meant_takes_the_place_of_one_that_was_only_read_as_if() {
+    let rig = Rig::new().await;
+    rig.takes(arrived(ANN, "别再打了")).await;
+    rig.takes(arrived(ANN, "退订")).await;
+    let entries = rig.store.suppressions_of(&number(ANN)).await.unwrap();
+    assert_eq!((entries.len(), entries[0].note.as_str()), (1, "退订"), "nobody is asked to read it any more");
+    assert_eq!(rig.claimed().await, [CONFIRMED]);
+    rig.takes(arrived(ANN, "别再打了")).await;
+    rig.takes(arrived(ANN, "STOP")).await;
+    assert_eq!(rig.store.suppressions_of(&number(ANN)).await.unwrap()[0].note, "退订");
+    assert_eq!(rig.claimed().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_never_told_of_waits_again_and_a_claim_of_before_changes_nothing() {
+    let rig = Rig::new().await;
+    let lost = rig.queued(ANN, "lost").await;
+    let held = rig.queued(BEN, "held").await;
+    rig.claimed().await;
+    assert_eq!(rig.store.put_back_unheld(&gateway(), vec![held]).await.unwrap(), 1);
+    let again = rig.store.claim_messages(&gateway(), 9, after(20)).await.unwrap();
+    assert_eq!((again[0].id, again[0].at), (lost, after(20)));
+    rig.handed(lost, Handed::NotSent).await;
+    assert_eq!(rig.stands(lost).await.0, MessageState::Sending, "that was an earlier claim");
+    let taken = (lost, after(20), Handed::Taken(vec!["a".to_owned()]));
+    rig.store.messages_handed(&gateway(), vec![taken], after(21)).await.unwrap();
+    assert_eq!(rig.stands(lost).await.0, MessageState::Sent);
+    rig.handed(held, Handed::Suppressed).await;
+    assert_eq!(rig.stands(held).await.0, MessageState::Suppressed);
+}
+
+#[tokio::test]
+async fn the_queue_is_read_by_its_index_however_many_messages_there_were() {
+    let rig = Rig::in_file(Options::default()).await;
+    let mut conn = rig.store.reader().await.unwrap();
+    for name in ["NEXT", "WAITING", "LEFT_OVER", "OLD"] {
+        let statement = messages::STATEMENTS.iter().find(|one| one.name == name).unwrap();
+        let plan = conn.explain(*statement).await.unwrap().join("\n");
+        assert!(!plan.contains("SCAN m") || plan.contains("USING"), "{name}:\n{plan}");
+        assert!(
+            plan.contains("USING INDEX messages_") || plan.contains("USING COVERING INDEX messages_"),
+            "{name}:\n{plan}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_a_gateway_tells_twice_is_taken_in_once() {
     let rig = Rig::new().await;
     let twice = Arrived { gateway_id: Some("g-1".to_owned()), ..arrived(ANN, "1") };
@@ -311,9 +381,9 @@ async fn pieces_wait_for_each_other_and_not_for_ever() {
     let piece = |place, text: &str| Arrived { piece: Some((7, place, 3)), ..arrived(ANN, text) };
     assert_eq!(rig.takes(piece(3, "sing me")).await, TakenIn::default());
     assert_eq!(rig.takes(piece(1, "please stop ")).await, TakenIn::default());
-    let none = rig.store.take_in_stale_pieces(CONFIRMED, after(8), after(60)).await.unwrap();
+    let none = rig.store.take_in_stale_pieces(&gateway(), CONFIRMED, after(8), after(60)).await.unwrap();
     assert_eq!(none, []);
-    let taken = rig.store.take_in_stale_pieces(CONFIRMED, after(9), after(60)).await.unwrap();
+    let taken = rig.store.take_in_stale_pieces(&gateway(), CONFIRMED, after(9), after(60)).await.unwrap();
     let row = rig.store.message(taken[0].message.unwrap()).await.unwrap().unwrap();
     assert_eq!((row.text.as_str(), row.meaning), ("please stop …sing me", Some(Meaning::PerhapsOptOut)));
     assert_eq!(taken[0].suppressed, Some(number(ANN)), "what may mean to opt out does so, though a piece is missing");

@@ -2802,7 +2802,7 @@ export interface components {
          * @description What an event tells. Named as what happened, with full stops.
          * @enum {string}
          */
-        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
+        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
         /**
          * @description The form of a file.
          * @enum {string}
@@ -4620,7 +4620,7 @@ export interface components {
             consent_days?: number | null;
             /** @description Version of these words. */
             consent_version: string;
-            /** @description A message that is one of these words, or begins with one, says that the customer is interested. */
+            /** @description A message that is one of these words, and nothing more, says that the customer is interested. */
             interested: string[];
             /** @description The list that these leads are on; it is made with the first. */
             list: string;
