@@ -30,6 +30,8 @@ use crate::model::message::{Alphabet, MessageState, octets, text};
 
 /// Longest command that is read: the largest field of any, a payload of 64 KiB, and all others.
 const COMMAND_MAX: usize = 70_000;
+/// How soon the connection is looked at again while commands of ours are on their way.
+const AGAIN: Duration = Duration::from_millis(5);
 /// Commands of a provider that may be unacknowledged at once: more wait where they come from.
 const UNANSWERED_MAX: usize = 128;
 /// A line that is idle is asked whether it still is one.
@@ -74,16 +76,21 @@ pub struct Session {
     waiting: Arc<AtomicUsize>,
 }
 
-/// Drives the connection. Each time it is polled the crate's connection takes a few commands and does not ask to be polled again
-/// for those that are left, so that they would wait until something else happens, at worst for half a minute: it is polled as
-/// often as there may be commands.
+/// Drives the connection. Each time it is polled the crate's connection takes and writes a few commands and does not ask to be
+/// polled again for those that are left, so that they would wait until something else happens, at worst for half a minute. So
+/// it is polled as often as there may be commands, and, while there are any, again a little later.
 async fn driven(connection: impl Future<Output = ()>, waiting: Arc<AtomicUsize>) {
     let mut connection = pin!(connection);
+    let mut again = tokio::time::interval(AGAIN);
     poll_fn(|context| {
-        for _ in 0..=waiting.load(Ordering::Acquire) {
+        let commands = waiting.load(Ordering::Acquire);
+        for _ in 0..=commands {
             if connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
+        }
+        if commands > 0 {
+            while again.poll_tick(context).is_ready() {}
         }
         Poll::Pending
     })
