@@ -150,3 +150,21 @@ fn a_manager_hears_a_recording_in_the_list_of_attempts_and_on_the_customers_page
     std::fs::remove_file(file).expect("the recording");
     browse(&centre, "recordings", &[given.as_slice(), &[("lost", "yes")]].concat());
 }
+
+#[test]
+fn a_manager_is_offered_what_a_change_would_have_done_before_it_is_applied() {
+    let centre = Centre::running(Plan::default());
+    let ear = Ear::open(crate::rig::CARRIER, CUSTOMER_HZ, Law::Mu);
+    let mut carrier = Sipp::carrier(&centre, &scenario::answers(&ear, 0, 100), 1);
+    let _phone = Phone::registered(&centre, 1, AGENT_HZ);
+    centre.customers(&["+8613800000001"]);
+    let desk = centre.agent_ready(1);
+    let screen = desk.until_state("talking");
+    desk.hang_up();
+    desk.record(&screen["view"]["call"]["call"], "taken", "Agreed.").good();
+    centre.until_ended("+8613800000001");
+    carrier.finish(SOON);
+    browse(&centre, "whatif", &[("login", "boss"), ("password", PASSWORD), ("dials", "1")]);
+    assert_eq!(centre.value("select count(*) from group_controls where reserve is not null"), 0);
+    assert_eq!(centre.value("select count(*) from campaign_revisions"), 1);
+}
