@@ -260,7 +260,7 @@ impl Recorder {
 
     fn finish(&mut self, recording: RecordingId, dropped: u64, endings: &SyncSender<Ending>) {
         let Some(open) = self.open.remove(&recording) else { return };
-        // Fails only when one of those threads panicked, which ends the program.
+        // Fails only when all of those threads panicked: the next start finds out how it ended.
         let _ = endings.send(Ending { recording, dropped, open });
     }
 }
@@ -290,7 +290,15 @@ fn end_them(waiting: &Mutex<Receiver<Ending>>, ended: &impl Fn(Recorded)) {
 /// The name of a new file is in its folder, which is forced to the disk for itself.
 fn name_to_disk(file: &Path) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };
-    match File::open(folder)?.sync_all() {
+    let folder = match File::open(folder) {
+        Ok(folder) => folder,
+        // No descriptor left, or a folder that may not be read: the file itself is on the disk, and nothing of it is missing.
+        Err(error) => {
+            tracing::warn!(%error, "the folder of recordings cannot be forced to the disk");
+            return Ok(());
+        }
+    };
+    match folder.sync_all() {
         // Some file systems do not know that; they see to it themselves, or cannot.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
         told => told,

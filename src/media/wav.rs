@@ -194,8 +194,9 @@ pub fn mend(path: &Path) -> io::Result<Option<Mended>> {
         file.set_len(length)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header(law, samples, Ended::No))?;
-        file.sync_all()?;
     }
+    // Also what is in order: whoever wrote it may have ended before it was on the disk.
+    file.sync_all()?;
     file.seek(SeekFrom::Start(0))?;
     let (bytes, sha256) = hash(&mut file)?;
     Ok(Some(Mended { samples, bytes, sha256, finished }))

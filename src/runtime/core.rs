@@ -465,7 +465,8 @@ impl Turn {
             {
                 let now = self.core.clock.now();
                 self.core.lines.handle_media(now, event);
-                self.gather(now);
+                // A recording that fails now may still pause its campaign.
+                self.settle(now);
             }
         };
         if tokio::time::timeout(LAST_RECORDINGS_MAX, ended).await.is_err() {

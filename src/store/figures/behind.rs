@@ -210,9 +210,10 @@ impl Behind {
         let until = after.map_or(to, |cursor| (cursor.at.as_millis(), cursor.id.0).min(to));
         let by_recording = match self.recorded {
             Some(Recorded::Missing) => Some(ROWS_MISSING),
-            Some(Recorded::Yes) => Some(ROWS_RECORDED),
+            // What else is asked is often rarer than a recording.
+            Some(Recorded::Yes) if !self.is_narrow() => Some(ROWS_RECORDED),
             // Most calls have none, so that there is one nearby.
-            Some(Recorded::No) | None => None,
+            Some(Recorded::Yes | Recorded::No) | None => None,
         };
         if let Some(statement) = by_recording {
             return conn.rows(statement, self.rows_values(from, until, limit)).await?.iter().map(attempt_row).collect();
@@ -291,6 +292,15 @@ impl Behind {
             below = lowest - 1;
         }
         Ok(())
+    }
+
+    /// Whether more is asked than the time and the recording: counts lead to the hours that have any.
+    fn is_narrow(&self) -> bool {
+        self.disposition.is_some()
+            || self.result.is_some()
+            || self.list.is_some()
+            || self.agent.is_some()
+            || self.stage.is_some()
     }
 
     /// What is asked of attempts that began at or after `first` and before `until`.

@@ -259,6 +259,12 @@ async fn a_reply_brings_a_lead_forward_and_never_one_that_is_done_or_suppressed(
         (crate::model::lead::LeadState::Open, given_up)
     );
 
+    // A lead that is being dialled is due again by its attempt's end, before others.
+    let (dialled, _) = rig.dialling("+8613800000006").await;
+    assert_eq!(rig.takes(arrived("+8613800000006", "1")).await.registered, None);
+    let lead = rig.lead_at("+8613800000006").await;
+    assert_eq!((lead.id, lead.state, lead.priority), (dialled, crate::model::lead::LeadState::Dialling, 90));
+
     // Somebody said no to it, and somebody said stop.
     let (_, attempt) = rig.dialling("+8613800000003").await;
     rig.store.end_attempt(end(attempt, Disposition::Declined, Some(LeadNext::Done))).await.unwrap();
@@ -311,6 +317,18 @@ async fn a_person_with_several_numbers_is_one_lead_and_is_called_on_the_number_t
     let found = rig.lead_at(BEN).await;
     assert_eq!((found.id, found.number, found.priority), (lead, number(BEN), 90));
     assert_eq!(rig.store.count_due(&key("spring"), after(9), &|_| true).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_import_that_is_taken_back_leaves_those_who_asked_to_be_called() {
+    use super::importing::{DAY, import};
+    let rig = Rig::registering("spring", replies()).await;
+    let outcome = import(&rig, "phone\n13800000001\n13800000002\n").await.unwrap();
+    assert_eq!(rig.takes(arrived(ANN, "1")).await.registered, Some(key("spring")));
+    let undone = rig.store.undo_import(outcome.import.unwrap(), "ann", after(60), DAY).await.unwrap();
+    assert_eq!(undone.removed, 1, "{undone:?}");
+    assert_eq!(rig.lead_at(ANN).await.priority, 90);
+    assert!(rig.store.number_history(&number(BEN), 9).await.unwrap().leads.is_empty());
 }
 
 #[tokio::test]

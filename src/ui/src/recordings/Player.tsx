@@ -38,7 +38,8 @@ export function Player({ call }: { call: string }) {
           if (at.current > 0) event.currentTarget.currentTime = at.current;
         }}
         onError={(event) => {
-          at.current = event.currentTarget.currentTime;
+          // A second failure comes before it was anywhere.
+          if (event.currentTarget.currentTime > 0) at.current = event.currentTarget.currentTime;
           void ask();
         }}
         data-testid="player"
