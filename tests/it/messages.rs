@@ -240,9 +240,9 @@ fn a_command_that_cannot_be_read_is_refused_and_what_is_behind_it_is_taken() {
 
 #[test]
 fn who_opts_out_between_claim_and_turn_gets_nothing_more() {
-    // One SMS in two seconds: the second waits for its turn, claimed.
+    // One SMS in five seconds: the second waits for its turn, claimed.
     let (centre, mut smsc) = bound(nobody(), "");
-    centre.write("lull.toml", &centre.read("lull.toml").replace("per_second = 100.0", "per_second = 0.5"));
+    centre.write("lull.toml", &centre.read("lull.toml").replace("per_second = 100.0", "per_second = 0.2"));
     centre.good(&["reload"]);
     until("it is bound anew", SOON, || (smsc.all("bound").len() == 2).then_some(()));
     let boss = centre.boss();
