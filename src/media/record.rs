@@ -260,8 +260,9 @@ impl Recorder {
 
     fn finish(&mut self, recording: RecordingId, dropped: u64, endings: &SyncSender<Ending>) {
         let Some(open) = self.open.remove(&recording) else { return };
-        // Fails only when all of those threads panicked: the next start finds out how it ended.
-        let _ = endings.send(Ending { recording, dropped, open });
+        if endings.send(Ending { recording, dropped, open }).is_err() {
+            tracing::error!("the threads that end recordings are gone; the next start finds out how this one ended");
+        }
     }
 }
 

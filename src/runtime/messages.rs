@@ -2,7 +2,7 @@
 //!
 //! A message is marked as being sent, durably, before the gateway sees it, and is never handed over again unless it is
 //! certain that nothing of it left. What the gateway tells is acknowledged when it is durable, so that a crash loses nothing
-//! of it. A customer who opts out is off the dialer's hands as soon as that is durable. Read [`keep`] first; [`line`] is one
+//! of it. The dialer hears of a customer who opts out at once, before that is durable. Read [`keep`] first; [`line`] is one
 //! gateway.
 
 mod line;

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::Tools;
 use super::sender::Sender;
+use super::{STORE_AGAIN, Tools};
 use crate::certificate;
 use crate::config::{Gateway, GatewayProtocol};
 use crate::model::dialable::{self, Region};
@@ -40,8 +40,6 @@ const PIECES_MAX: Duration = Duration::from_secs(300);
 const PIECES_EVERY: Duration = Duration::from_secs(30);
 /// A dialer with a full queue is told again so soon.
 const DIALER_AGAIN: Duration = Duration::from_millis(20);
-/// While the store takes no writes, what a gateway tells waits and is tried again so often.
-const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 /// One gateway.
 pub(super) struct Line {

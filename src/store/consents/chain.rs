@@ -2,8 +2,8 @@
 //!
 //! The hash of an entry is SHA-256 over a JSON array, without spaces and in UTF-8, of its place, the hash before it and all
 //! its columns ([`hash`]; `docs/consents.md` has the order). There is one writer, so the chain has one end. It keeps nobody
-//! who can write the database from making it anew, entry by entry: for that the end is told to others, in backups' reports,
-//! webhooks, evidence and `lull consent verify`, which also says whether an end that was noted earlier is still in it.
+//! who can write the database from making it anew, entry by entry: for that the end is told to others, in webhooks, evidence
+//! and `lull consent verify`, which also says whether an end that was noted earlier is still in it.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
