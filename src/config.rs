@@ -481,6 +481,7 @@ impl Config {
             trunks: self.trunks.keys().cloned().collect(),
             prompts: self.prompts.keys().cloned().collect(),
             numbers: self.owned_numbers(),
+            gateways: self.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.senders.clone())).collect(),
         }
     }
 

@@ -23,6 +23,7 @@ pub mod live_limits;
 pub mod message;
 pub mod name;
 pub mod numbers;
+pub mod outreach;
 pub mod phone;
 pub mod profile;
 pub mod profile_file;

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::calling_hours::WeeklyHours;
 use super::disposition::Disposition;
 use super::limits::Limits;
-use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
+use super::name::{CampaignKey, GroupName, OutreachName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
+use super::outreach::Outreach;
 use super::phone::PhoneNumber;
 use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
@@ -94,6 +95,10 @@ pub struct Campaign {
     /// Which messages of customers pre-register them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Replies>,
+    /// Messages that it may start with, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, Outreach>)]
+    pub outreach: BTreeMap<OutreachName, Outreach>,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }

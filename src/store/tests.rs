@@ -87,6 +87,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        outreach: Default::default(),
         information_message: "sorry".parse().unwrap(),
     }
 }

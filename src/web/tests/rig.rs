@@ -264,6 +264,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
         trunks: ["carrier"].map(|name| name.parse().unwrap()).into(),
         prompts: ["information", "recording-consent"].map(|name| name.parse().unwrap()).into(),
         numbers: ["+861000000000"].map(number).into(),
+        gateways: BTreeMap::new(),
     };
     Settings {
         data_dir: directory.to_path_buf(),
