@@ -30,6 +30,7 @@ mod jobs;
 mod journal;
 mod keys;
 mod leads;
+mod links;
 mod live_limits;
 mod messages;
 mod outbox;
@@ -79,6 +80,7 @@ pub use import::{
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
+pub use links::{LandingCounts, Link, NewLink, VisitKind};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};

@@ -11,6 +11,7 @@ mod dialling;
 mod explaining;
 mod files;
 mod importing;
+mod landing;
 mod messaging;
 mod numbers;
 mod outages;
@@ -297,6 +298,7 @@ async fn every_statement_is_accepted_by_the_database() {
         keys::STATEMENTS,
         due::STATEMENTS,
         leads::STATEMENTS,
+        links::STATEMENTS,
         live_limits::STATEMENTS,
         messages::STATEMENTS,
         messages::taking::STATEMENTS,
