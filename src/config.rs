@@ -485,6 +485,11 @@ impl Config {
         }
     }
 
+    /// What stands before a token in the address of a landing page; `None` where it is not said at which address people find us.
+    pub fn link_address(&self) -> Option<String> {
+        self.http.public_url.as_ref().map(|url| format!("{}/r/", url.trim_end_matches('/')))
+    }
+
     /// Our own numbers in international form, which may be shown to customers.
     pub fn owned_numbers(&self) -> BTreeSet<PhoneNumber> {
         self.numbers.keys().filter_map(|number| PhoneNumber::from_e164(number).ok()).collect()

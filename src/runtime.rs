@@ -12,6 +12,7 @@ pub mod internals;
 pub mod journal;
 pub mod lines;
 pub mod messages;
+pub mod outreach;
 pub mod peers;
 mod placing;
 pub mod rates;

@@ -46,6 +46,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("message_parts", &["message_id", "part"]),
     ("early_receipts", &["gateway", "gateway_id"]),
     ("message_pieces", &["gateway", "number", "ours", "reference", "pieces", "piece"]),
+    ("outreaches", &["campaign", "name"]),
+    ("outreach_recipients", &["campaign", "outreach", "lead_id"]),
     ("links", &["id"]),
     ("visits", &["id"]),
     ("codes", &["id"]),

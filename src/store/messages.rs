@@ -35,7 +35,10 @@ statements! {
                    where s.number = m.number and s.scope in ('*', coalesce(m.campaign, '*')) and s.lifted_at is null
                      and (s.expires_at is null or s.expires_at > $3)
                ) then 1 else 0 end as suppressed
-        from messages m where m.gateway = $1 and m.state = 'queued' order by m.id limit $2";
+        from messages m where m.gateway = $1 and m.state = 'queued'
+          and not exists (select 1 from outreaches o
+                          where o.campaign = m.campaign and o.name = m.outreach and o.state = 'paused')
+        order by m.id limit $2";
     WRITTEN_OFF = "
         select 1 as yes from suppressions
         where number = $1 and scope in ('*', $2) and lifted_at is null and (expires_at is null or expires_at > $3)

@@ -36,6 +36,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (21, "consent chain", include_str!("../../migrations/0021_consent_chain.sql")),
     (22, "messages", include_str!("../../migrations/0022_messages.sql")),
     (23, "links", include_str!("../../migrations/0023_links.sql")),
+    (24, "outreach", include_str!("../../migrations/0024_outreach.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

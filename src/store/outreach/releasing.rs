@@ -1,0 +1,258 @@
+//! Gives recipients their message: into the queue of the gateway, in the transaction that says so.
+
+use std::time::Duration;
+
+use super::gathering::{Person, worded};
+use super::{OutreachRow, Skipped};
+use crate::model::calling_hours::{WeeklyHours, callable, next_callable};
+use crate::model::id::{LeadId, MessageId};
+use crate::model::message::parts;
+use crate::model::name::{GatewayName, OutreachName};
+use crate::model::outreach::{Outreach, Template};
+use crate::model::phone::PhoneNumber;
+use crate::model::time::Timestamp;
+use crate::model::zone::read_zones;
+use crate::store::Store;
+use crate::store::attempts::phone;
+use crate::store::db::{Row, Value, params, rows, statements, storable};
+use crate::store::error::StoreError;
+use crate::store::links::{self, NewLink};
+
+/// A day.
+const DAY: Duration = Duration::from_secs(86_400);
+/// A token as long as all are.
+const TOKEN_SAMPLE: &str = "123456789ABC";
+
+statements! {
+    DUE = "
+        select r.lead_id as lead_id, r.number as recipient, r.variant as variant, l.id as id, l.number as number,
+               l.name as name, s.name as list, l.priority as priority, l.score as score, l.replied_at as replied_at,
+               l.created_at as created_at, l.extra as extra, l.state as state, l.kind as kind, l.numbers as numbers,
+               l.zones as zones
+        from outreach_recipients r left join leads l on l.id = r.lead_id left join lists s on s.id = l.list_id
+        where r.campaign = $1 and r.outreach = $2 and r.due_at <= $3 order by r.due_at, r.lead_id limit $4";
+    RUNS = "select started_by from outreaches where campaign = $1 and name = $2 and state = 'running'";
+    GIVE = "
+        insert into messages (id, direction, gateway, number, ours, text, parts, purpose, state, campaign, outreach, variant,
+                              created_by, created_at)
+        select cast(j.value ->> 0 as bigint), 'out', $2, j.value ->> 1, $3, j.value ->> 2, cast(j.value ->> 3 as bigint),
+               'direct', 'queued', $4, $5, j.value ->> 4, $6, $7
+        from json_each($1) j";
+    GIVEN = "
+        update outreach_recipients set state = 'given', due_at = null, message_id = w.message_id,
+            language = w.language, variant = w.variant
+        from (select cast(j.value ->> 0 as bigint) as lead_id, cast(j.value ->> 1 as bigint) as message_id,
+                  j.value ->> 2 as language, j.value ->> 3 as variant
+              from json_each($1) j) w
+        where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
+          and outreach_recipients.lead_id = w.lead_id";
+    SKIP = "
+        update outreach_recipients set state = 'skipped', due_at = null, reason = w.reason, detail = w.detail
+        from (select cast(j.value ->> 0 as bigint) as lead_id, j.value ->> 1 as reason, j.value ->> 2 as detail
+              from json_each($1) j) w
+        where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
+          and outreach_recipients.lead_id = w.lead_id";
+    LATER = "
+        update outreach_recipients set due_at = w.due_at
+        from (select cast(j.value ->> 0 as bigint) as lead_id, cast(j.value ->> 1 as bigint) as due_at
+              from json_each($1) j) w
+        where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
+          and outreach_recipients.lead_id = w.lead_id";
+}
+
+/// How an outreach sends at this moment.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Through which gateway.
+    pub gateway: GatewayName,
+    /// What is shown as the sender.
+    pub sender: String,
+    /// When messages may come: all of these hold.
+    pub hours: Vec<WeeklyHours>,
+    /// What stands before a token in an address; `None`: there is no landing page.
+    pub address: Option<String>,
+    /// The last day is over: whoever still waits gets none.
+    pub over: bool,
+}
+
+/// What was done with recipients that were due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Have a message now.
+    pub given: usize,
+    /// Wait for another hour, or get none.
+    pub put_off: usize,
+}
+
+struct Due {
+    lead: LeadId,
+    /// The number that was chosen when the audience was gathered.
+    number: PhoneNumber,
+    variant: OutreachName,
+    zones: Vec<String>,
+    /// What is known of them now; none: they are gone.
+    person: Option<Person>,
+}
+
+impl Due {
+    fn of(row: &Row) -> Result<Due, StoreError> {
+        let there = row.opt_int("id")?.is_some();
+        Ok(Due {
+            lead: LeadId(row.int("lead_id")?),
+            number: phone(row, "recipient")?,
+            variant: row.parsed("variant")?,
+            zones: if there { row.json("zones")? } else { Vec::new() },
+            person: there.then(|| Person::of(row)).transpose()?,
+        })
+    }
+}
+
+/// What is done with one recipient.
+enum Turn<'o> {
+    Give { variant: &'o OutreachName, language: &'o str, template: &'o Template },
+    Skip(Skipped, Option<String>),
+    Later(Timestamp),
+}
+
+fn turn<'o>(due: &Due, row: &OutreachRow, outreach: &'o Outreach, way: &Way, now: Timestamp) -> Turn<'o> {
+    let Some(person) = &due.person else { return Turn::Skip(Skipped::NotOpen, None) };
+    if person.replied_at.is_some() {
+        return Turn::Skip(Skipped::Replied, None);
+    }
+    if !person.is_in(outreach) {
+        return Turn::Skip(Skipped::NotOpen, None);
+    }
+    if way.over {
+        return Turn::Skip(Skipped::TooLate, None);
+    }
+    let hours: Vec<&WeeklyHours> = way.hours.iter().collect();
+    let zones = read_zones(&due.zones).unwrap_or_default();
+    if !callable(now, &zones, &hours) {
+        return match next_callable(now, &zones, &hours) {
+            Some(next) => Turn::Later(next),
+            None => Turn::Skip(Skipped::NoHours, None),
+        };
+    }
+    // A variant that the campaign has no longer: they get the one that is theirs now.
+    let texts = outreach.variants.get_key_value(&due.variant).or_else(|| outreach.variant(&row.name, due.lead));
+    let Some((variant, texts)) = texts else { return Turn::Skip(Skipped::NotOpen, None) };
+    // As long as it will be: no link is made for whoever gets no message.
+    match worded(person, texts, outreach, &way.link(TOKEN_SAMPLE)) {
+        Ok(worded) => Turn::Give { variant, language: worded.language, template: worded.template },
+        Err((why, detail)) => Turn::Skip(why, detail),
+    }
+}
+
+impl Way {
+    fn link(&self, token: &str) -> String {
+        format!("{}{token}", self.address.as_deref().unwrap_or_default())
+    }
+}
+
+impl Store {
+    /// Gives at most `most` recipients whose time has come their message.
+    pub async fn release_messages(
+        &self,
+        row: &OutreachRow,
+        outreach: &Outreach,
+        way: &Way,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Released, StoreError> {
+        let (ids, row, outreach, way) = (self.ids(), row.clone(), outreach.clone(), way.clone());
+        self.write(move |conn| {
+            Box::pin(async move {
+                let key = || params![row.campaign.as_str(), row.name.as_str()];
+                let Some(runs) = conn.row(RUNS, key()).await? else { return Ok(Released::default()) };
+                let by = runs.text("started_by")?;
+                let found = conn.rows(DUE, [key(), params![now, most as u64]].concat()).await?;
+                let due: Vec<Due> = found.iter().map(Due::of).collect::<Result<_, _>>()?;
+                let mut work = Work::default();
+                let mut giving = Vec::new();
+                for one in &due {
+                    match turn(one, &row, &outreach, &way, now) {
+                        Turn::Later(at) => work.later.push(params![one.lead.0, at]),
+                        Turn::Skip(why, detail) => work.skipped.push(params![one.lead.0, why.as_str(), detail]),
+                        Turn::Give { variant, language, template } => {
+                            giving.push(Giving {
+                                due: one,
+                                variant,
+                                language,
+                                template,
+                                message: MessageId(ids.next(now)),
+                            });
+                        }
+                    }
+                }
+                let wanted: Vec<NewLink> = giving
+                    .iter()
+                    .filter(|one| one.template.has_link())
+                    .map(|one| one.link(&row, &outreach, now))
+                    .collect();
+                let mut tokens = links::make_all(conn, &ids, &wanted, now).await?.into_iter();
+                for one in giving {
+                    let token = if one.template.has_link() { tokens.next() } else { None };
+                    let link = token.map_or_else(String::new, |token| way.link(&token));
+                    let filled = one.template.fill(|column| one.due.person.as_ref()?.cell(column), &link);
+                    // It was filled a moment ago.
+                    let text = storable(filled.unwrap_or_default());
+                    let pieces = parts(&text).texts.len() as u64;
+                    let (lead, number, message) = (one.due.lead.0, one.due.number.as_str(), one.message.0);
+                    work.messages.push(params![message, number, text, pieces, one.variant.as_str()]);
+                    work.given.push(params![lead, message, one.language, one.variant.as_str()]);
+                }
+                let released = Released { given: work.given.len(), put_off: work.later.len() + work.skipped.len() };
+                if !work.given.is_empty() {
+                    let values = params![
+                        way.gateway.as_str(),
+                        way.sender.as_str(),
+                        row.campaign.as_str(),
+                        row.name.as_str(),
+                        by,
+                        now
+                    ];
+                    conn.run(GIVE, [vec![rows(work.messages)], values].concat()).await?;
+                    conn.run(GIVEN, [vec![rows(work.given)], key()].concat()).await?;
+                }
+                if !work.skipped.is_empty() {
+                    conn.run(SKIP, [vec![rows(work.skipped)], key()].concat()).await?;
+                }
+                if !work.later.is_empty() {
+                    conn.run(LATER, [vec![rows(work.later)], key()].concat()).await?;
+                }
+                Ok(released)
+            })
+        })
+        .await
+    }
+}
+
+/// What is to be written.
+#[derive(Default)]
+struct Work {
+    messages: Vec<Vec<Value>>,
+    given: Vec<Vec<Value>>,
+    skipped: Vec<Vec<Value>>,
+    later: Vec<Vec<Value>>,
+}
+
+/// Somebody who gets a message.
+struct Giving<'o> {
+    due: &'o Due,
+    variant: &'o OutreachName,
+    language: &'o str,
+    template: &'o Template,
+    message: MessageId,
+}
+
+impl Giving<'_> {
+    fn link(&self, row: &OutreachRow, outreach: &Outreach, now: Timestamp) -> NewLink {
+        NewLink {
+            campaign: row.campaign.clone(),
+            number: self.due.number.clone(),
+            lead: Some(self.due.lead),
+            message: Some(self.message),
+            expires_at: now + DAY * outreach.link_days,
+        }
+    }
+}
