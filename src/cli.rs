@@ -29,6 +29,7 @@ mod limits;
 mod lists;
 mod messages;
 mod moment;
+mod outreach;
 mod people;
 mod place;
 mod recordings;
@@ -82,6 +83,9 @@ enum Command {
     /// SMS to one number, and what was sent and came.
     #[command(subcommand)]
     Message(messages::Messages),
+    /// The messages that campaigns start with.
+    #[command(subcommand)]
+    Outreach(outreach::Outreaches),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -183,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
         Command::Message(messages) => messages.run(&cli.place),
+        Command::Outreach(outreach) => outreach.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),

@@ -482,6 +482,7 @@ impl Config {
             prompts: self.prompts.keys().cloned().collect(),
             numbers: self.owned_numbers(),
             gateways: self.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.senders.clone())).collect(),
+            link_address: self.link_address(),
         }
     }
 

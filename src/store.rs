@@ -86,7 +86,7 @@ pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use outreach::gathering::{AudienceSeen, Sample, SkippedSeen, TextSeen};
-pub use outreach::releasing::{Released, Way};
+pub use outreach::releasing::{Released, TestSend};
 pub use outreach::{OutreachCount, OutreachRow, OutreachState, RecipientRow, Skipped};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};

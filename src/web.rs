@@ -29,7 +29,8 @@ mod login;
 mod messages;
 mod metrics;
 mod operations;
-pub mod problem;
+pub mod outreach;
+mod problem;
 mod ranges;
 mod recordings;
 mod records;
@@ -405,6 +406,12 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(consents::consent_evidence))
         .routes(routes!(consents::revoke_consent))
         .routes(routes!(registrations::pre_register))
+        .routes(routes!(outreach::outreaches))
+        .routes(routes!(outreach::audience))
+        .routes(routes!(outreach::start_outreach))
+        .routes(routes!(outreach::pause_outreach))
+        .routes(routes!(outreach::test_outreach))
+        .routes(routes!(outreach::recipients))
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))

@@ -51,6 +51,8 @@ pub struct Known {
     pub numbers: BTreeSet<PhoneNumber>,
     /// SMS gateways, with their senders.
     pub gateways: BTreeMap<GatewayName, Vec<String>>,
+    /// What stands before a token in the address of a landing page; `None`: it is not said where people find us.
+    pub link_address: Option<String>,
 }
 
 /// Reads a campaign file. `file` is how complaints call it; without `known`, what it refers to is not looked up.

@@ -10,8 +10,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::calling_hours::WeeklyHours;
+use super::campaign::{Campaign, CampaignState};
+use super::campaign_file::Known;
 use super::id::LeadId;
-use super::message::{PARTS_MAX, parts};
+use super::message::{PARTS_MAX, Unfit, parts, way};
 use super::name::{GatewayName, OutreachName};
 use super::reply::plain;
 use super::selection::{Condition, shuffled};
@@ -263,6 +265,16 @@ impl Template {
         Ok(text)
     }
 
+    /// The text with the names of columns where their cells would be.
+    pub fn outline(&self, link: &str) -> String {
+        let said = |piece: &Said| match piece {
+            Said::Text(text) => text.clone(),
+            Said::Field { name, .. } if name == LINK => link.to_owned(),
+            Said::Field { name, .. } => name.clone(),
+        };
+        self.pieces.iter().map(said).collect()
+    }
+
     /// The fewest SMS that it takes: with nothing in its columns and a link of the usual length.
     pub fn parts_min(&self) -> usize {
         let least = self.fill(|_| Some("-"), LINK_SAMPLE).unwrap_or_default();
@@ -338,6 +350,78 @@ impl Outreach {
     pub fn has_link(&self) -> bool {
         self.texts().any(|(_, _, text)| text.has_link())
     }
+}
+
+/// How an outreach sends at a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Way {
+    /// Through which gateway.
+    pub gateway: GatewayName,
+    /// What is shown as the sender.
+    pub sender: String,
+    /// When messages may come: all of these hold.
+    pub hours: Vec<WeeklyHours>,
+    /// What stands before a token in an address; `None`: nobody knows where the landing pages are, and no text has a link.
+    pub address: Option<String>,
+    /// The last day is over: whoever still waits gets none.
+    pub over: bool,
+}
+
+impl Way {
+    /// The address of a token's page.
+    pub fn link(&self, token: &str) -> String {
+        format!("{}{token}", self.address.as_deref().unwrap_or_default())
+    }
+}
+
+/// Why an outreach cannot send.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Held {
+    /// Its campaign is over.
+    #[error("the campaign has ended")]
+    Ended,
+    /// A later revision of the campaign has it no more.
+    #[error("the campaign has no outreach `{0}` any more")]
+    Gone(OutreachName),
+    /// Its first day has not come.
+    #[error("it begins on {0}")]
+    NotYet(Date),
+    /// There is no gateway or sender for it.
+    #[error("{0}")]
+    NoWay(Unfit),
+    /// Its texts have a link.
+    #[error("its texts have a link, and `http.public_url` does not say at which address people find the landing pages")]
+    NoAddress,
+}
+
+/// What a campaign's outreach sends and how. `today`: by the installation's calendar.
+///
+/// # Errors
+/// Says what keeps it from sending.
+pub fn ready<'c>(
+    campaign: &'c Campaign,
+    state: CampaignState,
+    name: &OutreachName,
+    known: &Known,
+    today: Date,
+) -> Result<(&'c Outreach, Way), Held> {
+    if state == CampaignState::Ended {
+        return Err(Held::Ended);
+    }
+    let outreach = campaign.outreach.get(name).ok_or_else(|| Held::Gone(name.clone()))?;
+    if let Some(first) = outreach.first_day.filter(|first| today < *first) {
+        return Err(Held::NotYet(first));
+    }
+    let (gateway, sender) =
+        way(&known.gateways, outreach.gateway.as_ref(), outreach.sender.as_deref()).map_err(Held::NoWay)?;
+    let address = known.link_address.clone();
+    if address.is_none() && outreach.has_link() {
+        return Err(Held::NoAddress);
+    }
+    let profile = known.profiles.get(&campaign.profile);
+    let hours = campaign.hours_for(profile, None).into_iter().chain(&outreach.hours).cloned().collect();
+    let over = outreach.last_day.is_some_and(|last| today > last);
+    Ok((outreach, Way { gateway, sender, hours, address, over }))
 }
 
 #[cfg(test)]

@@ -17,12 +17,9 @@ use tokio::time::sleep;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::campaign::{Campaign, CampaignState};
-use crate::model::message;
 use crate::model::name::{CampaignKey, OutreachName};
-use crate::model::outreach::Outreach;
-use crate::model::time::Timestamp;
-use crate::store::{OutreachRow, OutreachState, Store, StoreError, Way};
+use crate::model::outreach::{self, Held, Outreach, Way};
+use crate::store::{OutreachRow, OutreachState, Store, StoreError};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -98,11 +95,15 @@ async fn look(config: &Config, store: &Store, clock: Clock, paces: &mut Paces) -
     let running: Vec<OutreachRow> =
         store.outreaches(None).await?.into_iter().filter(|row| row.state == OutreachState::Running).collect();
     paces.retain(|key, _| running.iter().any(|row| (&row.campaign, &row.name) == (&key.0, &key.1)));
+    if running.is_empty() {
+        return Ok(());
+    }
+    let known = config.known();
     for row in running {
         let Some(campaign) = store.campaign(&row.campaign).await? else { continue };
-        let now = clock.now().timestamp;
-        let ready = ready(config, &campaign.campaign, campaign.state, &row.name, now);
-        let held = ready.as_ref().err().cloned();
+        let today = config.installation.zone.date(clock.now().timestamp);
+        let ready = outreach::ready(&campaign.campaign, campaign.state, &row.name, &known, today);
+        let held = ready.as_ref().err().map(Held::to_string);
         if held != row.held {
             if let Some(why) = &held {
                 tracing::warn!(campaign = %row.campaign, outreach = %row.name, why, "an outreach waits");
@@ -114,36 +115,6 @@ async fn look(config: &Config, store: &Store, clock: Clock, paces: &mut Paces) -
         }
     }
     Ok(())
-}
-
-/// What an outreach sends and how, or why it cannot.
-pub fn ready<'c>(
-    config: &Config,
-    campaign: &'c Campaign,
-    state: CampaignState,
-    name: &OutreachName,
-    now: Timestamp,
-) -> Result<(&'c Outreach, Way), String> {
-    if state == CampaignState::Ended {
-        return Err("the campaign has ended".to_owned());
-    }
-    let outreach =
-        campaign.outreach.get(name).ok_or_else(|| format!("the campaign has no outreach `{name}` any more"))?;
-    let today = config.installation.zone.date(now);
-    if let Some(first) = outreach.first_day.filter(|first| today < *first) {
-        return Err(format!("it begins on {first}"));
-    }
-    let senders = config.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.senders.clone())).collect();
-    let (gateway, sender) =
-        message::way(&senders, outreach.gateway.as_ref(), outreach.sender.as_deref()).map_err(|unfit| unfit.says)?;
-    let address = config.link_address();
-    if address.is_none() && outreach.has_link() {
-        return Err("its texts have a link, and the configuration does not say where the landing pages are".to_owned());
-    }
-    let profile = config.profiles.get(&campaign.profile);
-    let hours = campaign.hours_for(profile, None).into_iter().chain(&outreach.hours).cloned().collect();
-    let over = outreach.last_day.is_some_and(|last| today > last);
-    Ok((outreach, Way { gateway, sender, hours, address, over }))
 }
 
 async fn advance(

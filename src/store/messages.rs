@@ -417,7 +417,30 @@ async fn queue(
     by: &str,
     at: Timestamp,
 ) -> Result<MessageId, StoreError> {
-    let id = ids.next(at);
+    let id = MessageId(ids.next(at));
+    put(conn, id, message, (purpose, answers), by, at).await?;
+    Ok(id)
+}
+
+/// Queues a message under an id that was minted before.
+pub(super) async fn queue_as(
+    conn: &mut Conn,
+    id: MessageId,
+    message: &NewMessage,
+    by: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    put(conn, id, message, (MessagePurpose::Direct, None), by, at).await
+}
+
+async fn put(
+    conn: &mut Conn,
+    id: MessageId,
+    message: &NewMessage,
+    (purpose, answers): (MessagePurpose, Option<MessageId>),
+    by: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let text = storable(message.text.clone());
     let pieces = parts(&text).texts.len() as u64;
     let purpose = match purpose {
@@ -426,7 +449,7 @@ async fn queue(
         MessagePurpose::Reply => "reply",
     };
     let values = params![
-        id,
+        id.0,
         "out",
         message.gateway.as_str(),
         message.number.as_str(),
@@ -442,8 +465,7 @@ async fn queue(
         by,
         at
     ];
-    conn.run(ADD, values).await?;
-    Ok(MessageId(id))
+    conn.run(ADD, values).await.map(drop)
 }
 
 async fn apply_handed(

@@ -84,7 +84,8 @@ pub enum OutreachState {
 }
 
 impl OutreachState {
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
         match self {
             OutreachState::Running => "running",
             OutreachState::Paused => "paused",
@@ -114,7 +115,8 @@ pub enum Skipped {
 }
 
 impl Skipped {
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
         match self {
             Skipped::Blank => "blank",
             Skipped::TooLong => "too_long",

@@ -18,6 +18,7 @@ mod outages;
 mod people;
 mod promises;
 mod queueing;
+mod reaching;
 mod reading;
 mod recording;
 mod searching;

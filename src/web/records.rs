@@ -11,6 +11,7 @@ mod keys;
 mod ledgers;
 pub(super) mod lists;
 mod messages;
+mod outreach;
 mod people;
 mod recordings;
 mod search;

@@ -14,7 +14,7 @@ const ANN: &str = "+8613800000001";
 const BEN: &str = "+8613800000002";
 
 /// Adds the simulator to the configuration.
-fn with_gateway(centre: &Centre, smsc: &Smsc, further: &str) {
+pub fn with_gateway(centre: &Centre, smsc: &Smsc, further: &str) {
     let gateway = format!(
         "\n[gateways.smsc]\ntarget = \"127.0.0.1:{}\"\nsystem_id = \"{SYSTEM_ID}\"\npassword = \"{SMSC_PASSWORD}\"\n\
          senders = [\"10690000\", \"Lull\"]\nper_second = 100.0\n{further}",
@@ -24,7 +24,7 @@ fn with_gateway(centre: &Centre, smsc: &Smsc, further: &str) {
 }
 
 /// A service that is bound to a simulator.
-fn bound(plan: Plan, further: &str) -> (Centre, Smsc) {
+pub fn bound(plan: Plan, further: &str) -> (Centre, Smsc) {
     let smsc = Smsc::start();
     let mut centre = Centre::prepared(plan);
     with_gateway(&centre, &smsc, further);
@@ -33,7 +33,7 @@ fn bound(plan: Plan, further: &str) -> (Centre, Smsc) {
     (centre, smsc)
 }
 
-fn nobody() -> Plan {
+pub fn nobody() -> Plan {
     Plan { agents: 0, ..Plan::default() }
 }
 

@@ -23,6 +23,7 @@ fn known() -> Known {
             .map(|number| PhoneNumber::from_e164(number).unwrap())
             .into(),
         gateways: [("smsc".parse().unwrap(), vec!["10690000".to_owned(), "Lull".to_owned()])].into(),
+        link_address: None,
     }
 }
 
@@ -337,7 +338,7 @@ fn an_outreach_is_read_written_back_and_complained_about() {
         ("zh = \"【Lull】回复1办理，拒收请回复R\"", "", "there is no text"),
         ("zh = \"【Lull】回复1", "\"中文\" = \"【Lull】回复1", "`中文` is no language"),
         ("share = 3", "share = 1001", "expected 0 to 1000"),
-        ("per_minute = 600", "per_hour = 600", "unknown key `per_hour`"),
+        ("per_minute = 600", "per_hour = 600", "`per_hour` is not a known key"),
     ] {
         let complaints = read("f.toml", &text.replacen(piece, by, 1), Some(&known())).unwrap_err().to_string();
         assert!(complaints.contains(says), "{by}:\n{complaints}");

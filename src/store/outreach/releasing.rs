@@ -2,26 +2,28 @@
 
 use std::time::Duration;
 
-use super::gathering::{Person, worded};
+use super::gathering::{Person, people, worded};
 use super::{OutreachRow, Skipped};
 use crate::model::calling_hours::{WeeklyHours, callable, next_callable};
 use crate::model::id::{LeadId, MessageId};
 use crate::model::message::parts;
-use crate::model::name::{GatewayName, OutreachName};
-use crate::model::outreach::{Outreach, Template};
+use crate::model::name::{CampaignKey, OutreachName};
+use crate::model::outreach::{Outreach, Template, Way};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 use crate::model::zone::read_zones;
-use crate::store::Store;
 use crate::store::attempts::phone;
 use crate::store::db::{Row, Value, params, rows, statements, storable};
 use crate::store::error::StoreError;
 use crate::store::links::{self, NewLink};
+use crate::store::{NewMessage, Store, messages};
 
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 /// A token as long as all are.
 const TOKEN_SAMPLE: &str = "123456789ABC";
+/// People looked at for one whose columns a test can show.
+const LOOKED_FOR_A_TEST: u64 = 500;
 
 statements! {
     DUE = "
@@ -58,21 +60,6 @@ statements! {
               from json_each($1) j) w
         where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
           and outreach_recipients.lead_id = w.lead_id";
-}
-
-/// How an outreach sends at this moment.
-#[derive(Clone, Debug)]
-pub struct Way {
-    /// Through which gateway.
-    pub gateway: GatewayName,
-    /// What is shown as the sender.
-    pub sender: String,
-    /// When messages may come: all of these hold.
-    pub hours: Vec<WeeklyHours>,
-    /// What stands before a token in an address; `None`: there is no landing page.
-    pub address: Option<String>,
-    /// The last day is over: whoever still waits gets none.
-    pub over: bool,
 }
 
 /// What was done with recipients that were due.
@@ -140,12 +127,6 @@ fn turn<'o>(due: &Due, row: &OutreachRow, outreach: &'o Outreach, way: &Way, now
     match worded(person, texts, outreach, &way.link(TOKEN_SAMPLE)) {
         Ok(worded) => Turn::Give { variant, language: worded.language, template: worded.template },
         Err((why, detail)) => Turn::Skip(why, detail),
-    }
-}
-
-impl Way {
-    fn link(&self, token: &str) -> String {
-        format!("{}{token}", self.address.as_deref().unwrap_or_default())
     }
 }
 
@@ -224,6 +205,89 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+/// Messages that show what an outreach would say.
+#[derive(Clone, Debug)]
+pub struct TestSend {
+    /// Which text; the first without it.
+    pub variant: Option<OutreachName>,
+    /// In which language; the usual one without it.
+    pub language: Option<String>,
+    /// To whom.
+    pub numbers: Vec<PhoneNumber>,
+}
+
+impl Store {
+    /// Sends a text to numbers of ours, as the first of the audience would get it; or with the names of columns where nobody
+    /// would. These count for nothing, and their links lead to a page like everybody's. `None`: no such variant.
+    pub async fn test_outreach(
+        &self,
+        (campaign, name): (&CampaignKey, &OutreachName),
+        (outreach, way): (&Outreach, &Way),
+        test: TestSend,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<MessageId>>, StoreError> {
+        let (campaign, by, ids) = (campaign.clone(), by.to_owned(), self.ids());
+        let asked = test.variant.clone();
+        let found = match &asked {
+            Some(variant) => outreach.variants.get_key_value(variant),
+            None => outreach.variants.iter().next(),
+        };
+        let Some((_, variant)) = found else { return Ok(None) };
+        let language = test.language.as_deref().or(Some(&outreach.language));
+        let Some((_, template)) = outreach.language_of(variant, language) else { return Ok(None) };
+        let person = self.first_reached(&campaign, name, outreach, template).await?;
+        let (template, way) = (template.clone(), way.clone());
+        let until = now + DAY * outreach.link_days;
+        self.write(move |conn| {
+            Box::pin(async move {
+                let mut sent = Vec::new();
+                for number in test.numbers {
+                    let id = MessageId(ids.next(now));
+                    let mut link = String::new();
+                    if template.has_link() {
+                        let (campaign, number) = (campaign.clone(), number.clone());
+                        let wanted = NewLink { campaign, number, lead: None, message: Some(id), expires_at: until };
+                        link = way.link(&links::make(conn, &ids, &wanted, now).await?);
+                    }
+                    let filled =
+                        template.fill(|column| person.as_ref()?.cell(column).filter(|cell| !cell.is_empty()), &link);
+                    let text = filled.unwrap_or_else(|_| template.outline(&link));
+                    let message = NewMessage {
+                        gateway: way.gateway.clone(),
+                        number,
+                        sender: way.sender.clone(),
+                        text,
+                        campaign: Some(campaign.clone()),
+                    };
+                    messages::queue_as(conn, id, &message, &by, now).await?;
+                    sent.push(id);
+                }
+                Ok(Some(sent))
+            })
+        })
+        .await
+    }
+
+    /// The first of the first people of a campaign who would get this text.
+    async fn first_reached(
+        &self,
+        campaign: &CampaignKey,
+        name: &OutreachName,
+        outreach: &Outreach,
+        template: &Template,
+    ) -> Result<Option<Person>, StoreError> {
+        let mut conn = self.reader().await?;
+        let people = people(&mut conn, campaign, 0, LOOKED_FOR_A_TEST).await?;
+        let fits = |person: &Person| {
+            person.is_in(outreach)
+                && outreach.variant(name, person.id).is_some()
+                && template.fill(|column| person.cell(column), TOKEN_SAMPLE).is_ok()
+        };
+        Ok(people.into_iter().find(fits))
     }
 }
 

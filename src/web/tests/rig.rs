@@ -265,6 +265,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
         prompts: ["information", "recording-consent"].map(|name| name.parse().unwrap()).into(),
         numbers: ["+861000000000"].map(number).into(),
         gateways: BTreeMap::new(),
+        link_address: None,
     };
     Settings {
         data_dir: directory.to_path_buf(),
