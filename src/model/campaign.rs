@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::calling_hours::WeeklyHours;
 use super::disposition::Disposition;
 use super::limits::Limits;
-use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
+use super::name::{CampaignKey, GatewayName, GroupName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
 use super::phone::PhoneNumber;
 use super::profile::{AttemptCap, Profile};
@@ -94,6 +94,9 @@ pub struct Campaign {
     /// Which messages of customers pre-register them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Replies>,
+    /// The page on which customers pre-register themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing: Option<Landing>,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }
@@ -157,6 +160,48 @@ pub struct Replies {
     pub list: String,
     /// What is answered, once for each customer.
     pub answer: Option<String>,
+}
+
+/// The page on which customers of a campaign pre-register themselves or opt out, in at least one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Landing {
+    /// In Chinese.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zh: Option<LandingText>,
+    /// In English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub en: Option<LandingText>,
+    /// Version of the words that are agreed to.
+    pub consent_version: String,
+    /// How long the consent holds, in days; until it is revoked, without it.
+    pub consent_days: Option<u32>,
+    /// Priority of the lead, 0 to 99.
+    pub priority: u8,
+    /// The list that these leads are on; it is made with the first.
+    pub list: String,
+    /// How long a link to it that is sent to a customer leads there, in days.
+    pub link_days: u32,
+    /// Whoever has no link may type a number, which is proven by a code that is sent to it.
+    pub for_everybody: bool,
+    /// The gateway that sends codes; it may be left out where there is only one.
+    #[schema(value_type = Option<String>)]
+    pub gateway: Option<GatewayName>,
+    /// Sites that may show the page inside their own, by their origins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embed_from: Vec<String>,
+}
+
+/// What a landing page says in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LandingText {
+    /// The offer in a few words.
+    pub headline: String,
+    /// The offer; an empty line begins another paragraph.
+    pub text: String,
+    /// The words that the customer agrees to.
+    pub consent: String,
+    /// What is said to whoever has pre-registered; a usual sentence without it.
+    pub done: Option<String>,
 }
 
 /// What is recommended to the customer.

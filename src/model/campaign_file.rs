@@ -3,6 +3,7 @@
 //! `campaigns/README.md` is the reference of the keys; a test holds that it names exactly those this module reads. Not
 //! the campaign itself, which is [`Campaign`]. Read [`read`], [`Known`] and [`write`] first.
 
+mod landing;
 mod numbers;
 mod pacing;
 mod parts;
@@ -129,6 +130,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let recording = parts::recording(root, known);
     let callbacks = parts::callbacks(root);
     let replies = replies::read(root);
+    let landing = landing::read(root);
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -166,6 +168,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         recording: recording?,
         callbacks: callbacks?,
         replies: replies?,
+        landing: landing?,
         information_message: information_message?,
     })
 }

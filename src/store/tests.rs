@@ -88,6 +88,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        landing: None,
         information_message: "sorry".parse().unwrap(),
     }
 }
