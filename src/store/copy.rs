@@ -46,6 +46,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("message_parts", &["message_id", "part"]),
     ("early_receipts", &["gateway", "gateway_id"]),
     ("message_pieces", &["gateway", "number", "ours", "reference", "pieces", "piece"]),
+    ("pre_registrations", &["id"]),
     ("links", &["id"]),
     ("visits", &["id"]),
     ("codes", &["id"]),

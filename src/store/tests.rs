@@ -20,6 +20,7 @@ mod promises;
 mod queueing;
 mod reading;
 mod recording;
+mod registering;
 mod searching;
 mod selecting;
 mod stopping;
@@ -306,6 +307,7 @@ async fn every_statement_is_accepted_by_the_database() {
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
         recordings::STATEMENTS,
+        registrations::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         search::STATEMENTS,

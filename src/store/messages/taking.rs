@@ -340,6 +340,9 @@ async fn register(
         priority: replies.priority,
         list: replies.list.clone(),
         extra: BTreeMap::from([("reply".to_owned(), text.to_owned())]),
+        preferred: None,
+        message: Some(id),
+        link: None,
     };
     let (registered, _) = registrations::register(conn, ids, &registration, BY_CUSTOMER, *at).await?;
     if registered.is_due()
