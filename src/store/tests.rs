@@ -11,7 +11,6 @@ mod dialling;
 mod explaining;
 mod files;
 mod importing;
-mod landing;
 mod messaging;
 mod numbers;
 mod outages;
@@ -25,6 +24,7 @@ mod searching;
 mod selecting;
 mod stopping;
 mod telling;
+mod visiting;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -298,11 +298,13 @@ async fn every_statement_is_accepted_by_the_database() {
         jobs::STATEMENTS,
         keys::STATEMENTS,
         due::STATEMENTS,
+        landing::STATEMENTS,
         leads::STATEMENTS,
         links::STATEMENTS,
         live_limits::STATEMENTS,
         messages::STATEMENTS,
         messages::taking::STATEMENTS,
+        opting_out::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,

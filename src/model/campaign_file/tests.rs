@@ -158,7 +158,7 @@ fn a_landing_page_is_read_with_what_is_usual_and_needs_words_in_one_language() {
     for (piece, by, says) in [
         ("headline = \"家庭共享套餐，首月半价\"\n", "", "`headline` is missing"),
         ("headline = \"家庭共享套餐，首月半价\"\n", "headline = \"\"\n", "the text is empty"),
-        ("[landing.zh]", "[landing.cn]", "did you mean `zh`?"),
+        ("[landing.zh]", "[landing.zhh]", "did you mean `zh`?"),
         (embed, "embed_from = [\"www.example.com\"]", "`www.example.com` is not the origin of a site"),
         (embed, "embed_from = [\"https://a.example/shop\"]", "is not the origin of a site"),
         (embed, "embed_from = [\"https://a.example; script-src *\"]", "is not the origin of a site"),
