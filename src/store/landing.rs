@@ -130,18 +130,24 @@ impl Store {
         self.write(move |conn| Box::pin(async move { take(conn, &ids, &form, now).await })).await
     }
 
-    /// Makes a code for a number and queues the message that tells it; `{code}` in its text is where it goes.
+    /// Makes a code for a number and queues the message that tells it; `{code}` in its text is where it goes. `form` names the form
+    /// that asks for it: one that comes twice sends one code.
     pub async fn send_code(
         &self,
+        form: &str,
         campaign: &CampaignKey,
         message: NewMessage,
         now: Timestamp,
     ) -> Result<CodeAsked, StoreError> {
         let (ids, campaign) = (self.ids(), campaign.clone());
+        let form = format!("{form} code");
         let code = code()?;
         self.write(move |conn| {
             Box::pin(async move {
                 let number = message.number.as_str();
+                if conn.row(ANSWERED, params![form.as_str()]).await?.is_some() {
+                    return Ok(CodeAsked::Sent);
+                }
                 if suppressions::is_suppressed(conn, &message.number, &campaign, now).await? {
                     return Ok(CodeAsked::Suppressed);
                 }
@@ -150,6 +156,7 @@ impl Store {
                 }
                 let values = params![ids.next(now), campaign.as_str(), number, code.as_str(), now, now + CODE_LIFE];
                 conn.run(ADD_CODE, values).await?;
+                conn.run(ANSWER, params![form.as_str(), "code", now]).await?;
                 let message = NewMessage { text: message.text.replace(CODE_PLACE, &code), ..message };
                 queue(conn, &ids, &message, MessagePurpose::Direct, None, BY_PAGE, now).await?;
                 Ok(CodeAsked::Sent)

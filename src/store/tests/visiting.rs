@@ -103,7 +103,8 @@ impl Rig {
             text: "Your code: {code}.".to_owned(),
             campaign: Some(key("spring")),
         };
-        self.store.send_code(&key("spring"), message, after(seconds)).await.unwrap()
+        let form = format!("asked {seconds}");
+        self.store.send_code(&form, &key("spring"), message, after(seconds)).await.unwrap()
     }
 
     /// The code of the last message.
@@ -158,6 +159,8 @@ async fn a_code_proves_its_number_once_within_ten_minutes_and_five_tries() {
         async |id: &str, code: &str, seconds| rig.sends(form(id, registration(ANN), Some(code)), seconds).await.answer;
     assert_eq!(try_code("none", "000000", 0).await, FormAnswer::WrongCode);
     assert_eq!(rig.asks_code(ANN, 1).await, CodeAsked::Sent);
+    assert_eq!(rig.asks_code(ANN, 1).await, CodeAsked::Sent);
+    assert_eq!(rig.store.messages(Some(ANN), None, 9).await.unwrap().len(), 1);
     let code = rig.code(ANN).await;
     assert!(code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
     assert_eq!(try_code("a", &other(&code), 2).await, FormAnswer::WrongCode);
@@ -177,7 +180,7 @@ async fn a_code_proves_its_number_once_within_ten_minutes_and_five_tries() {
     // Three in an hour.
     assert_eq!(rig.asks_code(ANN, 703).await, CodeAsked::TooMany);
     assert_eq!(rig.asks_code(ANN, 3602).await, CodeAsked::Sent);
-    assert_eq!(rig.store.forget_forms(after(3601)).await.unwrap(), 4);
+    assert_eq!(rig.store.forget_forms(after(3601)).await.unwrap(), 7);
 }
 
 #[tokio::test]

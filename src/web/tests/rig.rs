@@ -102,6 +102,7 @@ impl Rig {
             phones: phones_seen,
             clock: Arc::new(move || *read.lock().unwrap()),
             salt: 3,
+            form_secret: [3; 32],
         });
         let router = router(state.clone());
         let closed = watch::Sender::new(false);
