@@ -183,26 +183,10 @@ pub struct Http {
     pub trusted_proxies: Vec<IpAddr>,
 }
 
-/// Nobody said how customers reach landing pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the configuration does not say how customers reach landing pages; set landing_url in [http], such as \"https://go.example.com\""
-)]
-pub struct NoLandingUrl;
-
 impl Http {
-    /// How customers reach landing pages, without a slash at its end.
-    pub fn landing_base(&self) -> Result<&str, NoLandingUrl> {
-        let url = self.landing_url.as_deref().or(self.public_url.as_deref()).ok_or(NoLandingUrl)?;
-        Ok(url.trim_end_matches('/'))
-    }
-
-    /// The whole address of a link, as it stands in a message.
-    ///
-    /// # Errors
-    /// That nobody said how customers reach landing pages.
-    pub fn link_address(&self, token: &str) -> Result<String, NoLandingUrl> {
-        Ok(format!("{}/r/{token}", self.landing_base()?))
+    /// How customers reach landing pages, if anybody said so.
+    pub fn landing_base(&self) -> Option<&str> {
+        self.landing_url.as_deref().or(self.public_url.as_deref())
     }
 }
 

@@ -414,6 +414,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(consents::consent_evidence))
         .routes(routes!(consents::revoke_consent))
         .routes(routes!(registrations::pre_register))
+        .routes(routes!(landing::operations::campaign_landing))
+        .routes(routes!(landing::operations::make_link))
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))

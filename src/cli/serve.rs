@@ -154,7 +154,7 @@ fn web_settings(config: &Config) -> web::Settings {
         secure_cookie: secure,
         trusted_origins: config.http.public_url.iter().cloned().collect(),
         trusted_proxies: config.http.trusted_proxies.clone(),
-        landing_url: config.http.landing_base().ok().map(str::to_owned),
+        landing_url: config.http.landing_base().map(str::to_owned),
         data_dir: config.data.directory.clone(),
         recordings_dir: config.data.recordings.clone(),
         upload_max_bytes: UPLOAD_BYTES_MAX,

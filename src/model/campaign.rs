@@ -204,6 +204,29 @@ pub struct LandingText {
     pub done: Option<String>,
 }
 
+/// Nobody said how customers reach landing pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the configuration does not say how customers reach landing pages; set landing_url in [http], such as \"https://go.example.com\""
+)]
+pub struct NoLandingUrl;
+
+/// The whole address of a link to a landing page, as it stands in a message. `base`: `http.landing_url`, or `http.public_url`.
+///
+/// # Errors
+/// That there is no base.
+pub fn link_address(base: Option<&str>, token: &str) -> Result<String, NoLandingUrl> {
+    Ok(format!("{}/r/{token}", base.ok_or(NoLandingUrl)?.trim_end_matches('/')))
+}
+
+/// The whole address of a campaign's landing page, for whoever has no link.
+///
+/// # Errors
+/// That there is no base.
+pub fn page_address(base: Option<&str>, campaign: &CampaignKey) -> Result<String, NoLandingUrl> {
+    Ok(format!("{}/p/{campaign}", base.ok_or(NoLandingUrl)?.trim_end_matches('/')))
+}
+
 /// What is recommended to the customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Offer {

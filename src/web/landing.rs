@@ -6,6 +6,7 @@
 
 mod forms;
 pub(super) mod limits;
+pub(super) mod operations;
 mod page;
 mod robots;
 mod times;

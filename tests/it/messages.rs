@@ -14,7 +14,7 @@ const ANN: &str = "+8613800000001";
 const BEN: &str = "+8613800000002";
 
 /// Adds the simulator to the configuration.
-fn with_gateway(centre: &Centre, smsc: &Smsc, further: &str) {
+pub fn with_gateway(centre: &Centre, smsc: &Smsc, further: &str) {
     let gateway = format!(
         "\n[gateways.smsc]\ntarget = \"127.0.0.1:{}\"\nsystem_id = \"{SYSTEM_ID}\"\npassword = \"{SMSC_PASSWORD}\"\n\
          senders = [\"10690000\", \"Lull\"]\nper_second = 100.0\n{further}",

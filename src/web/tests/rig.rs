@@ -271,6 +271,7 @@ fn example_settings(directory: &std::path::Path) -> Settings {
         recordings_dir: directory.join("recordings"),
         upload_max_bytes: 1 << 20,
         undo_within: Duration::from_secs(24 * 3600),
+        landing_url: Some("https://go.example/".into()),
         region: Some("CN".into()),
         not_ready_reasons: vec!["break".into(), "training".into()],
         known: Arc::new(known),
