@@ -68,6 +68,8 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
         let messages = current.retention.messages_days;
         told("messages", messages, store.forget_messages(now - DAY * messages).await);
+        told("links and visits", messages, store.forget_links(now - DAY * messages).await);
+        told("forms", 1, store.forget_forms(now - DAY).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         let swept = Arc::clone(&current);

@@ -48,6 +48,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("message_pieces", &["gateway", "number", "ours", "reference", "pieces", "piece"]),
     ("outreaches", &["campaign", "name"]),
     ("outreach_recipients", &["campaign", "outreach", "lead_id"]),
+    ("pre_registrations", &["id"]),
     ("links", &["id"]),
     ("visits", &["id"]),
     ("codes", &["id"]),

@@ -408,7 +408,7 @@ impl Store {
     }
 }
 
-async fn queue(
+pub(super) async fn queue(
     conn: &mut Conn,
     ids: &Ids,
     message: &NewMessage,

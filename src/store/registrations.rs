@@ -9,13 +9,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::consents::{self, ConsentGiven};
-use super::db::Conn;
+use super::db::{Conn, params, statements, word};
 use super::error::StoreError;
-use super::leads::{self, NewLead, ZoneSource};
+use super::leads::{self, Came, NewLead, ZoneSource};
 use super::suppressions::{self, Scope};
 use super::{Ids, Store};
 use crate::model::dialable::zones_of;
-use crate::model::id::LeadId;
+use crate::model::id::{LeadId, MessageId};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::selection::Mixed;
@@ -48,6 +48,12 @@ pub struct Registration {
     pub list: String,
     /// What the customer said and other columns, for the agent to see.
     pub extra: BTreeMap<String, String>,
+    /// When the customer wishes to be called: not before, and first of all then. A time that is over counts as none.
+    pub preferred: Option<Timestamp>,
+    /// The message that it came by.
+    pub message: Option<MessageId>,
+    /// The link that was followed to it.
+    pub link: Option<i64>,
 }
 
 /// What became of a pre-registration.
@@ -70,6 +76,14 @@ impl Registered {
     pub fn is_due(self) -> bool {
         matches!(self, Registered::New | Registered::Forward)
     }
+}
+
+statements! {
+    ADD = "
+        insert into pre_registrations (id, campaign, number, lead_id, channel, source, message_id, link_id, asked_at, created_at,
+                                       became, preferred_at, promise, closed_at, priority_from, priority_to, decays_from,
+                                       decays_until)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $9, $9)";
 }
 
 impl Store {
@@ -114,14 +128,50 @@ pub(super) async fn register(
         expires_at: registration.consent_until,
     };
     consents::record(conn, ids, given.entry(by, now)).await?;
-    if suppressions::is_suppressed(conn, number, campaign, now).await? {
-        return Ok((Registered::Suppressed, None));
+    let preferred = registration.preferred.filter(|at| *at > now);
+    let (became, lead) = if suppressions::is_suppressed(conn, number, campaign, now).await? {
+        (Registered::Suppressed, None)
+    } else if let Some(lead) = leads::on(conn, campaign, number).await? {
+        // Whoever has several numbers is one person.
+        let came = leads::replied(conn, campaign, number, registration.priority, registration.at, now).await?;
+        (if came == Came::Forward { Registered::Forward } else { Registered::Stays }, Some(lead))
+    } else {
+        let added = add(conn, ids, registration, by, now).await?;
+        (if added.is_some() { Registered::New } else { Registered::Stays }, added)
+    };
+    if let (true, Some(lead), Some(at)) = (became.is_due(), lead, preferred) {
+        leads::wished(conn, ids, lead, at, now).await?;
     }
-    // Whoever has several numbers is one person.
-    if leads::is_on(conn, campaign, number).await? {
-        let forward = leads::replied(conn, campaign, number, registration.priority, registration.at, now).await?;
-        return Ok((if forward { Registered::Forward } else { Registered::Stays }, None));
-    }
+    let values = params![
+        ids.next(now),
+        campaign.as_str(),
+        number.as_str(),
+        lead.map(|lead| lead.0),
+        registration.channel.as_str(),
+        registration.source.as_str(),
+        registration.message.map(|message| message.0),
+        registration.link,
+        registration.at,
+        now,
+        word(&became),
+        preferred,
+        "none",
+        now,
+        u32::from(registration.priority.min(99)),
+    ];
+    conn.run(ADD, values).await?;
+    Ok((became, lead.filter(|_| became == Registered::New)))
+}
+
+/// The customer becomes a lead of the campaign.
+async fn add(
+    conn: &mut Conn,
+    ids: &Ids,
+    registration: &Registration,
+    by: &str,
+    now: Timestamp,
+) -> Result<Option<LeadId>, StoreError> {
+    let Registration { campaign, number, .. } = registration;
     let list = leads::list_named(conn, ids, campaign, &registration.list, by, now).await?;
     let lead = NewLead {
         number: number.clone(),
@@ -134,6 +184,5 @@ pub(super) async fn register(
         extra: registration.extra.clone(),
     };
     // In a mix of lists they are first.
-    let added = leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), now).await?;
-    Ok((if added.is_some() { Registered::New } else { Registered::Stays }, added))
+    leads::add(conn, ids, campaign, list, &lead, &mut Mixed::after(None), now).await
 }

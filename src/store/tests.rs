@@ -11,7 +11,6 @@ mod dialling;
 mod explaining;
 mod files;
 mod importing;
-mod landing;
 mod messaging;
 mod numbers;
 mod outages;
@@ -21,10 +20,12 @@ mod queueing;
 mod reaching;
 mod reading;
 mod recording;
+mod registering;
 mod searching;
 mod selecting;
 mod stopping;
 mod telling;
+mod visiting;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -90,6 +91,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         callbacks: Default::default(),
         replies: None,
         outreach: Default::default(),
+        landing: None,
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -298,6 +300,7 @@ async fn every_statement_is_accepted_by_the_database() {
         jobs::STATEMENTS,
         keys::STATEMENTS,
         due::STATEMENTS,
+        landing::STATEMENTS,
         leads::STATEMENTS,
         links::STATEMENTS,
         live_limits::STATEMENTS,
@@ -306,10 +309,12 @@ async fn every_statement_is_accepted_by_the_database() {
         outreach::STATEMENTS,
         outreach::gathering::STATEMENTS,
         outreach::releasing::STATEMENTS,
+        opting_out::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
         recordings::STATEMENTS,
+        registrations::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         search::STATEMENTS,

@@ -8,6 +8,7 @@ mod decisions;
 mod exports;
 pub(super) mod jobs;
 mod keys;
+mod landing;
 mod ledgers;
 pub(super) mod lists;
 mod messages;

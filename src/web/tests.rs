@@ -11,6 +11,7 @@ mod exports;
 mod imports;
 mod input;
 mod keys;
+mod landing;
 mod ledgers;
 mod pages;
 mod people;

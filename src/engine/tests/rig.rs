@@ -149,6 +149,7 @@ pub fn campaign() -> Campaign {
         callbacks: Default::default(),
         replies: None,
         outreach: Default::default(),
+        landing: None,
         information_message: "information".parse().unwrap(),
     }
 }

@@ -23,7 +23,7 @@ fn known() -> Known {
             .map(|number| PhoneNumber::from_e164(number).unwrap())
             .into(),
         gateways: [("smsc".parse().unwrap(), vec!["10690000".to_owned(), "Lull".to_owned()])].into(),
-        link_address: None,
+        landing_url: None,
     }
 }
 
@@ -147,6 +147,37 @@ fn replies_are_read_with_what_is_usual_and_a_word_that_opts_out_is_refused() {
         let complaints = changed(piece, by);
         assert!(complaints.contains(says), "{by}:\n{complaints}");
     }
+}
+
+#[test]
+fn a_landing_page_is_read_with_what_is_usual_and_needs_words_in_one_language() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let landing = campaign.landing.clone().unwrap();
+    assert_eq!((landing.priority, landing.list.as_str(), landing.link_days), (90, "web", 14));
+    assert!(landing.for_everybody && landing.embed_from.is_empty());
+    assert!(landing.en.unwrap().text.contains("\n\n"));
+    let embed = "#embed_from = [\"https://www.example.com\"]";
+    for (piece, by, says) in [
+        ("headline = \"家庭共享套餐，首月半价\"\n", "", "`headline` is missing"),
+        ("headline = \"家庭共享套餐，首月半价\"\n", "headline = \"\"\n", "the text is empty"),
+        ("[landing.zh]", "[landing.zhh]", "did you mean `zh`?"),
+        (embed, "embed_from = [\"www.example.com\"]", "`www.example.com` is not the origin of a site"),
+        (embed, "embed_from = [\"https://a.example/shop\"]", "is not the origin of a site"),
+        (embed, "embed_from = [\"https://a.example; script-src *\"]", "is not the origin of a site"),
+        (embed, "embed_from = [\"http://a.example\"]", "is not the origin of a site"),
+        (embed, "link_days = 0", "expected 1 to 365"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+    let (before, rest) = FAMILY_PLAN.split_once("[landing.zh]").unwrap();
+    let after = rest.split_once("# In the customer's own time").unwrap().1;
+    let none = format!("{before}\n#{after}");
+    let complaints = read("f.toml", &none, Some(&known())).unwrap_err().to_string();
+    assert!(complaints.contains("the page has no words"), "{complaints}");
+    let embedded = FAMILY_PLAN.replacen(embed, "embed_from = [\"https://a.example:8443\", \"http://localhost:9\"]", 1);
+    let embedded = read("f.toml", &embedded, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(embedded.landing.unwrap().embed_from, ["https://a.example:8443", "http://localhost:9"]);
 }
 
 const LIMITS: &str = "
@@ -321,7 +352,7 @@ fn an_outreach_is_read_written_back_and_complained_about() {
     let text = format!("{FAMILY_PLAN}\n{OUTREACH}");
     let campaign = read("f.toml", &text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
     let outreach = campaign.outreach.values().next().unwrap();
-    assert_eq!((outreach.variants.len(), outreach.link_days, outreach.has_link()), (2, 14, true));
+    assert_eq!((outreach.variants.len(), outreach.has_link()), (2, true));
     assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
     for (piece, by, says) in [
         ("after_reply = [\"Spring\"]", "", "the people of `Spring` would be called without having replied"),

@@ -478,6 +478,7 @@ readable_words! {
     crate::model::name::GatewayName: "the name of an SMS gateway";
     crate::model::name::ProfileName: "the name of a compliance profile such as cn";
     crate::model::name::PromptName: "the name of a prompt";
+    crate::model::name::GatewayName: "the name of an SMS gateway";
     crate::model::zone::Zone: "an IANA name such as Asia/Shanghai";
     crate::model::calling_hours::DaySpan: "a span such as 09:00-12:00";
 }

@@ -250,6 +250,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         callbacks: Default::default(),
         replies: None,
         outreach: Default::default(),
+        landing: None,
         information_message: prompt("information"),
     }
 }

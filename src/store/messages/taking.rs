@@ -7,31 +7,23 @@ use std::time::Duration;
 use super::{ADD, MessagePurpose, NewMessage, queue};
 use crate::model::campaign::Replies;
 use crate::model::id::MessageId;
-use crate::model::lead::SuppressionReason;
 use crate::model::message::parts;
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
-use crate::model::reply::{OptOut, is_keyword, opt_out};
+use crate::model::reply::{self, is_keyword};
 use crate::model::time::Timestamp;
-use crate::store::consents::{self, ConsentRevoked};
 use crate::store::db::{Conn, params, statements, storable};
 use crate::store::error::StoreError;
+use crate::store::opting_out::{BY_CUSTOMER, OptOut, opt_out as opt_out_of_all};
 use crate::store::registrations::{self, Registration};
-use crate::store::suppressions::{self, Scope, Suppression};
 use crate::store::{Ids, Meaning, Store, outbox};
 
-/// Who did what a customer's own message asked for, and what a campaign's rules made of it.
-const BY_CUSTOMER: &str = "customer";
+/// Who did what a campaign's rules made of a customer's message.
 const BY_CAMPAIGN: &str = "reply";
-/// How the note of a suppression begins that a person is to read.
-const TO_BE_READ: &str = "to be read by a person: ";
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 
 statements! {
-    WITHDRAW_NUMBER = "
-        update messages set state = 'suppressed', ended_at = $2, error = 'the number is suppressed'
-        where number = $1 and state = 'queued' and purpose <> 'confirmation'";
     FORGET_OLD_EARLY = "delete from early_receipts where received_at < $1";
     REPEATED = "select id from messages where gateway = $1 and gateway_id = $2";
     ADD_PIECE = "
@@ -52,11 +44,6 @@ statements! {
         select id, campaign from messages
         where number = $1 and direction = 'out' and gateway = $2 and state in ('sending', 'sent', 'delivered', 'unknown')
         order by id desc limit 1";
-    OPTED_OUT = "
-        select id, note from suppressions
-        where number = $1 and scope = '*' and reason = 'opt_out' and lifted_at is null
-          and (expires_at is null or expires_at > $2) limit 1";
-    MADE_SURE = "update suppressions set note = $2, source = $3 where id = $1";
     ANSWERED = "
         select 1 as yes from messages
         where number = $1 and direction = 'out' and campaign = $2 and created_by = $3 limit 1";
@@ -227,9 +214,9 @@ async fn take_in_whole(conn: &mut Conn, tools: &Tools, whole: Whole, text: Strin
         None => (None, None),
     };
     let rule = tools.rule(of.as_ref(), &whole.ours, &text);
-    let meaning = match (opt_out(&text), rule) {
-        (Some(OptOut::Yes), _) => Meaning::OptOut,
-        (Some(OptOut::Perhaps), _) => Meaning::PerhapsOptOut,
+    let meaning = match (reply::opt_out(&text), rule) {
+        (Some(reply::OptOut::Yes), _) => Meaning::OptOut,
+        (Some(reply::OptOut::Perhaps), _) => Meaning::PerhapsOptOut,
         (None, Some(_)) => Meaning::Interested,
         (None, None) => Meaning::Other,
     };
@@ -287,33 +274,12 @@ async fn opts_out(
     sure: bool,
 ) -> Result<(), StoreError> {
     let Tools { ids, confirmation, at, .. } = tools;
-    let at = *at;
-    let before = conn.row(OPTED_OUT, params![number.as_str(), at]).await?;
-    let (before, sure_before) = match &before {
-        Some(row) => (Some(row.int("id")?), !row.text("note")?.starts_with(TO_BE_READ)),
-        None => (None, false),
-    };
     let source = format!("sms {id}");
-    let suppression = Suppression {
-        number: number.clone(),
-        scope: Scope::All,
-        reason: SuppressionReason::OptOut,
-        source: source.clone(),
-        note: if sure { text.to_owned() } else { format!("{TO_BE_READ}{text}") },
-        expires_at: None,
-    };
-    suppressions::apply(conn, ids, &suppression, BY_CUSTOMER, at).await?;
-    if let (true, false, Some(before)) = (sure, sure_before, before) {
-        // What was only read as if is meant: nobody is to lift it any more.
-        conn.run(MADE_SURE, params![before, text, source.as_str()]).await?;
-    }
-    let (channel, text) = ("sms".to_owned(), text.to_owned());
-    let revoked = ConsentRevoked { number: number.clone(), purpose: Scope::All, channel, source, text, at };
-    consents::record(conn, ids, revoked.entry(BY_CUSTOMER, at)).await?;
-    conn.run(WITHDRAW_NUMBER, params![number.as_str(), at]).await?;
+    let said = OptOut { number, text, sure, channel: "sms", source: &source };
+    let sure_before = opt_out_of_all(conn, ids, &said, *at).await?;
     if sure && !sure_before && !confirmation.is_empty() {
         let message = whole.answer(number, confirmation, None);
-        queue(conn, ids, &message, MessagePurpose::Confirmation, Some(id), BY_CUSTOMER, at).await?;
+        queue(conn, ids, &message, MessagePurpose::Confirmation, Some(id), BY_CUSTOMER, *at).await?;
     }
     Ok(())
 }
@@ -340,6 +306,9 @@ async fn register(
         priority: replies.priority,
         list: replies.list.clone(),
         extra: BTreeMap::from([("reply".to_owned(), text.to_owned())]),
+        preferred: None,
+        message: Some(id),
+        link: None,
     };
     let (registered, _) = registrations::register(conn, ids, &registration, BY_CUSTOMER, *at).await?;
     if registered.is_due()

@@ -139,6 +139,7 @@ export const askWhatif = (key: string, question: WhatifQuestion) =>
   told(api.POST("/api/v1/campaigns/{key}/whatif", { params: { path: { key } }, body: question }));
 export const cancelWhatif = (key: string) =>
   told(api.DELETE("/api/v1/campaigns/{key}/whatif", { params: { path: { key } } }));
+export const landing = (key: string) => told(api.GET("/api/v1/campaigns/{key}/landing", { params: { path: { key } } }));
 export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
 // ---- files on their way in ----

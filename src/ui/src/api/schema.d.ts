@@ -280,6 +280,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/landing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A campaign's landing page: its address and what came of it. */
+        get: operations["campaign_landing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/limits": {
         parameters: {
             query?: never;
@@ -300,6 +317,23 @@ export interface paths {
          *     calls that are up go on. Answered when it is durable.
          */
         patch: operations["change_limits"];
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a link to a campaign's landing page for one number, for a message that another system sends. */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/campaigns/{key}/lists": {
@@ -2153,6 +2187,7 @@ export interface components {
             information_message: components["schemas"]["PromptName"];
             /** @description The name in addresses and commands. */
             key: components["schemas"]["CampaignKey"];
+            landing?: components["schemas"]["Landing"] | null;
             /** @description Which of its leads it dials, and in which order. */
             leads?: components["schemas"]["Selection"];
             /** @description From when to when it dials, and how much it may use. */
@@ -3717,6 +3752,90 @@ export interface components {
          * @enum {string}
          */
         Kind: "calls" | "results" | "leads" | "suppressions" | "consents";
+        /** @description The page on which customers of a campaign pre-register themselves or opt out, in at least one language. */
+        Landing: {
+            /**
+             * Format: int32
+             * @description How long the consent holds, in days; until it is revoked, without it.
+             */
+            consent_days?: number | null;
+            /** @description Version of the words that are agreed to. */
+            consent_version: string;
+            /** @description Sites that may show the page inside their own, by their origins. */
+            embed_from?: string[];
+            en?: components["schemas"]["LandingText"] | null;
+            /** @description Whoever has no link may type a number, which is proven by a code that is sent to it. */
+            for_everybody: boolean;
+            /** @description The gateway that sends codes; it may be left out where there is only one. */
+            gateway?: string | null;
+            /**
+             * Format: int32
+             * @description How long a link to it that is sent to a customer leads there, in days.
+             */
+            link_days: number;
+            /** @description The list that these leads are on; it is made with the first. */
+            list: string;
+            /**
+             * Format: int32
+             * @description Priority of the lead, 0 to 99.
+             */
+            priority: number;
+            zh?: components["schemas"]["LandingText"] | null;
+        };
+        /** @description What came of a campaign's landing page. */
+        LandingCounts: {
+            /**
+             * Format: int64
+             * @description Links that were made and not yet forgotten.
+             */
+            links: number;
+            /**
+             * Format: int64
+             * @description Times that a program looked.
+             */
+            previews: number;
+            /**
+             * Format: int64
+             * @description Times that a customer asked to be called there.
+             */
+            registrations: number;
+            /**
+             * Format: int64
+             * @description Links by which at least one person came.
+             */
+            visited: number;
+            /**
+             * Format: int64
+             * @description Visits of people.
+             */
+            visits: number;
+        };
+        /** @description What a landing page says in one language. */
+        LandingText: {
+            /** @description The words that the customer agrees to. */
+            consent: string;
+            /** @description What is said to whoever has pre-registered; a usual sentence without it. */
+            done?: string | null;
+            /** @description The offer in a few words. */
+            headline: string;
+            /** @description The offer; an empty line begins another paragraph. */
+            text: string;
+        };
+        /**
+         * @description What keeps customers from a landing page, or some of them.
+         * @enum {string}
+         */
+        LandingTrouble: "ended" | "no_landing_url" | "no_gateway";
+        /** @description A campaign's landing page. */
+        LandingView: components["schemas"]["LandingCounts"] & {
+            /** @description Its address, for whoever has no link; none while the configuration does not say how customers reach it. */
+            address?: string | null;
+            /** @description HTML that shows the page inside the pages of another site; none while no site may do so. */
+            embed?: string | null;
+            /** @description Whoever has no link can register: a gateway sends the codes. */
+            for_everybody: boolean;
+            trouble?: components["schemas"]["LandingTrouble"] | null;
+        };
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -3904,6 +4023,23 @@ export interface components {
          * @enum {string}
          */
         LineKind: "kept" | "added" | "removed" | "gap";
+        /** @description A link that was made. It is told this once: the database does not hold it. */
+        LinkMade: {
+            /** @description The whole address. */
+            address: string;
+            /**
+             * Format: int64
+             * @description From when on it leads nowhere.
+             */
+            expires_at: number;
+        };
+        /** @description Whom a link is for. */
+        LinkRequest: {
+            /** @description Whose number, in international form or with `region`. */
+            number: string;
+            /** @description Region of a number without a country code, as two letters. */
+            region?: string | null;
+        };
         /** @description A set of contacts brought in at once. */
         ListId: string;
         /** @description One list of a campaign, with what its import did. */
@@ -4856,6 +4992,11 @@ export interface components {
             name?: string;
             /** @description Whose number, in international form or with `region`. */
             number: string;
+            /**
+             * Format: int64
+             * @description When the customer wishes to be called, 90 days ahead at most; as soon as possible, without it.
+             */
+            preferred_at?: number | null;
             /**
              * Format: int32
              * @description Priority of the lead, 0 to 99; 90 without it.
@@ -6341,6 +6482,36 @@ export interface operations {
             };
         };
     };
+    campaign_landing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LandingView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     campaign_limits: {
         parameters: {
             query?: never;
@@ -6391,6 +6562,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkMade"];
+                };
             };
             /** @description what is wrong */
             default: {
