@@ -24,6 +24,7 @@ pub mod message;
 pub mod name;
 pub mod numbers;
 pub mod phone;
+pub mod pre_registration;
 pub mod profile;
 pub mod profile_file;
 pub mod promise;

@@ -14,6 +14,7 @@ pub mod lines;
 pub mod messages;
 pub mod peers;
 mod placing;
+mod promises;
 pub mod rates;
 pub mod recordings;
 pub mod records;

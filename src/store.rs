@@ -35,6 +35,7 @@ mod messages;
 mod outbox;
 mod password;
 mod placing;
+mod promises;
 mod recordings;
 mod registrations;
 mod results;
@@ -83,6 +84,9 @@ pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
+pub use promises::{
+    AskedPromise, Owed, OwedCounts, PromiseCursor, PromiseRow, PromiseState, RegistrationCount, Watched,
+};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};
 pub use registrations::{Registered, Registration};
 pub use results::{CallPage, CallRecord};

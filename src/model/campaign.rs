@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
 use super::phone::PhoneNumber;
+use super::pre_registration::PreRegistration;
 use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
 use super::selection::Selection;
@@ -94,6 +95,9 @@ pub struct Campaign {
     /// Which messages of customers pre-register them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Replies>,
+    /// What is promised to customers who asked to be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_registration: Option<PreRegistration>,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }

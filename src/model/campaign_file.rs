@@ -6,6 +6,7 @@
 mod numbers;
 mod pacing;
 mod parts;
+mod pre_registration;
 mod replies;
 mod schema;
 mod selection;
@@ -129,6 +130,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let recording = parts::recording(root, known);
     let callbacks = parts::callbacks(root);
     let replies = replies::read(root);
+    let pre_registration = pre_registration::read(root);
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -166,6 +168,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         recording: recording?,
         callbacks: callbacks?,
         replies: replies?,
+        pre_registration: pre_registration?,
         information_message: information_message?,
     })
 }

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::consents::{self, ConsentGiven};
 use super::db::{Conn, params, statements, word};
 use super::error::StoreError;
 use super::leads::{self, Came, NewLead, ZoneSource};
 use super::suppressions::{self, Scope};
-use super::{Ids, Store};
+use super::{Ids, Store, placing, promises};
 use crate::model::dialable::zones_of;
 use crate::model::id::{LeadId, MessageId};
 use crate::model::name::CampaignKey;
@@ -57,7 +57,7 @@ pub struct Registration {
 }
 
 /// What became of a pre-registration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Registered {
     /// The customer is a new lead.
@@ -79,11 +79,19 @@ impl Registered {
 }
 
 statements! {
+    // What it would be had the customer never asked.
+    BEFORE = "
+        select coalesce(
+            (select p.priority_to from pre_registrations p where p.lead_id = l.id order by p.id desc limit 1),
+            l.priority) as priority
+        from leads l where l.id = $1";
+    OWED = "select id, preferred_at from pre_registrations where lead_id = $1 and closed_at is null";
+    FALLS_NO_MORE = "update pre_registrations set decays_at = null where lead_id = $1 and decays_at is not null";
     ADD = "
         insert into pre_registrations (id, campaign, number, lead_id, channel, source, message_id, link_id, asked_at, created_at,
                                        became, preferred_at, promise, closed_at, priority_from, priority_to, decays_from,
-                                       decays_until)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $9, $9)";
+                                       decays_until, decays_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 }
 
 impl Store {
@@ -128,12 +136,17 @@ pub(super) async fn register(
         expires_at: registration.consent_until,
     };
     consents::record(conn, ids, given.entry(by, now)).await?;
+    let rules = placing::chosen(conn, campaign).await?.pre_registration.unwrap_or_default();
     let preferred = registration.preferred.filter(|at| *at > now);
+    let (mut before, mut dialling) = (None, false);
     let (became, lead) = if suppressions::is_suppressed(conn, number, campaign, now).await? {
         (Registered::Suppressed, None)
     } else if let Some(lead) = leads::on(conn, campaign, number).await? {
         // Whoever has several numbers is one person.
+        let row = conn.one(BEFORE, params![lead.0]).await?;
+        before = Some(u8::try_from(row.count("priority")?).unwrap_or(99));
         let came = leads::replied(conn, campaign, number, registration.priority, registration.at, now).await?;
+        dialling = came == Came::Dialling;
         (if came == Came::Forward { Registered::Forward } else { Registered::Stays }, Some(lead))
     } else {
         let added = add(conn, ids, registration, by, now).await?;
@@ -141,6 +154,17 @@ pub(super) async fn register(
     };
     if let (true, Some(lead), Some(at)) = (became.is_due(), lead, preferred) {
         leads::wished(conn, ids, lead, at, now).await?;
+    }
+    let decay = rules.decay(
+        preferred.unwrap_or(registration.at),
+        registration.priority.min(99).max(before.unwrap_or(0)),
+        before,
+    );
+    let (mut promised, mut falls_at) = (false, None);
+    if let Some(lead) = lead.filter(|_| became.is_due() || dialling) {
+        conn.run(FALLS_NO_MORE, params![lead.0]).await?;
+        falls_at = decay.at(now).1;
+        promised = rules.call_within_minutes.is_some() && owes_no_other(conn, lead, preferred, now).await?;
     }
     let values = params![
         ids.next(now),
@@ -155,12 +179,38 @@ pub(super) async fn register(
         now,
         word(&became),
         preferred,
-        "none",
-        now,
-        u32::from(registration.priority.min(99)),
+        if promised { "asked" } else { "none" },
+        (!promised).then_some(now),
+        u32::from(decay.priority),
+        u32::from(decay.to),
+        decay.from,
+        decay.until,
+        falls_at,
     ];
     conn.run(ADD, values).await?;
     Ok((became, lead.filter(|_| became == Registered::New)))
+}
+
+/// Whether no call is owed to the customer of this lead yet: whoever asks twice has one promise, the first, but for a wish for
+/// another time, which takes its place.
+async fn owes_no_other(
+    conn: &mut Conn,
+    lead: LeadId,
+    preferred: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let owed = conn.rows(OWED, params![lead.0]).await?;
+    let mut stands = false;
+    for row in &owed {
+        stands |= row.opt_time("preferred_at")? == preferred;
+    }
+    if stands {
+        return Ok(false);
+    }
+    if !owed.is_empty() {
+        promises::close(conn, lead, now).await?;
+    }
+    Ok(true)
 }
 
 /// The customer becomes a lead of the campaign.

@@ -88,6 +88,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        pre_registration: None,
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -303,6 +304,7 @@ async fn every_statement_is_accepted_by_the_database() {
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
+        super::promises::STATEMENTS,
         recordings::STATEMENTS,
         registrations::STATEMENTS,
         results::STATEMENTS,

@@ -147,6 +147,7 @@ pub fn campaign() -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        pre_registration: None,
         information_message: "information".parse().unwrap(),
     }
 }

@@ -248,6 +248,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        pre_registration: None,
         information_message: prompt("information"),
     }
 }

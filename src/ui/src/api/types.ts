@@ -133,6 +133,8 @@ export const EVENT_TYPES = [
   "consent.given",
   "consent.revoked",
   "message.received",
+  "promise.at_risk",
+  "promise.broken",
   "campaign.started",
   "campaign.paused",
   "campaign.ended",
