@@ -31,6 +31,7 @@ mod messages;
 mod moment;
 mod people;
 mod place;
+mod promises;
 mod recordings;
 mod replay;
 mod results;
@@ -79,6 +80,9 @@ enum Command {
     /// Calls that were promised to customers.
     #[command(subcommand)]
     Callback(callbacks::Callbacks),
+    /// Calls that were promised to customers who asked for them.
+    #[command(subcommand)]
+    Promise(promises::Promises),
     /// SMS to one number, and what was sent and came.
     #[command(subcommand)]
     Message(messages::Messages),
@@ -182,6 +186,7 @@ pub fn main() -> ExitCode {
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
+        Command::Promise(promises) => promises.run(&cli.place),
         Command::Message(messages) => messages.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),

@@ -80,12 +80,13 @@ pub use import::{
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
+pub use messages::reviewing::{Decided, DecidedBefore, Decision, Reason, ReviewRow, Suggestion};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use promises::{
-    AskedPromise, Owed, OwedCounts, PromiseCursor, PromiseRow, PromiseState, RegistrationCount, Watched,
+    AskedPromise, AskedRow, Owed, OwedCounts, PromiseCursor, PromiseRow, PromiseState, RegistrationCount, Watched,
 };
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};
 pub use registrations::{Registered, Registration};

@@ -30,11 +30,13 @@ mod messages;
 mod metrics;
 mod operations;
 pub mod problem;
+mod promises;
 mod ranges;
 mod recordings;
 mod records;
 mod registrations;
 mod results;
+mod reviews;
 mod search;
 mod serve;
 mod suppressions;
@@ -405,6 +407,12 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(consents::consent_evidence))
         .routes(routes!(consents::revoke_consent))
         .routes(routes!(registrations::pre_register))
+        .routes(routes!(promises::promises))
+        .routes(routes!(promises::promise_counts))
+        .routes(routes!(promises::promise_report))
+        .routes(routes!(promises::promise_report_file))
+        .routes(routes!(reviews::reviews))
+        .routes(routes!(reviews::decide_review))
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))

@@ -45,17 +45,10 @@ pub struct Deadline {
 }
 
 impl PreRegistration {
-    /// Until when a customer is to be called who asked for it at `asked_at` and wished for the time `preferred`; `None` where
-    /// nothing is promised, or nobody may ever call.
-    pub fn deadline(
-        &self,
-        asked_at: Timestamp,
-        preferred: Option<Timestamp>,
-        zones: &[Zone],
-        hours: &[&WeeklyHours],
-    ) -> Option<Deadline> {
+    /// Until when a customer is to be called who asked for it at `from`, or wished for that time; `None` where nothing is
+    /// promised, or nobody may ever call.
+    pub fn deadline(&self, from: Timestamp, zones: &[Zone], hours: &[&WeeklyHours]) -> Option<Deadline> {
         let within = self.call_within_minutes?;
-        let from = preferred.map_or(asked_at, |at| at.max(asked_at));
         let safe = within.saturating_sub(self.escalate_before_minutes);
         Some(Deadline {
             at_risk_at: deadline(from, safe, zones, hours)?,
@@ -185,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wished_time_is_what_the_promise_counts_from_and_it_is_at_risk_before_its_end() {
+    fn a_promise_is_at_risk_before_its_end_and_both_count_the_hours_only() {
         let rules = PreRegistration {
             call_within_minutes: Some(60),
             escalate_before_minutes: 15,
@@ -193,13 +186,13 @@ mod tests {
         };
         let (zones, hours) = ([zone("Asia/Shanghai")], nine_to_six());
         let asked = at("2026-11-30T02:00:00Z");
-        let promised = rules.deadline(asked, Some(at("2026-11-30T09:40:00Z")), &zones, &[&hours]).unwrap();
+        let promised = rules.deadline(at("2026-11-30T09:40:00Z"), &zones, &[&hours]).unwrap();
         assert_eq!(promised.at_risk_at, at("2026-12-01T01:25:00Z"), "twenty minutes, and 25 of the next day");
         assert_eq!(promised.promised_at, at("2026-12-01T01:40:00Z"));
-        assert_eq!(rules.deadline(asked, None, &zones, &[&hours]).unwrap().promised_at, at("2026-11-30T03:00:00Z"));
-        assert_eq!(PreRegistration::default().deadline(asked, None, &zones, &[&hours]), None);
-        assert_eq!(rules.deadline(asked, None, &zones, &[&WeeklyHours::default()]), None, "never open");
-        assert_eq!(rules.deadline(asked, None, &[], &[&hours]).unwrap().promised_at, at("2026-11-30T03:00:00Z"));
+        assert_eq!(rules.deadline(asked, &zones, &[&hours]).unwrap().promised_at, at("2026-11-30T03:00:00Z"));
+        assert_eq!(PreRegistration::default().deadline(asked, &zones, &[&hours]), None);
+        assert_eq!(rules.deadline(asked, &zones, &[&WeeklyHours::default()]), None, "never open");
+        assert_eq!(rules.deadline(asked, &[], &[&hours]).unwrap().promised_at, at("2026-11-30T03:00:00Z"));
     }
 
     #[test]

@@ -70,7 +70,7 @@ async fn look(store: &Store, profiles: &BTreeMap<ProfileName, Profile>, now: Tim
 fn deadline(asked: &AskedPromise, campaign: &Campaign, profiles: &BTreeMap<ProfileName, Profile>) -> Option<Deadline> {
     let zones = read_zones(&asked.zones).unwrap_or_default();
     let hours = campaign.hours_for(profiles.get(&campaign.profile), asked.kind);
-    campaign.pre_registration.as_ref()?.deadline(asked.asked_at, asked.preferred, &zones, &hours)
+    campaign.pre_registration.as_ref()?.deadline(asked.counts_from, &zones, &hours)
 }
 
 fn told(watched: &Watched) {

@@ -47,6 +47,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("early_receipts", &["gateway", "gateway_id"]),
     ("message_pieces", &["gateway", "number", "ours", "reference", "pieces", "piece"]),
     ("pre_registrations", &["id"]),
+    ("reviews", &["message_id"]),
     ("audit", &["id"]),
     ("users", &["id"]),
     ("user_sessions", &["id"]),

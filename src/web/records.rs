@@ -12,6 +12,7 @@ mod ledgers;
 pub(super) mod lists;
 mod messages;
 mod people;
+mod promises;
 mod recordings;
 mod search;
 mod webhooks;

@@ -127,7 +127,7 @@ impl Rig {
     async fn watches(&self, at: Timestamp) -> Watched {
         let asked = self.store.asked_promises().await.unwrap();
         let rules = self.store.campaign(&key("spring")).await.unwrap().unwrap().campaign.pre_registration.unwrap();
-        let until = asked.iter().map(|one| (one.id, rules.deadline(one.asked_at, one.preferred, &[], &[])));
+        let until = asked.iter().map(|one| (one.id, rules.deadline(one.counts_from, &[], &[])));
         self.store.date_promises(until.collect(), at).await.unwrap();
         self.store.watch_promises(at).await.unwrap()
     }
@@ -356,7 +356,8 @@ async fn what_is_watched_is_read_by_an_index_however_many_registrations_there_we
     let rig = Rig::in_file(Options::default()).await;
     let mut conn = rig.store.reader().await.unwrap();
     for name in ["ASKED", "AT_RISK", "BREAKING", "OVER", "FALLING", "PAGE", "COUNTS", "FORGET", "CLOSE_OF_LEAD"] {
-        let statement = crate::store::promises::STATEMENTS.iter().find(|one| one.name == name).unwrap();
+        let all = crate::store::promises::STATEMENTS.iter().chain(crate::store::promises::READING_STATEMENTS);
+        let statement = all.into_iter().find(|one| one.name == name).unwrap();
         let plan = conn.explain(*statement).await.unwrap().join("\n");
         let by_index =
             plan.contains("USING INDEX pre_registrations_") || plan.contains("USING COVERING INDEX pre_registrations_");
