@@ -32,6 +32,7 @@ mod moment;
 mod outreach;
 mod people;
 mod place;
+mod promises;
 mod recordings;
 mod replay;
 mod results;
@@ -80,6 +81,9 @@ enum Command {
     /// Calls that were promised to customers.
     #[command(subcommand)]
     Callback(callbacks::Callbacks),
+    /// Calls that were promised to customers who asked for them.
+    #[command(subcommand)]
+    Promise(promises::Promises),
     /// SMS to one number, and what was sent and came.
     #[command(subcommand)]
     Message(messages::Messages),
@@ -186,6 +190,7 @@ pub fn main() -> ExitCode {
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
+        Command::Promise(promises) => promises.run(&cli.place),
         Command::Message(messages) => messages.run(&cli.place),
         Command::Outreach(outreach) => outreach.run(&cli.place),
         Command::User(people) => people.run(&cli.place),

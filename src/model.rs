@@ -25,6 +25,7 @@ pub mod name;
 pub mod numbers;
 pub mod outreach;
 pub mod phone;
+pub mod pre_registration;
 pub mod profile;
 pub mod profile_file;
 pub mod promise;

@@ -30,13 +30,15 @@ mod login;
 mod messages;
 mod metrics;
 mod operations;
-pub mod outreach;
-mod problem;
+mod outreach;
+pub mod problem;
+mod promises;
 mod ranges;
 mod recordings;
 mod records;
 mod registrations;
 mod results;
+mod reviews;
 mod search;
 mod serve;
 mod suppressions;
@@ -423,6 +425,12 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(outreach::recipients))
         .routes(routes!(landing::operations::campaign_landing))
         .routes(routes!(landing::operations::make_link))
+        .routes(routes!(promises::promises))
+        .routes(routes!(promises::promise_counts))
+        .routes(routes!(promises::promise_report))
+        .routes(routes!(promises::promise_report_file))
+        .routes(routes!(reviews::reviews))
+        .routes(routes!(reviews::decide_review))
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))

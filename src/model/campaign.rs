@@ -14,6 +14,7 @@ use super::name::{CampaignKey, GatewayName, GroupName, OutreachName, ProfileName
 use super::numbers::{NumberKind, NumberRules};
 use super::outreach::Outreach;
 use super::phone::PhoneNumber;
+use super::pre_registration::PreRegistration;
 use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
 use super::selection::Selection;
@@ -102,6 +103,9 @@ pub struct Campaign {
     /// The page on which customers pre-register themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landing: Option<Landing>,
+    /// What is promised to customers who asked to be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_registration: Option<PreRegistration>,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }

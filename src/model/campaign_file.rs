@@ -8,6 +8,7 @@ mod numbers;
 mod outreach;
 mod pacing;
 mod parts;
+mod pre_registration;
 mod replies;
 mod schema;
 mod selection;
@@ -144,6 +145,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let replies = replies::read(root);
     let outreach = outreach::read(root, rules, known, leads.as_ref());
     let landing = landing::read(root);
+    let pre_registration = pre_registration::read(root);
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -183,6 +185,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         replies: replies?,
         outreach: outreach?,
         landing: landing?,
+        pre_registration: pre_registration?,
         information_message: information_message?,
     })
 }

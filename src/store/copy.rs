@@ -53,6 +53,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("visits", &["id"]),
     ("codes", &["id"]),
     ("landing_forms", &["id"]),
+    ("reviews", &["message_id"]),
     ("audit", &["id"]),
     ("users", &["id"]),
     ("user_sessions", &["id"]),

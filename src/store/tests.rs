@@ -92,6 +92,7 @@ pub(super) fn campaign(name: &str) -> Campaign {
         replies: None,
         outreach: Default::default(),
         landing: None,
+        pre_registration: None,
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -310,9 +311,12 @@ async fn every_statement_is_accepted_by_the_database() {
         outreach::gathering::STATEMENTS,
         outreach::releasing::STATEMENTS,
         opting_out::STATEMENTS,
+        messages::reviewing::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
+        super::promises::STATEMENTS,
+        super::promises::READING_STATEMENTS,
         recordings::STATEMENTS,
         registrations::STATEMENTS,
         results::STATEMENTS,

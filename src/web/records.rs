@@ -14,6 +14,7 @@ pub(super) mod lists;
 mod messages;
 mod outreach;
 mod people;
+mod promises;
 mod recordings;
 mod search;
 mod webhooks;

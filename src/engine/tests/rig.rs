@@ -150,6 +150,7 @@ pub fn campaign() -> Campaign {
         replies: None,
         outreach: Default::default(),
         landing: None,
+        pre_registration: None,
         information_message: "information".parse().unwrap(),
     }
 }

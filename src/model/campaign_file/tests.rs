@@ -180,6 +180,28 @@ fn a_landing_page_is_read_with_what_is_usual_and_needs_words_in_one_language() {
     assert_eq!(embedded.landing.unwrap().embed_from, ["https://a.example:8443", "http://localhost:9"]);
 }
 
+#[test]
+fn what_is_promised_to_who_asked_to_be_called_is_read_and_what_contradicts_itself_is_refused() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let rules = campaign.pre_registration.unwrap();
+    let read = (rules.call_within_minutes, rules.escalate_before_minutes, rules.decay_hours, rules.priority_floor);
+    assert_eq!((read, rules.rest_after_inbound_hours), ((Some(120), 30, Some(48), 50), 24));
+    for (piece, by, says) in [
+        ("call_within_minutes = 120", "call_within_minutes = 0", "call_within_minutes"),
+        ("call_within_minutes = 120", "call_within_minute = 120", "did you mean `call_within_minutes`?"),
+        ("call_within_minutes = 120", "escalate_before_minutes = 5", "it means nothing without `call_within_minutes`"),
+        (
+            "call_within_minutes = 120",
+            "call_within_minutes = 30\nescalate_before_minutes = 30",
+            "30 minutes before its end a promise of 30 minutes has not begun",
+        ),
+        ("decay_hours = 48", "priority_floor = 40", "it means nothing without `decay_hours`"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+}
+
 const LIMITS: &str = "
 [limits]
 first_day = \"2026-12-01\"

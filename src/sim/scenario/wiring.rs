@@ -251,6 +251,7 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         replies: None,
         outreach: Default::default(),
         landing: None,
+        pre_registration: None,
         information_message: prompt("information"),
     }
 }

@@ -272,6 +272,9 @@ async fn nobody_is_called_before_the_reply_or_reached_after_it() {
         priority: 90,
         list: "replies".to_owned(),
         extra: BTreeMap::new(),
+        preferred: None,
+        message: None,
+        link: None,
     };
     rig.store.pre_register(registration, "page", after(1)).await.unwrap();
     assert_eq!(due().await, ["00001"]);

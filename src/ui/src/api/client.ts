@@ -218,6 +218,17 @@ export const changeCallbacks = (callbacks: { lead: string; at: number }[], chang
   told(api.POST("/api/v1/callbacks/change", { body: { callbacks, change } }));
 export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
 
+// ---- customers who asked to be called ----
+
+type PromiseFilter = NonNullable<paths["/api/v1/promises"]["get"]["parameters"]["query"]>;
+export const promises = (query: PromiseFilter) => told(api.GET("/api/v1/promises", { params: { query } }));
+export const promiseCounts = () => told(api.GET("/api/v1/promises/counts"));
+export const promiseReport = (query: { campaign: string | undefined; days: number }) =>
+  told(api.GET("/api/v1/promises/report", { params: { query } }));
+/** The same as a CSV file. */
+export const promiseReportFile = (campaign: string | undefined, days: number) =>
+  `${BASE}/promises/report/file?days=${days}${campaign ? `&campaign=${encodeURIComponent(campaign)}` : ""}`;
+
 // ---- people ----
 
 export const users = () => told(api.GET("/api/v1/users"));
