@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Meaning;
 use super::taking::{Reader, Tools, Whole, opts_out, register};
-use crate::store::opting_out::TO_BE_READ;
 use crate::model::id::{LeadId, MessageId, SuppressionId};
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
@@ -20,6 +19,7 @@ use crate::store::attempts::phone;
 use crate::store::db::{Conn, Row, params, statements, word};
 use crate::store::error::StoreError;
 use crate::store::leads::with_number;
+use crate::store::opting_out::TO_BE_READ;
 use crate::store::registrations::Registered;
 use crate::store::{Store, audit, outbox, promises, suppressions};
 

@@ -163,11 +163,8 @@ impl Store {
                         }
                     }
                 }
-                let wanted: Vec<NewLink> = giving
-                    .iter()
-                    .filter(|one| one.template.has_link())
-                    .map(|one| one.link(&row, &way, now))
-                    .collect();
+                let wanted: Vec<NewLink> =
+                    giving.iter().filter(|one| one.template.has_link()).map(|one| one.link(&row, &way, now)).collect();
                 let mut tokens = links::make_all(conn, &ids, &wanted, now).await?.into_iter();
                 for one in giving {
                     let token = if one.template.has_link() { tokens.next() } else { None };
