@@ -32,10 +32,11 @@ create table pre_registrations (
     reached_by    text check (reached_by in ('outbound', 'inbound')),
     -- No call is owed from then on.
     closed_at     bigint,
+    -- From when on the promise and the fall of the priority count: when the customer asked, a person read it so, or the wished time.
+    counts_from   bigint not null,
     -- The lead's priority at first and in the end, when it is at its end, and when it falls next.
     priority_from bigint not null,
     priority_to   bigint not null,
-    decays_from   bigint not null,
     decays_until  bigint not null,
     decays_at     bigint,
     check (promised_at is not null or promise in ('none', 'asked', 'void'))
@@ -51,3 +52,25 @@ create index pre_registrations_asked on pre_registrations (id) where promise = '
 create index pre_registrations_at_risk on pre_registrations (at_risk_at, id) where promise = 'open' and escalated_at is null;
 create index pre_registrations_open on pre_registrations (promised_at, id) where promise = 'open';
 create index pre_registrations_decays on pre_registrations (decays_at, id) where decays_at is not null;
+
+-- Messages of customers that a person is to read: what no rule fits, and free words that may opt out. Each is decided once.
+create table reviews (
+    message_id bigint primary key,
+    campaign   text,
+    number     text not null,
+    -- The text as texts are compared; empty of a message that came before there were reviews.
+    plain      text not null,
+    -- It may opt out: its number is suppressed until it is decided.
+    perhaps    boolean not null,
+    created_at bigint not null,
+    decision   text check (decision in ('interested', 'opt_out', 'not_interested', 'other')),
+    decided_by text,
+    decided_at bigint,
+    check ((decision is null) = (decided_at is null))
+);
+create index reviews_waiting on reviews (message_id) where decision is null;
+create index reviews_number on reviews (number) where decision is null;
+create index reviews_plain on reviews (plain, message_id) where decision is not null;
+insert into reviews (message_id, campaign, number, plain, perhaps, created_at, decision, decided_by, decided_at)
+select id, campaign, number, '', meaning = 'perhaps_opt_out', created_at, null, null, null from messages
+where direction = 'in' and meaning in ('other', 'perhaps_opt_out') and number like '+%';

@@ -29,8 +29,10 @@ mod limits;
 mod lists;
 mod messages;
 mod moment;
+mod outreach;
 mod people;
 mod place;
+mod promises;
 mod recordings;
 mod replay;
 mod results;
@@ -79,9 +81,15 @@ enum Command {
     /// Calls that were promised to customers.
     #[command(subcommand)]
     Callback(callbacks::Callbacks),
+    /// Calls that were promised to customers who asked for them.
+    #[command(subcommand)]
+    Promise(promises::Promises),
     /// SMS to one number, and what was sent and came.
     #[command(subcommand)]
     Message(messages::Messages),
+    /// The messages that campaigns start with.
+    #[command(subcommand)]
+    Outreach(outreach::Outreaches),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -182,7 +190,9 @@ pub fn main() -> ExitCode {
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
+        Command::Promise(promises) => promises.run(&cli.place),
         Command::Message(messages) => messages.run(&cli.place),
+        Command::Outreach(outreach) => outreach.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),

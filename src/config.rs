@@ -494,6 +494,8 @@ impl Config {
             trunks: self.trunks.keys().cloned().collect(),
             prompts: self.prompts.keys().cloned().collect(),
             numbers: self.owned_numbers(),
+            gateways: self.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.senders.clone())).collect(),
+            landing_url: self.http.landing_base().map(str::to_owned),
         }
     }
 

@@ -36,8 +36,10 @@ mod live_limits;
 mod messages;
 mod opting_out;
 mod outbox;
+mod outreach;
 mod password;
 mod placing;
+mod promises;
 mod recordings;
 mod registrations;
 mod results;
@@ -84,10 +86,17 @@ pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use landing::{CodeAsked, FormAct, FormAnswer, FormDone, SentForm};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use links::{LandingCounts, Link, NewLink, VisitKind};
+pub use messages::reviewing::{Decided, DecidedBefore, Decision, Reason, ReviewRow, Suggestion};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};
+pub use outreach::gathering::{AudienceSeen, Sample, SkippedSeen, TextSeen};
+pub use outreach::releasing::{Released, TestSend};
+pub use outreach::{OutreachCount, OutreachRow, OutreachState, RecipientRow, Skipped};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
+pub use promises::{
+    AskedPromise, AskedRow, Owed, OwedCounts, PromiseCursor, PromiseRow, PromiseState, RegistrationCount, Watched,
+};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};
 pub use registrations::{Registered, Registration};
 pub use results::{CallPage, CallRecord};

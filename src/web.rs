@@ -30,12 +30,15 @@ mod login;
 mod messages;
 mod metrics;
 mod operations;
+mod outreach;
 pub mod problem;
+mod promises;
 mod ranges;
 mod recordings;
 mod records;
 mod registrations;
 mod results;
+mod reviews;
 mod search;
 mod serve;
 mod suppressions;
@@ -414,8 +417,20 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(consents::consent_evidence))
         .routes(routes!(consents::revoke_consent))
         .routes(routes!(registrations::pre_register))
+        .routes(routes!(outreach::outreaches))
+        .routes(routes!(outreach::audience))
+        .routes(routes!(outreach::start_outreach))
+        .routes(routes!(outreach::pause_outreach))
+        .routes(routes!(outreach::test_outreach))
+        .routes(routes!(outreach::recipients))
         .routes(routes!(landing::operations::campaign_landing))
         .routes(routes!(landing::operations::make_link))
+        .routes(routes!(promises::promises))
+        .routes(routes!(promises::promise_counts))
+        .routes(routes!(promises::promise_report))
+        .routes(routes!(promises::promise_report_file))
+        .routes(routes!(reviews::reviews))
+        .routes(routes!(reviews::decide_review))
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))

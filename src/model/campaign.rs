@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::calling_hours::WeeklyHours;
 use super::disposition::Disposition;
 use super::limits::Limits;
-use super::name::{CampaignKey, GatewayName, GroupName, ProfileName, PromptName, TrunkName};
+use super::name::{CampaignKey, GatewayName, GroupName, OutreachName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
+use super::outreach::Outreach;
 use super::phone::PhoneNumber;
+use super::pre_registration::PreRegistration;
 use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
 use super::selection::Selection;
@@ -94,9 +96,16 @@ pub struct Campaign {
     /// Which messages of customers pre-register them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Replies>,
+    /// Messages that it may start with, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, Outreach>)]
+    pub outreach: BTreeMap<OutreachName, Outreach>,
     /// The page on which customers pre-register themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landing: Option<Landing>,
+    /// What is promised to customers who asked to be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_registration: Option<PreRegistration>,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }
@@ -203,6 +212,9 @@ pub struct LandingText {
     /// What is said to whoever has pre-registered; a usual sentence without it.
     pub done: Option<String>,
 }
+
+/// How long a link to a landing page holds where nothing is said, in days.
+pub const LINK_DAYS: u32 = 14;
 
 /// Nobody said how customers reach landing pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,10 @@
 
 mod landing;
 mod numbers;
+mod outreach;
 mod pacing;
 mod parts;
+mod pre_registration;
 mod replies;
 mod schema;
 mod selection;
@@ -20,7 +22,7 @@ use super::calendar::{read_hours, write_hours};
 use super::calling_hours::WeeklyHours;
 use super::campaign::{Assignment, Campaign};
 use super::document::{At, ComplaintCode, Complaints, Document, Reader, SourceKind, Spot, Table, did_you_mean};
-use super::name::{GroupName, ProfileName, PromptName, TrunkName};
+use super::name::{GatewayName, GroupName, ProfileName, PromptName, TrunkName};
 use super::phone::PhoneNumber;
 use super::profile::Profile;
 
@@ -49,6 +51,10 @@ pub struct Known {
     pub prompts: BTreeSet<PromptName>,
     /// Numbers that belong to the installation and may be shown to customers.
     pub numbers: BTreeSet<PhoneNumber>,
+    /// SMS gateways, with their senders.
+    pub gateways: BTreeMap<GatewayName, Vec<String>>,
+    /// What addresses of landing pages begin with; `None`: it is not said where people find them.
+    pub landing_url: Option<String>,
 }
 
 /// Reads a campaign file. `file` is how complaints call it; without `known`, what it refers to is not looked up.
@@ -69,6 +75,13 @@ pub fn write(campaign: &Campaign) -> Result<String, toml::ser::Error> {
         let of_kinds = campaign.numbers.hours.iter();
         let hours = of_kinds.map(|(kind, hours)| (kind.as_str().to_owned(), toml::Value::Table(write_hours(hours))));
         numbers.insert("hours".into(), toml::Value::Table(hours.collect()));
+    }
+    for (name, outreach) in &campaign.outreach {
+        let Some(toml::Value::Table(all)) = table.get_mut("outreach") else { continue };
+        let (Some(toml::Value::Table(written)), Some(hours)) = (all.get_mut(name.as_str()), &outreach.hours) else {
+            continue;
+        };
+        written.insert("hours".into(), toml::Value::Table(write_hours(hours)));
     }
     toml::to_string_pretty(&table)
 }
@@ -130,7 +143,9 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let recording = parts::recording(root, known);
     let callbacks = parts::callbacks(root);
     let replies = replies::read(root);
+    let outreach = outreach::read(root, rules, known, leads.as_ref());
     let landing = landing::read(root);
+    let pre_registration = pre_registration::read(root);
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -168,7 +183,9 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         recording: recording?,
         callbacks: callbacks?,
         replies: replies?,
+        outreach: outreach?,
         landing: landing?,
+        pre_registration: pre_registration?,
         information_message: information_message?,
     })
 }
@@ -202,7 +219,7 @@ fn refer<T: Ord + std::fmt::Display>(table: &Table<'_>, name: At<T>, what: &str,
         let says = format!(
             "`{}` is not {} {what} of this installation",
             name.value,
-            if what.starts_with('o') { "an" } else { "a" }
+            if what.starts_with(['o', 'S']) { "an" } else { "a" }
         );
         let names: Vec<String> = known.iter().map(T::to_string).collect();
         let mut complaint = super::document::Complaint::new(ComplaintCode::UnknownName, name.place, &name.key, says);

@@ -229,6 +229,13 @@ pub fn is_premium(number: &PhoneNumber) -> bool {
         .is_ok_and(|parsed| matches!(parsed.get_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost))
 }
 
+/// Whether a number is one of the fixed network, which no SMS reaches.
+pub fn is_landline(number: &PhoneNumber) -> bool {
+    PHONE_NUMBER_UTIL
+        .parse(number.as_str(), None)
+        .is_ok_and(|parsed| matches!(parsed.get_type(), PhoneNumberType::FixedLine))
+}
+
 /// Every time zone a number may be in; empty if no country has its code.
 ///
 /// Mobile and toll-free numbers are not bound to a place in most countries, whatever their digits: they get every zone

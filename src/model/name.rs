@@ -97,6 +97,8 @@ names! {
     CampaignKey;
     /// A carrier or PBX that calls go through.
     TrunkName;
+    /// An outreach of a campaign, or one of the texts that it tries.
+    OutreachName;
     /// An SMS gateway.
     GatewayName;
     /// A queue of inbound callers.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::abandonment::AbandonMeasure;
 use super::calling_hours::WeeklyHours;
 use super::name::ProfileName;
+use super::outreach::MessageRules;
 
 /// At most `max` attempts to one number within `within_s`, over all campaigns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -47,4 +48,7 @@ pub struct Profile {
     pub consent_required: bool,
     /// What the information message must say; shown to whoever records it.
     pub information_message: String,
+    /// What a message of an outreach must have.
+    #[serde(default, skip_serializing_if = "MessageRules::is_empty")]
+    pub messages: MessageRules,
 }

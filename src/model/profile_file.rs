@@ -10,6 +10,7 @@ use super::abandonment::{AbandonDenominator, AbandonMeasure, AbandonScope, Aband
 use super::calendar::read_hours;
 use super::document::{ComplaintCode, Complaints, Document, Reader, SourceKind, Table};
 use super::name::ProfileName;
+use super::outreach::MessageRules;
 use super::profile::{AttemptCap, Profile};
 
 /// Shipped profiles: file name and text. Those of the configuration's directory override them by name.
@@ -63,6 +64,15 @@ fn profile(root: &Table<'_>) -> Option<Profile> {
     let abandon_cool_off_s = root.within("abandon_cool_off_s", 0..=CAP_WINDOW_S_MAX, 0);
     let consent_required = root.required("consent_required");
     let information_message = root.required("information_message");
+    let messages = match root.table("messages") {
+        Some(table) => {
+            let signature = table.or("signature", false);
+            let opt_out = table.or("opt_out", Vec::new());
+            signature.zip(opt_out).map(|(signature, opt_out)| MessageRules { signature, opt_out })
+        }
+        None if root.has("messages") => None,
+        None => Some(MessageRules::default()),
+    };
     if let Some(hours) = &hours
         && hours.is_never_open()
         && let Some(spot) = root.spot("hours")
@@ -88,6 +98,7 @@ fn profile(root: &Table<'_>) -> Option<Profile> {
         abandon_cool_off_s: abandon_cool_off_s?,
         consent_required: consent_required?,
         information_message: information_message?,
+        messages: messages?,
     })
 }
 

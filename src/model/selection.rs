@@ -35,6 +35,9 @@ pub struct Selection {
     /// Only leads to which all of these apply are dialled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<Condition>,
+    /// Leads of these lists are dialled only once the customer replied: they are the audience of messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_reply: Vec<String>,
     /// In which shares lists are dialled; empty: as the order says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mix: Vec<Share>,
@@ -148,7 +151,8 @@ impl Selection {
 
     /// Whether the campaign dials this lead at all.
     pub fn admits(&self, lead: &Selected<'_>) -> bool {
-        self.only.iter().all(|condition| condition.admits(lead))
+        let waits = lead.replied_at.is_none() && self.after_reply.iter().any(|list| list == lead.list);
+        !waits && self.only.iter().all(|condition| condition.admits(lead))
     }
 
     /// A fresh lead's place among those of its priority, 0 or less; the lowest is dialled first, equal ones as they came in.
@@ -181,7 +185,8 @@ impl Selection {
 }
 
 impl Condition {
-    fn admits(&self, lead: &Selected<'_>) -> bool {
+    /// Whether it applies to a lead.
+    pub fn admits(&self, lead: &Selected<'_>) -> bool {
         let number = |number: i64| Some(number.to_string());
         let cell = match self.column.as_str() {
             "list" => Some(lead.list.to_owned()),
@@ -203,7 +208,7 @@ impl Condition {
 }
 
 /// Bits of an id in another order (the finalizer of MurmurHash3).
-fn shuffled(id: LeadId) -> u64 {
+pub(super) fn shuffled(id: LeadId) -> u64 {
     let mut bits = id.0.unsigned_abs();
     for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
         bits ^= bits >> 33;
@@ -250,6 +255,10 @@ mod tests {
         let list = Condition { is: vec!["spring".to_owned()], ..condition("list") };
         assert!(selection(vec![list.clone()]).admits(&lead("spring", &extra)));
         assert!(!selection(vec![list]).admits(&lead("autumn", &extra)));
+        let audience = Selection { after_reply: vec!["spring".to_owned()], ..Selection::default() };
+        assert!(!audience.admits(&lead("spring", &extra)) && audience.admits(&lead("autumn", &extra)));
+        let replied = Selected { replied_at: Some(Timestamp::from_millis(5)), ..lead("spring", &extra) };
+        assert!(audience.admits(&replied));
     }
 
     #[test]

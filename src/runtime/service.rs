@@ -17,7 +17,7 @@ use super::peers::{Peers, refresh_addresses, resolve_all, written_addresses};
 use super::records::Records;
 use super::setup::{self, Targets};
 use super::wire::Wire;
-use super::{control, counting, messages, placing, recordings, recovery, retention, schedules};
+use super::{control, counting, messages, outreach, placing, promises, recordings, recovery, retention, schedules};
 use crate::certificate::{Certificate, CertificateError};
 use crate::clock::Clock;
 use crate::config::{self, Config, Rtp, Transport};
@@ -92,6 +92,8 @@ pub struct Service {
     _control: tokio::task::JoinHandle<()>,
     end_messages: watch::Sender<bool>,
     messages: Option<tokio::task::JoinHandle<()>>,
+    end_outreach: watch::Sender<bool>,
+    outreach: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// Reads the configuration again; gives the new one or what is wrong with it.
@@ -145,9 +147,12 @@ impl Service {
         tokio::spawn(counting::keep(current.clone(), store.clone(), clock));
         tokio::spawn(placing::keep(current.clone(), store.clone(), handle.clone()));
         tokio::spawn(schedules::keep(current.clone(), store.clone(), handle.clone(), clock));
+        tokio::spawn(promises::keep(current.clone(), store.clone(), handle.clone(), clock));
         let (end_messages, messages_end) = watch::channel(false);
         let messages = messages::keep(current.clone(), store.clone(), handle.clone(), clock, messages_end);
         let messages = Some(tokio::spawn(messages));
+        let (end_outreach, outreach_end) = watch::channel(false);
+        let outreach = Some(tokio::spawn(outreach::keep(current.clone(), store.clone(), clock, outreach_end)));
         tokio::spawn(refresh_addresses(current, targets.clone(), holds, found));
         let (ready_in, ready) = oneshot::channel();
         let (ended_in, ended) = oneshot::channel();
@@ -194,7 +199,18 @@ impl Service {
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(ServiceError::Ended),
         };
-        Ok(Service { handle, sip_bound, stop, ended, media, _control: control, end_messages, messages })
+        Ok(Service {
+            handle,
+            sip_bound,
+            stop,
+            ended,
+            media,
+            _control: control,
+            end_messages,
+            messages,
+            end_outreach,
+            outreach,
+        })
     }
 
     /// Lets the calls that are up finish, then ends. A second call of `hasten` ends at once.
@@ -215,6 +231,10 @@ impl Service {
 
     /// Lets messages that are on their way get their answer, and ends the connections to gateways.
     pub async fn end_messages(&mut self) {
+        self.end_outreach.send_replace(true);
+        if let Some(outreach) = self.outreach.take() {
+            let _ended = outreach.await;
+        }
         self.end_messages.send_replace(true);
         if let Some(messages) = self.messages.take() {
             let _ended = messages.await;

@@ -548,5 +548,8 @@ pub(super) async fn apply_inbounds(conn: &mut Conn, ids: &Ids, ends: &[&InboundE
     let fresh: Vec<InboundId> = inserted.iter().map(|row| row.int("id").map(InboundId)).collect::<Result<_, _>>()?;
     conn.run(DROP_CALLERS, vec![rows(fresh.iter().map(|call| params![call.0]))]).await?;
     super::recordings::learn_campaigns(conn, &fresh).await?;
+    let talked = ends.iter().filter(|end| fresh.contains(&end.call));
+    let talked: Vec<_> = talked.filter_map(|end| Some((end.caller.as_ref()?, end.connected_at?))).collect();
+    super::promises::talked(conn, &talked).await?;
     outbox::inbound_ended(conn, ids, fresh.into_iter()).await
 }

@@ -201,7 +201,7 @@ async fn take(conn: &mut Conn, ids: &Ids, form: &SentForm, now: Timestamp) -> Re
             (if suppressed { FormAnswer::Suppressed } else { FormAnswer::Registered }, became.is_due())
         }
         FormAct::OptOut { number, text, source } => {
-            let said = OptOut { number, text, sure: true, channel: "web", source };
+            let said = OptOut { number, text, sure: true, channel: "web", source, by: BY_CUSTOMER };
             opt_out(conn, ids, &said, now).await?;
             (FormAnswer::OptedOut, false)
         }

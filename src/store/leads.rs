@@ -206,28 +206,6 @@ statements! {
         where id = $1 and state in ('open', 'callback')";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
     LIST_NAMED = "select id from lists where campaign = $1 and name = $2 order by id limit 1";
-    ON = concat!("
-        select id from leads where id in (", with_number!(), ") and campaign = $2 limit 1");
-    REPLIED = concat!("
-        update leads set replied_at = $3, changed_at = $5, closed_by = null, import_id = null,
-            state = case when state = 'dialling' then state else 'open' end,
-            priority = case when priority < $4 then $4 else priority end,
-            due_at = case when state = 'dialling' or due_at <= 0 then due_at else $5 end
-        where id in (", with_number!(), ") and campaign = $2
-          and (state in ('open', 'dialling') or (state = 'given_up' and closed_by in ('attempt', 'undo'))
-               or (state = 'callback' and callback_agent is null and exists (
-                   select 1 from pre_registrations p
-                   where p.lead_id = leads.id and p.preferred_at = leads.callback_at)))
-        returning id, state");
-    WISHED = concat!("
-        update leads set state = 'callback', callback_agent = null, callback_at = $2, due_at = $2, changed_at = $3,
-            rank = ", ranked!("true"), "
-        where id = $1 and state = 'open'");
-    KEEP_REPLIED = "
-        delete from lead_updates where lead_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
-    RANK_AGAIN = concat!("
-        update leads set rank = ", ranked!("false"), "
-        where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)");
     LIST_NAME = "select name from lists where id = $1";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
@@ -461,72 +439,10 @@ pub(super) async fn list_named(
     Ok(ListId(id))
 }
 
-/// The lead of the campaign who may be called at this number.
-pub(super) async fn on(
-    conn: &mut Conn,
-    campaign: &CampaignKey,
-    number: &PhoneNumber,
-) -> Result<Option<LeadId>, StoreError> {
-    let row = conn.row(ON, params![number.as_str(), campaign.as_str()]).await?;
-    row.map(|row| row.int("id").map(LeadId)).transpose()
-}
-
-/// What became of a lead whose customer asked to be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
-    /// It is due, and was not before, or not as early.
-    Forward,
-    /// It is being dialled, and comes forward if nobody is reached.
-    Dialling,
-    /// It is done, promised a call by an agent, or suppressed, and stays as it is.
-    Stays,
-}
-
-/// Brings a lead forward whose customer asked for it at `asked_at`: it is due now, on the number that asked, with at least this
-/// priority, and is no longer undone with the import that brought it. One that was given up because nobody was reached is open
-/// again, and one that waits for a time that the customer wished for waits no longer; one that is being dialled comes forward if
-/// nobody is reached; one that is done, promised a call by an agent or suppressed stays as it is.
-pub(super) async fn replied(
-    conn: &mut Conn,
-    campaign: &CampaignKey,
-    number: &PhoneNumber,
-    priority: u8,
-    asked_at: Timestamp,
-    now: Timestamp,
-) -> Result<Came, StoreError> {
-    let values = params![number.as_str(), campaign.as_str(), asked_at, u32::from(priority.min(99)), now];
-    let (mut moved, mut due) = (Vec::new(), Vec::new());
-    for row in conn.rows(REPLIED, values).await? {
-        moved.push(LeadId(row.int("id")?));
-        if row.word::<LeadState>("state")? == LeadState::Open {
-            due.push(LeadId(row.int("id")?));
-        }
-    }
-    let ids = |leads: &[LeadId]| rows(leads.iter().map(|id| params![id.0]));
-    conn.run(KEEP_REPLIED, vec![ids(&moved)]).await?;
-    conn.run(OTHER_NUMBER, vec![rows(due.iter().map(|id| params![id.0, number.as_str()]))]).await?;
-    conn.run(RANK_AGAIN, vec![ids(&due)]).await?;
-    placing::place_again(conn, campaign, &due).await?;
-    Ok(match (due.is_empty(), moved.is_empty()) {
-        (false, _) => Came::Forward,
-        (true, false) => Came::Dialling,
-        (true, true) => Came::Stays,
-    })
-}
-
-/// A lead that is due waits for the time that its customer wished for, as for a call that was promised to be made by anyone, and
-/// comes before all others then.
-pub(super) async fn wished(
-    conn: &mut Conn,
-    ids: &Ids,
-    lead: LeadId,
-    at: Timestamp,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if conn.run(WISHED, params![lead.0, at, now]).await? > 0 {
-        outbox::leads_moved(conn, ids, std::iter::once((lead, now))).await?;
-    }
-    Ok(())
+/// These leads are called on this number from now on, if it is one of theirs.
+pub(super) async fn call_on(conn: &mut Conn, leads: &[LeadId], number: &PhoneNumber) -> Result<(), StoreError> {
+    let leads = rows(leads.iter().map(|lead| params![lead.0, number.as_str()]));
+    conn.run(OTHER_NUMBER, vec![leads]).await.map(drop)
 }
 
 /// The promise of a lead, by its columns.

@@ -144,7 +144,6 @@ pub(super) async fn make_all(
 }
 
 /// Makes one link within the caller's transaction; its token.
-#[cfg_attr(not(test), expect(dead_code, reason = "whoever puts a link into a message calls it"))]
 pub(super) async fn make(conn: &mut Conn, ids: &Ids, link: &NewLink, now: Timestamp) -> Result<String, StoreError> {
     let made = make_all(conn, ids, std::slice::from_ref(link), now).await?;
     Ok(made.into_iter().next().unwrap_or_default())

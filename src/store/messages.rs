@@ -5,6 +5,7 @@
 //! withdraws what waits for that number in the transaction that takes it in. Read [`Store::claim_messages`] and
 //! [`Store::take_in`] first; the loop that calls them is `runtime::messages`.
 
+pub(super) mod reviewing;
 pub(super) mod taking;
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,10 @@ statements! {
                    where s.number = m.number and s.scope in ('*', coalesce(m.campaign, '*')) and s.lifted_at is null
                      and (s.expires_at is null or s.expires_at > $3)
                ) then 1 else 0 end as suppressed
-        from messages m where m.gateway = $1 and m.state = 'queued' order by m.id limit $2";
+        from messages m where m.gateway = $1 and m.state = 'queued'
+          and not exists (select 1 from outreaches o
+                          where o.campaign = m.campaign and o.name = m.outreach and o.state = 'paused')
+        order by m.id limit $2";
     WRITTEN_OFF = "
         select 1 as yes from suppressions
         where number = $1 and scope in ('*', $2) and lifted_at is null and (expires_at is null or expires_at > $3)
@@ -93,6 +97,8 @@ statements! {
     FORGET_PARTS = "
         delete from message_parts
         where message_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
+    FORGET_REVIEWS = "
+        delete from reviews where message_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
     FORGET = "delete from messages where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
 }
 
@@ -380,6 +386,7 @@ impl Store {
                             return Ok(0);
                         }
                         conn.run(FORGET_PARTS, vec![rows(ids.clone())]).await?;
+                        conn.run(FORGET_REVIEWS, vec![rows(ids.clone())]).await?;
                         conn.run(FORGET, vec![rows(ids)]).await
                     })
                 })
@@ -414,7 +421,30 @@ pub(super) async fn queue(
     by: &str,
     at: Timestamp,
 ) -> Result<MessageId, StoreError> {
-    let id = ids.next(at);
+    let id = MessageId(ids.next(at));
+    put(conn, id, message, (purpose, answers), by, at).await?;
+    Ok(id)
+}
+
+/// Queues a message under an id that was minted before.
+pub(super) async fn queue_as(
+    conn: &mut Conn,
+    id: MessageId,
+    message: &NewMessage,
+    by: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    put(conn, id, message, (MessagePurpose::Direct, None), by, at).await
+}
+
+async fn put(
+    conn: &mut Conn,
+    id: MessageId,
+    message: &NewMessage,
+    (purpose, answers): (MessagePurpose, Option<MessageId>),
+    by: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let text = storable(message.text.clone());
     let pieces = parts(&text).texts.len() as u64;
     let purpose = match purpose {
@@ -423,7 +453,7 @@ pub(super) async fn queue(
         MessagePurpose::Reply => "reply",
     };
     let values = params![
-        id,
+        id.0,
         "out",
         message.gateway.as_str(),
         message.number.as_str(),
@@ -439,8 +469,7 @@ pub(super) async fn queue(
         by,
         at
     ];
-    conn.run(ADD, values).await?;
-    Ok(MessageId(id))
+    conn.run(ADD, values).await.map(drop)
 }
 
 async fn apply_handed(

@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 /// Who does what a customer's own words asked for.
 pub(super) const BY_CUSTOMER: &str = "customer";
 /// How the note of a suppression begins that a person is to read.
-const TO_BE_READ: &str = "to be read by a person: ";
+pub(super) const TO_BE_READ: &str = "to be read by a person: ";
 
 statements! {
     WITHDRAW_NUMBER = "
@@ -38,11 +38,13 @@ pub(super) struct OptOut<'s> {
     pub(super) channel: &'s str,
     /// Where the words can be found again.
     pub(super) source: &'s str,
+    /// Who did it: the customer, or who read the words.
+    pub(super) by: &'s str,
 }
 
 /// Does what the customer asks for. Whether that had been said for sure before.
 pub(super) async fn opt_out(conn: &mut Conn, ids: &Ids, said: &OptOut<'_>, at: Timestamp) -> Result<bool, StoreError> {
-    let OptOut { number, text, sure, channel, source } = *said;
+    let OptOut { number, text, sure, channel, source, by } = *said;
     let before = conn.row(OPTED_OUT, params![number.as_str(), at]).await?;
     let (before, sure_before) = match &before {
         Some(row) => (Some(row.int("id")?), !row.text("note")?.starts_with(TO_BE_READ)),
@@ -56,14 +58,14 @@ pub(super) async fn opt_out(conn: &mut Conn, ids: &Ids, said: &OptOut<'_>, at: T
         note: if sure { text.to_owned() } else { format!("{TO_BE_READ}{text}") },
         expires_at: None,
     };
-    suppressions::apply(conn, ids, &suppression, BY_CUSTOMER, at).await?;
+    suppressions::apply(conn, ids, &suppression, by, at).await?;
     if let (true, false, Some(before)) = (sure, sure_before, before) {
         // What was only read as if is meant: nobody is to lift it any more.
         conn.run(MADE_SURE, params![before, text, source]).await?;
     }
     let (channel, text, source) = (channel.to_owned(), text.to_owned(), source.to_owned());
     let revoked = ConsentRevoked { number: number.clone(), purpose: Scope::All, channel, source, text, at };
-    consents::record(conn, ids, revoked.entry(BY_CUSTOMER, at)).await?;
+    consents::record(conn, ids, revoked.entry(by, at)).await?;
     conn.run(WITHDRAW_NUMBER, params![number.as_str(), at]).await?;
     Ok(sure_before)
 }

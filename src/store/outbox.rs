@@ -20,7 +20,7 @@ use crate::model::time::Timestamp;
 
 pub(super) use payload::{
     calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received,
-    results_recorded, suppression_added, suppression_lifted,
+    promises_at_risk, promises_broken, results_recorded, suppression_added, suppression_lifted,
 };
 
 #[cfg(test)]
@@ -80,6 +80,10 @@ event_types! {
     CampaignEnded = "campaign.ended";
     /// An import is done, or failed.
     ImportFinished = "import.finished";
+    /// A call that was promised to a customer who asked for it is at risk: its time is running out.
+    PromiseAtRisk = "promise.at_risk";
+    /// Such a call was not made in time.
+    PromiseBroken = "promise.broken";
     /// Somebody tries whether an endpoint answers; sent to that one alone.
     WebhookTest = "webhook.test";
 }
@@ -95,7 +99,7 @@ fn known() -> String {
 
 impl EventType {
     /// Those that an endpoint may ask for.
-    pub const TOLD: [EventType; 14] = [
+    pub const TOLD: [EventType; 16] = [
         EventType::CallEnded,
         EventType::ResultRecorded,
         EventType::LeadDone,
@@ -110,6 +114,8 @@ impl EventType {
         EventType::CampaignPaused,
         EventType::CampaignEnded,
         EventType::ImportFinished,
+        EventType::PromiseAtRisk,
+        EventType::PromiseBroken,
     ];
 
     fn bit(self) -> u32 {

@@ -17,6 +17,7 @@ mod outages;
 mod people;
 mod promises;
 mod queueing;
+mod reaching;
 mod reading;
 mod recording;
 mod registering;
@@ -89,7 +90,9 @@ pub(super) fn campaign(name: &str) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        outreach: Default::default(),
         landing: None,
+        pre_registration: None,
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -304,10 +307,16 @@ async fn every_statement_is_accepted_by_the_database() {
         live_limits::STATEMENTS,
         messages::STATEMENTS,
         messages::taking::STATEMENTS,
+        outreach::STATEMENTS,
+        outreach::gathering::STATEMENTS,
+        outreach::releasing::STATEMENTS,
         opting_out::STATEMENTS,
+        messages::reviewing::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
+        super::promises::STATEMENTS,
+        super::promises::READING_STATEMENTS,
         recordings::STATEMENTS,
         registrations::STATEMENTS,
         results::STATEMENTS,

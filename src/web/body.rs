@@ -106,6 +106,28 @@ impl<T: FromStr<Err: Display> + Send, S: Send + Sync> FromRequestParts<S> for Na
     }
 }
 
+/// Two names in the path, one within the other.
+#[derive(Debug)]
+pub struct NamedIn<A, B>(pub A, pub B);
+
+impl<A, B, S> FromRequestParts<S> for NamedIn<A, B>
+where
+    A: FromStr<Err: Display> + Send,
+    B: FromStr<Err: Display> + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<NamedIn<A, B>, Problem> {
+        let Path((outer, inner)): Path<(String, String)> = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::not_found(rejection.body_text()))?;
+        let outer = outer.parse().map_err(|error| Problem::new(Kind::NotFound, error_text(&error)))?;
+        let inner = inner.parse().map_err(|error| Problem::new(Kind::NotFound, error_text(&error)))?;
+        Ok(NamedIn(outer, inner))
+    }
+}
+
 fn error_text(error: &dyn Display) -> String {
     error.to_string()
 }

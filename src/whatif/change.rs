@@ -191,12 +191,16 @@ impl Changes<'_> {
 /// What the campaign may refer to: what it refers to already, under the rules of its profile.
 fn known(campaign: &Campaign, settings: &Settings) -> Known {
     let consent = campaign.recording.consent_prompt.iter();
+    let named = campaign.outreach.values().filter_map(|one| Some((one.gateway.clone()?, one.sender.clone())));
+    let gateways = named.map(|(gateway, sender)| (gateway, sender.into_iter().collect()));
     Known {
         profiles: settings.profiles.clone(),
         groups: [campaign.group.clone()].into(),
         trunks: campaign.trunks.iter().cloned().collect(),
         prompts: consent.chain([&campaign.information_message]).cloned().collect(),
         numbers: [campaign.caller_id.clone()].into(),
+        gateways: gateways.collect(),
+        landing_url: None,
     }
 }
 

@@ -14,6 +14,7 @@ mod inbound;
 mod landing;
 mod messages;
 mod metrics;
+mod outreach;
 mod phones;
 mod preview;
 mod recordings;

@@ -24,7 +24,7 @@ pub fn with_gateway(centre: &Centre, smsc: &Smsc, further: &str) {
 }
 
 /// A service that is bound to a simulator.
-fn bound(plan: Plan, further: &str) -> (Centre, Smsc) {
+pub fn bound(plan: Plan, further: &str) -> (Centre, Smsc) {
     let smsc = Smsc::start();
     let mut centre = Centre::prepared(plan);
     with_gateway(&centre, &smsc, further);
@@ -33,7 +33,7 @@ fn bound(plan: Plan, further: &str) -> (Centre, Smsc) {
     (centre, smsc)
 }
 
-fn nobody() -> Plan {
+pub fn nobody() -> Plan {
     Plan { agents: 0, ..Plan::default() }
 }
 

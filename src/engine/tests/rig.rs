@@ -92,6 +92,7 @@ pub fn profile() -> Profile {
         abandon_cool_off_s: 72 * 3600,
         consent_required: false,
         information_message: String::new(),
+        messages: Default::default(),
     }
 }
 
@@ -147,7 +148,9 @@ pub fn campaign() -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        outreach: Default::default(),
         landing: None,
+        pre_registration: None,
         information_message: "information".parse().unwrap(),
     }
 }

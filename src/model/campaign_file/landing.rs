@@ -2,7 +2,7 @@
 
 use super::replies::{Terms, terms};
 use super::{parts::texts, required_text, sound};
-use crate::model::campaign::{Landing, LandingText};
+use crate::model::campaign::{LINK_DAYS, Landing, LandingText};
 use crate::model::document::{ComplaintCode, Table};
 
 /// Longest texts, in characters: a page is read on a phone, and what is agreed to must be read at all.
@@ -11,7 +11,6 @@ const TEXT_MAX: usize = 2000;
 const CONSENT_MAX: usize = 1000;
 const DONE_MAX: usize = 500;
 /// How long a link holds where nothing else is said, and at most, in days.
-const LINK_DAYS: u32 = 14;
 const LINK_DAYS_MAX: u32 = 365;
 /// Most sites that may show the page: they stand in a header of each answer.
 const SITES_MAX: usize = 20;

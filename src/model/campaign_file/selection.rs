@@ -27,8 +27,9 @@ pub(super) fn read(root: &Table<'_>) -> Option<Selection> {
     let order = table.word("order", ORDERS, LeadOrder::default());
     let again = table.word("again", AGAIN, Again::default());
     let only = list(&table, "only", condition);
+    let after_reply = texts(&table, "after_reply");
     let mix = mix(&table);
-    let selection = Selection { order: order?, again: again?, only: only?, mix: mix? };
+    let selection = Selection { order: order?, again: again?, only: only?, after_reply: after_reply?, mix: mix? };
     if !selection.mix.is_empty() && selection.order != LeadOrder::Oldest {
         let says = "a mix says by itself who comes next";
         return table.spot("order")?.wrong(ComplaintCode::Conflict, says, "remove `order`, or the mix");
@@ -36,7 +37,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<Selection> {
     Some(selection)
 }
 
-fn condition(table: &Table<'_>) -> Option<Condition> {
+pub(super) fn condition(table: &Table<'_>) -> Option<Condition> {
     let column = required_text(table, "column");
     let is = texts(table, "is");
     let not = texts(table, "not");

@@ -22,6 +22,8 @@ fn known() -> Known {
         numbers: ["+861000000000", "+861000000001", "+442079460000"]
             .map(|number| PhoneNumber::from_e164(number).unwrap())
             .into(),
+        gateways: [("smsc".parse().unwrap(), vec!["10690000".to_owned(), "Lull".to_owned()])].into(),
+        landing_url: None,
     }
 }
 
@@ -178,6 +180,28 @@ fn a_landing_page_is_read_with_what_is_usual_and_needs_words_in_one_language() {
     assert_eq!(embedded.landing.unwrap().embed_from, ["https://a.example:8443", "http://localhost:9"]);
 }
 
+#[test]
+fn what_is_promised_to_who_asked_to_be_called_is_read_and_what_contradicts_itself_is_refused() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let rules = campaign.pre_registration.unwrap();
+    let read = (rules.call_within_minutes, rules.escalate_before_minutes, rules.decay_hours, rules.priority_floor);
+    assert_eq!((read, rules.rest_after_inbound_hours), ((Some(120), 30, Some(48), 50), 24));
+    for (piece, by, says) in [
+        ("call_within_minutes = 120", "call_within_minutes = 0", "call_within_minutes"),
+        ("call_within_minutes = 120", "call_within_minute = 120", "did you mean `call_within_minutes`?"),
+        ("call_within_minutes = 120", "escalate_before_minutes = 5", "it means nothing without `call_within_minutes`"),
+        (
+            "call_within_minutes = 120",
+            "call_within_minutes = 30\nescalate_before_minutes = 30",
+            "30 minutes before its end a promise of 30 minutes has not begun",
+        ),
+        ("decay_hours = 48", "priority_floor = 40", "it means nothing without `decay_hours`"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+}
+
 const LIMITS: &str = "
 [limits]
 first_day = \"2026-12-01\"
@@ -322,6 +346,60 @@ fn a_personal_callback_waits_for_half_an_hour_or_as_long_as_the_file_says() {
     assert!(refused.contains("wait_for_agent_minutes") && refused.contains("10080"), "{refused}");
 }
 
+const OUTREACH: &str = "
+[leads]
+after_reply = [\"Spring\"]
+
+[outreach.spring]
+list = \"Spring\"
+gateway = \"smsc\"
+sender = \"Lull\"
+per_minute = 600
+first_day = \"2026-12-01\"
+last_day = \"2026-12-03\"
+language = \"zh\"
+only = [{ column = \"city\", is = [\"上海\"] }]
+hours = { every-day = [\"10:00-19:00\"] }
+
+[outreach.spring.variants.a]
+share = 3
+text = { zh = \"【Lull】{name|您好}，新套餐 {link} 拒收请回复R\", en = \"【Lull】A new plan: {link} Reply STOP to end\" }
+
+[outreach.spring.variants.b.text]
+zh = \"【Lull】回复1办理，拒收请回复R\"
+";
+
+#[test]
+fn an_outreach_is_read_written_back_and_complained_about() {
+    let text = format!("{FAMILY_PLAN}\n{OUTREACH}");
+    let campaign = read("f.toml", &text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let outreach = campaign.outreach.values().next().unwrap();
+    assert_eq!((outreach.variants.len(), outreach.has_link()), (2, true));
+    assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
+    for (piece, by, says) in [
+        ("after_reply = [\"Spring\"]", "", "the people of `Spring` would be called without having replied"),
+        ("after_reply = [\"Spring\"]", "[outreach.Spring]", "`Spring` contains `S`"),
+        ("\"smsc\"", "\"smcs\"", "did you mean `smsc`"),
+        ("\"Lull\"", "\"Luna\"", "expected one of: 10690000, Lull"),
+        ("\"2026-12-03\"", "\"2026-11-03\"", "lies before the first"),
+        ("language = \"zh\"", "language = \"en\"", "the variant `b` has no text in `en`"),
+        ("language = \"zh\"", "", "`language` is missing"),
+        ("[\"10:00-19:00\"]", "[\"22:00-23:00\"]", "no message could ever leave in these hours"),
+        ("{name|您好}", "{name|您好", "opens a field that is not closed"),
+        ("【Lull】回复1办理", "回复1办理", "such as 【Lull】"),
+        ("回复1办理，拒收请回复R", "回复1办理", "`拒收请回复R`"),
+        ("zh = \"【Lull】回复1办理，拒收请回复R\"", "", "there is no text"),
+        ("zh = \"【Lull】回复1", "\"中文\" = \"【Lull】回复1", "`中文` is no language"),
+        ("share = 3", "share = 1001", "expected 0 to 1000"),
+        ("per_minute = 600", "per_hour = 600", "`per_hour` is not a known key"),
+    ] {
+        let complaints = read("f.toml", &text.replacen(piece, by, 1), Some(&known())).unwrap_err().to_string();
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+    let anyway = text.replace("after_reply = [\"Spring\"]", "").replace("per_minute = 600", "called_anyway = true");
+    assert!(read("f.toml", &anyway, Some(&known())).unwrap().outreach.values().all(|one| one.called_anyway));
+}
+
 #[test]
 fn the_reference_names_every_key_the_parser_knows_and_no_other() {
     let mut read_keys = BTreeSet::new();
@@ -331,11 +409,13 @@ fn the_reference_names_every_key_the_parser_knows_and_no_other() {
     assert!(adaptive != FAMILY_PLAN && preview != FAMILY_PLAN);
     let limited = format!("{FAMILY_PLAN}\n{LIMITS}\n{CALLBACKS}");
     let chosen = format!("{FAMILY_PLAN}\n{CHOSEN}");
+    let reached = format!("{FAMILY_PLAN}\n{OUTREACH}");
     let others = [
         ("adaptive.toml", &*adaptive),
         ("preview.toml", &*preview),
         ("limits.toml", &*limited),
         ("leads.toml", &*chosen),
+        ("outreach.toml", &*reached),
     ];
     for (file, text) in SHIPPED.into_iter().chain(others) {
         let document = Document::parse(SourceKind::File, file, text);

@@ -208,6 +208,7 @@ fn profile(scenario: &Scenario, place: usize, campaign: &Outbound) -> Profile {
         abandon_cool_off_s: law.map_or(0, |law| law.abandon_cool_off_s),
         consent_required: law.is_some_and(|law| law.consent_required),
         information_message: String::new(),
+        messages: Default::default(),
     }
 }
 
@@ -248,7 +249,9 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        outreach: Default::default(),
         landing: None,
+        pre_registration: None,
         information_message: prompt("information"),
     }
 }

@@ -15,6 +15,7 @@ import { IntegrationsPage } from "./integrations/IntegrationsPage";
 import { Login } from "./login/Login";
 import { OperatorPage } from "./operator/OperatorPage";
 import { homeOf, mayOpen, type PageName } from "./shell/access";
+import { PromisesPage } from "./promises/PromisesPage";
 import { Shell } from "./shell/Shell";
 import { forgetMe, useMe } from "./shell/useMe";
 import { Waiting } from "./shell/Waiting";
@@ -45,6 +46,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/campaigns/:key" element={only("campaigns", <CampaignPage me={me} />)} />
         <Route path="/campaigns/:key/import" element={me.role === "manager" ? <ImportPage /> : <Navigate to={home} replace />} />
         <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
+        <Route path="/promises" element={only("promises", <PromisesPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
         <Route path="/exports" element={only("exports", <ExportsPage me={me} />)} />

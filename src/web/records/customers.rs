@@ -17,6 +17,9 @@ use crate::web::suppressions::SuppressionView;
 /// Calls of a number that a desk shows, in each direction.
 const CALLS_SHOWN: usize = 20;
 
+/// SMS from and to a number that a desk shows.
+const MESSAGES_SHOWN: usize = 10;
+
 impl Records {
     /// A page of a campaign's attempts, latest first.
     pub(in crate::web) async fn attempts(
@@ -57,6 +60,7 @@ impl Records {
             callback: lead.callback,
             attempts: self.with_recordings(attempts).await?,
             results: results.into_iter().map(ResultView::from).collect(),
+            asked: self.asked(id).await?,
         }))
     }
 
@@ -97,6 +101,7 @@ impl Records {
             results,
             suppressions: suppressions.into_iter().map(SuppressionView::from).collect(),
             consents: consents.into_iter().map(ConsentView::from).collect(),
+            messages: self.messages(Some(number), None, MESSAGES_SHOWN).await?,
         })
     }
 }

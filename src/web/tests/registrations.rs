@@ -45,6 +45,7 @@ async fn what_cannot_be_a_pre_registration_is_refused_with_its_place_and_changes
         ("at", json!(9_000_000_000_000_i64), "in_future"),
         ("consent_until", json!(1), "out_of_range"),
         ("priority", json!(100), "out_of_range"),
+        ("preferred_at", json!(9_000_000_000_000_i64), "out_of_range"),
         ("list", json!(" "), "empty"),
         ("columns", json!({"a/b": "x".repeat(3000)}), "too_long"),
     ] {
@@ -62,4 +63,69 @@ async fn what_cannot_be_a_pre_registration_is_refused_with_its_place_and_changes
     let nowhere = rig.send("POST", "/campaigns/autumn/pre-registrations", Some(&manager), Some(sound)).await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
     assert_eq!(rig.get("/consents?number=%2B8613800138000", &manager).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn what_was_promised_is_listed_counted_and_reported_and_shown_with_the_lead() {
+    let mut rig = Rig::new().await;
+    let manager = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&manager).await;
+    let wish = rig.now() + std::time::Duration::from_secs(7200);
+    let bodies = [
+        json!({"number": "+8613800138000", "name": "王芳", "channel": "web", "source": "form 7", "consent": "yes",
+            "columns": {"reply": "请晚上打"}}),
+        json!({"number": "+8613800138001", "channel": "im", "source": "chat 9", "consent": "yes",
+            "preferred_at": wish.as_millis()}),
+    ];
+    for body in bodies {
+        assert_eq!(rig.send("POST", PATH, Some(&manager), Some(body)).await.status, StatusCode::CREATED);
+    }
+    let none = rig.get("/promises", &manager).await.json();
+    assert_eq!(none, json!({"items": [], "next_cursor": null}), "it is not known yet until when");
+    let asked = rig.store.asked_promises().await.unwrap();
+    let hour = std::time::Duration::from_secs(3600);
+    let until = asked.iter().map(|one| {
+        let from = one.counts_from;
+        (one.id, Some(crate::model::pre_registration::Deadline { at_risk_at: from, promised_at: from + hour }))
+    });
+    rig.store.date_promises(until.collect(), rig.now()).await.unwrap();
+    rig.store.watch_promises(rig.now()).await.unwrap();
+    let first = rig.get("/promises?limit=1", &manager).await.json();
+    let one = &first["items"][0];
+    assert_eq!(
+        (&one["state"], &one["left_ms"], &one["words"]),
+        (&json!("at_risk"), &json!(3_600_000), &json!("请晚上打")),
+        "{one}"
+    );
+    assert_eq!(
+        (&one["name"], &one["channel"], &one["number"]),
+        (&json!("王芳"), &json!("web"), &json!("+8613800138000"))
+    );
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = rig.get(&format!("/promises?cursor={cursor}"), &manager).await.json();
+    assert_eq!((&rest["items"][0]["preferred_at"], &rest["next_cursor"]), (&json!(wish), &json!(null)), "{rest}");
+    let in_time = rig.get("/promises?state=in_time&campaign=family-plan", &manager).await.json();
+    assert_eq!(in_time["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rig.get("/promises?campaign=none", &manager).await.json()["items"], json!([]));
+    let counts = rig.get("/promises/counts", &manager).await.json();
+    assert_eq!(counts, json!({"family-plan": {"in_time": 1, "at_risk": 1, "overdue": 0}}));
+    rig.later(std::time::Duration::from_secs(1));
+    let report = rig.get("/promises/report?days=1", &manager).await.json();
+    let total = &report["total"];
+    assert_eq!(
+        (&total["asked"], &total["owed"], &total["kept_share"]),
+        (&json!(2), &json!(2), &json!(null)),
+        "{report}"
+    );
+    assert_eq!(report["parts"].as_array().unwrap().len(), 2);
+    let lead = rig.get(&format!("/leads/{}", one["lead"].as_str().unwrap()), &manager).await.json();
+    assert_eq!((&lead["asked"][0]["channel"], &lead["asked"][0]["promise"]), (&json!("web"), &json!("open")), "{lead}");
+    for refused in
+        ["/promises?cursor=5", "/promises?limit=0", "/promises/report?days=0", "/promises/report?days=1&from=1"]
+    {
+        assert_eq!(rig.get(refused, &manager).await.code(), "bad_query", "{refused}");
+    }
+    rig.add_user("mei", Role::Agent).await;
+    let agent = rig.log_in("mei").await;
+    assert_eq!(rig.get("/promises", &agent).await.status, StatusCode::FORBIDDEN);
 }

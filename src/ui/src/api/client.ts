@@ -196,6 +196,17 @@ export const countMessage = (text: string) => told(api.POST("/api/v1/messages/co
 export const sendMessage = (message: MessageRequest, named: string) =>
   told(api.POST("/api/v1/messages", { params: { header: { "Idempotency-Key": named } }, body: message }));
 
+const outreach = (key: string, name: string) => ({ params: { path: { key, name } } });
+type RecipientFilter = NonNullable<paths["/api/v1/campaigns/{key}/outreaches/{name}/recipients"]["get"]["parameters"]["query"]>;
+export const outreaches = (key: string) => told(api.GET("/api/v1/campaigns/{key}/outreaches", { params: { path: { key } } }));
+export const outreachAudience = (key: string, name: string) => told(api.GET("/api/v1/campaigns/{key}/outreaches/{name}/audience", outreach(key, name)));
+export const startOutreach = (key: string, name: string) => told(api.POST("/api/v1/campaigns/{key}/outreaches/{name}/start", { ...outreach(key, name), body: {} }));
+export const pauseOutreach = (key: string, name: string) => told(api.POST("/api/v1/campaigns/{key}/outreaches/{name}/pause", outreach(key, name)));
+export const testOutreach = (key: string, name: string, body: { numbers: string[]; variant?: string }) =>
+  told(api.POST("/api/v1/campaigns/{key}/outreaches/{name}/test", { ...outreach(key, name), body }));
+export const outreachRecipients = (key: string, name: string, query: RecipientFilter) =>
+  told(api.GET("/api/v1/campaigns/{key}/outreaches/{name}/recipients", { params: { path: { key, name }, query } }));
+
 /** A customer's consents as a file of evidence. */
 export const consentEvidence = (number: string) => `${BASE}/consents/evidence?number=${encodeURIComponent(number)}`;
 
@@ -206,6 +217,17 @@ export const callbacks = (query: CallbackFilter) => told(api.GET("/api/v1/callba
 export const changeCallbacks = (callbacks: { lead: string; at: number }[], change: CallbackDeed) =>
   told(api.POST("/api/v1/callbacks/change", { body: { callbacks, change } }));
 export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
+
+// ---- customers who asked to be called ----
+
+type PromiseFilter = NonNullable<paths["/api/v1/promises"]["get"]["parameters"]["query"]>;
+export const promises = (query: PromiseFilter) => told(api.GET("/api/v1/promises", { params: { query } }));
+export const promiseCounts = () => told(api.GET("/api/v1/promises/counts"));
+export const promiseReport = (query: { campaign: string | undefined; days: number }) =>
+  told(api.GET("/api/v1/promises/report", { params: { query } }));
+/** The same as a CSV file. */
+export const promiseReportFile = (campaign: string | undefined, days: number) =>
+  `${BASE}/promises/report/file?days=${days}${campaign ? `&campaign=${encodeURIComponent(campaign)}` : ""}`;
 
 // ---- people ----
 

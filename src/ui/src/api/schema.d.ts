@@ -357,6 +357,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/outreaches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The outreaches of a campaign, how far each is, and what keeps it from sending. */
+        get: operations["outreaches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/outreaches/{name}/audience": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an outreach would send, to how many, and to whom not: from the first 20,000 leads of the campaign. Nothing is sent. */
+        get: operations["audience"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/outreaches/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause an outreach. What no gateway has begun to send does not leave until it is started again. */
+        post: operations["pause_outreach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/outreaches/{name}/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Recipients, in the order of their leads. */
+        get: operations["recipients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/outreaches/{name}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start an outreach, or go on with it. Nobody who had a message gets another one. It sends as hours and gateway allow. */
+        post: operations["start_outreach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/outreaches/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a text to numbers of your own, as the first of the audience would get it. Tests count for nothing. */
+        post: operations["test_outreach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/pre-registrations": {
         parameters: {
             query?: never;
@@ -1861,6 +1963,29 @@ export interface components {
             /** @description The trunk it was meant for. */
             trunk: components["schemas"]["TrunkName"];
         };
+        /** @description What an outreach would send, from a look at the first people of its list. */
+        AudienceSeen: {
+            /** @description Columns that there are. */
+            columns: string[];
+            /**
+             * Format: int64
+             * @description People of the list who were looked at.
+             */
+            looked_at: number;
+            /**
+             * Format: int64
+             * @description Of those, how many are in the audience.
+             */
+            people: number;
+            /** @description Why some of them would get nothing. */
+            skipped: components["schemas"]["SkippedSeen"][];
+            /** @description What they would get. */
+            texts: components["schemas"]["TextSeen"][];
+            /** @description Columns that a text names and nobody who was looked at has. */
+            unknown: string[];
+            /** @description Nobody was left out. */
+            whole: boolean;
+        };
         /** @description The board as it is now. */
         Board: components["schemas"]["Snapshot"] & {
             history_from?: components["schemas"]["Timestamp"] | null;
@@ -2073,6 +2198,10 @@ export interface components {
             numbers?: components["schemas"]["NumberRules"];
             /** @description What is recommended. */
             offer: components["schemas"]["Offer"];
+            /** @description Messages that it may start with, by name. */
+            outreach?: {
+                [key: string]: components["schemas"]["Outreach"];
+            };
             /** @description How many attempts are started and when. */
             pacing: components["schemas"]["Pacing"];
             /**
@@ -4091,6 +4220,13 @@ export interface components {
             /** @description What it says. */
             text: string;
         };
+        /** @description What a message must have by law, from the compliance profile. */
+        MessageRules: {
+            /** @description It has one of these, however spaced: how to refuse further ones. Empty: none is asked for. */
+            opt_out?: string[];
+            /** @description It begins or ends with the sender's name in brackets, `【…】`. */
+            signature?: boolean;
+        };
         /**
          * @description What became of a message.
          * @enum {string}
@@ -4221,6 +4357,112 @@ export interface components {
             note?: string;
             /** @description The key of one of the campaign's results; for a plain inbound call, a disposition. */
             result: string;
+        };
+        /** @description Messages to an audience, as a campaign file has them. */
+        Outreach: {
+            /** @description Its audience is called although it has not replied. */
+            called_anyway?: boolean;
+            /** @description The first day on which it sends, by the installation's calendar. */
+            first_day?: string | null;
+            /** @description The gateway; it may be left out where there is only one. */
+            gateway?: string | null;
+            /** @description When messages may come, in the recipient's own time, cut with the campaign's hours and the profile's. */
+            hours?: Record<string, never> | null;
+            /** @description The language of those whose own is not known, or has no text; one of those of every variant. */
+            language: string;
+            /** @description The column with each recipient's language. */
+            language_column: string;
+            /** @description The last one. */
+            last_day?: string | null;
+            /**
+             * Format: int32
+             * @description How long a recipient's link holds, in days.
+             */
+            link_days: number;
+            /** @description The list whose leads are the audience. */
+            list: string;
+            /** @description Only those to whom all of these apply. */
+            only?: components["schemas"]["Condition"][];
+            /**
+             * Format: int32
+             * @description At most so many messages in a minute, whatever the gateway takes.
+             */
+            per_minute?: number | null;
+            /** @description Number or name that is shown as the sender: one of the gateway's; the usual one without it. */
+            sender?: string | null;
+            /** @description The texts that are tried, by name. */
+            variants: {
+                [key: string]: components["schemas"]["Variant"];
+            };
+        };
+        /** @description How many recipients of one kind there are. */
+        OutreachCount: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description In which language, of those who have no message yet or get none. */
+            language?: string | null;
+            message?: components["schemas"]["MessageState"] | null;
+            skipped?: components["schemas"]["Skipped"] | null;
+            /** @description The text that they get. */
+            variant: string;
+        };
+        /** @description An outreach of a campaign, or one of the texts that it tries. */
+        OutreachName: string;
+        /** @description An outreach that was started once. */
+        OutreachRow: {
+            /** @description Whose. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description All of them were. */
+            gathered: boolean;
+            /** @description Why it cannot send although it runs. */
+            held?: string | null;
+            /**
+             * Format: int64
+             * @description How many people of the list were looked at for the audience.
+             */
+            looked_at: number;
+            /** @description Its name. */
+            name: components["schemas"]["OutreachName"];
+            /**
+             * Format: int64
+             * @description When.
+             */
+            started_at: number;
+            /** @description Who started it first. */
+            started_by: string;
+            /** @description Whether it sends. */
+            state: components["schemas"]["OutreachState"];
+            /**
+             * Format: int64
+             * @description When.
+             */
+            state_at: number;
+            /** @description Who said so last. */
+            state_by: string;
+        };
+        /**
+         * @description Whether an outreach sends.
+         * @enum {string}
+         */
+        OutreachState: "running" | "paused" | "done";
+        /** @description An outreach of a campaign. */
+        OutreachView: {
+            /** @description How many recipients there are, by text and by what became of them. */
+            counts: components["schemas"]["OutreachCount"][];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description When the next of those who wait may be sent to.
+             */
+            next_at?: number | null;
+            /** @description What would keep it from sending now. */
+            obstacle?: string | null;
+            outreach?: components["schemas"]["Outreach"] | null;
+            run?: components["schemas"]["OutreachRow"] | null;
         };
         /** @description How many attempts are started and when. */
         Pacing: {
@@ -4402,6 +4644,8 @@ export interface components {
             hours: components["schemas"]["WeeklyHours"];
             /** @description What the information message must say; shown to whoever records it. */
             information_message: string;
+            /** @description What a message of an outreach must have. */
+            messages?: components["schemas"]["MessageRules"];
             /** @description The name campaigns refer to, such as `cn` or `uk-ofcom`. */
             name: components["schemas"]["ProfileName"];
             /** @description Says that counsel must confirm it. */
@@ -4535,6 +4779,32 @@ export interface components {
          * @enum {string}
          */
         RatioOn: "every_event" | "agent_freed";
+        /** @description Somebody in an audience. */
+        RecipientRow: {
+            /** @description Of a column in which nothing stands: which. */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description When it may leave, of one that waits.
+             */
+            due_at?: number | null;
+            /** @description What the gateway said. */
+            error?: string | null;
+            /** @description In which language. */
+            language: string;
+            /** @description The lead. */
+            lead: string;
+            /** @description Their message. */
+            message?: string | null;
+            /** @description Their name. */
+            name?: string | null;
+            /** @description Their number. */
+            number: string;
+            skipped?: components["schemas"]["Skipped"] | null;
+            state?: components["schemas"]["MessageState"] | null;
+            /** @description The text that they get. */
+            variant: string;
+        };
         /**
          * @description Which calls, by their recordings.
          * @enum {string}
@@ -4899,6 +5169,20 @@ export interface components {
              */
             keep_h?: number | null;
         };
+        /** @description A message that somebody would get. */
+        Sample: {
+            /** @description The lead. */
+            lead: string;
+            /** @description Their name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many SMS it takes.
+             */
+            parts: number;
+            /** @description What it says; a link is an example. */
+            text: string;
+        };
         /** @description Which campaigns a suppression applies to. */
         Scope: "all" | {
             /** @description Only this one. */
@@ -4923,6 +5207,8 @@ export interface components {
         };
         /** @description Which leads a campaign dials, and in which order within their priority. */
         Selection: {
+            /** @description Leads of these lists are dialled only once the customer replied: they are the audience of messages. */
+            after_reply?: string[];
             /** @description Whether those that were dialled before and are due again come before or after them. */
             again?: components["schemas"]["Again"];
             /** @description In which shares lists are dialled; empty: as the order says. */
@@ -4962,6 +5248,23 @@ export interface components {
         SignInRequest: {
             /** @description Groups to work for; all the user's groups without it. */
             groups?: components["schemas"]["GroupName"][] | null;
+        };
+        /**
+         * @description Why somebody in the audience gets no message.
+         * @enum {string}
+         */
+        Skipped: "blank" | "too_long" | "landline" | "replied" | "not_open" | "no_hours" | "too_late";
+        /** @description Why some would get nothing. */
+        SkippedSeen: {
+            /** @description Of a column in which nothing stands: which. */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            people: number;
+            /** @description Why. */
+            why: components["schemas"]["Skipped"];
         };
         /** @description Everything at one moment. */
         Snapshot: {
@@ -5003,6 +5306,11 @@ export interface components {
          * @enum {string}
          */
         Stage: "dialled" | "answered" | "connected" | "accepted";
+        /** @description Starting an outreach. */
+        StartRequest: {
+            /** @description Although nobody is in the audience yet, or a column is not on the list. */
+            anyway?: boolean;
+        };
         /** @description A change of a campaign's live state. */
         StateChange: {
             /** @description What it becomes. */
@@ -5067,6 +5375,41 @@ export interface components {
             columns: components["schemas"]["MappedColumn"][];
             /** @description What it is called. */
             name: string;
+        };
+        /** @description Messages that show what an outreach would say. */
+        TestRequest: {
+            /** @description In which language; the usual one without it. */
+            language?: string | null;
+            /** @description Numbers of your own, in international form or with `region`; at most 10. */
+            numbers: string[];
+            /** @description Region of numbers without a country code, as two letters. */
+            region?: string | null;
+            /** @description Which text; the first without it. */
+            variant?: string | null;
+        };
+        /** @description One of the texts, as it would be sent. */
+        TextSeen: {
+            /** @description The language. */
+            language: string;
+            /**
+             * Format: int64
+             * @description The same for the longest.
+             */
+            parts_max: number;
+            /**
+             * Format: int64
+             * @description How many would get it.
+             */
+            people: number;
+            /** @description Some of them. */
+            samples: components["schemas"]["Sample"][];
+            /**
+             * Format: int64
+             * @description How many SMS that takes in all.
+             */
+            sms: number;
+            /** @description The variant. */
+            variant: string;
         };
         /**
          * Format: int64
@@ -5232,6 +5575,18 @@ export interface components {
             name: string;
             /** @description What the user is here to do. */
             role: components["schemas"]["Role"];
+        };
+        /** @description One of the texts that are tried, in all its languages. */
+        Variant: {
+            /**
+             * Format: int32
+             * @description Recipients of it for each recipient of a variant with share 1.
+             */
+            share: number;
+            /** @description The text, by language. */
+            text: {
+                [key: string]: string;
+            };
         };
         /**
          * @description The states that can be asked for.
@@ -6331,6 +6686,211 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    outreaches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutreachView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audience: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AudienceSeen"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_outreach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutreachRow"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recipients: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only those who wait (`waiting`), who were left out (`skipped`, or why: `blank`, `too_long`, `landline`, `replied`,
+                 *     `not_open`, `no_hours`, `too_late`), or whose message is like this (`queued`, `sent`, `delivered`…).
+                 */
+                state?: string;
+                /** @description Only those of this text. */
+                variant?: string;
+                /** @description Only those after this one. */
+                after?: string;
+                /** @description At most so many, 50 without it, 500 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                key: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipientRow"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_outreach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutreachRow"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_outreach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
                 };
             };
             /** @description what is wrong */

@@ -35,6 +35,8 @@ export type AgentStateCode = Schemas["AgentState"]["state"];
 export type Disposition = Schemas["Disposition"];
 export type SuppressionReason = Schemas["SuppressionReason"];
 export type GatewayView = Told<Schemas["GatewayView"]>;
+export type OutreachView = Told<Schemas["OutreachView"]>;
+export type AudienceView = Told<Schemas["AudienceSeen"]>;
 export type MessageView = Told<Schemas["MessageRow"]>;
 export type MessageRequest = Schemas["MessageRequest"];
 export type CallRef = Told<Schemas["CallRef"]>;
@@ -119,6 +121,11 @@ export type CallbackView = Told<Schemas["CallbackView"]>;
 export type CallbackDeed = Schemas["CallbackDeed"];
 export type CallbackState = Schemas["CallbackState"];
 export const CALLBACK_STATES = ["overdue", "due", "coming"] as const satisfies readonly CallbackState[];
+export type PromiseView = Told<Schemas["PromiseView"]>;
+export type PromiseFigures = Told<Schemas["PromiseFigures"]>;
+export type AskedView = Told<Schemas["AskedView"]>;
+/** How a call that is owed to a customer stands, the most urgent first. */
+export const OWED_STATES = ["overdue", "at_risk", "in_time"] as const satisfies readonly Schemas["Owed"][];
 export type User = Told<Schemas["UserView"]>;
 
 export type EventType = Schemas["EventType"];
@@ -133,6 +140,8 @@ export const EVENT_TYPES = [
   "consent.given",
   "consent.revoked",
   "message.received",
+  "promise.at_risk",
+  "promise.broken",
   "campaign.started",
   "campaign.paused",
   "campaign.ended",

@@ -22,6 +22,7 @@ import { Definition } from "./Definition";
 import { Landing } from "./Landing";
 import { Lists } from "./Lists";
 import { LiveControls } from "./LiveControls";
+import { Outreach } from "./Outreach";
 import { Results } from "./Results";
 import { Revisions } from "./Revisions";
 import { Search } from "./Search";
@@ -32,9 +33,9 @@ import { TextForm } from "./TextForm";
 import { WhatIf } from "./WhatIf";
 import { linkOf } from "./whatifQuestion";
 
-const TABS = ["today", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "text", "whatif"] as const;
+const TABS = ["today", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "outreach", "text", "whatif"] as const;
 /** What only a manager may see. */
-const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["search", "controls", "lists", "text", "whatif"] as const);
+const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["search", "controls", "lists", "outreach", "text", "whatif"] as const);
 
 /** One campaign: how it stands, what it is, and its lists. */
 export function CampaignPage({ me }: { me: Me }) {
@@ -105,6 +106,9 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
         </Tabs.Panel>
         <Tabs.Panel value="lists">
           <Lists campaign={detail.campaign.key} />
+        </Tabs.Panel>
+        <Tabs.Panel value="outreach">
+          <Outreach campaign={detail.campaign.key} />
         </Tabs.Panel>
         <Tabs.Panel value="text">
           <TextTab detail={detail} />
