@@ -18,7 +18,7 @@ const LANDING: &str = "
 [landing]
 consent_days = 30
 consent_version = \"2026-11\"
-embed_from = [\"http://localhost:8123\"]
+embed_from = [\"http://localhost:SHOP\"]
 
 [landing.zh]
 headline = \"春季套餐\"
@@ -35,7 +35,8 @@ done = \"We call you tonight.\"
 #[test]
 fn customers_register_and_opt_out_on_a_small_phone_without_scripts() {
     let smsc = Smsc::start();
-    let plan = Plan { agents: 0, campaign_tables: LANDING.to_owned(), ..Plan::default() };
+    let shop = free_port().to_string();
+    let plan = Plan { agents: 0, campaign_tables: LANDING.replace("SHOP", &shop), ..Plan::default() };
     let mut centre = Centre::prepared(plan);
     with_gateway(&centre, &smsc, "");
     let alone = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
@@ -68,6 +69,7 @@ fn customers_register_and_opt_out_on_a_small_phone_without_scripts() {
         ("password", PASSWORD),
         ("typed", "138 0000 0003"),
         ("embedded", "(138) 0000-0004"),
+        ("shop", shop.as_str()),
     ];
     browse(&centre, "landing", &given);
 

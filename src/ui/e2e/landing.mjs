@@ -1,4 +1,5 @@
 // Customers on a landing page, on a small phone whose browser runs no scripts: by a link, by a typed number, inside another site.
+import { createServer } from "node:http";
 import { same, until } from "./browser.mjs";
 
 const PHONE = {
@@ -7,14 +8,10 @@ const PHONE = {
   viewport: { width: 320, height: 640 },
   locale: "zh-CN",
 };
-/** Where the page may be shown inside another, and where not. */
-const SHOP = "http://localhost:8123";
-const STRANGER = "http://stranger.example";
-
 const heading = (page) => page.locator("h1").innerText();
 const does = (page, what) => page.locator(`button[value=${what}]`);
 
-export async function run(browser, { link, out, pages, login, password, typed, embedded, shots }) {
+export async function run(browser, { link, out, pages, login, password, typed, embedded, shop, shots }) {
   // A form with something wrong in it is answered as such, which the console repeats; so it does of a frame that is refused.
   browser.expect("", "422");
   browser.expect("", "frame-ancestors");
@@ -52,16 +49,21 @@ export async function run(browser, { link, out, pages, login, password, typed, e
   await register(stranger, stranger, typed);
   if (shots) await stranger.screenshot({ path: `${shots}/landing-dark.png`, fullPage: true });
 
-  const shop = await browser.page("shop", { ...PHONE, locale: "en-GB", viewport: { width: 600, height: 900 } });
+  // Another site, which the campaign knows by one of its two names only.
   const frame = `<!doctype html><title>x</title><iframe src="${pages}/p/spring" style="width:100%;height:800px"></iframe>`;
-  for (const site of [SHOP, STRANGER]) {
-    await shop.route(`${site}/**`, (route) => route.fulfill({ contentType: "text/html", body: frame }));
+  const site = createServer((_, answer) => answer.setHeader("content-type", "text/html").end(frame));
+  await new Promise((resolve) => site.listen(Number(shop), "127.0.0.1", resolve));
+  try {
+    const inside = await browser.page("shop", { ...PHONE, locale: "en-GB", viewport: { width: 600, height: 900 } });
+    await inside.goto(`http://localhost:${shop}/offer`);
+    await register(inside.frameLocator("iframe"), inside, embedded);
+    await inside.goto(`http://127.0.0.1:${shop}/offer`);
+    await until("the frame is there", async () => inside.frames().length, (count) => count === 2);
+    same("no other site shows the form", await inside.frameLocator("iframe").locator("#number").count(), 0);
+  } finally {
+    site.close();
+    site.closeAllConnections();
   }
-  await shop.goto(`${SHOP}/offer`);
-  await register(shop.frameLocator("iframe"), shop, embedded);
-  await shop.goto(`${STRANGER}/offer`);
-  await until("no other site shows it", async () => shop.frames().length, (count) => count === 2);
-  same("not even the form", await shop.frameLocator("iframe").locator("#number").count(), 0);
 
   /** Types a number, takes the code out of the message that went there, and registers. */
   async function register(form, page, number) {
