@@ -23,6 +23,7 @@ pub mod live_limits;
 pub mod message;
 pub mod name;
 pub mod numbers;
+pub mod order;
 pub mod phone;
 pub mod profile;
 pub mod profile_file;

@@ -32,6 +32,7 @@ mod keys;
 mod leads;
 mod live_limits;
 mod messages;
+mod orders;
 mod outbox;
 mod password;
 mod placing;
@@ -73,14 +74,15 @@ pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDeta
 pub use import::{
     ColumnUse, Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, FilePreview, ImportCounts,
     ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan,
-    MappedColumn, Mapping, PreviewColumn, PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop,
-    TextEncoding, UndoOutlook, Undone, Windows,
+    MappedColumn, Mapping, ORDER_ROWS_MAX, OrderComplaint, OrderFileOutcome, OrderFilePlan, PreviewColumn,
+    PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop, TextEncoding, UndoOutlook, Undone, Windows,
 };
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
+pub use orders::{Attention, Moved, OrderAmended, OrderChange, OrderCount, OrderFilter, OrderMove, OrderRow};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};

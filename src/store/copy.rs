@@ -46,6 +46,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("message_parts", &["message_id", "part"]),
     ("early_receipts", &["gateway", "gateway_id"]),
     ("message_pieces", &["gateway", "number", "ours", "reference", "pieces", "piece"]),
+    ("orders", &["id"]),
+    ("order_changes", &["order_id", "place"]),
     ("audit", &["id"]),
     ("users", &["id"]),
     ("user_sessions", &["id"]),

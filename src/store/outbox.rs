@@ -20,7 +20,7 @@ use crate::model::time::Timestamp;
 
 pub(super) use payload::{
     calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received,
-    results_recorded, suppression_added, suppression_lifted,
+    order_told, results_recorded, suppression_added, suppression_lifted,
 };
 
 #[cfg(test)]
@@ -72,6 +72,10 @@ event_types! {
     ConsentRevoked = "consent.revoked";
     /// A customer sent an SMS.
     MessageReceived = "message.received";
+    /// A customer ordered something.
+    OrderOpened = "order.opened";
+    /// An order came into another state, or was corrected.
+    OrderChanged = "order.changed";
     /// A campaign dials from now on.
     CampaignStarted = "campaign.started";
     /// A campaign dials no more for now.
@@ -95,7 +99,7 @@ fn known() -> String {
 
 impl EventType {
     /// Those that an endpoint may ask for.
-    pub const TOLD: [EventType; 14] = [
+    pub const TOLD: [EventType; 16] = [
         EventType::CallEnded,
         EventType::ResultRecorded,
         EventType::LeadDone,
@@ -106,6 +110,8 @@ impl EventType {
         EventType::ConsentGiven,
         EventType::ConsentRevoked,
         EventType::MessageReceived,
+        EventType::OrderOpened,
+        EventType::OrderChanged,
         EventType::CampaignStarted,
         EventType::CampaignPaused,
         EventType::CampaignEnded,

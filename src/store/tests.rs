@@ -13,6 +13,7 @@ mod files;
 mod importing;
 mod messaging;
 mod numbers;
+mod ordering;
 mod outages;
 mod people;
 mod promises;
@@ -263,6 +264,7 @@ pub(super) fn result(attempt: AttemptId, lead: LeadId, request: i64, disposition
         wrap_up_ms: 5_000,
         next: Some(LeadNext::Done),
         suppress: None,
+        order: None,
     }
 }
 
@@ -299,6 +301,7 @@ async fn every_statement_is_accepted_by_the_database() {
         live_limits::STATEMENTS,
         messages::STATEMENTS,
         messages::taking::STATEMENTS,
+        orders::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,

@@ -76,6 +76,7 @@ impl Engine {
             wrap_up_ms: wrap_up_ms(now, desk),
             next,
             suppress: suppression(disposition),
+            order: None,
         };
         let pending =
             PendingResult { user, call, disposition, replaces: desk.result, campaign: desk.call.campaign.clone() };
@@ -173,6 +174,7 @@ impl Engine {
             wrap_up_ms: wrap_up_ms(now, desk),
             next,
             suppress: None,
+            order: None,
         };
         self.commands.push_back(Command::RecordResult { result });
     }
