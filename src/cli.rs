@@ -29,6 +29,7 @@ mod limits;
 mod lists;
 mod messages;
 mod moment;
+mod orders;
 mod people;
 mod place;
 mod recordings;
@@ -82,6 +83,9 @@ enum Command {
     /// SMS to one number, and what was sent and came.
     #[command(subcommand)]
     Message(messages::Messages),
+    /// What customers ordered, and what became of it.
+    #[command(subcommand)]
+    Order(orders::Orders),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -100,7 +104,7 @@ enum Command {
     /// Writes what became of a campaign's calls to a file.
     #[command(subcommand)]
     Results(results::Results),
-    /// Writes calls, results, leads, suppressions or consents to a file, one row for each.
+    /// Writes calls, results, leads, suppressions, consents or orders to a file, one row for each.
     Export(exports::Export),
     /// Recordings of calls: lists, verifies, copies and erases them.
     #[command(subcommand)]
@@ -183,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
         Command::Message(messages) => messages.run(&cli.place),
+        Command::Order(orders) => orders.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),

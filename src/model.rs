@@ -11,6 +11,7 @@ pub mod calling_hours;
 pub mod campaign;
 pub mod campaign_file;
 pub mod changes;
+pub mod costs;
 pub mod database;
 pub mod decision;
 pub mod dialable;

@@ -29,6 +29,7 @@ mod login;
 mod messages;
 mod metrics;
 mod operations;
+mod orders;
 pub mod problem;
 mod ranges;
 mod recordings;
@@ -408,6 +409,13 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))
+        .routes(routes!(orders::orders))
+        .routes(routes!(orders::order_counts))
+        .routes(routes!(orders::move_orders))
+        .routes(routes!(orders::import_orders))
+        .routes(routes!(orders::export_orders))
+        .routes(routes!(orders::order, orders::change_order))
+        .routes(routes!(orders::desk_orders))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
         .routes(routes!(webhooks::webhook, webhooks::change_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::test_webhook))

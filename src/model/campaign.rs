@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calling_hours::WeeklyHours;
+use super::costs::Costs;
 use super::disposition::Disposition;
 use super::limits::Limits;
 use super::name::{CampaignKey, GroupName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
+use super::order::OrderRules;
 use super::phone::PhoneNumber;
 use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
@@ -94,6 +96,12 @@ pub struct Campaign {
     /// Which messages of customers pre-register them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Replies>,
+    /// What can be ordered; without it a customer who accepts opens no order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderRules>,
+    /// What SMS, calls and deliveries cost, for the funnel.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }

@@ -4,6 +4,7 @@
 //! the campaign itself, which is [`Campaign`]. Read [`read`], [`Known`] and [`write`] first.
 
 mod numbers;
+mod order;
 mod pacing;
 mod parts;
 mod replies;
@@ -129,6 +130,8 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let recording = parts::recording(root, known);
     let callbacks = parts::callbacks(root);
     let replies = replies::read(root);
+    let order = order::order(root);
+    let costs = order::costs(root, limits.as_ref());
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -166,6 +169,8 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         recording: recording?,
         callbacks: callbacks?,
         replies: replies?,
+        order: order?,
+        costs: costs?,
         information_message: information_message?,
     })
 }

@@ -88,6 +88,8 @@ pub(super) fn campaign(name: &str) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        order: None,
+        costs: Default::default(),
         information_message: "sorry".parse().unwrap(),
     }
 }

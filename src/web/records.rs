@@ -11,6 +11,7 @@ mod keys;
 mod ledgers;
 pub(super) mod lists;
 mod messages;
+mod orders;
 mod people;
 mod recordings;
 mod search;

@@ -12,6 +12,7 @@ mod imports;
 mod input;
 mod keys;
 mod ledgers;
+mod orders;
 mod pages;
 mod people;
 mod recordings;

@@ -147,6 +147,8 @@ pub fn campaign() -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        order: None,
+        costs: Default::default(),
         information_message: "information".parse().unwrap(),
     }
 }
@@ -506,5 +508,6 @@ pub fn outcome(result: &str) -> RecordedOutcome {
         answers: [("age".to_owned(), "42".to_owned())].into(),
         note: String::new(),
         callback: None,
+        order: None,
     }
 }

@@ -248,6 +248,8 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         recording: Recording::default(),
         callbacks: Default::default(),
         replies: None,
+        order: None,
+        costs: Default::default(),
         information_message: prompt("information"),
     }
 }

@@ -14,7 +14,7 @@ use crate::web::problem::{Kind, Problem};
 use crate::web::recordings::RecordingView;
 use crate::web::suppressions::SuppressionView;
 
-/// Calls of a number that a desk shows, in each direction.
+/// Calls of a number that a desk shows, in each direction, and orders.
 const CALLS_SHOWN: usize = 20;
 
 impl Records {
@@ -97,6 +97,7 @@ impl Records {
             results,
             suppressions: suppressions.into_iter().map(SuppressionView::from).collect(),
             consents: consents.into_iter().map(ConsentView::from).collect(),
+            orders: self.orders_of(number, CALLS_SHOWN).await?,
         })
     }
 }
