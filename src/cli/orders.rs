@@ -275,7 +275,7 @@ impl Import {
             name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             path: file,
             format: FileFormat { encoding, delimiter, sheet, country },
-            zone: installation.config.installation.zone.name().to_owned(),
+            zone: installation.zone(),
             mode: if dry_run { ImportMode::DryRun } else { ImportMode::Run },
             by: BY.to_owned(),
             at: installation.now(),

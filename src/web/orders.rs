@@ -491,7 +491,7 @@ pub async fn import_orders(
         path: file.path().to_path_buf(),
         name: name.clone(),
         format: format(query.encoding.as_deref(), query.delimiter.as_deref(), query.sheet, region)?,
-        zone: state.settings().engine.zone.clone(),
+        zone: Zone::named(&state.settings().engine.zone).unwrap_or_else(|_| Zone::utc()),
         mode: if dry_run { ImportMode::DryRun } else { ImportMode::Run },
         by: user.login.clone(),
         at: now,

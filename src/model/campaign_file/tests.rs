@@ -168,7 +168,7 @@ fn what_can_be_ordered_is_read_and_a_price_stands_in_one_place() {
         let complaints = changed(piece, by);
         assert!(complaints.contains(says), "{by}:\n{complaints}");
     }
-    let text = FAMILY_PLAN.replacen("[order]", budget, 1).replacen("per_talk_minute = 0.3\n", "", 1);
+    let text = FAMILY_PLAN.replacen("[order]", budget, 1).replacen("per_talk_minute = 0.15\n", "", 1);
     let campaign = read("f.toml", &text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
     assert!((campaign.costs.per_talk_minute - 0.2).abs() < 1e-9);
     assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);

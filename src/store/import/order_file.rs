@@ -17,6 +17,7 @@ use super::rows::Record;
 use super::source::Source;
 use crate::model::order::{NAME_LENGTH_MAX, OrderNumber, OrderState, TEXT_LENGTH_MAX};
 use crate::model::time::Timestamp;
+use crate::model::zone::Zone;
 use crate::store::Store;
 use crate::store::orders::{Moved, OrderMove};
 
@@ -36,8 +37,8 @@ pub struct OrderFilePlan {
     pub name: String,
     /// How it is to be read.
     pub format: FileFormat,
-    /// IANA name of the zone of times without one.
-    pub zone: String,
+    /// The zone of times without one.
+    pub zone: Zone,
     /// Whether anything is changed.
     pub mode: ImportMode,
     /// Who brings it in.
@@ -97,11 +98,7 @@ impl Store {
     /// # Errors
     /// [`ImportError`] says what is wrong with the file as a whole, before anything is changed.
     pub async fn import_orders(&self, plan: OrderFilePlan) -> Result<OrderFileOutcome, ImportError> {
-        let zone = TimeZone::get(&plan.zone).map_err(|_| ImportError::Cell {
-            what: "time zone",
-            value: plan.zone.clone(),
-            expected: "an IANA name such as Asia/Shanghai".to_owned(),
-        })?;
+        let zone = plan.zone.as_jiff().clone();
         let (path, format) = (plan.path.clone(), plan.format.clone());
         let reading = tokio::task::spawn_blocking(move || read(&path, &format, &zone));
         let rows = reading.await.map_err(|error| ImportError::Read { detail: error.to_string() })??;

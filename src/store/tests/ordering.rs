@@ -60,7 +60,7 @@ impl Rig {
             path,
             name: "parcels.csv".to_owned(),
             format: FileFormat::default(),
-            zone: "Asia/Shanghai".to_owned(),
+            zone: crate::model::zone::Zone::named("Asia/Shanghai").unwrap(),
             mode,
             by: "ann".to_owned(),
             at: after(86_400),
