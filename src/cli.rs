@@ -23,6 +23,7 @@ mod consents;
 mod database;
 pub mod doctor;
 mod exports;
+mod funnel;
 mod keys;
 mod ledgers;
 mod limits;
@@ -104,6 +105,8 @@ enum Command {
     /// Writes what became of a campaign's calls to a file.
     #[command(subcommand)]
     Results(results::Results),
+    /// The whole way of a campaign's customers, from the message to the delivery, and what it cost.
+    Funnel(funnel::FunnelCommand),
     /// Writes calls, results, leads, suppressions, consents or orders to a file, one row for each.
     Export(exports::Export),
     /// Recordings of calls: lists, verifies, copies and erases them.
@@ -194,6 +197,7 @@ pub fn main() -> ExitCode {
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),
+        Command::Funnel(funnel) => funnel.run(&cli.place),
         Command::Export(export) => export.run(&cli.place),
         Command::Recording(recordings) => recordings.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),

@@ -178,6 +178,16 @@ pub async fn write(
     Ok(count)
 }
 
+/// Rows as CSV, for what is too short to be a file: cells that a spreadsheet would take for a formula begin with an apostrophe.
+pub fn csv_of(rows: &[Vec<String>]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        // Into memory, and each row has the width of the first: nothing can fail.
+        let _ = writer.write_record(row.iter().map(|cell| sheet::harmless(cell)));
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
 /// A file that is gone when this is: also when whoever asked for it went away in the middle, because it tells of customers.
 #[derive(Debug)]
 pub struct Passing(pub PathBuf);

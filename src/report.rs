@@ -2,6 +2,8 @@
 //!
 //! Read [`Report`] and [`report`] first. It defines no figure: [`Figures`] does. It names the parts, and divides.
 
+pub mod funnel;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

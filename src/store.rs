@@ -24,6 +24,7 @@ mod error;
 mod exports;
 mod figures;
 mod forgetting;
+mod funnel;
 mod history;
 mod import;
 mod jobs;
@@ -69,6 +70,7 @@ pub use exports::{ExportAsked, ExportRow, ExportState, ExportStep};
 pub use figures::behind::{Behind, Stage};
 pub use figures::upkeep::Recount;
 pub use figures::{AttemptTotals, By, CampaignTotals, Figures, InboundFigures, Part};
+pub use funnel::{FunnelBy, FunnelCounts, FunnelLead, FunnelPart, FunnelSpeed, FunnelStage};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{

@@ -17,6 +17,7 @@ mod desks;
 mod export_jobs;
 mod exports;
 mod frame;
+mod funnel;
 mod groups;
 mod history;
 mod idempotency;
@@ -371,6 +372,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(results::campaign_results))
         .routes(routes!(results::campaign_attempts))
+        .routes(routes!(funnel::campaign_funnel))
+        .routes(routes!(funnel::funnel_leads))
         .routes(routes!(search::search_results))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))

@@ -68,6 +68,8 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
         let messages = current.retention.messages_days;
         told("messages", messages, store.forget_messages(now - DAY * messages).await);
+        let orders = current.retention.orders_days;
+        told("customers of orders", orders, store.forget_orders(now - DAY * orders, now).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         let swept = Arc::clone(&current);

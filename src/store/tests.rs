@@ -10,6 +10,7 @@ mod counting;
 mod dialling;
 mod explaining;
 mod files;
+mod funnelling;
 mod importing;
 mod messaging;
 mod numbers;
@@ -291,6 +292,7 @@ async fn every_statement_is_accepted_by_the_database() {
         figures::days::STATEMENTS,
         figures::upkeep::STATEMENTS,
         forgetting::STATEMENTS,
+        funnel::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         import::MERGING_STATEMENTS,

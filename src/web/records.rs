@@ -6,6 +6,7 @@ mod counted;
 mod customers;
 mod decisions;
 mod exports;
+mod funnel;
 pub(super) mod jobs;
 mod keys;
 mod ledgers;

@@ -8,6 +8,7 @@ mod contract;
 mod controls;
 mod desk;
 mod exports;
+mod funnel;
 mod imports;
 mod input;
 mod keys;

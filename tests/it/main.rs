@@ -13,6 +13,7 @@ mod imports;
 mod inbound;
 mod messages;
 mod metrics;
+mod orders;
 mod phones;
 mod preview;
 mod recordings;

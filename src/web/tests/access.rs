@@ -150,6 +150,7 @@ fn example_address(path: &str) -> String {
     };
     path.replace("{key}", "no-such-campaign")
         .replace("{order}", "100014")
+        .replace("{stage}", "sent")
         .replace("{name}", "blend")
         .replace("{id}", id)
 }

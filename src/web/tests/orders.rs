@@ -8,7 +8,7 @@ use super::rig::{Answered, Rig, number};
 use crate::model::attempt::{CallRef, CallResult};
 use crate::model::disposition::Disposition;
 use crate::model::id::{InboundId, UserId};
-use crate::model::order::{Money, NewOrder, OrderItem};
+use crate::model::order::{Money, NewOrder, OrderItem, OrderNumber};
 use crate::web::access::Role;
 
 const ANN: &str = "+8613800138000";
@@ -97,12 +97,13 @@ async fn states_come_many_at_once_and_by_file_and_twice_is_once() {
     let manager = rig.token(Role::Manager).await;
     rig.apply_family_plan(&manager).await;
     let orders = ordered(&rig, &[ANN, "+8613800138001"]).await;
+    let unknown = OrderNumber::following(Some(orders[1].parse().unwrap()));
     let body = json!({"changes": [
         {"order": orders[0], "state": "dispatched"}, {"order": orders[0], "state": "dispatched"},
-        {"order": orders[1], "state": "refused"}, {"order": "100014", "state": "refused"}]});
+        {"order": orders[1], "state": "refused"}, {"order": unknown, "state": "refused"}]});
     let told = rig.send("POST", "/orders/states", Some(&manager), Some(body)).await.json();
     let outcomes: Vec<&str> = told.as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap()).collect();
-    assert_eq!(outcomes[..3], ["changed", "already_so", "cannot_follow"], "{told}");
+    assert_eq!(outcomes, ["changed", "already_so", "cannot_follow", "unknown"], "{told}");
     assert!(told[2]["problem"].as_str().unwrap().contains("confirmed"));
     let none = rig.send("POST", "/orders/states", Some(&manager), Some(json!({"changes": []}))).await;
     assert_eq!(none.json()["errors"][0]["code"], "out_of_range");
@@ -111,7 +112,8 @@ async fn states_come_many_at_once_and_by_file_and_twice_is_once() {
         let came = file(&rig, &manager, query, &text).await.json();
         assert_eq!(
             (&came["changed"], &came["already"], &came["complained"]),
-            (&json!(changed), &json!(already), &json!(1))
+            (&json!(changed), &json!(already), &json!(1)),
+            "{came}"
         );
         assert_eq!(came["complaints"][0]["line"], 3, "{came}");
     }

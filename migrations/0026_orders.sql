@@ -44,3 +44,7 @@ create table order_changes (
     detail      text not null,
     primary key (order_id, place)
 );
+
+-- What the funnel looks for: customers' messages of a campaign, and ours that belong to no outreach.
+create index messages_came on messages (campaign, id) where direction = 'in';
+create index messages_by_themselves on messages (campaign, id) where direction = 'out' and outreach is null;
