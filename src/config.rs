@@ -127,6 +127,8 @@ pub struct Retention {
     pub imports_days: u32,
     /// SMS, ours and those of customers.
     pub messages_days: u32,
+    /// Who ordered, and where it went, of orders that are over.
+    pub orders_days: u32,
 }
 
 /// Lists that are brought in.

@@ -24,6 +24,7 @@ mod error;
 mod exports;
 mod figures;
 mod forgetting;
+mod funnel;
 mod history;
 mod import;
 mod jobs;
@@ -35,6 +36,7 @@ mod links;
 mod live_limits;
 mod messages;
 mod opting_out;
+mod orders;
 mod outbox;
 mod outreach;
 mod password;
@@ -73,13 +75,14 @@ pub use exports::{ExportAsked, ExportRow, ExportState, ExportStep};
 pub use figures::behind::{Behind, Stage};
 pub use figures::upkeep::Recount;
 pub use figures::{AttemptTotals, By, CampaignTotals, Figures, InboundFigures, Part};
+pub use funnel::{FunnelBy, FunnelCounts, FunnelLead, FunnelPart, FunnelSpeed, FunnelStage};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{
     ColumnUse, Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, FilePreview, ImportCounts,
     ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan,
-    MappedColumn, Mapping, PreviewColumn, PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop,
-    TextEncoding, UndoOutlook, Undone, Windows,
+    MappedColumn, Mapping, ORDER_ROWS_MAX, OrderComplaint, OrderFileOutcome, OrderFilePlan, PreviewColumn,
+    PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop, TextEncoding, UndoOutlook, Undone, Windows,
 };
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
@@ -89,6 +92,7 @@ pub use links::{LandingCounts, Link, NewLink, VisitKind};
 pub use messages::reviewing::{Decided, DecidedBefore, Decision, Reason, ReviewRow, Suggestion};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
+pub use orders::{Attention, Moved, OrderAmended, OrderChange, OrderCount, OrderFilter, OrderMove, OrderRow};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use outreach::gathering::{AudienceSeen, Sample, SkippedSeen, TextSeen};
 pub use outreach::releasing::{Released, TestSend};

@@ -17,6 +17,7 @@ mod desks;
 mod export_jobs;
 mod exports;
 mod frame;
+mod funnel;
 mod groups;
 mod history;
 mod idempotency;
@@ -31,6 +32,7 @@ mod messages;
 mod metrics;
 mod operations;
 mod outreach;
+mod orders;
 pub mod problem;
 mod promises;
 mod ranges;
@@ -382,6 +384,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(results::campaign_results))
         .routes(routes!(results::campaign_attempts))
+        .routes(routes!(funnel::campaign_funnel))
+        .routes(routes!(funnel::funnel_leads))
         .routes(routes!(search::search_results))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))
@@ -434,6 +438,13 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(messages::gateways))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))
+        .routes(routes!(orders::orders))
+        .routes(routes!(orders::order_counts))
+        .routes(routes!(orders::move_orders))
+        .routes(routes!(orders::import_orders))
+        .routes(routes!(orders::export_orders))
+        .routes(routes!(orders::order, orders::change_order))
+        .routes(routes!(orders::desk_orders))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
         .routes(routes!(webhooks::webhook, webhooks::change_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::test_webhook))

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calling_hours::WeeklyHours;
+use super::costs::Costs;
 use super::disposition::Disposition;
 use super::limits::Limits;
 use super::name::{CampaignKey, GatewayName, GroupName, OutreachName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
 use super::outreach::Outreach;
+use super::order::OrderRules;
 use super::phone::PhoneNumber;
 use super::pre_registration::PreRegistration;
 use super::profile::{AttemptCap, Profile};
@@ -106,6 +108,12 @@ pub struct Campaign {
     /// What is promised to customers who asked to be called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre_registration: Option<PreRegistration>,
+    /// What can be ordered; without it a customer who accepts opens no order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderRules>,
+    /// What SMS, calls and deliveries cost, for the funnel.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }

@@ -6,6 +6,7 @@
 mod landing;
 mod numbers;
 mod outreach;
+mod order;
 mod pacing;
 mod parts;
 mod pre_registration;
@@ -146,6 +147,8 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let outreach = outreach::read(root, rules, known, leads.as_ref());
     let landing = landing::read(root);
     let pre_registration = pre_registration::read(root);
+    let order = order::order(root);
+    let costs = order::costs(root, limits.as_ref());
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -186,6 +189,8 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         outreach: outreach?,
         landing: landing?,
         pre_registration: pre_registration?,
+        order: order?,
+        costs: costs?,
         information_message: information_message?,
     })
 }

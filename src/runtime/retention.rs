@@ -71,6 +71,8 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         told("messages", messages, store.forget_messages(now - DAY * messages).await);
         told("links and visits", messages, store.forget_links(now - DAY * messages).await);
         told("forms", 1, store.forget_forms(now - DAY).await);
+        let orders = current.retention.orders_days;
+        told("customers of orders", orders, store.forget_orders(now - DAY * orders, now).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         let swept = Arc::clone(&current);

@@ -54,6 +54,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("codes", &["id"]),
     ("landing_forms", &["id"]),
     ("reviews", &["message_id"]),
+    ("orders", &["id"]),
+    ("order_changes", &["order_id", "place"]),
     ("audit", &["id"]),
     ("users", &["id"]),
     ("user_sessions", &["id"]),

@@ -20,7 +20,7 @@ use crate::model::time::Timestamp;
 
 pub(super) use payload::{
     calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received,
-    promises_at_risk, promises_broken, results_recorded, suppression_added, suppression_lifted,
+    order_told, promises_at_risk, promises_broken, results_recorded, suppression_added, suppression_lifted,
 };
 
 #[cfg(test)]
@@ -72,6 +72,10 @@ event_types! {
     ConsentRevoked = "consent.revoked";
     /// A customer sent an SMS.
     MessageReceived = "message.received";
+    /// A customer ordered something.
+    OrderOpened = "order.opened";
+    /// An order came into another state, or was corrected.
+    OrderChanged = "order.changed";
     /// A campaign dials from now on.
     CampaignStarted = "campaign.started";
     /// A campaign dials no more for now.
@@ -110,6 +114,8 @@ impl EventType {
         EventType::ConsentGiven,
         EventType::ConsentRevoked,
         EventType::MessageReceived,
+        EventType::OrderOpened,
+        EventType::OrderChanged,
         EventType::CampaignStarted,
         EventType::CampaignPaused,
         EventType::CampaignEnded,

@@ -38,6 +38,7 @@ const SERIES: &[(i64, &str, &str)] = &[
     (23, "pre-registrations", include_str!("../../migrations/0023_pre_registrations.sql")),
     (24, "links", include_str!("../../migrations/0024_links.sql")),
     (25, "outreach", include_str!("../../migrations/0025_outreach.sql")),
+    (26, "orders", include_str!("../../migrations/0026_orders.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

@@ -10,9 +10,11 @@ mod counting;
 mod dialling;
 mod explaining;
 mod files;
+mod funnelling;
 mod importing;
 mod messaging;
 mod numbers;
+mod ordering;
 mod outages;
 mod people;
 mod promises;
@@ -93,6 +95,8 @@ pub(super) fn campaign(name: &str) -> Campaign {
         outreach: Default::default(),
         landing: None,
         pre_registration: None,
+        order: None,
+        costs: Default::default(),
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -269,6 +273,7 @@ pub(super) fn result(attempt: AttemptId, lead: LeadId, request: i64, disposition
         wrap_up_ms: 5_000,
         next: Some(LeadNext::Done),
         suppress: None,
+        order: None,
     }
 }
 
@@ -293,6 +298,7 @@ async fn every_statement_is_accepted_by_the_database() {
         figures::days::STATEMENTS,
         figures::upkeep::STATEMENTS,
         forgetting::STATEMENTS,
+        funnel::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         import::MERGING_STATEMENTS,
@@ -312,6 +318,7 @@ async fn every_statement_is_accepted_by_the_database() {
         outreach::releasing::STATEMENTS,
         opting_out::STATEMENTS,
         messages::reviewing::STATEMENTS,
+        orders::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,

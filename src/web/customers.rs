@@ -10,6 +10,7 @@ use super::access::{Callers, Can, LeadReaders, Role};
 use super::body::{Asked, Named};
 use super::consents::ConsentView;
 use super::history::{AttemptView, InboundView, ResultView, ShownNumber};
+use super::orders::OrderView;
 use super::problem::{Kind, Problem};
 use super::suppressions::{NumberQuery, SuppressionView};
 use crate::model::id::{LeadId, ListId, RegistrationId};
@@ -112,6 +113,8 @@ pub struct Customer {
     pub consents: Vec<ConsentView>,
     /// SMS from and to it, latest first.
     pub messages: Vec<MessageRow>,
+    /// Orders, latest first.
+    pub orders: Vec<OrderView>,
 }
 
 /// One lead. Agents see the lead of the call at hand only; marketing sees masked numbers and no names.

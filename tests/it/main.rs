@@ -15,6 +15,7 @@ mod landing;
 mod messages;
 mod metrics;
 mod outreach;
+mod orders;
 mod phones;
 mod preview;
 mod recordings;

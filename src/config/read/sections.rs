@@ -81,6 +81,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let exports_days = table.required_within("exports_days", 1..=DAYS_MAX);
     let imports_days = table.required_within("imports_days", 1..=DAYS_MAX);
     let messages_days = table.required_within("messages_days", 1..=DAYS_MAX);
+    let orders_days = table.required_within("orders_days", 1..=DAYS_MAX);
     Some(Retention {
         attempts_days: attempts_days?,
         recordings_days: recordings_days?,
@@ -90,6 +91,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
         exports_days: exports_days?,
         imports_days: imports_days?,
         messages_days: messages_days?,
+        orders_days: orders_days?,
     })
 }
 

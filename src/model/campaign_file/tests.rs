@@ -202,6 +202,33 @@ fn what_is_promised_to_who_asked_to_be_called_is_read_and_what_contradicts_itsel
     }
 }
 
+#[test]
+fn what_can_be_ordered_is_read_and_a_price_stands_in_one_place() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let order = campaign.order.clone().unwrap();
+    assert_eq!((order.currency.as_str(), order.address_required, order.items.len()), ("CNY", false, 2));
+    assert_eq!((order.items[0].quantity, order.items[0].quantity_max), (1, 4));
+    assert!((campaign.costs.per_delivery - 8.0).abs() < 1e-9);
+    let budget = "[limits]\nbudget = { amount = 10, per_talk_minute = 0.2 }\n\n[order]";
+    for (piece, by, says) in [
+        ("currency = \"CNY\"", "currency = \"yuan\"", "`yuan` is not a currency"),
+        ("price = 99.0", "price = 9.999", "with at most two decimals"),
+        ("price = 99.0", "price = -1", "is not a price"),
+        ("name = \"家庭网关\"", "name = \"家庭共享套餐 新卡\"", "is offered twice"),
+        ("quantity_max = 4", "quantity = 5\nquantity_max = 4", "raise `quantity_max`"),
+        ("[order]", budget, "`per_talk_minute` is said in `limits.budget` already"),
+        ("per_sms = 0.05", "per_sms = -1", "per_sms"),
+        ("per_sms = 0.05", "per_sm = 1", "did you mean `per_sms`?"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+    let text = FAMILY_PLAN.replacen("[order]", budget, 1).replacen("per_talk_minute = 0.15\n", "", 1);
+    let campaign = read("f.toml", &text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert!((campaign.costs.per_talk_minute - 0.2).abs() < 1e-9);
+    assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
+}
+
 const LIMITS: &str = "
 [limits]
 first_day = \"2026-12-01\"

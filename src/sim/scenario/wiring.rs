@@ -252,6 +252,8 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         outreach: Default::default(),
         landing: None,
         pre_registration: None,
+        order: None,
+        costs: Default::default(),
         information_message: prompt("information"),
     }
 }

@@ -15,6 +15,7 @@ use crate::model::id::{
 };
 use crate::model::lead::LeadState;
 use crate::model::name::CampaignKey;
+use crate::model::order::{Money, OrderItem, OrderNumber, OrderState};
 use crate::model::time::Timestamp;
 use crate::store::Ids;
 use crate::store::calls::call_key;
@@ -81,6 +82,17 @@ statements! {
         left join leads l on l.id = p.lead_id
         left join lists k on k.id = l.list_id
         where p.id = cast(j.value ->> 0 as bigint) order by p.promised_at, p.id";
+    ORDER = "
+        select o.id as id, o.campaign as campaign, o.direction as direction, o.call_id as call_id, o.number as number,
+            u.login as agent, o.state as state, o.state_at as state_at, o.items as items, o.currency as currency,
+            o.value as value, o.recipient as recipient, o.address as address, o.note as note, o.carrier as carrier,
+            o.tracking as tracking, o.attention as attention, o.opened_at as opened_at, l.id as lead_id,
+            l.list_id as list_id, k.name as list_name, l.name as lead_name, l.extra as extra
+        from orders o
+        left join users u on u.id = o.agent_id
+        left join leads l on l.id = o.lead_id
+        left join lists k on k.id = l.list_id
+        where o.id = $1";
     IMPORT = "select kind, campaign, list_id, file, started_by, started_at from imports where id = $1";
 }
 
@@ -382,6 +394,49 @@ async fn promises_stand(
         events.push(Event { kind, at, campaign, data });
     }
     tell(conn, ids, events).await
+}
+
+/// An order was opened, or came from a state into another, or was corrected.
+pub(in crate::store) async fn order_told(
+    conn: &mut Conn,
+    ids: &Ids,
+    kind: EventType,
+    order: OrderNumber,
+    before: Option<OrderState>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if !ids.outbox.wants(kind) {
+        return Ok(());
+    }
+    let row = conn.one(ORDER, params![order.0]).await?;
+    let call = row.int("call_id")?;
+    let direction = row.text("direction")?;
+    let campaign = row.opt_text("campaign")?;
+    let mut data = json!({
+        "order": order,
+        "campaign": campaign,
+        "direction": direction,
+        "call": if direction == "outbound" { json!(AttemptId(call)) } else { json!(InboundId(call)) },
+        "number": row.opt_text("number")?,
+        "agent": row.opt_text("agent")?,
+        "state": row.text("state")?,
+        "state_at": time(&row, "state_at")?,
+        "items": row.json::<Vec<OrderItem>>("items")?,
+        "currency": row.text("currency")?,
+        "value": Money(row.int("value")?),
+        "recipient": row.text("recipient")?,
+        "address": row.text("address")?,
+        "note": row.text("note")?,
+        "carrier": row.text("carrier")?,
+        "tracking": row.text("tracking")?,
+        "attention": row.opt_text("attention")?,
+        "opened_at": time(&row, "opened_at")?,
+        "lead": lead(&row)?,
+    });
+    if let Some(before) = before {
+        data["state_before"] = json!(before);
+    }
+    tell(conn, ids, vec![Event { kind, at, campaign, data }]).await
 }
 
 /// A campaign's state was changed.

@@ -13,6 +13,7 @@ import { DeskPage } from "./desk/DeskPage";
 import { ExportsPage } from "./exports/ExportsPage";
 import { IntegrationsPage } from "./integrations/IntegrationsPage";
 import { Login } from "./login/Login";
+import { OrdersPage } from "./orders/OrdersPage";
 import { OperatorPage } from "./operator/OperatorPage";
 import { homeOf, mayOpen, type PageName } from "./shell/access";
 import { PromisesPage } from "./promises/PromisesPage";
@@ -48,6 +49,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
         <Route path="/promises" element={only("promises", <PromisesPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
+        <Route path="/orders" element={only("orders", <OrdersPage me={me} />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
         <Route path="/exports" element={only("exports", <ExportsPage me={me} />)} />
         <Route path="/integrations" element={only("integrations", <IntegrationsPage me={me} />)} />

@@ -14,7 +14,7 @@ use crate::web::problem::{Kind, Problem};
 use crate::web::recordings::RecordingView;
 use crate::web::suppressions::SuppressionView;
 
-/// Calls of a number that a desk shows, in each direction.
+/// Calls of a number that a desk shows, in each direction, and orders.
 const CALLS_SHOWN: usize = 20;
 
 /// SMS from and to a number that a desk shows.
@@ -102,6 +102,7 @@ impl Records {
             suppressions: suppressions.into_iter().map(SuppressionView::from).collect(),
             consents: consents.into_iter().map(ConsentView::from).collect(),
             messages: self.messages(Some(number), None, MESSAGES_SHOWN).await?,
+            orders: self.orders_of(number, CALLS_SHOWN).await?,
         })
     }
 }

@@ -142,6 +142,8 @@ export const EVENT_TYPES = [
   "message.received",
   "promise.at_risk",
   "promise.broken",
+  "order.opened",
+  "order.changed",
   "campaign.started",
   "campaign.paused",
   "campaign.ended",
@@ -160,7 +162,21 @@ export type NewKey = Schemas["NewKeyRequest"];
 export type ExportJob = Told<Schemas["ExportView"]>;
 export type ExportRequest = Schemas["ExportRequest"];
 export type ExportKind = ExportJob["kind"];
-export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents"] as const satisfies readonly ExportKind[];
+export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents", "orders"] as const satisfies readonly ExportKind[];
+
+export type OrderState = Schemas["OrderState"];
+export const ORDER_STATES = ["confirmed", "dispatched", "delivered", "refused", "returned", "cancelled"] as const satisfies readonly OrderState[];
+export type OrderView = Told<Schemas["OrderView"]>;
+export type OrderDetail = Told<Schemas["OrderDetail"]>;
+export type OrderChangeRequest = Schemas["OrderChangeRequest"];
+export type OrderFileOutcome = Told<Schemas["OrderFileOutcome"]>;
+
+export type FunnelStage = Schemas["FunnelStage"];
+export const FUNNEL_STAGES = ["audience", "sent", "received", "responded", "registered", "dialled", "answered", "connected", "accepted", "delivered"] as const satisfies readonly FunnelStage[];
+/** What the funnel may be broken down by; whatever else is a column of the list. */
+export const FUNNEL_PARTS = ["variant", "language", "channel", "day", "hour", "agent", "list"] as const;
+export type FunnelView = Told<Schemas["Funnel"]>;
+export type FunnelLine = FunnelView["parts"][number];
 
 export type FoundResult = Told<Schemas["FoundResult"]>;
 

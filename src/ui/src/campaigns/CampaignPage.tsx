@@ -20,6 +20,7 @@ import { Attempts } from "./Attempts";
 import { Decisions } from "./Decisions";
 import { Definition } from "./Definition";
 import { Landing } from "./Landing";
+import { Funnel } from "./Funnel";
 import { Lists } from "./Lists";
 import { LiveControls } from "./LiveControls";
 import { Outreach } from "./Outreach";
@@ -33,7 +34,7 @@ import { TextForm } from "./TextForm";
 import { WhatIf } from "./WhatIf";
 import { linkOf } from "./whatifQuestion";
 
-const TABS = ["today", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "outreach", "text", "whatif"] as const;
+const TABS = ["today", "funnel", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "outreach", "text", "whatif"] as const;
 /** What only a manager may see. */
 const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["search", "controls", "lists", "outreach", "text", "whatif"] as const);
 
@@ -85,6 +86,9 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
         </Tabs.List>
         <Tabs.Panel value="today">
           <Today detail={detail} view={view} me={me} />
+        </Tabs.Panel>
+        <Tabs.Panel value="funnel">
+          <Funnel campaign={detail.campaign.key} me={me} />
         </Tabs.Panel>
         <Tabs.Panel value="results">
           <Results campaign={detail.campaign.key} />

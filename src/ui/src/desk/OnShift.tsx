@@ -8,6 +8,7 @@ import { about } from "./about";
 import { CallBar } from "./CallBar";
 import { dropDraft, isEmpty, keptDraft } from "./draft";
 import { LostDraft } from "./LostDraft";
+import { Orders } from "./Orders";
 import { NoCall } from "./NoCall";
 import { Notice } from "./Notice";
 import { OwnCallbacks } from "./OwnCallbacks";
@@ -83,6 +84,9 @@ export function OnShift({ me, desk, lostSince, act }: Props) {
         <>
           <NoCall view={view} lastResult={lastResult} />
           <OwnCallbacks />
+          <Card withBorder padding="md" className="card">
+            <Orders orders={null} />
+          </Card>
         </>
       )}
     </Stack>

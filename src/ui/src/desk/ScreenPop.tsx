@@ -6,6 +6,7 @@ import { localTime, moment, phone, seconds } from "../format";
 import { Icon } from "../icons";
 import { useNow } from "../useNow";
 import type { About, HistoryEntry } from "./about";
+import { Orders } from "./Orders";
 
 interface Props {
   call: DeskCall;
@@ -60,6 +61,7 @@ export function ScreenPop({ call, about, campaign, before = false }: Props) {
         <Asked about={about} />
         <Numbers numbers={about.numbers} dialled={about.number} />
         <Extra fields={about.extra} />
+        <Orders orders={about.orders} />
         <History entries={about.history} />
       </Stack>
     </Card>

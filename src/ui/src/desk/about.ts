@@ -1,6 +1,6 @@
 // What the desk says about the customer of a call, put together from the lead and from all that is known of the number.
 
-import type { AskedView, Desk, LeadNumber, MessageView, RecordingView } from "../api/types";
+import type { AskedView, Desk, LeadNumber, MessageView, OrderView, RecordingView } from "../api/types";
 
 export interface HistoryEntry {
   at: number;
@@ -26,6 +26,8 @@ export interface About {
   asked: AskedView[];
   /** SMS from and to the customer, latest first. */
   messages: MessageView[];
+  /** What the customer ordered, latest first. */
+  orders: OrderView[];
 }
 
 export function about(desk: Desk): About {
@@ -41,6 +43,7 @@ export function about(desk: Desk): About {
     callbackAt: lead?.callback?.at ?? null,
     asked: lead?.asked ?? [],
     messages: customer?.messages ?? [],
+    orders: customer?.orders ?? [],
   };
 }
 
