@@ -5,8 +5,8 @@
 
 mod landing;
 mod numbers;
-mod outreach;
 mod order;
+mod outreach;
 mod pacing;
 mod parts;
 mod pre_registration;

@@ -103,7 +103,7 @@ fn known() -> String {
 
 impl EventType {
     /// Those that an endpoint may ask for.
-    pub const TOLD: [EventType; 16] = [
+    pub const TOLD: [EventType; 18] = [
         EventType::CallEnded,
         EventType::ResultRecorded,
         EventType::LeadDone,
