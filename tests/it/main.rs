@@ -11,6 +11,7 @@ mod fences;
 mod gate;
 mod imports;
 mod inbound;
+mod journey;
 mod landing;
 mod messages;
 mod metrics;
