@@ -145,7 +145,7 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let callbacks = parts::callbacks(root);
     let replies = replies::read(root);
     let outreach = outreach::read(root, rules, known, leads.as_ref());
-    let landing = landing::read(root);
+    let landing = landing::read(root, known);
     let pre_registration = pre_registration::read(root);
     let order = order::order(root);
     let costs = order::costs(root, limits.as_ref());

@@ -44,7 +44,8 @@ statements! {
                (select count(*) from visits where campaign = $1 and kind = 'visit') as visits,
                (select count(distinct link_id) from visits where campaign = $1 and kind = 'visit') as visited,
                (select count(*) from visits where campaign = $1 and kind = 'preview') as previews,
-               (select count(*) from pre_registrations where campaign = $1 and channel = 'web') as registrations";
+               (select count(*) from pre_registrations
+                where campaign = $1 and channel = 'web' and source like 'page ' || $1 || ' %') as registrations";
     FORGET_VISITS = "
         delete from visits where id in (select id from visits where at < $1 order by at, id limit $2)";
     FORGET_LINKS = "

@@ -148,7 +148,7 @@ async fn visited(state: &WebState, client: &Client, way: &Way, method: &Method, 
     }
     // What cannot be counted was logged, and keeps nobody from the page.
     if let Ok(Found::Here(place)) = find(state, way, Language::English, now.timestamp).await {
-        let _logged = place.count(state, VisitKind::Visit, client, now.timestamp).await;
+        let _logged = place.count(state, VisitKind::Visit, client, now).await;
     }
 }
 
@@ -174,7 +174,7 @@ async fn open(
         Found::Here(place) => {
             let mut style = format!("{}/page.css", place.path);
             if robots::is_program(method, headers) {
-                place.count(state, VisitKind::Preview, client, now.timestamp).await?;
+                place.count(state, VisitKind::Preview, client, now).await?;
                 PLAIN_STYLE.clone_into(&mut style);
             }
             place.first(state, now.timestamp, &style)

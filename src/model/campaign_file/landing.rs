@@ -1,7 +1,8 @@
 //! `[landing]` of a campaign file: the page on which customers pre-register themselves.
 
+use super::parts::texts;
 use super::replies::{Terms, terms};
-use super::{parts::texts, required_text, sound};
+use super::{Known, refer, required_text, sound};
 use crate::model::campaign::{LINK_DAYS, Landing, LandingText};
 use crate::model::document::{ComplaintCode, Table};
 
@@ -15,7 +16,7 @@ const LINK_DAYS_MAX: u32 = 365;
 /// Most sites that may show the page: they stand in a header of each answer.
 const SITES_MAX: usize = 20;
 
-pub(super) fn read(root: &Table<'_>) -> Option<Option<Landing>> {
+pub(super) fn read(root: &Table<'_>, known: Option<&Known>) -> Option<Option<Landing>> {
     if !root.has("landing") {
         root.spot("landing");
         return Some(None);
@@ -26,7 +27,9 @@ pub(super) fn read(root: &Table<'_>) -> Option<Option<Landing>> {
     let terms = terms(&table, "web");
     let link_days = table.within("link_days", 1..=LINK_DAYS_MAX, LINK_DAYS);
     let for_everybody = table.or("for_everybody", true);
-    let gateway = sound(&table, "gateway", |key| table.optional(key));
+    let gateways = known.map(|known| known.gateways.keys().cloned().collect());
+    let gateway = sound(&table, "gateway", |key| table.optional_at(key));
+    let gateway = gateway.map(|at| at.map(|at| refer(&table, at, "SMS gateway", gateways.as_ref())));
     let embed_from = sites(&table);
     let (zh, en) = (zh?, en?);
     if zh.is_none() && en.is_none() {

@@ -166,6 +166,7 @@ fn a_landing_page_is_read_with_what_is_usual_and_needs_words_in_one_language() {
         (embed, "embed_from = [\"https://a.example; script-src *\"]", "is not the origin of a site"),
         (embed, "embed_from = [\"http://a.example\"]", "is not the origin of a site"),
         (embed, "link_days = 0", "expected 1 to 365"),
+        (embed, "gateway = \"smcs\"", "did you mean `smsc`?"),
     ] {
         let complaints = changed(piece, by);
         assert!(complaints.contains(says), "{by}:\n{complaints}");

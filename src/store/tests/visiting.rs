@@ -71,7 +71,7 @@ fn registration(to: &str) -> FormAct {
         consent_version: "1".to_owned(),
         consent_until: None,
         channel: "web".to_owned(),
-        source: "page spring".to_owned(),
+        source: "page spring ip 127.0.0.1".to_owned(),
         at: NOW,
         priority: 90,
         list: "web".to_owned(),

@@ -1,6 +1,6 @@
 // Customers on a landing page, on a small phone whose browser runs no scripts: by a link, by a typed number, inside another site.
 import { createServer } from "node:http";
-import { same, until } from "./browser.mjs";
+import { byId, logIn, same, until } from "./browser.mjs";
 
 const PHONE = {
   javaScriptEnabled: false,
@@ -64,6 +64,14 @@ export async function run(browser, { link, out, pages, login, password, typed, e
     site.close();
     site.closeAllConnections();
   }
+
+  const manager = await browser.page("manager");
+  await logIn(manager, login, password);
+  await manager.goto("/campaigns/spring");
+  same("the address stands on the campaign's page", await byId(manager, "landing-address").innerText(), `${pages}/p/spring`);
+  same("with what came of it", await byId(manager, "landing-registrations").innerText(), "3");
+  same("and how another site shows it", (await byId(manager, "landing-embed").innerText()).startsWith("<iframe"), true);
+  same("nothing is in its way", await byId(manager, "landing-trouble").count(), 0);
 
   /** Types a number, takes the code out of the message that went there, and registers. */
   async function register(form, page, number) {

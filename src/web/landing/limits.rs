@@ -12,6 +12,7 @@ use governor::Quota;
 use crate::model::name::CampaignKey;
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Instant;
+use crate::web::frame::Client;
 use crate::web::throttle::{Network, Rate};
 
 /// Pages of one address in a minute, with their style sheets.
@@ -26,6 +27,10 @@ const CAMPAIGN_PER_MINUTE: NonZeroU32 = NonZeroU32::new(3000).unwrap();
 const CODES_PER_HOUR: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const CAMPAIGN_CODES_PER_HOUR: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
+/// Who opens the page that everybody may open, with the same browser at the same address, is one visitor for so long: as with a
+/// link, which tells visitors apart by itself.
+const SAME_VISITOR: Duration = Duration::from_secs(1800);
+
 /// Counts what visitors do.
 pub(in crate::web) struct Limits {
     pages: Rate<Network>,
@@ -34,6 +39,7 @@ pub(in crate::web) struct Limits {
     campaigns: Rate<CampaignKey>,
     codes: Rate<Network>,
     campaign_codes: Rate<CampaignKey>,
+    visitors: Rate<(CampaignKey, Network, String)>,
 }
 
 impl Default for Limits {
@@ -45,6 +51,7 @@ impl Default for Limits {
             campaigns: Rate::new(Quota::per_minute(CAMPAIGN_PER_MINUTE)),
             codes: Rate::new(Quota::per_hour(CODES_PER_HOUR)),
             campaign_codes: Rate::new(Quota::per_hour(CAMPAIGN_CODES_PER_HOUR)),
+            visitors: Rate::new(Quota::with_period(SAME_VISITOR).expect("the period is not zero")),
         }
     }
 }
@@ -53,6 +60,12 @@ impl Limits {
     /// A page that is opened; how long is to be waited where that is too often.
     pub(super) fn page(&self, now: Instant, address: IpAddr) -> Result<(), Duration> {
         self.pages.admit(now, &address.into())
+    }
+
+    /// Whether this is a visitor who was not there a while ago, of a page without a link.
+    pub(super) fn is_new_visitor(&self, now: Instant, campaign: &CampaignKey, client: &Client) -> bool {
+        let visitor = (campaign.clone(), client.address.into(), client.agent.clone());
+        self.visitors.admit(now, &visitor).is_ok()
     }
 
     /// A form that comes.

@@ -21,7 +21,7 @@ use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
 use crate::model::promise;
-use crate::model::time::Timestamp;
+use crate::model::time::{Now, Timestamp};
 use crate::model::zone::Zone;
 use crate::store::{FormAct, FormAnswer, Link, NewMessage, Registration, SentForm, VisitKind};
 use crate::web::WebState;
@@ -96,15 +96,19 @@ impl Place {
         Words::of(self.language)
     }
 
+    /// Counts whoever opened it.
     pub(super) async fn count(
         &self,
         state: &WebState,
         kind: VisitKind,
         client: &Client,
-        now: Timestamp,
+        now: Now,
     ) -> Result<(), Problem> {
-        let link = self.link.as_ref().map(|link| link.id);
-        state.records.note_visit(&self.campaign.key, link, kind, &client.agent, now).await
+        let (key, link) = (&self.campaign.key, self.link.as_ref().map(|link| link.id));
+        if link.is_none() && !state.landing_limits.is_new_visitor(now.instant, key, client) {
+            return Ok(());
+        }
+        state.records.note_visit(key, link, kind, &client.agent, now.timestamp).await
     }
 
     /// The address of its forms, which keeps the language.

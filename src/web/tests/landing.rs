@@ -149,6 +149,8 @@ async fn who_has_a_link_registers_once_with_exactly_the_words_shown() {
     // No proxy is trusted here: what one says of the address does not count.
     assert!(source.starts_with("page family-plan link ") && source.ends_with(" ip 0.0.0.0"), "{source}");
     assert_eq!(counts(&rig, &manager).await["registrations"], 1);
+    let made = rig.store.audit_trail(None, 100).await.unwrap();
+    assert!(made.iter().any(|one| one.what == "link_made" && one.who == "manager" && one.detail == ANN), "{made:?}");
 }
 
 #[tokio::test]
@@ -230,8 +232,10 @@ async fn people_are_counted_when_their_browser_shows_the_page_and_programs_apart
     assert_eq!(open(&rig, &style, &[]).await.status, StatusCode::OK);
     open(&rig, &style, &[]).await;
     open(&rig, "/r/111111111111/page.css", &[]).await;
+    open(&rig, "/p/family-plan/page.css", &[]).await;
+    open(&rig, "/p/family-plan/page.css", &[]).await;
     let after = counts(&rig, &manager).await;
-    assert_eq!((&after["visits"], &after["visited"], &after["previews"]), (&json!(1), &json!(1), &json!(1)), "{after}");
+    assert_eq!((&after["visits"], &after["visited"], &after["previews"]), (&json!(2), &json!(1), &json!(1)), "{after}");
 }
 
 #[tokio::test]
