@@ -262,6 +262,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the customers of a campaign came, from the message to the delivery, what it cost, and how soon who asked was called. */
+        get: operations["campaign_funnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/funnel/{stage}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The leads that came so far: those behind a count of the funnel, by the same definition. Marketing sees masked numbers. */
+        get: operations["funnel_leads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/import-jobs": {
         parameters: {
             query?: never;
@@ -548,6 +582,23 @@ export interface paths {
         };
         /** One's own promised calls, those that are overdue first. Numbers are masked: they are shown with the call. */
         get: operations["desk_callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/desk/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders that a desk looks for: by order number, or the latest of a customer's number. Who looked for what is in the audit trail. */
+        get: operations["desk_orders"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1079,6 +1130,116 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders, newest first. Marketing sees masked numbers, and neither names nor addresses. */
+        get: operations["orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many orders are in each state, and what they are worth. */
+        get: operations["order_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One row for each order, newest first. Marketing sees masked numbers, and neither names nor addresses. */
+        get: operations["export_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a delivery file in, CSV or XLSX with a header, as the body: columns for order number and state, and time, carrier,
+         *     tracking number and note where there are any. Each row is applied, was so already, or is complained about; the same file
+         *     twice changes nothing.
+         */
+        post: operations["import_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell that orders came into states, such as a carrier's system does. Each that can be changed is; the answer says what became of
+         *     each, and the same request twice changes nothing.
+         */
+        post: operations["move_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One order with its history. */
+        get: operations["order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change one order: the state it came into, or where it goes as long as it has not left. */
+        patch: operations["change_order"];
         trace?: never;
     };
     "/api/v1/phones": {
@@ -1827,6 +1988,11 @@ export interface components {
             /** @description The trunk it was meant for. */
             trunk: components["schemas"]["TrunkName"];
         };
+        /**
+         * @description Why a person should look at an order.
+         * @enum {string}
+         */
+        Attention: "result_corrected";
         /** @description The board as it is now. */
         Board: components["schemas"]["Snapshot"] & {
             history_from?: components["schemas"]["Timestamp"] | null;
@@ -2013,6 +2179,8 @@ export interface components {
             caller_ids?: components["schemas"]["PhoneNumber"][];
             /** @description Ringing may be given up before the profile's minimum when inbound needs the agents. */
             cancel_before_ring_min: boolean;
+            /** @description What SMS, calls and deliveries cost, for the funnel. */
+            costs?: components["schemas"]["Costs"];
             /** @description Tell machines from people, or connect whoever answers. */
             detect_machines: boolean;
             /** @description The agents that work it; their gate, reserve and threshold apply. */
@@ -2038,6 +2206,7 @@ export interface components {
             numbers?: components["schemas"]["NumberRules"];
             /** @description What is recommended. */
             offer: components["schemas"]["Offer"];
+            order?: components["schemas"]["OrderRules"] | null;
             /** @description How many attempts are started and when. */
             pacing: components["schemas"]["Pacing"];
             /**
@@ -2450,6 +2619,34 @@ export interface components {
             /** @description It is set over the configuration. */
             set: boolean;
         };
+        /** @description Unit costs, in the campaign's currency. */
+        Costs: {
+            /**
+             * Format: double
+             * @description Of the campaign as a whole.
+             */
+            fixed: number;
+            /**
+             * Format: double
+             * @description Of each order that left.
+             */
+            per_delivery: number;
+            /**
+             * Format: double
+             * @description Of each dial.
+             */
+            per_dial: number;
+            /**
+             * Format: double
+             * @description Of each SMS, which is a part of a long message.
+             */
+            per_sms: number;
+            /**
+             * Format: double
+             * @description Of each minute that a customer and an agent talked.
+             */
+            per_talk_minute: number;
+        };
         /** @description A text to be counted. */
         CountRequest: {
             /** @description What it would say. */
@@ -2478,6 +2675,8 @@ export interface components {
             leads: components["schemas"]["LeadSummary"][];
             /** @description The number. */
             number: components["schemas"]["ShownNumber"];
+            /** @description Orders, latest first. */
+            orders: components["schemas"]["OrderView"][];
             /** @description Recorded results, latest first. */
             results: components["schemas"]["ResultView"][];
             /** @description Entries on the suppression list. */
@@ -2802,7 +3001,7 @@ export interface components {
          * @description What an event tells. Named as what happened, with full stops.
          * @enum {string}
          */
-        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
+        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "order.opened" | "order.changed" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
         /**
          * @description The form of a file.
          * @enum {string}
@@ -3049,6 +3248,131 @@ export interface components {
             /** @description The campaign's own name of the result. */
             result: string;
         };
+        /** @description The whole way of a campaign. */
+        Funnel: {
+            /** @description When it was counted. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What the parts are; empty: there are none. */
+            by: string;
+            /** @description Whose. */
+            campaign: string;
+            /** @description What it cost. */
+            costs: components["schemas"]["FunnelCosts"];
+            /** @description ISO 4217, where something can be ordered. */
+            currency?: string | null;
+            /**
+             * Format: int64
+             * @description Orders that were delivered; of customers on no list too.
+             */
+            delivered_orders: number;
+            /** @description What they are worth. */
+            delivered_value: components["schemas"]["Money"];
+            /**
+             * Format: int64
+             * @description Leads who accepted and of whom every order was refused, came back or was called off.
+             */
+            lost: number;
+            /**
+             * Format: double
+             * @description Accepted without those, among connected: a refused delivery counts against it.
+             */
+            net_conversion?: number | null;
+            /** @description The parts: days and hours in their order, else the largest first. */
+            parts: components["schemas"]["FunnelLine"][];
+            /** @description How soon after they asked customers were called first, and what came of it. */
+            speed: components["schemas"]["FunnelSpeed"][];
+            /** @description All leads together, stage by stage. */
+            stages: components["schemas"]["FunnelCount"][];
+            /** @description The zone of days and hours. */
+            zone: string;
+        };
+        /** @description What it cost, in the campaign's currency. */
+        FunnelCosts: {
+            /**
+             * Format: double
+             * @description For each delivered order; `null` while there is none.
+             */
+            per_delivered_order?: number | null;
+            /** @description The unit costs of the campaign's file. */
+            prices: components["schemas"]["Costs"];
+            /**
+             * Format: double
+             * @description All of it together, what is fixed included.
+             */
+            total: number;
+            /** @description What was used. */
+            used: components["schemas"]["Usage"];
+        };
+        /** @description How many leads came so far. */
+        FunnelCount: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            leads: number;
+            /**
+             * Format: double
+             * @description Of those of the stage before; `null` if there are none.
+             */
+            of_previous?: number | null;
+            /** @description How far. */
+            stage: components["schemas"]["FunnelStage"];
+            /** @description Whether all of them were in the stage before, by nature. */
+            within_previous: boolean;
+        };
+        /** @description A page of the leads behind a count. */
+        FunnelLeadPage: {
+            /** @description They, in the order in which they were brought in. */
+            items: components["schemas"]["FunnelLeadView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A lead of a stage. */
+        FunnelLeadView: {
+            /** @description Its id. */
+            lead: components["schemas"]["LeadId"];
+            /** @description The customer's name; empty for marketing. */
+            name: string;
+            /** @description The number, masked for marketing. */
+            number: components["schemas"]["ShownNumber"];
+            /** @description Where it stands. */
+            state: components["schemas"]["LeadState"];
+        };
+        /** @description One part. */
+        FunnelLine: {
+            /**
+             * @description Its name for programs: a day, an hour, an id, a value. Empty for leads of which it is not known, `…` for those of further
+             *     parts.
+             */
+            key: string;
+            /** @description How many leads came how far, stage by stage. */
+            leads: number[];
+            /** @description Its name for people, where it has another one. */
+            title?: string | null;
+        };
+        /** @description How soon after they asked customers were called first, and what came of it. */
+        FunnelSpeed: {
+            /**
+             * Format: int64
+             * @description Of these, accepted.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Leads who asked.
+             */
+            leads: number;
+            /**
+             * Format: int64
+             * @description Within so many minutes, and not within fewer; `null`: not called yet.
+             */
+            within_minutes?: number | null;
+        };
+        /**
+         * @description How far a lead came.
+         * @enum {string}
+         */
+        FunnelStage: "audience" | "sent" | "received" | "responded" | "registered" | "dialled" | "answered" | "connected" | "accepted" | "delivered";
         /** @description How many leads came so far. */
         FunnelStep: {
             /**
@@ -3587,7 +3911,7 @@ export interface components {
          * @description What each row of a file is.
          * @enum {string}
          */
-        Kind: "calls" | "results" | "leads" | "suppressions" | "consents";
+        Kind: "calls" | "results" | "leads" | "suppressions" | "consents" | "orders";
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -3965,6 +4289,40 @@ export interface components {
          * @description Minutes since midnight, 0 to 1440.
          */
         MinuteOfDay: number;
+        /**
+         * Format: double
+         * @description An amount in hundredths of a currency's unit. In JSON a number of whole units with at most two decimals.
+         */
+        Money: number;
+        /** @description What became of an [`OrderMove`]. */
+        Moved: {
+            /** @enum {string} */
+            outcome: "changed";
+        } | {
+            /** @enum {string} */
+            outcome: "already_so";
+            /** @description The state it is in. */
+            state: components["schemas"]["OrderState"];
+        } | {
+            /** @enum {string} */
+            outcome: "unknown";
+        } | {
+            /** @enum {string} */
+            outcome: "cannot_follow";
+            /** @description The state it is in. */
+            state: components["schemas"]["OrderState"];
+        } | {
+            /** @enum {string} */
+            outcome: "in_future";
+        } | {
+            /**
+             * Format: int64
+             * @description When it was opened.
+             */
+            at: number;
+            /** @enum {string} */
+            outcome: "before_opened";
+        };
         /** @description A key to be made. */
         NewKeyRequest: {
             /**
@@ -4069,11 +4427,289 @@ export interface components {
             /** @description How it is processed once accepted, step by step. */
             steps: string[];
         };
+        /** @description Something that may be ordered. */
+        OfferedItem: {
+            /** @description Its name. */
+            name: string;
+            /** @description For one of them. */
+            price: components["schemas"]["Money"];
+            /**
+             * Format: int32
+             * @description How many are ordered unless the agent says otherwise.
+             */
+            quantity: number;
+            /**
+             * Format: int32
+             * @description How many may be ordered.
+             */
+            quantity_max: number;
+        };
         /**
          * @description What happens to a lead whose agent has not decided in time.
          * @enum {string}
          */
         OnTimeOut: "dial" | "return";
+        /** @description A state that an order came into, or a correction of what was ordered. */
+        OrderChange: {
+            /**
+             * Format: int64
+             * @description When, as whoever reported it says.
+             */
+            at: number;
+            /** @description Who recorded it. */
+            by: string;
+            /** @description What else was said. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description When it was recorded.
+             */
+            recorded_at: number;
+            /** @description Where it comes from: `result`, `api`, `page`, `command`, a file's name. */
+            source: string;
+            /** @description Into which state, or in which it stayed. */
+            state: components["schemas"]["OrderState"];
+        };
+        /** @description A change of one order. What is absent stays. */
+        OrderChangeRequest: {
+            /**
+             * @description Where to: until it has left.
+             * @default null
+             */
+            address: string | null;
+            /**
+             * Format: int64
+             * @description When; now without it.
+             * @default null
+             */
+            at: number | null;
+            /**
+             * @description Who carries it.
+             * @default null
+             */
+            carrier: string | null;
+            /**
+             * @description What is to be known of this change.
+             * @default
+             */
+            detail: string;
+            /**
+             * @description What else is to be known: until it has left.
+             * @default null
+             */
+            note: string | null;
+            /**
+             * @description Who takes it: until it has left.
+             * @default null
+             */
+            recipient: string | null;
+            /**
+             * @description Somebody has looked at it: `attention` is taken back.
+             * @default false
+             */
+            seen: boolean;
+            /** @default null */
+            state: components["schemas"]["OrderState"] | null;
+            /**
+             * @description What the carrier calls it.
+             * @default null
+             */
+            tracking: string | null;
+        };
+        /** @description What is wrong with a row of a delivery file. */
+        OrderComplaint: {
+            /**
+             * Format: int64
+             * @description The line it begins in, from 1.
+             */
+            line: number;
+            /** @description The order, as the file names it. */
+            order: string;
+            /** @description What is wrong and what was expected. */
+            problem: string;
+        };
+        /** @description How many orders of a campaign are in a state, and what they are worth together. */
+        OrderCount: {
+            /** @description ISO 4217. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            orders: number;
+            /** @description The state. */
+            state: components["schemas"]["OrderState"];
+            /** @description What they are worth together. */
+            value: components["schemas"]["Money"];
+        };
+        /** @description An order with its history. */
+        OrderDetail: {
+            /** @description The states it came into, oldest first. */
+            history: components["schemas"]["OrderChange"][];
+            /** @description The order. */
+            order: components["schemas"]["OrderView"];
+        };
+        /** @description What came of a delivery file. */
+        OrderFileOutcome: {
+            /**
+             * Format: int64
+             * @description Rows that said what was known.
+             */
+            already: number;
+            /**
+             * Format: int64
+             * @description Orders that came into another state: each row counts.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Rows that are complained about; none of them changed anything.
+             */
+            complained: number;
+            /** @description The first 1,000 complaints. */
+            complaints: components["schemas"]["OrderComplaint"][];
+            /**
+             * Format: int64
+             * @description Rows that were read.
+             */
+            rows: number;
+        };
+        /** @description An item of an order. */
+        OrderItem: {
+            /** @description What. */
+            name: string;
+            /** @description For one of them. */
+            price: components["schemas"]["Money"];
+            /**
+             * Format: int32
+             * @description How many.
+             */
+            quantity: number;
+        };
+        /** @description That an order came into a state. */
+        OrderMoveRequest: {
+            /**
+             * Format: int64
+             * @description When; now without it.
+             */
+            at?: number | null;
+            /** @description Who carries it. */
+            carrier?: string | null;
+            /** @description What is to be known of this change. */
+            detail?: string;
+            /** @description Which order. */
+            order: components["schemas"]["OrderNumber"];
+            /** @description The state it came into. */
+            state: components["schemas"]["OrderState"];
+            /** @description What the carrier calls it. */
+            tracking?: string | null;
+        };
+        /** @description What became of one of them. */
+        OrderMoved: components["schemas"]["Moved"] & {
+            /** @description Which order. */
+            order: components["schemas"]["OrderNumber"];
+            /** @description What is wrong, in words; `null` if nothing is. */
+            problem?: string | null;
+        };
+        /** @description That orders came into states. */
+        OrderMovesRequest: {
+            /** @description In this sequence, 1 to 1,000. */
+            changes: components["schemas"]["OrderMoveRequest"][];
+        };
+        /**
+         * @description The number of an order: digits, the last of which is a check digit, so that one that was misheard names no other order.
+         *     Written without spaces; read with any spaces and hyphens.
+         */
+        OrderNumber: string;
+        /** @description A page of orders. */
+        OrderPage: {
+            /** @description They, newest first. */
+            items: components["schemas"]["OrderView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description What may be ordered in a campaign, and what must be known to deliver it. */
+        OrderRules: {
+            /** @description Whether there must be an address. */
+            address_required: boolean;
+            /** @description ISO 4217. */
+            currency: string;
+            /** @description What may be ordered. */
+            items: components["schemas"]["OfferedItem"][];
+        };
+        /**
+         * @description Where the delivery of an order stands.
+         *
+         *     ```text
+         *     confirmed ─→ dispatched ─→ delivered ─→ returned
+         *         │             ├──────→ refused ───→ returned
+         *         ↓             └──────→ returned
+         *     cancelled
+         *     ```
+         *     An order comes into each state once; only a result that was corrected twice confirms a cancelled one again.
+         * @enum {string}
+         */
+        OrderState: "confirmed" | "dispatched" | "delivered" | "refused" | "returned" | "cancelled";
+        /** @description An order. */
+        OrderView: {
+            /** @description Where to; empty for marketing. */
+            address: string;
+            /** @description Login of the agent; `null` where there is no such user any more. */
+            agent?: string | null;
+            attention?: components["schemas"]["Attention"] | null;
+            /** @description The call in which it was placed. */
+            call: components["schemas"]["CallRef"];
+            /** @description Of which campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description Who carries it. */
+            carrier: string;
+            /** @description ISO 4217. */
+            currency: string;
+            erased_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What was ordered. */
+            items: components["schemas"]["OrderItem"][];
+            lead?: components["schemas"]["LeadId"] | null;
+            /** @description What may come next. */
+            next: components["schemas"]["OrderState"][];
+            /** @description What else is to be known; empty for marketing. */
+            note: string;
+            number?: components["schemas"]["ShownNumber"] | null;
+            /** @description When it was opened. */
+            opened_at: components["schemas"]["Timestamp"];
+            /** @description Its number: digits, the last of which is a check digit. */
+            order: components["schemas"]["OrderNumber"];
+            /** @description Who takes it; empty for marketing. */
+            recipient: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["OrderState"];
+            /** @description Since when. */
+            state_at: components["schemas"]["Timestamp"];
+            /** @description What the carrier calls it. */
+            tracking: string;
+            /** @description What the items cost together. */
+            value: components["schemas"]["Money"];
+        };
+        /** @description What a customer ordered. */
+        Ordered: {
+            /** @description Where to. */
+            address?: string;
+            /** @description Names of the campaign's items, and how many of each. */
+            items: components["schemas"]["OrderedItem"][];
+            /** @description What else is to be known. */
+            note?: string;
+            /** @description Who takes it. */
+            recipient?: string;
+        };
+        /** @description How many of an item. */
+        OrderedItem: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many; 0: none.
+             */
+            quantity: number;
+        };
         /** @description What an agent records. */
         Outcome: {
             /** @description Answers by question key, as text. */
@@ -4083,6 +4719,7 @@ export interface components {
             callback?: components["schemas"]["PromisedCall"] | null;
             /** @description Free text. */
             note?: string;
+            order?: components["schemas"]["Ordered"] | null;
             /** @description The key of one of the campaign's results; for a plain inbound call, a disposition. */
             result: string;
         };
@@ -5039,6 +5676,29 @@ export interface components {
              */
             offset: number;
         };
+        /** @description What was used of what has a price. */
+        Usage: {
+            /**
+             * Format: int64
+             * @description Orders that left.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Dials that left.
+             */
+            dials: number;
+            /**
+             * Format: int64
+             * @description SMS that gateways took, or may have taken; each part of a long message is one.
+             */
+            sms: number;
+            /**
+             * Format: int64
+             * @description How long customers and agents talked, in ms.
+             */
+            talk_ms: number;
+        };
         /** @description A change of a user. What is absent stays; `"device": null` takes the phone away. */
         UserChange: {
             /** @default null */
@@ -5919,6 +6579,86 @@ export interface operations {
             };
         };
     };
+    campaign_funnel: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `variant`, `language`, `channel`, `day` or `hour` (of the reply), `agent`, `list`, or the name of a column of the list, with
+                 *     `column:` before it if it is one of these words. Not at all without it.
+                 */
+                by?: string;
+                /** @description The form; JSON without it. */
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Funnel"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    funnel_leads: {
+        parameters: {
+            query?: {
+                /** @description As of the funnel. */
+                by?: string;
+                /** @description Only those in the part with this key; empty: those of which it is not known. */
+                part?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+                /** @description The form; JSON without it. */
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                key: string;
+                stage: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunnelLeadPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     jobs: {
         parameters: {
             query?: never;
@@ -6661,6 +7401,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallbackPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    desk_orders: {
+        parameters: {
+            query: {
+                /** @description An order number, or a customer's number. */
+                find: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"][];
                 };
             };
             /** @description what is wrong */
@@ -7827,6 +8598,267 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orders: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those in this state. */
+                state?: "confirmed" | "dispatched" | "delivered" | "refused" | "returned" | "cancelled";
+                /** @description Only of the customer with this number, in international form or with `region`. */
+                number?: string;
+                /** @description Region of a number without a country code, as two letters. */
+                region?: string;
+                /** @description Only of this agent, by login. */
+                agent?: string;
+                /** @description Opened at this time or later, in ms since 1970. */
+                from?: number;
+                /** @description Opened before this time. */
+                to?: number;
+                /** @description Only those that a person should look at. */
+                attention?: boolean;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_counts: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderCount"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_orders: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those in this state: `confirmed` are those to be dispatched. */
+                state?: "confirmed" | "dispatched" | "delivered" | "refused" | "returned" | "cancelled";
+                /** @description Opened at this time or later, in ms since 1970. */
+                from?: number;
+                /** @description Opened before this time; until now without it. */
+                to?: number;
+                /** @description The form of the file; CSV without it. */
+                format?: "csv" | "xlsx";
+                /** @description A CSV file begins with a byte order mark, which Excel needs to read Chinese. */
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_orders: {
+        parameters: {
+            query: {
+                /** @description What the file is called; it stands in the history of the orders. */
+                name: string;
+                /** @description Encoding of a text file (`utf-8`, `gb18030`, `utf-16le` …); without it, what it looks like. */
+                encoding?: string;
+                /** @description What stands between cells (`comma`, `semicolon`, `tab`, `pipe`, or the sign); without it, the likeliest. */
+                delimiter?: string;
+                /** @description Sheet of a workbook, where several have cells. */
+                sheet?: string;
+                /** @description Only check; nothing is changed. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderFileOutcome"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderMovesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderMoved"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
                 };
             };
             /** @description what is wrong */
