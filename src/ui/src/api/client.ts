@@ -239,7 +239,7 @@ export const orderCounts = (campaign: string | undefined) =>
   told(api.GET("/api/v1/orders/counts", { params: { query: campaign === undefined ? {} : { campaign } } }));
 export const order = (order: string) => told(api.GET("/api/v1/orders/{order}", { params: { path: { order } } }));
 export const changeOrder = (order: string, body: OrderChangeRequest) =>
-  told(api.PATCH("/api/v1/orders/{order}", { params: { path: { order } }, body }));
+  told(api.PATCH("/api/v1/orders/{order}", { params: { path: { order } }, body: body as Required<OrderChangeRequest> }));
 export const findOrders = (find: string) => told(api.GET("/api/v1/desk/orders", { params: { query: { find } } }));
 /** Takes a carrier's delivery file in, or only checks it. */
 export const importOrders = (file: File, dry_run: boolean) =>

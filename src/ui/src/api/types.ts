@@ -168,7 +168,8 @@ export type OrderState = Schemas["OrderState"];
 export const ORDER_STATES = ["confirmed", "dispatched", "delivered", "refused", "returned", "cancelled"] as const satisfies readonly OrderState[];
 export type OrderView = Told<Schemas["OrderView"]>;
 export type OrderDetail = Told<Schemas["OrderDetail"]>;
-export type OrderChangeRequest = Schemas["OrderChangeRequest"];
+/** What is absent stays. */
+export type OrderChangeRequest = Partial<Schemas["OrderChangeRequest"]>;
 export type OrderFileOutcome = Told<Schemas["OrderFileOutcome"]>;
 
 export type FunnelStage = Schemas["FunnelStage"];

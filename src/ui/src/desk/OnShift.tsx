@@ -1,4 +1,4 @@
-import { Alert, Grid, Stack } from "@mantine/core";
+import { Alert, Card, Grid, Stack } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { AgentAction, Desk, DeskCall, Me } from "../api/types";
@@ -8,8 +8,8 @@ import { about } from "./about";
 import { CallBar } from "./CallBar";
 import { dropDraft, isEmpty, keptDraft } from "./draft";
 import { LostDraft } from "./LostDraft";
-import { Orders } from "./Orders";
 import { NoCall } from "./NoCall";
+import { Orders } from "./Orders";
 import { Notice } from "./Notice";
 import { OwnCallbacks } from "./OwnCallbacks";
 import { PreviewForm, asCall } from "./PreviewForm";
