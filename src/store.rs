@@ -80,7 +80,7 @@ pub use import::{
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
-pub use messages::reviewing::{Decided, DecidedBefore, Decision, Reason, ReviewRow, Suggestion};
+pub use messages::reviewing::{Decided, DecidedBefore, Reading, ReadingReason, ReviewRow, Suggestion};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
 pub use outbox::{EventType, NoEventType, Wants};

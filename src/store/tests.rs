@@ -20,6 +20,7 @@ mod queueing;
 mod reading;
 mod recording;
 mod registering;
+mod reviewing;
 mod searching;
 mod selecting;
 mod stopping;

@@ -18,6 +18,7 @@ import type {
   MessageRequest,
   NewKey,
   NewWebhook,
+  Reading,
   SuppressionRequest,
   Told,
   WebhookChange,
@@ -216,6 +217,12 @@ export const promiseReport = (query: { campaign: string | undefined; days: numbe
 /** The same as a CSV file. */
 export const promiseReportFile = (campaign: string | undefined, days: number) =>
   `${BASE}/promises/report/file?days=${days}${campaign ? `&campaign=${encodeURIComponent(campaign)}` : ""}`;
+
+/** Messages that a person is to read, the one that waits longest first. */
+export const reviews = (query: { limit: number }) => told(api.GET("/api/v1/reviews", { params: { query } }));
+/** Says what a message means, for the campaign where it is needed. */
+export const decideReview = (message: string, decision: Reading, campaign: string | null) =>
+  told(api.POST("/api/v1/reviews/{message}", { params: { path: { message } }, body: { decision, ...(campaign === null ? {} : { campaign }) } }));
 
 // ---- people ----
 

@@ -1098,6 +1098,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/promises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Promises that are owed to customers who asked to be called, the longest overdue first. */
+        get: operations["promises"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many promises each campaign owes; a campaign that owes none is not among them. */
+        get: operations["promise_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of customers who asked to be called, by day and channel: how many were called in time. */
+        get: operations["promise_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises/report/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The parts of the report as a CSV file, with a byte order mark, which Excel needs to read Chinese. */
+        get: operations["promise_report_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/readyz": {
         parameters: {
             query?: never;
@@ -1164,6 +1232,44 @@ export interface paths {
         put?: never;
         /** Read the configuration file again. Calls that are up go on; with an error in the file nothing changes. */
         post: operations["reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages of customers that a person is to read: what no rule fits, and free words that may opt out, with what they may mean. */
+        get: operations["reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a message means, once. What the words would have done is done: `interested` pre-registers the customer by the campaign's
+         *     own consent text, `opt_out` suppresses the number, `not_interested` gives the campaign's lead up. Somebody who decided
+         *     before is named, and nothing is changed.
+         */
+        post: operations["decide_review"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1770,6 +1876,21 @@ export interface components {
             /** @enum {string} */
             kind: "date";
         };
+        /** @description A time that a customer asked to be called. */
+        AskedView: {
+            /** @description When. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description By which channel. */
+            channel: string;
+            /** @description Which. */
+            id: components["schemas"]["RegistrationId"];
+            preferred_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How the promise of a call stands. */
+            promise: components["schemas"]["PromiseState"];
+            promised_until?: components["schemas"]["Timestamp"] | null;
+            /** @description The customer's own words, where there are any. */
+            words?: string | null;
+        };
         /**
          * @description Who among the slot holders gets an answered customer.
          * @enum {string}
@@ -2040,6 +2161,7 @@ export interface components {
             offer: components["schemas"]["Offer"];
             /** @description How many attempts are started and when. */
             pacing: components["schemas"]["Pacing"];
+            pre_registration?: components["schemas"]["PreRegistration"] | null;
             /**
              * Format: int32
              * @description Campaigns of higher priority get slots first, 0 to 99.
@@ -2476,6 +2598,8 @@ export interface components {
             inbound: components["schemas"]["InboundView"][];
             /** @description Leads with this number. */
             leads: components["schemas"]["LeadSummary"][];
+            /** @description SMS from and to it, latest first. */
+            messages: components["schemas"]["MessageRow"][];
             /** @description The number. */
             number: components["schemas"]["ShownNumber"];
             /** @description Recorded results, latest first. */
@@ -2802,7 +2926,7 @@ export interface components {
          * @description What an event tells. Named as what happened, with full stops.
          * @enum {string}
          */
-        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
+        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "promise.at_risk" | "promise.broken" | "webhook.test";
         /**
          * @description The form of a file.
          * @enum {string}
@@ -3623,6 +3747,8 @@ export interface components {
         };
         /** @description A lead with all that happened to it. */
         LeadDetail: {
+            /** @description When the customer asked to be called, the last time first. */
+            asked: components["schemas"]["AskedView"][];
             /** @description Attempts, latest first. */
             attempts: components["schemas"]["AttemptView"][];
             callback?: components["schemas"]["Callback"] | null;
@@ -4086,6 +4212,29 @@ export interface components {
             /** @description The key of one of the campaign's results; for a plain inbound call, a disposition. */
             result: string;
         };
+        /**
+         * @description Which promises that are owed.
+         * @enum {string}
+         */
+        Owed: "in_time" | "at_risk" | "overdue";
+        /** @description How many promises are owed, and how they stand. */
+        OwedCounts: {
+            /**
+             * Format: int64
+             * @description In time, and at risk.
+             */
+            at_risk: number;
+            /**
+             * Format: int64
+             * @description In time, and not at risk.
+             */
+            in_time: number;
+            /**
+             * Format: int64
+             * @description Broken, and the customer has not been called yet.
+             */
+            overdue: number;
+        };
         /** @description How many attempts are started and when. */
         Pacing: {
             /** @enum {string} */
@@ -4168,6 +4317,35 @@ export interface components {
             at: string;
             /** @description What. */
             do: components["schemas"]["Deed"];
+        };
+        /** @description What a campaign says of those who asked to be called, by whatever channel. */
+        PreRegistration: {
+            /**
+             * Format: int32
+             * @description They are promised a call within so many minutes of the hours in which they may be called; without it nothing is
+             *     promised.
+             */
+            call_within_minutes?: number | null;
+            /**
+             * Format: int32
+             * @description After so many hours the lead's priority has fallen to `priority_floor`; without it, it does not fall.
+             */
+            decay_hours?: number | null;
+            /**
+             * Format: int32
+             * @description So many of these minutes before its end a promise is at risk.
+             */
+            escalate_before_minutes: number;
+            /**
+             * Format: int32
+             * @description How far the priority falls; never below what it was before the customer asked.
+             */
+            priority_floor: number;
+            /**
+             * Format: int32
+             * @description So many hours after one of our agents talked to a customer who called us, the customer is not called for this.
+             */
+            rest_after_inbound_hours: number;
         };
         /** @description The parameters of preview. */
         Preview: {
@@ -4282,6 +4460,147 @@ export interface components {
         };
         /** @description A compliance profile: the law or code a campaign is held to. */
         ProfileName: string;
+        /** @description Figures of customers who asked to be called. Each that asked counts once for each time. */
+        PromiseFigures: {
+            /**
+             * Format: int64
+             * @description They asked.
+             */
+            asked: number;
+            /**
+             * Format: int64
+             * @description They were not.
+             */
+            broken: number;
+            /**
+             * Format: int64
+             * @description They were dialled, in time or later.
+             */
+            dialled: number;
+            /**
+             * Format: int64
+             * @description They were leads already and came forward.
+             */
+            forward: number;
+            /**
+             * Format: int64
+             * @description They were called, or talked to an agent, in time.
+             */
+            kept: number;
+            /**
+             * Format: double
+             * @description Kept among kept and broken, 0 to 1; none without any.
+             */
+            kept_share?: number | null;
+            /**
+             * Format: int64
+             * @description They became new leads.
+             */
+            new: number;
+            /**
+             * Format: int64
+             * @description The call is owed, and its time has not run out.
+             */
+            owed: number;
+            /**
+             * Format: int64
+             * @description They were promised a call: `kept`, `broken`, `owed` and `void` together.
+             */
+            promised: number;
+            /**
+             * Format: int64
+             * @description They were leads already and stayed as they were.
+             */
+            stays: number;
+            /**
+             * Format: int64
+             * @description Their number is suppressed.
+             */
+            suppressed: number;
+            /**
+             * Format: int64
+             * @description They talked to an agent in time.
+             */
+            talked_in_time: number;
+            /**
+             * Format: int64
+             * @description The call came to be owed no more.
+             */
+            void: number;
+            /**
+             * Format: double
+             * @description How long those that were dialled had waited for it, on average, in seconds; none without one.
+             */
+            waited_s?: number | null;
+        };
+        /** @description A page of promises that are owed. */
+        PromisePage: {
+            /** @description They, the longest overdue first. */
+            items: components["schemas"]["PromiseView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description Those of one day and channel. */
+        PromisePart: components["schemas"]["PromiseFigures"] & {
+            /** @description By which channel. */
+            channel: string;
+            /** @description The day on which they asked, by the installation's calendar. */
+            day: string;
+        };
+        /** @description What became of customers who asked to be called. */
+        PromiseReport: {
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description Of those that came in at this time or later. */
+            from: components["schemas"]["Timestamp"];
+            /** @description By day and channel, the latest day first. */
+            parts: components["schemas"]["PromisePart"][];
+            /** @description And before this time. */
+            to: components["schemas"]["Timestamp"];
+            /** @description All together. */
+            total: components["schemas"]["PromiseFigures"];
+        };
+        /**
+         * @description How a promise stands.
+         * @enum {string}
+         */
+        PromiseState: "none" | "asked" | "open" | "kept" | "broken" | "void";
+        /** @description A call that is owed to a customer who asked for it. */
+        PromiseView: {
+            /** @description When the customer asked. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description Of which campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description What people read of it. */
+            campaign_title: string;
+            /** @description By which channel the customer asked. */
+            channel: string;
+            due_at?: components["schemas"]["Timestamp"] | null;
+            escalated_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The pre-registration. */
+            id: components["schemas"]["RegistrationId"];
+            lead?: components["schemas"]["LeadId"] | null;
+            /**
+             * Format: int64
+             * @description How much of its time is left, in ms; below 0: how long it is overdue.
+             */
+            left_ms: number;
+            message?: components["schemas"]["MessageId"] | null;
+            /** @description The customer's name. */
+            name: string;
+            /** @description The number. */
+            number: components["schemas"]["ShownNumber"];
+            preferred_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Until when the call was promised. */
+            promised_until: components["schemas"]["Timestamp"];
+            /** @description Where that can be found again. */
+            source: string;
+            /** @description How it stands. */
+            state: components["schemas"]["Owed"];
+            /** @description The customer's own words, where there are any. */
+            words?: string | null;
+            /** @description IANA names of every time zone the number may be in. */
+            zones: string[];
+        };
         /** @description A later call that was agreed. */
         PromisedCall: {
             /**
@@ -4399,6 +4718,29 @@ export interface components {
          * @enum {string}
          */
         RatioOn: "every_event" | "agent_freed";
+        /**
+         * @description What a person says that a message means.
+         * @enum {string}
+         */
+        Reading: "interested" | "opt_out" | "not_interested" | "other";
+        /** @description Why a decision is suggested. */
+        ReadingReason: {
+            /** @enum {string} */
+            because: "before";
+            /**
+             * Format: int64
+             * @description So often.
+             */
+            times: number;
+        } | {
+            /** @enum {string} */
+            because: "near";
+            /** @description The word. */
+            word: string;
+        } | {
+            /** @enum {string} */
+            because: "words";
+        };
         /**
          * @description Which calls, by their recordings.
          * @enum {string}
@@ -4558,6 +4900,8 @@ export interface components {
          * @enum {string}
          */
         Registered: "new" | "forward" | "stays" | "suppressed";
+        /** @description One time that a customer asked to be called. */
+        RegistrationId: string;
         /** @description A customer who asked to be called. */
         RegistrationRequest: {
             /**
@@ -4586,6 +4930,11 @@ export interface components {
             name?: string;
             /** @description Whose number, in international form or with `region`. */
             number: string;
+            /**
+             * Format: int64
+             * @description When the customer wishes to be called, 90 days ahead at most; as soon as possible, without it.
+             */
+            preferred_at?: number | null;
             /**
              * Format: int32
              * @description Priority of the lead, 0 to 99; 90 without it.
@@ -4707,6 +5056,47 @@ export interface components {
              * @description Most attempts that may end like this before the lead is given up.
              */
             attempts_max: number;
+        };
+        /** @description What was done. */
+        ReviewDone: {
+            registered?: components["schemas"]["Registered"] | null;
+            /** @description The number is suppressed by it. */
+            suppressed: boolean;
+        };
+        /** @description Messages that wait. */
+        ReviewPage: {
+            /** @description They, the one that waits longest first. */
+            items: components["schemas"]["ReviewRow"][];
+            next?: components["schemas"]["MessageId"] | null;
+            /**
+             * Format: int64
+             * @description How many wait in all.
+             */
+            waiting: number;
+        };
+        /** @description What a message means. */
+        ReviewRequest: {
+            /** @description For which campaign, where the message answers none or another is meant. */
+            campaign?: string | null;
+            /** @description It. */
+            decision: components["schemas"]["Reading"];
+        };
+        /** @description A message that waits for a person to read it. */
+        ReviewRow: {
+            /** @description What that message says. */
+            answers?: string | null;
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description When it came. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What it was taken for: `other` or `perhaps_opt_out`. The number of the latter is suppressed until it is read. */
+            meaning: components["schemas"]["Meaning"];
+            /** @description The message. */
+            message: components["schemas"]["MessageId"];
+            /** @description Who sent it. */
+            number: components["schemas"]["PhoneNumber"];
+            suggestion?: components["schemas"]["Suggestion"] | null;
+            /** @description What it says. */
+            text: string;
         };
         /** @description One applied text, whole. */
         RevisionDetail: {
@@ -4866,6 +5256,11 @@ export interface components {
         StateChange: {
             /** @description What it becomes. */
             state: components["schemas"]["WantedState"];
+        };
+        /** @description A decision that is suggested to whoever reads a message. */
+        Suggestion: components["schemas"]["ReadingReason"] & {
+            /** @description It. */
+            decision: components["schemas"]["Reading"];
         };
         /** @description One entry on a suppression list. */
         SuppressionId: string;
@@ -7868,6 +8263,147 @@ export interface operations {
             };
         };
     };
+    promises: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those that stand like this. */
+                state?: "in_time" | "at_risk" | "overdue";
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromisePage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise_counts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["OwedCounts"];
+                    };
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise_report: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Of those that came in at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Of those that came in before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description Instead of `from`: the last so many days of the installation's calendar, today among them; 1 to 3660. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromiseReport"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise_report_file: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Of those that came in at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Of those that came in before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description Instead of `from`: the last so many days of the installation's calendar, today among them; 1 to 3660. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readyz: {
         parameters: {
             query?: never;
@@ -7990,6 +8526,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reviews: {
+        parameters: {
+            query?: {
+                /** @description Only those that answer messages of this campaign. */
+                campaign?: string;
+                /** @description `next` of the page before. */
+                after?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDone"];
                 };
             };
             /** @description what is wrong */
