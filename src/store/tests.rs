@@ -23,6 +23,7 @@ mod reaching;
 mod reading;
 mod recording;
 mod registering;
+mod reviewing;
 mod searching;
 mod selecting;
 mod stopping;

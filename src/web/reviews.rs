@@ -11,7 +11,7 @@ use super::problem::{Kind, Problem};
 use crate::model::id::MessageId;
 use crate::model::lead::SuppressionReason;
 use crate::model::name::CampaignKey;
-use crate::store::{Decision, Registered, ReviewRow};
+use crate::store::{Reading, Registered, ReviewRow};
 
 /// Rows of a page where the request names no number, and the most.
 const PAGE: usize = 50;
@@ -48,7 +48,7 @@ pub struct ReviewQuery {
 #[serde(deny_unknown_fields)]
 pub struct ReviewRequest {
     /// It.
-    pub decision: Decision,
+    pub decision: Reading,
     /// For which campaign, where the message answers none or another is meant.
     #[schema(value_type = Option<String>)]
     pub campaign: Option<CampaignKey>,

@@ -29,7 +29,7 @@ const PAGE_MAX: usize = 200;
 /// What a person says that a message means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Decision {
+pub enum Reading {
     /// The customer wants to be called.
     Interested,
     /// No more calls and messages.
@@ -43,7 +43,7 @@ pub enum Decision {
 /// Why a decision is suggested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
-pub enum Reason {
+pub enum ReadingReason {
     /// People decided so for the same words before.
     Before {
         /// So often.
@@ -62,10 +62,10 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Suggestion {
     /// It.
-    pub decision: Decision,
+    pub decision: Reading,
     /// Why.
     #[serde(flatten)]
-    pub reason: Reason,
+    pub reason: ReadingReason,
 }
 
 /// A message that waits for a person to read it.
@@ -104,7 +104,7 @@ pub struct Decided {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecidedBefore {
     /// What.
-    pub decision: Decision,
+    pub decision: Reading,
     /// Who, by login.
     pub by: String,
     /// When.
@@ -190,7 +190,7 @@ impl Store {
             review.suggestion = match before {
                 Some(before) => Some(Suggestion {
                     decision: before.word("decision")?,
-                    reason: Reason::Before { times: before.count("count")? },
+                    reason: ReadingReason::Before { times: before.count("count")? },
                 }),
                 None => {
                     let keywords = review.campaign.as_ref().and_then(|campaign| rules.get(campaign));
@@ -219,7 +219,7 @@ impl Store {
     pub async fn decide_review(
         &self,
         message: MessageId,
-        decision: Decision,
+        decision: Reading,
         campaign: Option<CampaignKey>,
         by: &str,
         at: Timestamp,
@@ -239,7 +239,7 @@ impl Store {
 async fn decide(
     conn: &mut Conn,
     tools: &Tools,
-    (message, decision, chosen): (MessageId, Decision, Option<CampaignKey>),
+    (message, decision, chosen): (MessageId, Reading, Option<CampaignKey>),
     by: &str,
 ) -> Result<Result<Decided, DecidedBefore>, StoreError> {
     let (ids, at) = (&tools.ids, tools.at);
@@ -258,13 +258,13 @@ async fn decide(
         gateway_id: None,
     };
     conn.run(DECIDE, params![message.0, word(&decision), by, at]).await?;
-    if perhaps && decision != Decision::OptOut {
+    if perhaps && decision != Reading::OptOut {
         lift_unread(conn, tools, &number, message, by).await?;
     }
     let mut decided = Decided { number: number.clone(), registered: None, suppressed: false };
     let said = (message, &number, text.as_str());
     match decision {
-        Decision::Interested => {
+        Reading::Interested => {
             let rule = tools.rules.iter().find(|(key, _)| Some(key) == campaign.as_ref());
             let (key, replies) = rule.ok_or_else(|| StoreError::Unfit {
                 what: "campaign",
@@ -277,11 +277,11 @@ async fn decide(
             let registered = register(conn, tools, &whole, said, (key, replies), &reader).await?;
             decided.registered = Some((key.clone(), registered));
         }
-        Decision::OptOut => {
+        Reading::OptOut => {
             opts_out(conn, tools, &whole, said, true, by).await?;
             decided.suppressed = true;
         }
-        Decision::NotInterested => {
+        Reading::NotInterested => {
             if let Some(campaign) = &campaign {
                 let mut closed = Vec::new();
                 for row in conn.rows(GIVE_UP, params![number.as_str(), campaign.as_str(), at]).await? {
@@ -292,12 +292,12 @@ async fn decide(
                 outbox::leads_moved(conn, ids, closed.into_iter()).await?;
             }
         }
-        Decision::Other => {}
+        Reading::Other => {}
     }
     let meaning = match decision {
-        Decision::Interested => Meaning::Interested,
-        Decision::OptOut => Meaning::OptOut,
-        Decision::NotInterested | Decision::Other => Meaning::Other,
+        Reading::Interested => Meaning::Interested,
+        Reading::OptOut => Meaning::OptOut,
+        Reading::NotInterested | Reading::Other => Meaning::Other,
     };
     let of = decided.registered.as_ref().map(|(campaign, _)| campaign.as_str());
     conn.run(MEANS, params![message.0, word(&meaning), of]).await?;
@@ -325,9 +325,11 @@ async fn lift_unread(
 
 fn suggested(text: &str, keywords: &[String]) -> Option<Suggestion> {
     Some(match likeness(text, keywords)? {
-        Likeness::Interested { word } => Suggestion { decision: Decision::Interested, reason: Reason::Near { word } },
-        Likeness::Refuses => Suggestion { decision: Decision::NotInterested, reason: Reason::Words },
-        Likeness::OptsOut => Suggestion { decision: Decision::OptOut, reason: Reason::Words },
+        Likeness::Interested { word } => {
+            Suggestion { decision: Reading::Interested, reason: ReadingReason::Near { word } }
+        }
+        Likeness::Refuses => Suggestion { decision: Reading::NotInterested, reason: ReadingReason::Words },
+        Likeness::OptsOut => Suggestion { decision: Reading::OptOut, reason: ReadingReason::Words },
     })
 }
 

@@ -17,6 +17,7 @@ import { OrdersPage } from "./orders/OrdersPage";
 import { OperatorPage } from "./operator/OperatorPage";
 import { homeOf, mayOpen, type PageName } from "./shell/access";
 import { PromisesPage } from "./promises/PromisesPage";
+import { RepliesPage } from "./reviews/RepliesPage";
 import { Shell } from "./shell/Shell";
 import { forgetMe, useMe } from "./shell/useMe";
 import { Waiting } from "./shell/Waiting";
@@ -48,6 +49,7 @@ function Inside({ me }: { me: Me }) {
         <Route path="/campaigns/:key/import" element={me.role === "manager" ? <ImportPage /> : <Navigate to={home} replace />} />
         <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
         <Route path="/promises" element={only("promises", <PromisesPage />)} />
+        <Route path="/replies" element={only("replies", <RepliesPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
         <Route path="/orders" element={only("orders", <OrdersPage me={me} />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />

@@ -5,7 +5,7 @@ use crate::model::id::{LeadId, MessageId};
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
-use crate::store::{Decided, DecidedBefore, Decision, MessageRow, NewMessage, Registered, Registration, ReviewRow};
+use crate::store::{Decided, DecidedBefore, MessageRow, NewMessage, Reading, Registered, Registration, ReviewRow};
 use crate::web::problem::Problem;
 
 impl Records {
@@ -55,7 +55,7 @@ impl Records {
     pub(in crate::web) async fn decide_review(
         &self,
         message: MessageId,
-        (decision, campaign): (Decision, Option<CampaignKey>),
+        (decision, campaign): (Reading, Option<CampaignKey>),
         by: &str,
         now: Timestamp,
     ) -> Result<Result<Decided, DecidedBefore>, Problem> {

@@ -125,7 +125,54 @@ async fn what_was_promised_is_listed_counted_and_reported_and_shown_with_the_lea
     {
         assert_eq!(rig.get(refused, &manager).await.code(), "bad_query", "{refused}");
     }
+    let file = rig.get("/promises/report/file?days=1", &manager).await;
+    assert_eq!((file.status, file.text.lines().count()), (StatusCode::OK, 3), "{file:?}");
     rig.add_user("mei", Role::Agent).await;
     let agent = rig.log_in("mei").await;
     assert_eq!(rig.get("/promises", &agent).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_reply_that_waits_is_decided_once_and_the_second_is_told_who_did() {
+    let mut rig = Rig::new().await;
+    let manager = rig.token(Role::Manager).await;
+    rig.apply_family_plan(&manager).await;
+    let arrived = |text: &str| crate::store::Arrived {
+        gateway: "smsc".parse().unwrap(),
+        number: Ok(crate::model::phone::PhoneNumber::from_e164("+8613800138000").unwrap()),
+        ours: "10690000".to_owned(),
+        text: text.to_owned(),
+        gateway_id: None,
+        piece: None,
+    };
+    let free = rig.store.take_in(arrived("1 请晚上打"), "", rig.now()).await.unwrap().message.unwrap();
+    let stop = rig.store.take_in(arrived("please stop calling"), "", rig.now()).await.unwrap().message.unwrap();
+    let page = rig.get("/reviews?limit=1", &manager).await.json();
+    assert_eq!(
+        (&page["waiting"], &page["items"][0]["message"], &page["next"]),
+        (&json!(2), &json!(free), &json!(free))
+    );
+    let rest = rig.get(&format!("/reviews?after={free}"), &manager).await.json();
+    let suggestion = &rest["items"][0]["suggestion"];
+    assert_eq!((&suggestion["decision"], &suggestion["because"]), (&json!("opt_out"), &json!("words")), "{rest}");
+    let path = format!("/reviews/{free}");
+    let nowhere = rig.send("POST", &path, Some(&manager), Some(json!({"decision": "interested"}))).await;
+    assert_eq!(
+        (nowhere.status, nowhere.text.contains("[replies]")),
+        (StatusCode::UNPROCESSABLE_ENTITY, true),
+        "{nowhere:?}"
+    );
+    let body = json!({"decision": "interested", "campaign": "family-plan"});
+    let lifted =
+        rig.send("POST", &format!("/reviews/{stop}"), Some(&manager), Some(json!({"decision": "other"}))).await;
+    assert_eq!((lifted.status, &lifted.json()["suppressed"]), (StatusCode::OK, &json!(false)));
+    let done = rig.send("POST", &path, Some(&manager), Some(body.clone())).await;
+    assert_eq!((done.status, &done.json()["registered"]), (StatusCode::OK, &json!("new")), "{done:?}");
+    let second = rig.send("POST", &path, Some(&manager), Some(body)).await;
+    assert_eq!(second.status, StatusCode::CONFLICT);
+    assert!(second.text.contains("decided") && second.text.contains("`interested`"), "{second:?}");
+    assert_eq!(rig.get("/reviews", &manager).await.json()["waiting"], json!(0));
+    let unknown =
+        rig.send("POST", "/reviews/msg_0000000000001", Some(&manager), Some(json!({"decision": "other"}))).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{unknown:?}");
 }

@@ -21,6 +21,7 @@ import type {
   NewWebhook,
   OrderChangeRequest,
   OrderState,
+  Reading,
   SuppressionRequest,
   Told,
   WebhookChange,
@@ -266,6 +267,12 @@ export const funnelLeads = (key: string, stage: FunnelStage, query: { by?: strin
   told(api.GET("/api/v1/campaigns/{key}/funnel/{stage}", { params: { path: { key, stage }, query } }));
 export const funnelFile = (key: string, by: string) =>
   `${BASE}/campaigns/${encodeURIComponent(key)}/funnel?${new URLSearchParams({ format: "csv", ...(by === "" ? {} : { by }) }).toString()}`;
+
+/** Messages that a person is to read, the one that waits longest first. */
+export const reviews = (query: { limit: number }) => told(api.GET("/api/v1/reviews", { params: { query } }));
+/** Says what a message means, for the campaign where it is needed. */
+export const decideReview = (message: string, decision: Reading, campaign: string | null) =>
+  told(api.POST("/api/v1/reviews/{message}", { params: { path: { message } }, body: { decision, ...(campaign === null ? {} : { campaign }) } }));
 
 // ---- people ----
 

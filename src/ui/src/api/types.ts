@@ -123,6 +123,8 @@ export type CallbackState = Schemas["CallbackState"];
 export const CALLBACK_STATES = ["overdue", "due", "coming"] as const satisfies readonly CallbackState[];
 export type PromiseView = Told<Schemas["PromiseView"]>;
 export type PromiseFigures = Told<Schemas["PromiseFigures"]>;
+export type ReviewRow = Told<Schemas["ReviewRow"]>;
+export type Reading = Schemas["Reading"];
 export type AskedView = Told<Schemas["AskedView"]>;
 /** How a call that is owed to a customer stands, the most urgent first. */
 export const OWED_STATES = ["overdue", "at_risk", "in_time"] as const satisfies readonly Schemas["Owed"][];

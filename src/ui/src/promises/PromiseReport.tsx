@@ -10,7 +10,7 @@ import { Empty } from "../shell/Empty";
 import { ProblemAlert } from "../shell/ProblemAlert";
 import { Waiting } from "../shell/Waiting";
 
-const SPANS = ["1", "7", "30"] as const;
+const SPANS = ["2", "7", "30"] as const;
 const AGAIN_MS = 60_000;
 
 /** How many customers asked, and were called in time, by day and channel. */
@@ -31,7 +31,7 @@ export function PromiseReport({ campaign }: { campaign: string | undefined }) {
             aria-label={t("promises.report")}
             value={span}
             onChange={setSpan}
-            data={SPANS.map((one) => ({ value: one, label: t("promises.days", { count: Number(one) }) }))}
+            data={SPANS.map((one) => ({ value: one, label: t("promises.days", { days: one }) }))}
           />
           <Anchor href={promiseReportFile(campaign, days)} size="sm" data-testid="promise-file">
             {t("promises.file")}
