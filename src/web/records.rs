@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::counted::CountedLeads;
+use self::funnel::CountedFunnels;
 use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{ErrorItem, Kind, Problem};
@@ -47,6 +48,7 @@ pub(super) struct Records {
     store: Store,
     settings: watch::Receiver<Arc<Settings>>,
     counted: Arc<CountedLeads>,
+    funnels: CountedFunnels,
 }
 
 impl From<StoreError> for Problem {
@@ -98,7 +100,7 @@ impl From<StoreError> for Problem {
 
 impl Records {
     pub(super) fn new(store: Store, settings: watch::Receiver<Arc<Settings>>) -> Records {
-        Records { store, settings, counted: Arc::default() }
+        Records { store, settings, counted: Arc::default(), funnels: CountedFunnels::default() }
     }
 
     fn session_life(&self) -> SessionLife {

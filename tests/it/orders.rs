@@ -37,15 +37,20 @@ fn an_accepted_call_opens_one_order_that_survives_a_crash_is_delivered_by_a_file
     desk.act(&outcome(order.clone())).good();
     // A desk that lost the answer says it once more.
     desk.act(&outcome(order)).good();
-    centre.kill();
+    desk.hang_up();
     carrier.finish(SOON);
+    centre.until_ended(ANN);
+    centre.kill();
     centre.serve();
     let boss = centre.boss();
     let orders = boss.get("/api/v1/orders").good();
     let items = orders["items"].as_array().expect("a list");
     assert_eq!(items.len(), 1, "{orders}");
     let one = &items[0];
-    assert_eq!((&one["state"], &one["value"], &one["address"]), (&"confirmed".into(), &39.0.into(), &"北京市 1 号".into()));
+    assert_eq!(
+        (&one["state"], &one["value"], &one["address"]),
+        (&"confirmed".into(), &39.0.into(), &"北京市 1 号".into())
+    );
     let number = one["order"].as_str().expect("a number").to_owned();
 
     centre.good(&["order", "export", "to-send.csv", "--state", "confirmed"]);
