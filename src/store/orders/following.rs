@@ -85,6 +85,10 @@ async fn correct(
         && (&known.recipient, &known.address, &known.note) == (&order.recipient, &order.address, &order.note);
     match known.state {
         OrderState::Confirmed if same => return Ok(()),
+        // What was erased stays erased: a person looks at it.
+        OrderState::Confirmed | OrderState::Cancelled if known.erased_at.is_some() => {
+            conn.run(FLAG, params![known.order.0, word(Attention::ResultCorrected)]).await?;
+        }
         OrderState::Confirmed | OrderState::Cancelled => {
             let values = params![
                 known.order.0,
