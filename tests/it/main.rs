@@ -15,6 +15,7 @@ mod messages;
 mod metrics;
 mod phones;
 mod preview;
+mod promises;
 mod recordings;
 mod replay;
 mod rig;
