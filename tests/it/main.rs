@@ -19,6 +19,7 @@ mod orders;
 mod outreach;
 mod phones;
 mod preview;
+mod promises;
 mod recordings;
 mod replay;
 mod rig;
