@@ -17,6 +17,7 @@ mod desks;
 mod export_jobs;
 mod exports;
 mod frame;
+mod gateways;
 mod groups;
 mod history;
 mod idempotency;
@@ -413,6 +414,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(outreach::test_outreach))
         .routes(routes!(outreach::recipients))
         .routes(routes!(messages::gateways))
+        .routes(routes!(gateways::gateway_callback))
+        .routes(routes!(gateways::gateway_callback_with_secret, gateways::gateway_callback_by_query))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))

@@ -88,6 +88,8 @@ fn the_default_file_documents_every_key_and_every_documented_key_is_right() {
         ("secrets/carrier", "a carrier's password\n"),
         ("secrets/seat-1", "a seat's password\n"),
         ("secrets/smsc", "8 signs!\n"),
+        ("secrets/sms-api", "a provider's password\n"),
+        ("secrets/sms-callback", "a provider's secret\n"),
         ("profiles/xx.toml", &SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
     ];
     let (_directory, sources) = installation(&main, &secrets);

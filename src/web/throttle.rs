@@ -30,6 +30,7 @@ const KEYS_MAX: usize = 100_000;
 pub(super) struct Throttle {
     accounts: Limiter<String>,
     failures: Limiter<Network>,
+    forgeries: Limiter<Network>,
     /// Networks that failed too often, and until when they wait.
     waiting: Mutex<BTreeMap<Network, Instant>>,
     clock: SteppedClock,
@@ -66,6 +67,7 @@ impl Throttle {
         Throttle {
             accounts: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
             failures: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
+            forgeries: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
             waiting: Mutex::default(),
             clock,
         }
@@ -92,6 +94,19 @@ impl Throttle {
         }
         let key = login.chars().take(100).collect::<String>().to_lowercase();
         let checked = self.accounts.check_key(&key);
+        checked.map_err(|refusal| throttled(refusal.wait_time_from(self.clock.now())))
+    }
+
+    /// Counts a call from a network that did not prove who it is. Those that do are never counted: a stranger keeps nobody out.
+    pub(super) fn forged(&self, site: &Site, address: IpAddr) -> Result<(), Problem> {
+        self.clock.step(site.now().instant);
+        if self.forgeries.len() >= KEYS_MAX {
+            self.forgeries.retain_recent();
+            if self.forgeries.len() >= KEYS_MAX {
+                return Err(throttled(Duration::from_secs(60)));
+            }
+        }
+        let checked = self.forgeries.check_key(&address.into());
         checked.map_err(|refusal| throttled(refusal.wait_time_from(self.clock.now())))
     }
 

@@ -1,4 +1,4 @@
-//! Hands messages to one connection: at its rate, within its window, each at most once.
+//! Hands messages to one gateway: at its rate, within its window, each at most once.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -22,8 +22,7 @@ use crate::model::message::parts;
 use crate::model::name::GatewayName;
 use crate::model::time::{Instant, Timestamp};
 use crate::runtime::handle::GatewayState;
-use crate::sms::smpp::Session;
-use crate::sms::{Outgoing, Piece, Refusal};
+use crate::sms::{Outgoing, Piece, Refusal, Session};
 use crate::store::{Claimed, Handed};
 
 /// How often it is looked for messages while there are none.
@@ -37,6 +36,8 @@ const CLAIM_MAX: usize = 1000;
 /// After the gateway asked for fewer, nothing is sent for this long: doubled each time, up to the longest.
 const THROTTLED_FIRST: Duration = Duration::from_secs(1);
 const THROTTLED_MAX: Duration = Duration::from_secs(30);
+/// The longest pause that a gateway may ask for.
+const ASKED_MAX: Duration = Duration::from_secs(3600);
 /// A part after the first is tried this often before the message counts as rejected.
 const TRIES_MAX: u32 = 8;
 
@@ -183,9 +184,13 @@ impl Sender {
 }
 
 impl Post {
-    /// Hands over all parts of a message, one after the other; what came of it.
+    /// Hands over all parts of a message, one after the other, or all of it at once; what came of it.
     async fn hand(&self, message: Claimed) -> Handed {
-        let split = parts(&message.text);
+        let mut split = parts(&message.text);
+        if self.session.takes_whole_texts() {
+            split.texts = vec![message.text.as_str()];
+        }
+        let id = message.id.to_string();
         let of = u8::try_from(split.texts.len()).unwrap_or(u8::MAX);
         let reference = self.reference.fetch_add(1, Ordering::Relaxed);
         let mut taken = Vec::with_capacity(split.texts.len());
@@ -194,6 +199,7 @@ impl Post {
             let part = Outgoing {
                 from: &message.sender,
                 to: message.number.as_str(),
+                id: &id,
                 alphabet: split.alphabet,
                 text,
                 piece: (of > 1).then_some(Piece { reference, number, of }),
@@ -205,19 +211,19 @@ impl Post {
                 if place == 0 && !message.confirms && self.is_written_off(&message).await {
                     return Handed::Suppressed;
                 }
-                match self.session.submit(part).await {
+                match self.session.submit(part, self.tools.clock.now().timestamp).await {
                     Ok(id) => {
                         taken.push(id);
                         self.pause.lock().await.next = THROTTLED_FIRST;
                         break;
                     }
-                    Err(Refusal::Throttled(_)) if taken.is_empty() => {
-                        self.hold().await;
+                    Err(Refusal::Throttled { after, .. }) if taken.is_empty() => {
+                        self.hold(after).await;
                         return Handed::NotSent;
                     }
                     Err(Refusal::NotSent(_)) if taken.is_empty() => return Handed::NotSent,
-                    Err(Refusal::Throttled(why)) => {
-                        self.hold().await;
+                    Err(Refusal::Throttled { why, after }) => {
+                        self.hold(after).await;
                         tries += 1;
                         if tries > TRIES_MAX {
                             return Handed::Rejected(taken, why);
@@ -260,14 +266,15 @@ impl Post {
         })
     }
 
-    /// The gateway asked for fewer: nothing is sent for a while.
-    async fn hold(&self) {
+    /// The gateway asked for fewer: nothing is sent for a while, and for as long as it asked for.
+    async fn hold(&self, after: Option<Duration>) {
         let now = self.tools.clock.now().instant;
         let mut pause = self.pause.lock().await;
         // Those that were on their way together ask once.
         if pause.until <= now {
             *pause = Pause { until: now + pause.next, next: (pause.next * 2).min(THROTTLED_MAX) };
         }
+        pause.until = pause.until.max(now + after.unwrap_or_default().min(ASKED_MAX));
         drop(pause);
         self.show().await;
     }

@@ -148,7 +148,10 @@ fn example_address(path: &str) -> String {
         path if path.starts_with("/import-jobs") => "job_0000000000001",
         _ => "imp_0000000000001",
     };
-    path.replace("{key}", "no-such-campaign").replace("{name}", "blend").replace("{id}", id)
+    path.replace("{key}", "no-such-campaign")
+        .replace("{name}", "blend")
+        .replace("{id}", id)
+        .replace("{secret}", "wrong")
 }
 
 #[tokio::test]
