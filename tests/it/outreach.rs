@@ -102,7 +102,7 @@ fn everybody_on_the_list_gets_one_message_and_who_replies_is_called() {
 
     // Nobody was called; who replies is, at once.
     assert_eq!(centre.value("select count(*) from attempts"), 0);
-    assert_eq!(desk.get()["view"]["call"], Value::Null);
+    assert_eq!(desk.screen()["view"]["call"], Value::Null);
     smsc.text("8613800000007", "１");
     let screen = desk.until_state("talking");
     assert_eq!(screen["view"]["call"]["number"], number(7), "{screen}");

@@ -97,10 +97,10 @@ impl Line {
         stop: &mut watch::Receiver<bool>,
     ) -> Option<String> {
         let (end, ended) = watch::channel(false);
-        let sender = Sender::new(self.name.clone(), &self.settings, session.clone(), self.tools.clone());
+        let sender = Sender::new(self.name.clone(), &self.settings, session.clone(), self.tools.clone(), ended);
         // Ends with this connection, however that ends.
         let mut sending = JoinSet::new();
-        sending.spawn(sender.run(ended));
+        sending.spawn(sender.run());
         let room = Arc::new(Semaphore::new(FACTS_AT_ONCE));
         let mut taking = JoinSet::new();
         let mut look = tokio::time::interval(PIECES_EVERY);

@@ -62,6 +62,8 @@ struct Post {
     window: Semaphore,
     reference: AtomicU16,
     pause: Mutex<Pause>,
+    /// Nothing leaves any more.
+    stop: watch::Receiver<bool>,
 }
 
 /// Until when nothing is sent, and how long the next pause is.
@@ -72,7 +74,14 @@ struct Pause {
 }
 
 impl Sender {
-    pub(super) fn new(name: GatewayName, settings: &Gateway, session: Session, tools: Tools) -> Sender {
+    /// One that sends until it hears of the end by `stop`.
+    pub(super) fn new(
+        name: GatewayName,
+        settings: &Gateway,
+        session: Session,
+        tools: Tools,
+        stop: watch::Receiver<bool>,
+    ) -> Sender {
         let quota = Quota::with_period(Duration::from_secs_f64(1.0 / settings.per_second))
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))
             .allow_burst(burst(settings.per_second));
@@ -84,13 +93,15 @@ impl Sender {
             window: Semaphore::new(settings.window as usize),
             reference: AtomicU16::new(0),
             pause: Mutex::new(Pause { until: Instant::ZERO, next: THROTTLED_FIRST }),
+            stop,
         };
         let claim = ((settings.per_second * CLAIM_S) as usize).clamp(1, CLAIM_MAX);
         Sender { name, tools, post: Arc::new(post), claim }
     }
 
-    /// Until told to stop; what is on its way then gets its answer.
-    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Until told to stop; what is on its way then gets its answer, and what had no turn yet goes back.
+    pub(super) async fn run(self) {
+        let mut stop = self.post.stop.clone();
         let mut flights: JoinSet<Landed> = JoinSet::new();
         let mut held: BTreeSet<MessageId> = BTreeSet::new();
         let mut stopped = false;
@@ -206,7 +217,7 @@ impl Post {
             };
             let mut tries = 0;
             loop {
-                let Some(_room) = self.turn().await else { return Handed::NotSent };
+                let Some(_room) = self.turn(place == 0).await else { return Handed::NotSent };
                 // It may have waited for its turn: whoever opted out meanwhile gets nothing.
                 if place == 0 && !message.confirms && self.is_written_off(&message).await {
                     return Handed::Suppressed;
@@ -238,8 +249,17 @@ impl Post {
         Handed::Taken(taken)
     }
 
+    /// Waits for its turn. At the end a message of which nothing has left gets none: it would only be lost.
+    async fn turn(&self, first: bool) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = told(&mut stop), if first => None,
+            room = self.room() => room,
+        }
+    }
+
     /// Waits for the rate, the pause and the window.
-    async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    async fn room(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
         loop {
             let until = self.pause.lock().await.until;
             let now = self.tools.clock.now().instant;
