@@ -7,7 +7,6 @@
 pub mod doctor;
 mod explain;
 mod load;
-pub mod network;
 mod read;
 pub mod secret;
 pub mod tzdata;
@@ -18,9 +17,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::network::Network;
 pub use explain::{Difference, Setting};
 pub use load::{Sources, load};
-pub use network::Network;
 pub use read::group_changed;
 pub use secret::Secret;
 
@@ -32,6 +31,7 @@ use crate::model::phone::PhoneNumber;
 use crate::model::profile::Profile;
 use crate::model::settings::{GroupSettings, NumberRoute, QueueSettings, Settings, TrunkLimits};
 use crate::model::zone::{Zone, database};
+use crate::sms::{http, smpp};
 
 /// The default file.
 pub const DEFAULT: &str = include_str!("config/default.toml");
@@ -235,13 +235,51 @@ pub struct Log {
 }
 
 /// How a gateway is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GatewayProtocol {
-    /// SMPP 3.4.
-    #[default]
-    Smpp3_4,
-    /// SMPP 5.0.
-    Smpp5_0,
+    /// By SMPP.
+    Smpp(SmppGateway),
+    /// By HTTP.
+    Http(HttpGateway),
+}
+
+/// A gateway that speaks SMPP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SmppGateway {
+    /// Its version.
+    pub version: smpp::Version,
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Whether the connection is under TLS.
+    pub tls: bool,
+    /// Who we are to it.
+    pub system_id: String,
+    /// The password of that.
+    pub password: Secret,
+    /// Mostly empty.
+    pub system_type: String,
+}
+
+/// A gateway that takes messages by HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpGateway {
+    /// How messages are sent, and what answers mean.
+    pub settings: http::Settings,
+    /// The password of `{password}`; empty where there is none.
+    pub password: Secret,
+    /// Who may tell what becomes of messages and what customers write; nobody without it.
+    pub callback: Option<HttpCallback>,
+}
+
+/// What an HTTP gateway tells on its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpCallback {
+    /// Who may call, and what calls mean.
+    pub rules: http::callback::Rules,
+    /// The secret by which callers prove who they are.
+    pub password: Secret,
 }
 
 /// An SMS gateway.
@@ -249,25 +287,13 @@ pub enum GatewayProtocol {
 pub struct Gateway {
     /// How it is spoken to.
     pub protocol: GatewayProtocol,
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Whether the connection is under TLS.
-    pub tls: bool,
     /// Whom the gateway may be vouched for by, besides the system's authorities: a PEM file.
     pub authorities_file: Option<PathBuf>,
-    /// Who we are to it.
-    pub system_id: String,
-    /// The password of that.
-    pub password: Secret,
-    /// Mostly empty.
-    pub system_type: String,
     /// Numbers and names that may be shown as senders, the usual one first; customers' messages come to them.
     pub senders: Vec<String>,
-    /// Parts of messages per second.
+    /// Parts of messages per second; requests by HTTP.
     pub per_second: f64,
-    /// Parts that may be unanswered at once.
+    /// Parts, or requests, that may be unanswered at once.
     pub window: u32,
     /// After how many seconds without an answer a message counts as unanswered, and is not sent again.
     pub response_timeout_s: u32,

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod export;
+pub mod http_client;
 pub mod media;
 pub mod model;
 pub mod report;

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod live_limits;
 pub mod message;
 pub mod name;
+pub mod network;
 pub mod numbers;
 pub mod order;
 pub mod outreach;

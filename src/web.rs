@@ -18,6 +18,7 @@ mod export_jobs;
 mod exports;
 mod frame;
 mod funnel;
+mod gateways;
 mod groups;
 mod history;
 mod idempotency;
@@ -436,6 +437,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(reviews::reviews))
         .routes(routes!(reviews::decide_review))
         .routes(routes!(messages::gateways))
+        .routes(routes!(gateways::gateway_callback))
+        .routes(routes!(gateways::gateway_callback_with_secret, gateways::gateway_callback_by_query))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))
         .routes(routes!(orders::orders))

@@ -2,9 +2,8 @@
 //!
 //! What is told is written down by `store`, with the change that it tells; here it is only sent, and written down how that
 //! went. At least once and in no promised order: a receiver knows a repetition by its `webhook-id`. Read [`Messenger`] first,
-//! then [`courier`], the loop, and `address`, which keeps the service from being sent to places of its own network.
+//! then [`courier`], the loop; `http_client::address` keeps the service from being sent to places of its own network.
 
-mod address;
 pub mod courier;
 mod post;
 mod schedule;
@@ -21,10 +20,11 @@ use tokio::time::timeout;
 use crate::certificate::{self, CertificateError};
 use crate::clock::Clock;
 use crate::config;
+use crate::http_client::address::{Bounds, Target};
 use crate::model::id::EventId;
 use crate::store::{Store, StoreError, Tried, Verdict, Webhook};
 
-pub use address::{AddressFault, Target};
+pub use crate::http_client::address::AddressFault;
 
 /// How long an address may take to be looked up when an endpoint is added.
 const LOOK_UP_MAX: Duration = Duration::from_secs(5);
@@ -96,7 +96,8 @@ impl Messenger {
         let target: Target = url.parse()?;
         let allowed = self.settings.borrow().allow_private.clone();
         let Ok(Ok(addresses)) = timeout(LOOK_UP_MAX, target.addresses()).await else { return Ok(()) };
-        let judged: Vec<_> = addresses.into_iter().map(|one| target.judge(one.ip(), &allowed)).collect();
+        let judged: Vec<_> =
+            addresses.into_iter().map(|one| target.judge(one.ip(), Bounds::Internet(&allowed))).collect();
         match judged.iter().any(Result::is_ok) {
             true => Ok(()),
             false => judged.into_iter().next().unwrap_or(Ok(())),
@@ -153,7 +154,7 @@ impl Messenger {
     ) -> Result<(Target, post::Letter), post::PostError> {
         let target: Target = webhook.url.parse()?;
         if let Some(address) = target.literal() {
-            target.judge(address, &settings.allow_private)?;
+            target.judge(address, Bounds::Internet(&settings.allow_private))?;
         }
         let now = self.clock.now().timestamp;
         let (id, seconds) = (event.to_string(), now.as_millis().div_euclid(1000));

@@ -1,5 +1,6 @@
 //! `lull doctor`: what is in force, where each value came from, and what is wrong.
 
+mod gateways;
 mod trunks;
 
 use std::io::{self, Write};
@@ -41,6 +42,7 @@ pub fn run(
     let mut findings = examine(config, now, running);
     findings.push(database(config, schema));
     findings.extend(trunks::examine(config)?);
+    findings.extend(gateways::examine(config, running)?);
     let settings = if args.findings_only { &[][..] } else { config.explain() };
     if json {
         serde_json::to_writer_pretty(&mut *out, &Report { settings, findings: &findings })?;

@@ -10,10 +10,11 @@ use super::people::BY;
 use super::place::Installation;
 use super::{Failure, Outcome, Place, show};
 use crate::clock::Clock;
+use crate::http_client::address::Target;
 use crate::model::id::{EventId, WebhookId};
 use crate::model::name::CampaignKey;
 use crate::store::{DeliveryRow, DeliveryState, EventType, NewWebhook, TryRow, Verdict, Wants, Webhook, WebhookChange};
-use crate::webhooks::{Messenger, Target};
+use crate::webhooks::Messenger;
 
 /// Lines that are shown of a log.
 const SHOWN: usize = 30;

@@ -51,7 +51,7 @@ impl Finding {
         Finding::new(Level::Ok, code, subject, says, "")
     }
 
-    fn warning(code: &str, subject: &str, says: impl Into<String>, advice: impl Into<String>) -> Finding {
+    pub(crate) fn warning(code: &str, subject: &str, says: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding::new(Level::Warning, code, subject, says, advice)
     }
 

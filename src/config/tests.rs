@@ -88,6 +88,8 @@ fn the_default_file_documents_every_key_and_every_documented_key_is_right() {
         ("secrets/carrier", "a carrier's password\n"),
         ("secrets/seat-1", "a seat's password\n"),
         ("secrets/smsc", "8 signs!\n"),
+        ("secrets/sms-api", "a provider's password\n"),
+        ("secrets/sms-callback", "a provider's secret\n"),
         ("profiles/xx.toml", &SHIPPED[0].1.replace("\"cn\"", "\"xx\"")),
     ];
     let (_directory, sources) = installation(&main, &secrets);
@@ -197,6 +199,8 @@ fn mistakes_name_file_line_column_value_and_expectation() {
         ("[gateways.g]\nsenders = []\n", "name at least one"),
         ("[gateways.g]\nsystem_id = \"longer than fifteen\"\n", "expected at most 15 ASCII characters"),
         ("[gateways.g]\nprotocol = \"smpp-4\"\n", "did you mean `smpp-3.4`?"),
+        ("[gateways.g]\nprotocol = \"http\"\ntarget = \"h:1\"\n", "`target` is not a known key"),
+        ("[gateways.g]\nurl = \"https://h/\"\n", "`url` is not a known key"),
         ("[prompts]\nhold = \"builtin:hodl\"\n", "`hodl` is not a built-in prompt; did you mean `hold`?"),
         ("[groups.g]\ntitle = \"G\"\nidle_threshold = 0.1\nhysteresis = 0.2\n", "the gate would never close"),
         ("[groups.g]\ntitle = \"G\"\nqueues = [\"x\"]\n", "`x` is not a queue"),
@@ -295,4 +299,95 @@ fn a_spoilt_line_is_read_or_complained_about() {
     read(&sound).unwrap_or_else(|complaints| panic!("{complaints}"));
     let refused = crate::model::document::spoilt(&sound).filter(|spoilt| read(spoilt).is_err()).count();
     assert!(refused > 500, "only {refused} were refused");
+}
+
+/// A gateway by HTTP with something in the place of a line of it.
+fn http_gateway(line: &str, other: &str) -> String {
+    let usual = r#"
+[gateways.g]
+protocol = "http"
+url = "https://sms.example/v1?key={password}"
+method = "POST"
+content_type = "application/json"
+body = '{"to": "{to}", "text": "{text}"}'
+headers = ["X-Account: {username}"]
+username = "lull"
+password = "secret"
+senders = ["10690000"]
+[gateways.g.answer]
+throttled = [429]
+id = "/id"
+code = "/code"
+taken_codes = ["0"]
+[gateways.g.callback]
+proof = "signature"
+password = "a secret of sixteen"
+[gateways.g.callback.signature]
+header = "X-Signature"
+signed = "{body}"
+[gateways.g.callback.receipts]
+id = "/id"
+state = "/state"
+delivered = ["ok"]
+"#;
+    assert!(usual.contains(line), "{line} is not in it");
+    usual.replacen(line, other, 1)
+}
+
+#[test]
+fn a_gateway_by_http_is_read_and_what_cannot_work_is_refused_with_its_place() {
+    let (_directory, sources) = installation(&http_gateway("", ""), &[]);
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let GatewayProtocol::Http(gateway) = &config.gateways[&"g".parse().unwrap()].protocol else { panic!("http") };
+    assert_eq!(gateway.settings.answer.refused, [401, 403, 404, 405, 407], "what is usual where nothing is said");
+    assert!(gateway.callback.is_some());
+    let shown = format!("{:?} {:?}", config.gateways, config.explain());
+    assert!(!shown.contains("secret of sixteen") && !shown.contains("\"secret\""), "{shown}");
+    for (line, other, says) in [
+        ("url = \"https://sms.example/v1?key={password}\"\n", "", "`url` is missing"),
+        ("https://sms.example/v1", "sms.example", "is not an address"),
+        ("https://sms.example/v1", "https://ann:pw@sms.example", "has a user or a password in it"),
+        ("{to}", "{two}", "`{two}` is not a field"),
+        ("\"{text}\"", "{text", "with its fields filled in it is not JSON"),
+        ("\"text\": \"{text}\"", "\"text\": 1", "would not say what is sent to whom"),
+        ("method = \"POST\"", "method = \"GET\"", "a GET has no body"),
+        ("body = '{\"to\": \"{to}\", \"text\": \"{text}\"}'\n", "", "`body` is missing"),
+        ("X-Account: {username}", "X-Account {username}", "is not a header"),
+        ("X-Account: {username}", "X Account: 1", "cannot be the name of a header"),
+        ("X-Account: {username}", "Host: elsewhere", "the service writes `host` itself"),
+        ("X-Account: {username}", "X-Text: {text}", "a header cannot have the text"),
+        ("X-Account: {username}", "Authorization: Bearer 123", "shown by `lull doctor`"),
+        ("username = \"lull\"\n", "", "`username` is missing"),
+        ("password = \"secret\"\n", "", "`password_file` is missing"),
+        ("throttled = [429]", "throttled = [42]", "42 is no status of HTTP"),
+        ("id = \"/id\"", "id = \"id\"", "`id` is not a place in JSON"),
+        ("id = \"/id\"", "id = \"header:no name\"", "cannot be the name of a header"),
+        ("taken_codes = [\"0\"]\n", "", "`taken_codes` is missing"),
+        ("code = \"/code\"\n", "", "`code` is missing"),
+        ("a secret of sixteen", "short", "the password is too short"),
+        ("password = \"a secret of sixteen\"\n", "", "gateways.g.callback.password_file: `password_file` is missing"),
+        ("proof = \"signature\"", "proof = \"address\"", "`signature` is not a known key"),
+        ("proof = \"signature\"", "proof = \"trust\"", "expected one of `signature`, `address`"),
+        ("header = \"X-Signature\"\n", "", "`header` is missing"),
+        ("signed = \"{body}\"", "signed = \"{timestamp}{body}\"", "cannot be what is signed"),
+        ("signed = \"{body}\"", "timestamp_header = \"X-Time\"\nsigned = \"{body}\"", "cannot be what is signed"),
+        ("delivered = [\"ok\"]", "", "`delivered` is missing"),
+        ("state = \"/state\"\n", "", "`state` is missing"),
+    ] {
+        let told = complaints(&http_gateway(line, other));
+        assert!(told.contains(says), "{line} → {other}\n{told}");
+    }
+}
+
+#[test]
+fn the_gateways_of_the_documentation_can_be_configured_as_they_stand_there() {
+    let text = include_str!("../../docs/messages.md");
+    let examples: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let gateways: String = examples.into_iter().filter(|example| example.starts_with("[gateways.")).collect();
+    let secrets = ["smsc", "forms", "forms-callback", "cn", "cn-callback"].map(|name| format!("secrets/{name}"));
+    let secrets: Vec<(&str, &str)> =
+        secrets.iter().map(|name| (name.as_str(), if name.ends_with("back") { "a secret of sixteen" } else { "8 signs!" })).collect();
+    let (_directory, sources) = installation(&gateways, &secrets);
+    let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(config.gateways.len(), 3);
 }

@@ -236,6 +236,14 @@ pub fn is_landline(number: &PhoneNumber) -> bool {
         .is_ok_and(|parsed| matches!(parsed.get_type(), PhoneNumberType::FixedLine))
 }
 
+/// A number as it is dialled within its country, without a prefix for long distance: `13800138000`.
+pub fn national(number: &PhoneNumber) -> String {
+    match PHONE_NUMBER_UTIL.parse(number.as_str(), None) {
+        Ok(parsed) => parsed.get_national_significant_number(),
+        Err(_) => number.digits().to_owned(),
+    }
+}
+
 /// Every time zone a number may be in; empty if no country has its code.
 ///
 /// Mobile and toll-free numbers are not bound to a place in most countries, whatever their digits: they get every zone

@@ -22,6 +22,7 @@ use crate::model::live_limits::LimitChange;
 use crate::model::name::{CampaignKey, GatewayName, GroupName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
+pub use crate::sms::http::callback::{Call, Wrong};
 
 /// Requests that may wait for the engine. Beyond it the API answers 503: a queue that long means the engine hangs.
 pub const REQUESTS_MAX: usize = 1024;
@@ -126,7 +127,24 @@ struct Shared {
     phones: watch::Sender<Arc<BTreeMap<String, PhoneSeen>>>,
     sorting: Mutex<BTreeMap<CampaignKey, Sorting>>,
     gateways: Mutex<BTreeMap<GatewayName, GatewaySeen>>,
+    calls: Mutex<BTreeMap<GatewayName, mpsc::Sender<CallOfGateway>>>,
 }
+
+/// What became of a call of an SMS gateway's provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// All of it is durable. This is the body of the answer.
+    Taken(String),
+    /// The caller did not prove who it is; nothing was done.
+    Forged(String),
+    /// This was not understood. The rest is durable.
+    Unreadable(Vec<Wrong>),
+    /// The database refuses what was told; the log says why.
+    NotKept,
+}
+
+/// A call of an SMS gateway's provider, and where what became of it is told.
+pub(super) type CallOfGateway = (Call, oneshot::Sender<Called>);
 
 /// How an SMS gateway is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -189,6 +207,7 @@ pub fn pair(salt: u64) -> (Handle, Driver) {
         phones: watch::Sender::new(Arc::default()),
         sorting: Mutex::default(),
         gateways: Mutex::default(),
+        calls: Mutex::default(),
     });
     (Handle { asks: sender, shared: shared.clone() }, Driver { asks, shared })
 }
@@ -357,6 +376,29 @@ impl Handle {
         change(&mut locked(&self.shared.gateways));
     }
 
+    /// Hands what an SMS gateway's provider told by HTTP to that gateway. `None`: there is no such gateway, or it takes no calls.
+    /// On return what was understood is durable.
+    ///
+    /// # Errors
+    /// That it cannot take it now.
+    pub async fn call_gateway(&self, gateway: &GatewayName, call: Call) -> Option<Result<Called, HandleError>> {
+        let way = locked(&self.shared.calls).get(gateway).cloned()?;
+        let (reply, answer) = oneshot::channel();
+        Some(match way.try_send((call, reply)).map_err(not_sent) {
+            Ok(()) => answer.await.map_err(|_| HandleError::Stopped),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Where calls of an SMS gateway's provider go from now on.
+    pub(super) fn hear_gateway(&self, gateway: &GatewayName, way: Option<mpsc::Sender<CallOfGateway>>) {
+        let mut calls = locked(&self.shared.calls);
+        match way {
+            Some(way) => drop(calls.insert(gateway.clone(), way)),
+            None => drop(calls.remove(gateway)),
+        }
+    }
+
     /// One agent's desk as it changes; `None` while not signed in.
     pub fn desk(&self, user: UserId) -> watch::Receiver<Option<Arc<AgentView>>> {
         locked(&self.shared.desks).entry(user).or_insert_with(|| watch::Sender::new(None)).subscribe()
@@ -441,7 +483,7 @@ impl Driver {
     }
 }
 
-fn not_sent(error: mpsc::error::TrySendError<Ask>) -> HandleError {
+fn not_sent<T>(error: mpsc::error::TrySendError<T>) -> HandleError {
     match error {
         mpsc::error::TrySendError::Full(_) => HandleError::Overloaded,
         mpsc::error::TrySendError::Closed(_) => HandleError::Stopped,

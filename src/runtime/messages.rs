@@ -5,6 +5,8 @@
 //! of it. The dialer hears of a customer who opts out at once, before that is durable. Read [`keep`] first; [`line`] is one
 //! gateway.
 
+mod callbacks;
+mod connecting;
 mod line;
 mod sender;
 
@@ -12,16 +14,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::handle::{GatewaySeen, GatewayState, Handle};
 use crate::clock::Clock;
-use crate::config::{Config, Gateway};
+use crate::config::{Config, Gateway, GatewayProtocol, HttpGateway};
 use crate::model::dialable::Region;
 use crate::model::name::GatewayName;
 use crate::store::Store;
 
+pub use connecting::connect;
+
+/// A connection and its bind may take this long.
+pub const CONNECT_MAX: Duration = Duration::from_secs(20);
+/// Calls of one provider that wait.
+const CALLS_MAX: usize = 64;
 /// After the store could not be asked it is asked again so often.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// After the end messages that are on their way get this long for an answer.
@@ -98,6 +106,7 @@ pub async fn keep(
                 finish(line).await;
             }
             tools.handle.show_gateways(|seen| drop(seen.remove(&name)));
+            tools.handle.hear_gateway(&name, None);
         }
         for (name, settings) in &current.gateways {
             if running.contains_key(name) {
@@ -112,8 +121,10 @@ pub async fn keep(
             };
             tools.handle.show_gateways(|seen| drop(seen.insert(name.clone(), gateway)));
             let (stop, stopped) = watch::channel(false);
+            let (calls_in, calls) = mpsc::channel(CALLS_MAX);
+            tools.handle.hear_gateway(name, hears(settings).then_some(calls_in));
             let line = line::Line { name: name.clone(), settings: settings.clone(), region, tools: tools.clone() };
-            let task = tokio::spawn(line.run(stopped));
+            let task = tokio::spawn(line.run(calls, stopped));
             running.insert(name.clone(), Running { settings: settings.clone(), region, stop, task });
         }
         tokio::select! {
@@ -125,6 +136,11 @@ pub async fn keep(
     for (_, line) in running {
         finish(line).await;
     }
+}
+
+/// Whether the provider may tell something by HTTP.
+fn hears(settings: &Gateway) -> bool {
+    matches!(&settings.protocol, GatewayProtocol::Http(HttpGateway { callback: Some(_), .. }))
 }
 
 async fn finish(line: Running) {

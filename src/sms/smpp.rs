@@ -185,15 +185,18 @@ impl Session {
 }
 
 impl Facts {
-    /// The next fact; [`Fact::Over`] is the last.
-    pub async fn next(&mut self) -> Fact {
+    /// The next fact, with the token to acknowledge it.
+    ///
+    /// # Errors
+    /// The connection is over, and why.
+    pub async fn next(&mut self) -> Result<(Fact, u32), String> {
         loop {
             match poll_fn(|context| self.events.as_mut().poll_next(context)).await {
-                None => return Fact::Over { why: "the connection ended".to_owned() },
-                Some(Event::Error(error)) => return Fact::Over { why: error.to_string() },
+                None => return Err("the connection ended".to_owned()),
+                Some(Event::Error(error)) => return Err(error.to_string()),
                 Some(Event::Incoming(command)) => match command.pdu() {
-                    Some(Pdu::DeliverSm(deliver)) => return told(deliver, command.sequence_number()),
-                    Some(Pdu::Unbind) => return Fact::Over { why: "the provider unbound".to_owned() },
+                    Some(Pdu::DeliverSm(deliver)) => return Ok((told(deliver), command.sequence_number())),
+                    Some(Pdu::Unbind) => return Err("the provider unbound".to_owned()),
                     _ => {}
                 },
             }
@@ -258,7 +261,9 @@ fn named(status: CommandStatus) -> String {
 fn refusal(error: &Error) -> Refusal {
     match error {
         Error::UnexpectedResponse { response } => match response.status() {
-            status @ (CommandStatus::EsmeRthrottled | CommandStatus::EsmeRmsgqful) => Refusal::Throttled(named(status)),
+            status @ (CommandStatus::EsmeRthrottled | CommandStatus::EsmeRmsgqful) => {
+                Refusal::Throttled { why: named(status), after: None }
+            }
             // It has the message, and what it says of it cannot be read.
             CommandStatus::EsmeRok => Refusal::Unanswered("the gateway's answer cannot be read".to_owned()),
             status => Refusal::Rejected(named(status)),
@@ -268,7 +273,7 @@ fn refusal(error: &Error) -> Refusal {
     }
 }
 
-fn told(deliver: &DeliverSm, token: u32) -> Fact {
+fn told(deliver: &DeliverSm) -> Fact {
     let (mut payload, mut id, mut state, mut sar) = (None, None, None, (None, None, None));
     for tlv in deliver.tlvs() {
         match tlv.value() {
@@ -286,9 +291,9 @@ fn told(deliver: &DeliverSm, token: u32) -> Fact {
     let cut = said.len() > INCOMING_MAX;
     said = said.get(..INCOMING_MAX).unwrap_or(said);
     match deliver.esm_class.message_type {
-        MessageType::ShortMessageContainsMCDeliveryReceipt => receipt_of(deliver.data_coding, said, id, state, token),
+        MessageType::ShortMessageContainsMCDeliveryReceipt => receipt_of(deliver.data_coding, said, id, state),
         MessageType::ShortMessageContainsIntermediateDeliveryNotification => {
-            Fact::Ignored { what: "a notification that a message is on its way".to_owned(), token }
+            Fact::Ignored("a notification that a message is on its way".to_owned())
         }
         _ => {
             let mut piece = match sar {
@@ -305,13 +310,14 @@ fn told(deliver: &DeliverSm, token: u32) -> Fact {
                 to: deliver.destination_addr.to_string(),
                 text: read(deliver.data_coding, said) + if cut { "…" } else { "" },
                 piece: piece.filter(|piece| (1..=piece.of).contains(&piece.number)),
+                id: None,
             };
-            Fact::Came { message, token }
+            Fact::Came(message)
         }
     }
 }
 
-fn receipt_of(coding: DataCoding, said: &[u8], id: Option<String>, state: Option<TlvState>, token: u32) -> Fact {
+fn receipt_of(coding: DataCoding, said: &[u8], id: Option<String>, state: Option<TlvState>) -> Fact {
     let text = read(coding, said);
     let written = receipt::read(&text);
     let tlv = state.and_then(|state| match state {
@@ -329,8 +335,8 @@ fn receipt_of(coding: DataCoding, said: &[u8], id: Option<String>, state: Option
     };
     let state = written.as_ref().and_then(|written| written.state).or(tlv);
     match id.or(written.map(|written| written.id)) {
-        Some(id) => Fact::Receipt { receipt: Receipt { id, state, says }, token },
-        None => Fact::Ignored { what: format!("a receipt of {} octets without an id", said.len()), token },
+        Some(id) => Fact::Receipt(Receipt { id, state, says }),
+        None => Fact::Ignored(format!("a receipt of {} octets without an id", said.len())),
     }
 }
 

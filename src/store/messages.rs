@@ -73,7 +73,9 @@ statements! {
         select message_id, part, state from message_parts
         where gateway = $1 and gateway_id = $2 order by message_id desc limit 1";
     PART_ENDED = "update message_parts set state = $3 where message_id = $1 and part = $2";
-    STATES = "select p.state as state, m.parts as parts from messages m join message_parts p on p.message_id = m.id where m.id = $1";
+    STATES = "
+        select p.state as state, m.sent_at as sent_at, m.parts as parts
+        from messages m join message_parts p on p.message_id = m.id where m.id = $1";
     ENDED = "update messages set state = $2, error = $3, ended_at = $4 where id = $1 and direction = 'out'";
     LEFT_OVER = "
         update messages set state = 'unknown', error = 'the service ended while it was being sent', ended_at = $1
@@ -492,10 +494,12 @@ async fn apply_handed(
         return Ok(()); // another claim, or settled: what is known of it stands already
     }
     // A gateway that gives no id tells no receipt either.
-    for (part, gateway_id) in parts.iter().enumerate().filter(|(_, id)| !id.is_empty()) {
-        let gateway_id = storable(gateway_id.clone());
-        let values = params![id.0, part as u64 + 1, gateway.as_str(), gateway_id.as_str()];
-        conn.run(ADD_PART, values).await?;
+    let named: Vec<(usize, String)> =
+        parts.iter().enumerate().filter(|(_, id)| !id.is_empty()).map(|(at, id)| (at, storable(id.clone()))).collect();
+    for (part, gateway_id) in &named {
+        conn.run(ADD_PART, params![id.0, *part as u64 + 1, gateway.as_str(), gateway_id.as_str()]).await?;
+    }
+    for (_, gateway_id) in named {
         let key = || params![gateway.as_str(), gateway_id.as_str()];
         let Some(early) = conn.row(EARLY, key()).await? else { continue };
         conn.run(FORGET_EARLY, key()).await?;
@@ -522,8 +526,11 @@ async fn apply_receipt(
     conn.run(PART_ENDED, params![id, part.int("part")?, state.as_str()]).await?;
     let mut ends = Vec::new();
     let mut of = 0;
-    for row in conn.rows(STATES, params![id]).await? {
-        of = row.count("parts")?;
+    let found = conn.rows(STATES, params![id]).await?;
+    for row in &found {
+        // What was taken has as many receipts as the gateway gave ids: one, where it splits texts itself.
+        let taken = row.opt_time("sent_at")?.is_some();
+        of = if taken { found.len() as u64 } else { row.count("parts")? };
         ends.extend(row.opt_word::<MessageState>("state")?);
     }
     // One part that is lost is a message that is not read.

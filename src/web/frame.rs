@@ -80,7 +80,7 @@ pub(super) struct Nonce(pub String);
 pub(super) async fn frame(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers()).unwrap_or_else(|| RequestId(state.mint(state.now().timestamp)).to_string());
     let language = Language::of_header(request.headers().get(header::ACCEPT_LANGUAGE));
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = shown(request.uri().path()));
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
@@ -90,6 +90,15 @@ pub(super) async fn frame(State(state): State<WebState>, mut request: Request, n
     }
     protect(&mut response, &id);
     response
+}
+
+/// An address as the log may have it: without the secret by which a provider of SMS proves who it is.
+fn shown(path: &str) -> &str {
+    const SECRET_AFTER: &str = "/callback/";
+    match path.find(SECRET_AFTER) {
+        Some(at) => path.get(..at + SECRET_AFTER.len()).unwrap_or(path),
+        None => path,
+    }
 }
 
 /// A request id of a proxy, if it is one that is safe in a log.

@@ -102,6 +102,8 @@ kinds! {
     NotLoggedIn = "not_logged_in", UNAUTHORIZED, "Not logged in", "未登录";
     /// Login name or password is wrong.
     BadCredentials = "bad_credentials", UNAUTHORIZED, "Wrong login or password", "登录名或密码错误";
+    /// A caller that is no user did not prove who it is.
+    Unproven = "unproven", UNAUTHORIZED, "Not proven", "未能证明身份";
     /// The role may not do this.
     Forbidden = "forbidden", FORBIDDEN, "Not allowed", "没有权限";
     /// An agent asks about a customer who is not on the line.

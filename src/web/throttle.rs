@@ -60,6 +60,7 @@ impl<K: Clone + Eq + Hash> Rate<K> {
 pub(super) struct Throttle {
     accounts: Rate<String>,
     failures: Rate<Network>,
+    forgeries: Rate<Network>,
     /// Networks that failed too often, and until when they wait.
     waiting: Mutex<BTreeMap<Network, Instant>>,
 }
@@ -91,7 +92,8 @@ impl Throttle {
     /// Lets so many tries a minute pass.
     pub(super) fn new(per_minute: Option<NonZeroU32>) -> Throttle {
         let quota = Quota::per_minute(per_minute.unwrap_or(TRIES_PER_MINUTE));
-        Throttle { accounts: Rate::new(quota), failures: Rate::new(quota), waiting: Mutex::default() }
+        let (accounts, failures, forgeries) = (Rate::new(quota), Rate::new(quota), Rate::new(quota));
+        Throttle { accounts, failures, forgeries, waiting: Mutex::default() }
     }
 
     /// Counts a try to log in.
@@ -108,6 +110,11 @@ impl Throttle {
     pub(super) fn admit_account(&self, site: &Site, login: &str) -> Result<(), Problem> {
         let key = login.chars().take(100).collect::<String>().to_lowercase();
         self.accounts.admit(site.now().instant, &key).map_err(throttled)
+    }
+
+    /// Counts a call from a network that did not prove who it is. Those that do are never counted: a stranger keeps nobody out.
+    pub(super) fn forged(&self, site: &Site, address: IpAddr) -> Result<(), Problem> {
+        self.forgeries.admit(site.now().instant, &address.into()).map_err(throttled)
     }
 
     /// Counts a failed login from a network.

@@ -16,15 +16,17 @@ const DOORS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("certificate", &["model"]),
     ("clock", &["model"]),
-    ("config", &["model"]),
-    ("sms", &["model"]),
+    ("http_client", &["model"]),
+    // What a gateway of the configuration is, is described where it is spoken to.
+    ("config", &["model", "sms", "http_client"]),
+    ("sms", &["model", "http_client"]),
     ("runtime", &["model", "engine", "sip", "media", "store", "certificate", "clock", "config", "sms"]),
     // Files of results, for `cli` and `web`.
     ("export", &["model", "store"]),
     // Results as people read them, for `cli` and `web`.
     ("report", &["model", "store"]),
     // What happened, on its way to other systems.
-    ("webhooks", &["model", "store", "config", "certificate", "clock"]),
+    ("webhooks", &["model", "store", "config", "certificate", "clock", "http_client"]),
     ("web", &["export", "report", "model", "engine", "store", "runtime", "certificate", "clock", "webhooks", "whatif"]),
     // Between the journals of the driver and the simulator: it reads the one and asks the other.
     ("whatif", &["model", "engine", "sim", "runtime", "config"]),
@@ -49,7 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusmpp", &["sms"]),
     ("clap", &["cli"]),
     ("governor", &["runtime", "web"]),
-    ("tokio", &["runtime", "sms", "store", "web", "webhooks", "cli"]),
+    ("tokio", &["runtime", "sms", "http_client", "store", "web", "webhooks", "cli"]),
     // Expressions of schedules only; time is jiff's.
     ("cron", &["model"]),
     ("chrono", &["model"]),

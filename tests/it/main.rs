@@ -9,6 +9,7 @@ mod databases;
 mod disk;
 mod fences;
 mod gate;
+mod gateways;
 mod imports;
 mod inbound;
 mod journey;

@@ -37,7 +37,7 @@ pub fn nobody() -> Plan {
     Plan { agents: 0, ..Plan::default() }
 }
 
-fn send(boss: &Api, number: &str, text: &str) -> String {
+pub fn send(boss: &Api, number: &str, text: &str) -> String {
     let sent = boss.post("/api/v1/messages", &json!({ "number": number, "text": text })).good();
     sent["id"].as_str().expect("an id").to_owned()
 }
@@ -48,7 +48,7 @@ fn messages(boss: &Api) -> Vec<Value> {
 
 /// Waits until a message stands like this; gives it.
 #[track_caller]
-fn until_state(boss: &Api, id: &str, state: &str) -> Value {
+pub fn until_state(boss: &Api, id: &str, state: &str) -> Value {
     let mut last = Vec::new();
     let end = now() + SOON;
     while now() < end {

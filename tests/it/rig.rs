@@ -32,7 +32,7 @@ pub use child::Child;
 pub use desk::Desk;
 pub use disk::Disk;
 pub use ear::{Ear, rtp};
-pub use http::Api;
+pub use http::{Api, Reply};
 pub use names::{Names, Record};
 pub use phone::Phone;
 pub use ports::free_port;

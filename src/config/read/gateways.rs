@@ -1,17 +1,29 @@
 //! SMS gateways.
 
+mod http;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::telephony::parse_name;
 use super::{password, text_if_there};
-use crate::config::{Config, Gateway, GatewayProtocol, Target};
+use crate::config::{Config, Gateway, GatewayProtocol, Secret, SmppGateway, Target};
 use crate::model::document::{ComplaintCode, Table};
 use crate::model::message::parts;
 use crate::model::name::GatewayName;
+use crate::sms::smpp::Version;
 
-const PROTOCOLS: &[(&str, GatewayProtocol)] =
-    &[("smpp-3.4", GatewayProtocol::Smpp3_4), ("smpp-5.0", GatewayProtocol::Smpp5_0)];
+#[derive(Clone, Copy)]
+enum Protocol {
+    Smpp(Version),
+    Http,
+}
+
+const PROTOCOLS: &[(&str, Protocol)] = &[
+    ("smpp-3.4", Protocol::Smpp(Version::V3_4)),
+    ("smpp-5.0", Protocol::Smpp(Version::V5_0)),
+    ("http", Protocol::Http),
+];
 /// Longest fields of a bind, in characters (SMPP 3.4, 4.1.5).
 const SYSTEM_ID_MAX: usize = 15;
 const PASSWORD_MAX: usize = 8;
@@ -37,25 +49,16 @@ pub(super) fn gateways(root: &Table<'_>, base: &Path) -> Option<BTreeMap<Gateway
 }
 
 fn gateway(table: &Table<'_>, base: &Path) -> Option<Gateway> {
-    let protocol = table.word("protocol", PROTOCOLS, GatewayProtocol::Smpp3_4);
-    let target = table.required::<Target>("target").and_then(|target| match target {
-        Target::Host { host, port } => Some((host, port)),
-        Target::Srv { .. } => {
-            let spot = table.spot("target")?;
-            spot.wrong(ComplaintCode::WrongValue, "a gateway is not looked up by SRV", "expected HOST:PORT")
+    let protocol = match table.word("protocol", PROTOCOLS, Protocol::Smpp(Version::V3_4)) {
+        Some(Protocol::Smpp(version)) => smpp(table, base, version).map(GatewayProtocol::Smpp),
+        Some(Protocol::Http) => http::gateway(table, base).map(GatewayProtocol::Http),
+        None => {
+            // What the other keys mean is not known.
+            table.accept_rest();
+            return None;
         }
-    });
-    let tls = table.or("tls", false);
-    let authorities_file = text_if_there(table, "authorities_file");
-    let system_id = bounded(table, "system_id", SYSTEM_ID_MAX);
-    let system_type = match table.has("system_type") {
-        true => bounded(table, "system_type", SYSTEM_TYPE_MAX),
-        false => Some(String::new()),
     };
-    let password = password(table, base);
-    if let Some(None) = password {
-        table.missing("password_file");
-    }
+    let authorities_file = text_if_there(table, "authorities_file");
     let senders = senders(table);
     let per_second = table.within("per_second", 0.1..=10_000.0, 10.0);
     let window = table.within("window", 1..=1000, 10);
@@ -72,28 +75,49 @@ fn gateway(table: &Table<'_>, base: &Path) -> Option<Gateway> {
             "expected at most one: 70 characters, or 160 of the GSM alphabet",
         );
     }
-    let (host, port) = target?;
-    let password = password??;
-    if password.reveal().chars().count() > PASSWORD_MAX {
-        let spot = table.spot("password").or_else(|| table.spot("password_file"))?;
-        let expected = format!("SMPP has room for {PASSWORD_MAX} characters");
-        return spot.wrong(ComplaintCode::WrongValue, "the password is too long", expected);
-    }
     Some(Gateway {
         protocol: protocol?,
-        host,
-        port,
-        tls: tls?,
         authorities_file: authorities_file?.map(|file| Config::beside(base, &file)),
-        system_id: system_id?,
-        password,
-        system_type: system_type?,
         senders: senders?,
         per_second: per_second?,
         window: window?,
         response_timeout_s: response_timeout_s?,
         opt_out_confirmation: opt_out_confirmation?.unwrap_or_else(|| CONFIRMATION.to_owned()),
     })
+}
+
+fn smpp(table: &Table<'_>, base: &Path, version: Version) -> Option<SmppGateway> {
+    let target = table.required::<Target>("target").and_then(|target| match target {
+        Target::Host { host, port } => Some((host, port)),
+        Target::Srv { .. } => {
+            let spot = table.spot("target")?;
+            spot.wrong(ComplaintCode::WrongValue, "a gateway is not looked up by SRV", "expected HOST:PORT")
+        }
+    });
+    let tls = table.or("tls", false);
+    let system_id = bounded(table, "system_id", SYSTEM_ID_MAX);
+    let system_type = match table.has("system_type") {
+        true => bounded(table, "system_type", SYSTEM_TYPE_MAX),
+        false => Some(String::new()),
+    };
+    let password = needed_password(table, base);
+    let (host, port) = target?;
+    let password = password?;
+    if password.reveal().chars().count() > PASSWORD_MAX {
+        let spot = table.spot("password").or_else(|| table.spot("password_file"))?;
+        let expected = format!("SMPP has room for {PASSWORD_MAX} characters");
+        return spot.wrong(ComplaintCode::WrongValue, "the password is too long", expected);
+    }
+    Some(SmppGateway { version, host, port, tls: tls?, system_id: system_id?, password, system_type: system_type? })
+}
+
+/// A password that must be there.
+fn needed_password(table: &Table<'_>, base: &Path) -> Option<Secret> {
+    let password = password(table, base)?;
+    if password.is_none() {
+        table.missing("password_file");
+    }
+    password
 }
 
 fn bounded(table: &Table<'_>, key: &'static str, max: usize) -> Option<String> {

@@ -1,39 +1,31 @@
 //! One gateway: connects, and again when the connection is lost; takes in what it tells.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsConnector;
 
 use super::sender::Sender;
-use super::{STORE_AGAIN, Tools};
-use crate::certificate;
-use crate::config::{Gateway, GatewayProtocol};
+use super::{CONNECT_MAX, STORE_AGAIN, Tools, callbacks, connect};
+use crate::config::Gateway;
 use crate::model::dialable::{self, Region};
 use crate::model::lead::SuppressionReason;
 use crate::model::name::GatewayName;
 use crate::model::phone::PhoneNumber;
 use crate::model::reply::opt_out;
-use crate::runtime::handle::{GatewayState, HandleError};
-use crate::sms::smpp::{self, Account, Facts, Session, Version};
-use crate::sms::{Fact, Incoming};
+use crate::runtime::handle::{CallOfGateway, GatewayState, HandleError};
+use crate::sms::{Fact, Facts, Incoming, Session};
 use crate::store::{Arrived, StoreError, TakenIn};
 
-/// A connection and its bind may take this long.
-const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// Waits between tries to connect: doubled each time, from the first to the longest.
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(60);
 /// A connection that held this long begins with the first wait again.
 const HELD: Duration = Duration::from_secs(60);
 /// Facts that are being written down at once: the store's writer puts them into one transaction.
-const FACTS_AT_ONCE: usize = 64;
+pub(super) const FACTS_AT_ONCE: usize = 64;
 /// Pieces of a message that are missing for this long are not waited for any more.
 const PIECES_MAX: Duration = Duration::from_secs(300);
 /// How often it is looked for those.
@@ -51,14 +43,24 @@ pub(super) struct Line {
 
 impl Line {
     /// Until told to stop.
-    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(self, calls: mpsc::Receiver<CallOfGateway>, stop: watch::Receiver<bool>) {
         let line = Arc::new(self);
+        // Ends with this task, however that ends.
+        let mut answering = JoinSet::new();
+        answering.spawn(callbacks::answer(Arc::clone(&line), calls, stop.clone()));
+        line.keep_up(stop).await;
+        while answering.join_next().await.is_some() {}
+    }
+
+    /// Connects, sends and takes in, and again, until told to stop.
+    async fn keep_up(self: &Arc<Line>, mut stop: watch::Receiver<bool>) {
+        let line = self;
         let mut wait = AGAIN_FIRST;
         loop {
             line.tools.show(&line.name, GatewayState::Connecting, None);
             let bound = tokio::select! {
                 () = told(&mut stop) => return,
-                bound = timeout(CONNECT_MAX, line.connect()) => bound,
+                bound = timeout(CONNECT_MAX, connect(&line.settings)) => bound,
             };
             let bound = bound.unwrap_or_else(|_| Err(format!("no answer within {} s", CONNECT_MAX.as_secs())));
             let why = match bound {
@@ -87,31 +89,6 @@ impl Line {
         }
     }
 
-    async fn connect(&self) -> Result<(Session, Facts), String> {
-        let Gateway { host, port, .. } = &self.settings;
-        let failed = |error: io::Error| format!("{host}:{port}: {error}");
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
-        // Small commands that wait for answers: gathering them only makes them late.
-        stream.set_nodelay(true).map_err(failed)?;
-        let account = Account {
-            system_id: self.settings.system_id.clone(),
-            password: self.settings.password.reveal().to_owned(),
-            system_type: self.settings.system_type.clone(),
-            version: match self.settings.protocol {
-                GatewayProtocol::Smpp3_4 => Version::V3_4,
-                GatewayProtocol::Smpp5_0 => Version::V5_0,
-            },
-            patience: Duration::from_secs(self.settings.response_timeout_s.into()),
-        };
-        if !self.settings.tls {
-            return smpp::bind(stream, &account).await;
-        }
-        let trusting = certificate::trusting(self.settings.authorities_file.as_deref()).map_err(|e| e.to_string())?;
-        let name = ServerName::try_from(host.clone()).map_err(|error| format!("{host}: {error}"))?;
-        let stream = TlsConnector::from(trusting).connect(name, stream).await;
-        smpp::bind(stream.map_err(|error| format!("no trusted TLS with {host}: {error}"))?, &account).await
-    }
-
     /// Sends and takes in until the connection is over, and says why; or until told to stop.
     async fn serve(
         self: &Arc<Line>,
@@ -120,10 +97,10 @@ impl Line {
         stop: &mut watch::Receiver<bool>,
     ) -> Option<String> {
         let (end, ended) = watch::channel(false);
-        let sender = Sender::new(self.name.clone(), &self.settings, session.clone(), self.tools.clone());
+        let sender = Sender::new(self.name.clone(), &self.settings, session.clone(), self.tools.clone(), ended);
         // Ends with this connection, however that ends.
         let mut sending = JoinSet::new();
-        sending.spawn(sender.run(ended));
+        sending.spawn(sender.run());
         let room = Arc::new(Semaphore::new(FACTS_AT_ONCE));
         let mut taking = JoinSet::new();
         let mut look = tokio::time::interval(PIECES_EVERY);
@@ -136,12 +113,15 @@ impl Line {
                 Ok(room) = Arc::clone(&room).acquire_owned(), if own.is_none() => own = Some(room),
                 fact = facts.next(), if own.is_some() => {
                     while taking.try_join_next().is_some() {}
-                    if let Fact::Over { why } = fact {
-                        break Some(why);
-                    }
+                    let (fact, token) = match fact {
+                        Ok(told) => told,
+                        Err(why) => break Some(why),
+                    };
                     let (line, session, room) = (Arc::clone(self), session.clone(), own.take());
                     taking.spawn(async move {
-                        line.take(fact, &session).await;
+                        if line.take(fact).await {
+                            session.acknowledge(token).await;
+                        }
                         drop(room);
                     });
                 }
@@ -157,24 +137,21 @@ impl Line {
         over
     }
 
-    /// Writes down what the gateway told, and acknowledges it then.
-    async fn take(&self, fact: Fact, session: &Session) {
+    /// Writes down what the gateway told; whether it is durable and may be acknowledged.
+    pub(super) async fn take(&self, fact: Fact) -> bool {
         let store = &self.tools.store;
         match fact {
-            Fact::Over { .. } => {}
-            Fact::Ignored { what, token } => {
+            Fact::Ignored(what) => {
                 tracing::info!(gateway = %self.name, what, "an SMS gateway told something that concerns nobody");
-                session.acknowledge(token).await;
+                true
             }
-            Fact::Receipt { receipt, token } => {
+            Fact::Receipt(receipt) => {
                 let at = self.tools.clock.now().timestamp;
                 let kept =
                     self.persist(|| store.receipt(&self.name, &receipt.id, receipt.state, &receipt.says, at)).await;
-                if kept.is_some() {
-                    session.acknowledge(token).await;
-                }
+                kept.is_some()
             }
-            Fact::Came { message, token } => {
+            Fact::Came(message) => {
                 let arrived = self.arrived(message);
                 // Whoever says stop is let go of at once, also while the database takes no writes.
                 if let (Ok(number), None, Some(_)) = (&arrived.number, arrived.piece, opt_out(&arrived.text)) {
@@ -182,11 +159,11 @@ impl Line {
                 }
                 let at = self.tools.clock.now().timestamp;
                 let confirmation = &self.settings.opt_out_confirmation;
-                let taken = self.persist(|| store.take_in(arrived.clone(), confirmation, at)).await;
-                if let Some(taken) = taken {
-                    self.tell(taken).await;
-                    session.acknowledge(token).await;
-                }
+                let Some(taken) = self.persist(|| store.take_in(arrived.clone(), confirmation, at)).await else {
+                    return false;
+                };
+                self.tell(taken).await;
+                true
             }
         }
     }
@@ -209,13 +186,13 @@ impl Line {
     }
 
     fn arrived(&self, message: Incoming) -> Arrived {
-        let Incoming { from, international, to, text, piece } = message;
+        let Incoming { from, international, to, text, piece, id } = message;
         Arrived {
             gateway: self.name.clone(),
             number: number(&from, international, self.region).ok_or(from),
             ours: to,
             text,
-            gateway_id: None,
+            gateway_id: id,
             piece: piece.map(|piece| (piece.reference, piece.number, piece.of)),
         }
     }

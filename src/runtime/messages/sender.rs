@@ -1,4 +1,4 @@
-//! Hands messages to one connection: at its rate, within its window, each at most once.
+//! Hands messages to one gateway: at its rate, within its window, each at most once.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -22,8 +22,7 @@ use crate::model::message::parts;
 use crate::model::name::GatewayName;
 use crate::model::time::{Instant, Timestamp};
 use crate::runtime::handle::GatewayState;
-use crate::sms::smpp::Session;
-use crate::sms::{Outgoing, Piece, Refusal};
+use crate::sms::{Outgoing, Piece, Refusal, Session};
 use crate::store::{Claimed, Handed};
 
 /// How often it is looked for messages while there are none.
@@ -37,6 +36,8 @@ const CLAIM_MAX: usize = 1000;
 /// After the gateway asked for fewer, nothing is sent for this long: doubled each time, up to the longest.
 const THROTTLED_FIRST: Duration = Duration::from_secs(1);
 const THROTTLED_MAX: Duration = Duration::from_secs(30);
+/// The longest pause that a gateway may ask for.
+const ASKED_MAX: Duration = Duration::from_secs(3600);
 /// A part after the first is tried this often before the message counts as rejected.
 const TRIES_MAX: u32 = 8;
 
@@ -61,6 +62,8 @@ struct Post {
     window: Semaphore,
     reference: AtomicU16,
     pause: Mutex<Pause>,
+    /// Nothing leaves any more.
+    stop: watch::Receiver<bool>,
 }
 
 /// Until when nothing is sent, and how long the next pause is.
@@ -71,7 +74,14 @@ struct Pause {
 }
 
 impl Sender {
-    pub(super) fn new(name: GatewayName, settings: &Gateway, session: Session, tools: Tools) -> Sender {
+    /// One that sends until it hears of the end by `stop`.
+    pub(super) fn new(
+        name: GatewayName,
+        settings: &Gateway,
+        session: Session,
+        tools: Tools,
+        stop: watch::Receiver<bool>,
+    ) -> Sender {
         let quota = Quota::with_period(Duration::from_secs_f64(1.0 / settings.per_second))
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))
             .allow_burst(burst(settings.per_second));
@@ -83,13 +93,15 @@ impl Sender {
             window: Semaphore::new(settings.window as usize),
             reference: AtomicU16::new(0),
             pause: Mutex::new(Pause { until: Instant::ZERO, next: THROTTLED_FIRST }),
+            stop,
         };
         let claim = ((settings.per_second * CLAIM_S) as usize).clamp(1, CLAIM_MAX);
         Sender { name, tools, post: Arc::new(post), claim }
     }
 
-    /// Until told to stop; what is on its way then gets its answer.
-    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Until told to stop; what is on its way then gets its answer, and what had no turn yet goes back.
+    pub(super) async fn run(self) {
+        let mut stop = self.post.stop.clone();
         let mut flights: JoinSet<Landed> = JoinSet::new();
         let mut held: BTreeSet<MessageId> = BTreeSet::new();
         let mut stopped = false;
@@ -183,9 +195,13 @@ impl Sender {
 }
 
 impl Post {
-    /// Hands over all parts of a message, one after the other; what came of it.
+    /// Hands over all parts of a message, one after the other, or all of it at once; what came of it.
     async fn hand(&self, message: Claimed) -> Handed {
-        let split = parts(&message.text);
+        let mut split = parts(&message.text);
+        if self.session.takes_whole_texts() {
+            split.texts = vec![message.text.as_str()];
+        }
+        let id = message.id.to_string();
         let of = u8::try_from(split.texts.len()).unwrap_or(u8::MAX);
         let reference = self.reference.fetch_add(1, Ordering::Relaxed);
         let mut taken = Vec::with_capacity(split.texts.len());
@@ -194,30 +210,31 @@ impl Post {
             let part = Outgoing {
                 from: &message.sender,
                 to: message.number.as_str(),
+                id: &id,
                 alphabet: split.alphabet,
                 text,
                 piece: (of > 1).then_some(Piece { reference, number, of }),
             };
             let mut tries = 0;
             loop {
-                let Some(_room) = self.turn().await else { return Handed::NotSent };
+                let Some(_room) = self.turn(place == 0).await else { return Handed::NotSent };
                 // It may have waited for its turn: whoever opted out meanwhile gets nothing.
                 if place == 0 && !message.confirms && self.is_written_off(&message).await {
                     return Handed::Suppressed;
                 }
-                match self.session.submit(part).await {
+                match self.session.submit(part, self.tools.clock.now().timestamp).await {
                     Ok(id) => {
                         taken.push(id);
                         self.pause.lock().await.next = THROTTLED_FIRST;
                         break;
                     }
-                    Err(Refusal::Throttled(_)) if taken.is_empty() => {
-                        self.hold().await;
+                    Err(Refusal::Throttled { after, .. }) if taken.is_empty() => {
+                        self.hold(after).await;
                         return Handed::NotSent;
                     }
                     Err(Refusal::NotSent(_)) if taken.is_empty() => return Handed::NotSent,
-                    Err(Refusal::Throttled(why)) => {
-                        self.hold().await;
+                    Err(Refusal::Throttled { why, after }) => {
+                        self.hold(after).await;
                         tries += 1;
                         if tries > TRIES_MAX {
                             return Handed::Rejected(taken, why);
@@ -232,8 +249,17 @@ impl Post {
         Handed::Taken(taken)
     }
 
+    /// Waits for its turn. At the end a message of which nothing has left gets none: it would only be lost.
+    async fn turn(&self, first: bool) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = told(&mut stop), if first => None,
+            room = self.room() => room,
+        }
+    }
+
     /// Waits for the rate, the pause and the window.
-    async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    async fn room(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
         loop {
             let until = self.pause.lock().await.until;
             let now = self.tools.clock.now().instant;
@@ -260,14 +286,15 @@ impl Post {
         })
     }
 
-    /// The gateway asked for fewer: nothing is sent for a while.
-    async fn hold(&self) {
+    /// The gateway asked for fewer: nothing is sent for a while, and for as long as it asked for.
+    async fn hold(&self, after: Option<Duration>) {
         let now = self.tools.clock.now().instant;
         let mut pause = self.pause.lock().await;
         // Those that were on their way together ask once.
         if pause.until <= now {
             *pause = Pause { until: now + pause.next, next: (pause.next * 2).min(THROTTLED_MAX) };
         }
+        pause.until = pause.until.max(now + after.unwrap_or_default().min(ASKED_MAX));
         drop(pause);
         self.show().await;
     }

@@ -110,6 +110,23 @@ async fn a_message_is_delivered_when_all_parts_are_and_lost_when_one_is() {
 }
 
 #[tokio::test]
+async fn a_long_message_that_the_gateway_splits_itself_is_delivered_with_its_one_receipt() {
+    let rig = Rig::new().await;
+    let long = "x".repeat(200);
+    let (first, second) = (rig.queued(ANN, &long).await, rig.queued(BEN, &long).await);
+    rig.claimed().await;
+    rig.handed(first, Handed::Taken(vec!["a".to_owned()])).await;
+    rig.receipts("a", Some(MessageState::Unknown), "?").await;
+    rig.receipts("a", Some(MessageState::Delivered), "delivered").await;
+    assert_eq!(rig.stands(first).await, (MessageState::Delivered, None));
+    assert_eq!(rig.store.message(first).await.unwrap().unwrap().parts, 2, "what it costs stays known");
+    // The receipt comes before it is known what the gateway called it.
+    rig.receipts("b", Some(MessageState::Delivered), "delivered").await;
+    rig.handed(second, Handed::Taken(vec!["b".to_owned()])).await;
+    assert_eq!(rig.stands(second).await, (MessageState::Delivered, None));
+}
+
+#[tokio::test]
 async fn what_is_not_known_of_a_message_can_still_be_found_out() {
     let rig = Rig::new().await;
     let id = rig.queued(ANN, "x").await;

@@ -153,6 +153,7 @@ fn example_address(path: &str) -> String {
         .replace("{stage}", "sent")
         .replace("{name}", "blend")
         .replace("{id}", id)
+        .replace("{secret}", "wrong")
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Whoever is told by webhooks: an HTTP server by hand that keeps what it got and answers what the test says.
+//! Whoever is told by webhooks, and providers of SMS: an HTTP server by hand that keeps what it got and answers what the test says.
 
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
@@ -23,8 +23,12 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(20);
 pub enum Answer {
     /// With a status and further header lines.
     Status(u16, String),
+    /// With a status, further header lines and a body.
+    Body(u16, String, Vec<u8>),
     /// Never, with the connection left open.
     Silence,
+    /// Never, with the connection ended.
+    HangUp,
 }
 
 /// One request.
@@ -158,12 +162,19 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
     let answer = answer.unwrap_or_else(|| Answer::Status(204, String::new()));
     shared.got.lock().expect("no thread failed").push(got);
     match answer {
-        Answer::Status(status, headers) => {
-            let text = format!("HTTP/1.1 {status} Test\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n");
-            drop(stream.write_all(text.as_bytes()));
-        }
+        Answer::Status(status, headers) => write(&mut stream, status, &headers, &[]),
+        Answer::Body(status, headers, body) => write(&mut stream, status, &headers, &body),
+        Answer::HangUp => {}
         Answer::Silence => shared.open.lock().expect("no thread failed").push(stream),
     }
+}
+
+fn write(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} Test\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n");
+    // Whoever asked may read to a bound and go.
+    drop(stream.write_all(head.as_bytes()));
+    drop(stream.write_all(body));
 }
 
 fn read(stream: &mut TcpStream) -> Option<Got> {

@@ -1,8 +1,7 @@
-//! Where an endpoint is, and whether the service may be sent there.
+//! Where a server is, and whether the service may be sent there.
 //!
 //! An address is judged when it is connected to, after its name was looked up, so that a name that leads elsewhere tomorrow is
-//! judged tomorrow. Only what the internet can reach is allowed unless the configuration names a network. Read
-//! [`Target::judge`] first.
+//! judged tomorrow. Read [`Target::judge`] and [`Bounds`] first.
 
 use std::fmt;
 use std::io;
@@ -11,7 +10,7 @@ use std::str::FromStr;
 
 use hyper::Uri;
 
-use crate::config::Network;
+use crate::model::network::Network;
 
 /// IPv4 networks that are nobody's on the internet (the registry of special-purpose addresses, RFC 6890), and multicast.
 const SPECIAL_V4: [([u8; 4], u8); 15] = [
@@ -56,6 +55,21 @@ pub enum AddressFault {
         /// What it leads to.
         address: IpAddr,
     },
+    /// What is sent would be read on the way, and a password with it.
+    #[error("{address} is an address of the internet and reached without encryption; expected https://")]
+    Open {
+        /// What it leads to.
+        address: IpAddr,
+    },
+}
+
+/// Where a request may go.
+#[derive(Clone, Copy, Debug)]
+pub enum Bounds<'a> {
+    /// To whatever users of the service name: to the internet, encrypted, or into one of these networks.
+    Internet(&'a [Network]),
+    /// To what the operator's own configuration names: anywhere, to the internet only encrypted.
+    Configured,
 }
 
 /// An address that was understood.
@@ -114,23 +128,31 @@ impl fmt::Display for Target {
 
 impl Target {
     /// The address that is written in it, if it is no name.
-    pub(super) fn literal(&self) -> Option<IpAddr> {
+    pub fn literal(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
 
     /// What it leads to now.
-    pub(super) async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         if let Some(address) = self.literal() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         Ok(tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect())
     }
 
-    /// Whether it may be connected to at this address: one of the internet and encrypted, or in a network that is allowed.
+    /// Whether it may be connected to at this address.
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn judge(&self, address: IpAddr, allowed: &[Network]) -> Result<(), AddressFault> {
+    pub fn judge(&self, address: IpAddr, bounds: Bounds<'_>) -> Result<(), AddressFault> {
+        let allowed = match bounds {
+            Bounds::Internet(allowed) => allowed,
+            Bounds::Configured if self.tls || !is_public(address) => return Ok(()),
+            Bounds::Configured => return Err(AddressFault::Open { address }),
+        };
         if allowed.iter().any(|network| network.contains(address)) {
             return Ok(());
         }
@@ -268,7 +290,17 @@ mod tests {
             (&plain, ours, &allowed[..], Ok(())),
             (&plain, mapped, &allowed[..], Ok(())),
         ] {
-            assert_eq!(target.judge(address, networks), expected, "{target} at {address} with {networks:?}");
+            let judged = target.judge(address, Bounds::Internet(networks));
+            assert_eq!(judged, expected, "{target} at {address} with {networks:?}");
+        }
+        for (target, address, expected) in [
+            (&sealed, public, Ok(())),
+            (&sealed, ours, Ok(())),
+            (&plain, ours, Ok(())),
+            (&plain, mapped, Ok(())),
+            (&plain, public, Err(AddressFault::Open { address: public })),
+        ] {
+            assert_eq!(target.judge(address, Bounds::Configured), expected, "{target} at {address}, as configured");
         }
     }
 
