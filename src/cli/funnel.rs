@@ -13,7 +13,7 @@ use crate::report::funnel::{self, Funnel, FunnelBreakdown, table};
 use crate::store::{FunnelLead, FunnelStage};
 
 /// Leads of a stage that are read at once.
-const PAGE: usize = 1000;
+const PAGE: usize = 50_000;
 
 /// The whole way of a campaign's customers, from the message to the delivery, and what it cost. docs/funnel.md tells more.
 #[derive(Debug, Args)]

@@ -20,8 +20,8 @@ use crate::model::time::Timestamp;
 
 /// Most parts that the leads are broken down into: no page shows more.
 const PARTS_MAX: usize = 5000;
-/// Most leads on a page.
-const PAGE_MAX: usize = 1000;
+/// Most leads read at once. Finding where a page of a large stage begins takes as long as a page of many.
+const PAGE_MAX: usize = 50_000;
 
 /// How far a lead came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
@@ -377,9 +377,9 @@ impl Store {
         let text = format!(
             "select s.lead_id as lead_id, s.number as number, s.name as name, s.state as state,
                     coalesce({}, '') as part
-             from ({}) s where s.lead_id > ${cursor} {wanted} order by s.lead_id limit ${}",
+             from ({}) s where true {wanted} order by s.lead_id limit ${}",
             by.part(),
-            leads_of(stage),
+            leads_of(stage, &format!("where x.lead_id > ${cursor}")),
             values.len(),
         );
         let mut conn = self.reader().await?;
@@ -396,12 +396,13 @@ impl Store {
     }
 }
 
-/// The leads of a stage, each once: what is counted and what is listed. Leads of an import that was taken back are gone.
-fn leads_of(stage: FunnelStage) -> String {
+/// The leads of a stage, each once: what is counted and what is listed; `beyond` may say from which lead on. Leads of an import
+/// that was taken back are gone.
+fn leads_of(stage: FunnelStage, beyond: &str) -> String {
     format!(
         "select l.id as lead_id, l.list_id as list_id, l.extra as extra, l.number as number, l.name as name,
                 l.state as state
-         from (select distinct x.lead_id as lead_id from ({}) x) d
+         from (select distinct x.lead_id as lead_id from ({}) x {beyond}) d
          cross join leads l where l.id = d.lead_id and l.campaign = $1",
         stage.set()
     )
@@ -419,7 +420,7 @@ async fn count(
         let text = format!(
             "select coalesce({}, '') as part, count(*) as leads from ({}) s group by 1 limit {}",
             by.part(),
-            leads_of(stage),
+            leads_of(stage, ""),
             PARTS_MAX + 1,
         );
         for row in conn.rows_made("FUNNEL", &text, by.values(campaign)).await? {
