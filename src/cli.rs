@@ -23,15 +23,18 @@ mod consents;
 mod database;
 pub mod doctor;
 mod exports;
+mod funnel;
 mod keys;
 mod ledgers;
 mod limits;
 mod lists;
 mod messages;
 mod moment;
+mod orders;
 mod outreach;
 mod people;
 mod place;
+mod promises;
 mod recordings;
 mod replay;
 mod results;
@@ -80,12 +83,18 @@ enum Command {
     /// Calls that were promised to customers.
     #[command(subcommand)]
     Callback(callbacks::Callbacks),
+    /// Calls that were promised to customers who asked for them.
+    #[command(subcommand)]
+    Promise(promises::Promises),
     /// SMS to one number, and what was sent and came.
     #[command(subcommand)]
     Message(messages::Messages),
     /// The messages that campaigns start with.
     #[command(subcommand)]
     Outreach(outreach::Outreaches),
+    /// What customers ordered, and what became of it.
+    #[command(subcommand)]
+    Order(orders::Orders),
     /// Adds and lists the people who may log in.
     #[command(subcommand)]
     User(people::People),
@@ -104,7 +113,9 @@ enum Command {
     /// Writes what became of a campaign's calls to a file.
     #[command(subcommand)]
     Results(results::Results),
-    /// Writes calls, results, leads, suppressions or consents to a file, one row for each.
+    /// The whole way of a campaign's customers, from the message to the delivery, and what it cost.
+    Funnel(funnel::FunnelCommand),
+    /// Writes calls, results, leads, suppressions, consents or orders to a file, one row for each.
     Export(exports::Export),
     /// Recordings of calls: lists, verifies, copies and erases them.
     #[command(subcommand)]
@@ -186,14 +197,17 @@ pub fn main() -> ExitCode {
         Command::Campaign(campaigns) => campaigns.run(&cli.place),
         Command::List(lists) => lists.run(&cli.place),
         Command::Callback(callbacks) => callbacks.run(&cli.place),
+        Command::Promise(promises) => promises.run(&cli.place),
         Command::Message(messages) => messages.run(&cli.place),
         Command::Outreach(outreach) => outreach.run(&cli.place),
+        Command::Order(orders) => orders.run(&cli.place),
         Command::User(people) => people.run(&cli.place),
         Command::Key(keys) => keys.run(&cli.place),
         Command::Webhook(webhooks) => webhooks.run(&cli.place),
         Command::Suppression(suppressions) => suppressions.run(&cli.place),
         Command::Consent(consents) => consents.run(&cli.place),
         Command::Results(results) => results.run(&cli.place),
+        Command::Funnel(funnel) => funnel.run(&cli.place),
         Command::Export(export) => export.run(&cli.place),
         Command::Recording(recordings) => recordings.run(&cli.place),
         Command::Simulate(simulate) => simulate.run(&cli.place),

@@ -127,6 +127,8 @@ pub struct Retention {
     pub imports_days: u32,
     /// SMS, ours and those of customers.
     pub messages_days: u32,
+    /// Who ordered, and where it went, of orders that are over.
+    pub orders_days: u32,
 }
 
 /// Lists that are brought in.
@@ -175,6 +177,19 @@ pub struct Http {
     pub public_url: Option<String>,
     /// Where Prometheus reads figures, if it does.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where landing pages, and nothing else, are served besides.
+    pub landing_listen: Option<SocketAddr>,
+    /// How customers reach landing pages, where that is not `public_url`.
+    pub landing_url: Option<String>,
+    /// Proxies whose word about the address of a visitor counts.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Http {
+    /// How customers reach landing pages, if anybody said so.
+    pub fn landing_base(&self) -> Option<&str> {
+        self.landing_url.as_deref().or(self.public_url.as_deref())
+    }
 }
 
 /// How a listener is encrypted.
@@ -508,13 +523,8 @@ impl Config {
             prompts: self.prompts.keys().cloned().collect(),
             numbers: self.owned_numbers(),
             gateways: self.gateways.iter().map(|(name, gateway)| (name.clone(), gateway.senders.clone())).collect(),
-            link_address: self.link_address(),
+            landing_url: self.http.landing_base().map(str::to_owned),
         }
-    }
-
-    /// What stands before a token in the address of a landing page; `None` where it is not said at which address people find us.
-    pub fn link_address(&self) -> Option<String> {
-        self.http.public_url.as_ref().map(|url| format!("{}/r/", url.trim_end_matches('/')))
     }
 
     /// Our own numbers in international form, which may be shown to customers.

@@ -1,4 +1,4 @@
-//! Calls, results, leads, suppressions and consents as a file that people open in a spreadsheet: CSV or XLSX.
+//! Calls, results, leads, suppressions, consents and orders as a file that people open in a spreadsheet: CSV or XLSX.
 //!
 //! Read [`Ask`] and [`write`] first. Not a report: each row is a call, a lead and so on, and whoever adds the calls up gets the figures
 //! of the pages, because both come from the same rows.
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::database::beside;
 use crate::model::name::CampaignKey;
+use crate::model::order::OrderState;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::store::{Store, StoreError};
@@ -37,16 +38,19 @@ pub enum Kind {
     Suppressions,
     /// An entry of the consent ledger.
     Consents,
+    /// An order.
+    Orders,
 }
 
 /// A text names no kind of file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no kind of file; expected calls, results, leads, suppressions or consents")]
+#[error("`{0}` is no kind of file; expected calls, results, leads, suppressions, consents or orders")]
 pub struct NoKind(String);
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 5] = [Kind::Calls, Kind::Results, Kind::Leads, Kind::Suppressions, Kind::Consents];
+    pub const ALL: [Kind; 6] =
+        [Kind::Calls, Kind::Results, Kind::Leads, Kind::Suppressions, Kind::Consents, Kind::Orders];
 
     /// As it is stored and sent.
     pub fn as_str(self) -> &'static str {
@@ -56,6 +60,7 @@ impl Kind {
             Kind::Leads => "leads",
             Kind::Suppressions => "suppressions",
             Kind::Consents => "consents",
+            Kind::Orders => "orders",
         }
     }
 
@@ -63,7 +68,7 @@ impl Kind {
     pub fn needs_campaign(self) -> bool {
         match self {
             Kind::Calls | Kind::Results | Kind::Leads => true,
-            Kind::Suppressions | Kind::Consents => false,
+            Kind::Suppressions | Kind::Consents | Kind::Orders => false,
         }
     }
 }
@@ -94,7 +99,9 @@ pub struct Ask {
     pub kind: Kind,
     /// Whose; none, where the kind allows it: of all.
     pub campaign: Option<CampaignKey>,
-    /// Calls that began, results that were recorded, leads and entries that were added at or after this.
+    /// Of orders: only those in this state.
+    pub state: Option<OrderState>,
+    /// Calls that began, results that were recorded, leads and entries that were added, orders that were opened at or after this.
     pub from: Timestamp,
     /// And before this.
     pub to: Timestamp,
@@ -132,7 +139,7 @@ pub enum ExportError {
     },
 }
 
-/// Writes the rows, calls and results and leads in the order in which they came to be, entries of ledgers the latest first; how
+/// Writes the rows, calls and results and leads in the order in which they came to be, entries of ledgers and orders the latest first; how
 /// many. The file is there whole, or not at all: also when whoever asked for it goes away in the middle.
 ///
 /// # Errors
@@ -169,6 +176,16 @@ pub async fn write(
     let named = |error: std::io::Error| ExportError::File { path: path.to_path_buf(), detail: error.to_string() };
     std::fs::rename(&part.0, path).map_err(named)?;
     Ok(count)
+}
+
+/// Rows as CSV, for what is too short to be a file: cells that a spreadsheet would take for a formula begin with an apostrophe.
+pub fn csv_of(rows: &[Vec<String>]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        // Into memory, and each row has the width of the first: nothing can fail.
+        let _ = writer.write_record(row.iter().map(|cell| sheet::harmless(cell)));
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
 /// A file that is gone when this is: also when whoever asked for it went away in the middle, because it tells of customers.

@@ -2,6 +2,11 @@
 //!
 //! Read [`Report`] and [`report`] first. It defines no figure: [`Figures`] does. It names the parts, and divides.
 
+pub mod funnel;
+mod promises;
+
+pub use promises::{PromiseFigures, PromisePart, PromiseReport, promise_csv, promise_report};
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -15,6 +15,7 @@ pub mod messages;
 pub mod outreach;
 pub mod peers;
 mod placing;
+mod promises;
 pub mod rates;
 pub mod recordings;
 pub mod records;

@@ -24,19 +24,24 @@ mod error;
 mod exports;
 mod figures;
 mod forgetting;
+mod funnel;
 mod history;
 mod import;
 mod jobs;
 mod journal;
 mod keys;
+mod landing;
 mod leads;
 mod links;
 mod live_limits;
 mod messages;
+mod opting_out;
+mod orders;
 mod outbox;
 mod outreach;
 mod password;
 mod placing;
+mod promises;
 mod recordings;
 mod registrations;
 mod results;
@@ -70,25 +75,32 @@ pub use exports::{ExportAsked, ExportRow, ExportState, ExportStep};
 pub use figures::behind::{Behind, Stage};
 pub use figures::upkeep::Recount;
 pub use figures::{AttemptTotals, By, CampaignTotals, Figures, InboundFigures, Part};
+pub use funnel::{FunnelBy, FunnelCounts, FunnelLead, FunnelPart, FunnelSpeed, FunnelStage};
 pub use history::{AttemptCursor, AttemptFilter, AttemptRow, InboundRow, LeadDetail, NumberHistory, ResultRow, Story};
 
 pub use import::{
     ColumnUse, Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, FilePreview, ImportCounts,
     ImportError, ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, LedgerDefaults, LedgerKind, LedgerPlan,
-    MappedColumn, Mapping, PreviewColumn, PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop,
-    TextEncoding, UndoOutlook, Undone, Windows,
+    MappedColumn, Mapping, ORDER_ROWS_MAX, OrderComplaint, OrderFileOutcome, OrderFilePlan, PreviewColumn,
+    PreviewFault, PreviewRow, Progress, ReadNumber, Rejection, Stop, TextEncoding, UndoOutlook, Undone, Windows,
 };
 pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
+pub use landing::{CodeAsked, FormAct, FormAnswer, FormDone, SentForm};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
 pub use links::{LandingCounts, Link, NewLink, VisitKind};
+pub use messages::reviewing::{Decided, DecidedBefore, Reading, ReadingReason, ReviewRow, Suggestion};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};
+pub use orders::{Attention, Moved, OrderAmended, OrderChange, OrderCount, OrderFilter, OrderMove, OrderRow};
 pub use outbox::{EventType, NoEventType, Wants};
 pub use outreach::gathering::{AudienceSeen, Sample, SkippedSeen, TextSeen};
 pub use outreach::releasing::{Released, TestSend};
 pub use outreach::{OutreachCount, OutreachRow, OutreachState, RecipientRow, Skipped};
 pub use password::{PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordFault};
+pub use promises::{
+    AskedPromise, AskedRow, Owed, OwedCounts, PromiseCursor, PromiseRow, PromiseState, RegistrationCount, Watched,
+};
 pub use recordings::{RecordingCursor, RecordingFilter, RecordingRow};
 pub use registrations::{Registered, Registration};
 pub use results::{CallPage, CallRecord};

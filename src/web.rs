@@ -17,12 +17,14 @@ mod desks;
 mod export_jobs;
 mod exports;
 mod frame;
+mod funnel;
 mod gateways;
 mod groups;
 mod history;
 mod idempotency;
 mod jobs;
 mod keys;
+mod landing;
 mod limits;
 mod lists;
 mod live;
@@ -30,13 +32,16 @@ mod login;
 mod messages;
 mod metrics;
 mod operations;
-pub mod outreach;
-mod problem;
+mod orders;
+mod outreach;
+pub mod problem;
+mod promises;
 mod ranges;
 mod recordings;
 mod records;
 mod registrations;
 mod results;
+mod reviews;
 mod search;
 mod serve;
 mod suppressions;
@@ -72,7 +77,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use jobs::work::run as work_jobs;
-pub use serve::{Listening, serve, serve_metrics};
+pub use serve::{Listening, serve, serve_landing, serve_metrics};
 
 use crate::model;
 use crate::model::agent::DeskCall;
@@ -119,6 +124,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where recordings are.
     pub recordings_dir: PathBuf,
+    /// How customers reach landing pages; none where nobody said so.
+    pub landing_url: Option<String>,
     /// Longest list that is received, in bytes.
     pub upload_max_bytes: u64,
     /// For how long after its end an import can be taken back.
@@ -163,6 +170,8 @@ pub struct Parts {
     pub clock: ClockReader,
     /// Random; ids of two runs differ by it.
     pub salt: u64,
+    /// Seals the forms of landing pages. Kept: a form that was shown before a restart can be sent after it.
+    pub form_secret: [u8; 32],
 }
 
 /// What all handlers share. Cheap to clone.
@@ -179,6 +188,8 @@ pub struct Site {
     clock: ClockReader,
     mint: Mutex<Mint>,
     throttle: throttle::Throttle,
+    landing_limits: landing::limits::Limits,
+    form_secret: [u8; 32],
     desks: desks::Desks,
     rehearsals: whatif::Rehearsals,
     uploads: Arc<Semaphore>,
@@ -207,7 +218,7 @@ impl std::ops::Deref for WebState {
 impl WebState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> WebState {
-        let Parts { handle, store, messenger, settings, phones, clock, salt } = parts;
+        let Parts { handle, store, messenger, settings, phones, clock, salt, form_secret } = parts;
         let description = openapi();
         let operations = operations(&description);
         let openapi = description.to_json().unwrap_or_default();
@@ -221,6 +232,8 @@ impl WebState {
             clock,
             mint: Mutex::new(Mint::new(salt)),
             throttle,
+            landing_limits: landing::limits::Limits::default(),
+            form_secret,
             logins: Semaphore::new(LOGINS_MAX),
             desks: desks::Desks::default(),
             rehearsals: whatif::Rehearsals::default(),
@@ -372,6 +385,8 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(campaigns::compare_revisions))
         .routes(routes!(results::campaign_results))
         .routes(routes!(results::campaign_attempts))
+        .routes(routes!(funnel::campaign_funnel))
+        .routes(routes!(funnel::funnel_leads))
         .routes(routes!(search::search_results))
         .routes(routes!(campaigns::campaign_decisions))
         .routes(routes!(exports::export_calls))
@@ -413,11 +428,26 @@ fn api() -> OpenApiRouter<WebState> {
         .routes(routes!(outreach::pause_outreach))
         .routes(routes!(outreach::test_outreach))
         .routes(routes!(outreach::recipients))
+        .routes(routes!(landing::operations::campaign_landing))
+        .routes(routes!(landing::operations::make_link))
+        .routes(routes!(promises::promises))
+        .routes(routes!(promises::promise_counts))
+        .routes(routes!(promises::promise_report))
+        .routes(routes!(promises::promise_report_file))
+        .routes(routes!(reviews::reviews))
+        .routes(routes!(reviews::decide_review))
         .routes(routes!(messages::gateways))
         .routes(routes!(gateways::gateway_callback))
         .routes(routes!(gateways::gateway_callback_with_secret, gateways::gateway_callback_by_query))
         .routes(routes!(messages::messages, messages::send_message))
         .routes(routes!(messages::count_message))
+        .routes(routes!(orders::orders))
+        .routes(routes!(orders::order_counts))
+        .routes(routes!(orders::move_orders))
+        .routes(routes!(orders::import_orders))
+        .routes(routes!(orders::export_orders))
+        .routes(routes!(orders::order, orders::change_order))
+        .routes(routes!(orders::desk_orders))
         .routes(routes!(webhooks::webhooks, webhooks::add_webhook))
         .routes(routes!(webhooks::webhook, webhooks::change_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::test_webhook))
@@ -564,7 +594,13 @@ pub fn router(state: WebState) -> Router {
         .layer(csrf(&state))
         .layer(axum::middleware::from_fn_with_state(state.clone(), frame::frame))
         .layer(CompressionLayer::new())
-        .with_state(state)
+        .with_state(state.clone())
+        .merge(landing::router(state))
+}
+
+/// Landing pages alone, for an address that the public may reach.
+pub fn landing_router(state: WebState) -> Router {
+    landing::router(state).fallback(landing::nothing_here)
 }
 
 async fn no_such_address(uri: axum::http::Uri) -> Problem {

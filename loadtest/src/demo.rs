@@ -9,6 +9,7 @@ pub mod children;
 pub mod commands;
 pub mod folder;
 pub mod list;
+pub mod phones;
 pub mod plan;
 pub mod settings;
 pub mod show;
@@ -24,7 +25,8 @@ use crate::chance;
 use crate::http::{Client, HttpError};
 use children::{Child, World};
 use commands::Lull;
-use plan::Plan;
+use phones::Phones;
+use plan::{OUTREACH, Plan, REACHING};
 
 /// The service must be ready by then.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -151,14 +153,14 @@ async fn conduct(options: &Options) -> Result<Vec<crate::report::Finding>, DemoE
             (json!({ "error": error.to_string() }), false)
         }
     };
-    let mut findings = ended.findings;
+    let mut findings = ended.findings.clone();
     if up && api["measured"] == true {
-        findings.extend(check::sums(&plan, &api, &ended.carrier, &ended.agents).await);
+        findings.extend(check::sums(&plan, &api, &ended).await);
     }
     if !up {
         findings.push(crate::report::Finding { what: "demo".into(), detail: api["error"].to_string() });
     }
-    let report = check::report(&plan, options, &api, &ended.carrier, &ended.agents, &findings);
+    let report = check::report(&plan, options, &api, (&ended.carrier, &ended.agents, ended.phones), &findings);
     if let Some(path) = &options.report {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
         std::fs::write(path, text).map_err(io(format!("writing {}", path.display())))?;
@@ -207,6 +209,7 @@ async fn set_up(
     manager: &mut Client,
 ) -> Result<(), DemoError> {
     wait_until_ready(plan, world).await?;
+    world.phones = Some(Phones::start(plan.smsc.port(), plan.seed, &plan.folder)?);
     // Callers first: something is to be seen at once. The lists are read meanwhile.
     world.carrier = Some(Child::start("carrier", &plan.folder)?);
     world.agents = Some(Child::start("agents", &plan.folder)?);
@@ -222,6 +225,10 @@ async fn set_up(
         if !options.no_outbound {
             let path = format!("/api/v1/campaigns/{}/state", campaign.key);
             manager.post(&path, &json!({ "state": "running" })).await.map_err(api("starting a campaign"))?;
+            if campaign.key == REACHING {
+                let path = format!("/api/v1/campaigns/{REACHING}/outreaches/{OUTREACH}/start");
+                manager.post(&path, &json!({})).await.map_err(api("starting an outreach"))?;
+            }
         }
     }
     Ok(())
@@ -244,6 +251,9 @@ async fn wait_until_ready(plan: &Plan, world: &mut World) -> Result<(), DemoErro
 
 /// Pauses the campaigns and waits until their calls are over, so that sums can be compared.
 async fn calm_down(plan: &Plan, manager: &mut Client) {
+    let path = format!("/api/v1/campaigns/{REACHING}/outreaches/{OUTREACH}/pause");
+    // One that was never started cannot be paused, which is as good.
+    let _ = manager.post(&path, &json!({})).await;
     for campaign in &plan.campaigns {
         let path = format!("/api/v1/campaigns/{}/state", campaign.key);
         // A campaign that was never started cannot be paused, which is as good.

@@ -1,4 +1,4 @@
-//! `make load-lists`: imports, and the store under them, against the database's own tool in the same run.
+//! `make load-lists`: imports, the store under them, and messages, against another's tool in the same run.
 //!
 //! On SQLite, or on the server of `LULL_TEST_POSTGRES`. Each measurement has a folder and a database of its own. Read
 //! [`Measurement`] and [`run`] first, then `loadtest/LOAD.md`, which says what each figure is and is not.
@@ -9,7 +9,9 @@ mod file;
 mod installation;
 mod kills;
 mod leads;
+mod messages;
 mod results;
+mod smsc;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,6 +39,12 @@ pub enum Measurement {
     Leads,
     /// The pages of results over fifty million attempts
     Results,
+    /// Messages of an outreach to a gateway, against a bare client of the same protocol
+    Smpp,
+    /// From a customer's STOP to the last message that leaves for them
+    Stops,
+    /// A service that is killed at a hundred random points while it sends
+    SmppKills,
 }
 
 /// How it is measured.
@@ -80,6 +88,9 @@ impl Bench {
             Measurement::Kills => kills::kills(self),
             Measurement::Leads => leads::leads(self),
             Measurement::Results => results::results(self),
+            Measurement::Smpp => messages::throughput(self),
+            Measurement::Stops => messages::stops(self),
+            Measurement::SmppKills => messages::kills(self),
         }
     }
 }

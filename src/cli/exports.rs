@@ -9,13 +9,14 @@ use super::place::Installation;
 use super::{Failure, Outcome, Place, bar, show};
 use crate::export::{self, Ask, ExportError, Format, Kind};
 use crate::model::name::CampaignKey;
+use crate::model::order::OrderState;
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 
-/// Writes calls, results, leads, suppressions or consents to a file, one row for each.
+/// Writes calls, results, leads, suppressions, consents or orders to a file, one row for each.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// What each row is: calls, results, leads, suppressions or consents.
+    /// What each row is: calls, results, leads, suppressions, consents or orders.
     kind: Kind,
     /// The file: its name ends in .csv or .xlsx.
     file: PathBuf,
@@ -50,7 +51,7 @@ impl Export {
             let kind = kind.as_str();
             return Err(Failure::new(format!("{kind} are of one campaign: expected --campaign KEY")));
         }
-        how.write(place, &Installation::open(place)?, kind, campaign, file)
+        how.write(place, &Installation::open(place)?, (kind, None), campaign, file)
     }
 }
 
@@ -60,7 +61,7 @@ impl How {
         self,
         place: &Place,
         installation: &Installation,
-        kind: Kind,
+        (kind, state): (Kind, Option<OrderState>),
         campaign: Option<CampaignKey>,
         file: PathBuf,
     ) -> Result<Outcome, Failure> {
@@ -70,7 +71,7 @@ impl How {
         }
         let zone = installation.zone();
         let (from, to) = span(self.from, self.to, &zone, installation.now())?;
-        let ask = Ask { kind, campaign, from, to, format, masked: self.masked, zone };
+        let ask = Ask { kind, campaign, state, from, to, format, masked: self.masked, zone };
         let bar = bar(place.json);
         let mut drawn = |progress: export::Progress| {
             bar.set_length(progress.of);

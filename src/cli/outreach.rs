@@ -6,9 +6,10 @@ use super::ledgers::Numbered;
 use super::people::BY;
 use super::place::Installation;
 use super::{Failure, Outcome, Place, in_columns, show};
+use crate::model::campaign::link_address;
 use crate::model::id::LeadId;
 use crate::model::name::{CampaignKey, OutreachName};
-use crate::model::outreach::{Held, LINK_SAMPLE, ready};
+use crate::model::outreach::{Held, LINK_SAMPLE, TOKEN_SAMPLE, ready};
 use crate::store::{AudienceSeen, CampaignRow, OutreachCount, OutreachRow, RecipientRow, TestSend};
 
 /// Leads that are looked at to say what would be sent: those of a big list take some seconds.
@@ -116,8 +117,8 @@ impl One {
     fn look(&self, installation: &Installation, row: &CampaignRow) -> Result<AudienceSeen, Failure> {
         let outreach = row.campaign.outreach.get(&self.name).cloned();
         let outreach = outreach.ok_or_else(|| Failure::new(format!("there is no outreach `{}`", self.name)))?;
-        let address = installation.config.link_address();
-        let link = address.map_or_else(|| LINK_SAMPLE.to_owned(), |address| format!("{address}123456789ABC"));
+        let link = link_address(installation.config.http.landing_base(), TOKEN_SAMPLE);
+        let link = link.unwrap_or_else(|_| LINK_SAMPLE.to_owned());
         let (key, name) = (self.campaign.clone(), self.name.clone());
         installation
             .with_store(|store, _| async move { store.audience(&key, &name, &outreach, &link, LOOKED_AT_MAX).await })

@@ -105,7 +105,7 @@ impl Results {
             Results::Search(search) => search.run(place, &installation),
             Results::Recount(recount) => recount.run(place, &installation),
             Results::Export(Export { campaign, file, how }) => {
-                how.write(place, &installation, Kind::Calls, Some(campaign), file)
+                how.write(place, &installation, (Kind::Calls, None), Some(campaign), file)
             }
         }
     }

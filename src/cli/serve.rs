@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
 use crate::runtime::handle::{Handle, PhoneSeen};
 use crate::runtime::service::{Reread, Service};
-use crate::runtime::{retention, setup};
+use crate::runtime::{recovery, retention, setup};
 use crate::store::{Options, SessionLife, Store};
 use crate::web::{self, Listening, Parts, PhoneView, WebState};
 use crate::webhooks::{Messenger, courier};
@@ -77,6 +77,12 @@ impl Serve {
                 Failure::new(format!("cannot listen for Prometheus on {place} (http.metrics_listen): {error}"))
             })?),
         };
+        let landing = match config.http.landing_listen {
+            None => None,
+            Some(place) => Some(TcpListener::bind(place).await.map_err(|error| {
+                Failure::new(format!("cannot listen for customers on {place} (http.landing_listen): {error}"))
+            })?),
+        };
         let certificate = match &config.http.tls {
             Tls::Off => None,
             Tls::SelfSigned => Some(Certificate::Made {
@@ -98,9 +104,14 @@ impl Serve {
             phones: phones(&config, &service.handle),
             clock: Arc::new(move || clock.now()),
             salt: random_salt(),
+            form_secret: recovery::form_secret(&config.data.directory)?,
         });
         let (close_pages, closed) = watch::channel(false);
         let figures = metrics.map(|listener| tokio::spawn(web::serve_metrics(listener, state.clone(), closed.clone())));
+        let visitors = landing.map(|listener| {
+            let listening = Listening { listener, tls: tls.clone() };
+            tokio::spawn(web::serve_landing(listening, state.clone(), closed.clone()))
+        });
         let jobs = tokio::spawn(web::work_jobs(state.clone(), closed.clone()));
         let pages = tokio::spawn(web::serve(Listening { listener, tls }, state, closed.clone()));
         let courier = tokio::spawn(courier::run(messenger, store.clone(), clock, closed));
@@ -124,8 +135,8 @@ impl Serve {
         pages.await?;
         courier.await?;
         jobs.await?;
-        if let Some(figures) = figures {
-            figures.await?;
+        for beside in figures.into_iter().chain(visitors) {
+            beside.await?;
         }
         service.end_messages().await;
         service.close();
@@ -142,7 +153,8 @@ fn web_settings(config: &Config) -> web::Settings {
     web::Settings {
         secure_cookie: secure,
         trusted_origins: config.http.public_url.iter().cloned().collect(),
-        trusted_proxies: Vec::new(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        landing_url: config.http.landing_base().map(str::to_owned),
         data_dir: config.data.directory.clone(),
         recordings_dir: config.data.recordings.clone(),
         upload_max_bytes: UPLOAD_BYTES_MAX,

@@ -385,8 +385,10 @@ fn the_gateways_of_the_documentation_can_be_configured_as_they_stand_there() {
     let examples: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let gateways: String = examples.into_iter().filter(|example| example.starts_with("[gateways.")).collect();
     let secrets = ["smsc", "forms", "forms-callback", "cn", "cn-callback"].map(|name| format!("secrets/{name}"));
-    let secrets: Vec<(&str, &str)> =
-        secrets.iter().map(|name| (name.as_str(), if name.ends_with("back") { "a secret of sixteen" } else { "8 signs!" })).collect();
+    let secrets: Vec<(&str, &str)> = secrets
+        .iter()
+        .map(|name| (name.as_str(), if name.ends_with("back") { "a secret of sixteen" } else { "8 signs!" }))
+        .collect();
     let (_directory, sources) = installation(&gateways, &secrets);
     let config = load(&sources).unwrap_or_else(|complaints| panic!("{complaints}"));
     assert_eq!(config.gateways.len(), 3);

@@ -359,6 +359,14 @@ pub enum RequestRefusal {
         /// What is wrong and what was expected.
         problem: String,
     },
+    /// What was ordered does not fit what the campaign offers, or no address is known.
+    #[error("order, {field}: {problem}")]
+    BadOrder {
+        /// `items`, `recipient`, `address` or `note`.
+        field: String,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
     /// The result needs a note.
     #[error("this result needs a note")]
     NoteRequired,

@@ -19,6 +19,7 @@ use crate::model::lead::{Callback, Lead, SuppressionReason};
 use crate::model::limits::Used;
 use crate::model::live_limits::{LimitChange, LiveLimits};
 use crate::model::name::{CampaignKey, GroupName, QueueName, TrunkName};
+use crate::model::order::AskedOrder;
 use crate::model::phone::PhoneNumber;
 use crate::model::recording::RecordingReason;
 use crate::model::settings::{IdleThreshold, Settings};
@@ -375,6 +376,9 @@ pub struct RecordedOutcome {
     pub note: String,
     /// A later call that was agreed.
     pub callback: Option<Callback>,
+    /// What the customer ordered; without it what is ordered usually.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<AskedOrder>,
 }
 
 /// A change of a group's live controls.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::{Ask, Kind};
 use crate::model::disposition::Disposition;
 use crate::model::id::{AttemptId, ConsentId, InboundId, LeadId, SuppressionId};
+use crate::model::order::OrderNumber;
 use crate::model::phone::PhoneNumber;
 use crate::model::recording::{RecordingReason, RecordingState};
 use crate::model::time::Timestamp;
 use crate::store::{
-    CallPage, CallRecord, ConsentKind, ConsentRow, LeadRecord, SaidCursor, SaidRecord, Scope, Store, StoreError,
-    SuppressionRow,
+    CallPage, CallRecord, ConsentKind, ConsentRow, LeadRecord, OrderFilter, OrderRow, SaidCursor, SaidRecord, Scope,
+    Store, StoreError, SuppressionRow,
 };
 
 /// Rows read at once.
@@ -122,6 +123,27 @@ pub(super) fn headings(kind: Kind) -> &'static [&'static str] {
             "recorded_by",
             "recorded",
         ],
+        // A delivery file has these names too: one that was filled in can be brought in as it is.
+        Kind::Orders => &[
+            "order",
+            "state",
+            "time",
+            "opened",
+            "campaign",
+            "number",
+            "recipient",
+            "address",
+            "items",
+            "value",
+            "currency",
+            "order_note",
+            "carrier",
+            "tracking",
+            "agent",
+            "lead",
+            "call",
+            "attention",
+        ],
     }
 }
 
@@ -134,6 +156,11 @@ pub(super) async fn count(store: &Store, ask: &Ask) -> Result<u64, StoreError> {
         (Kind::Leads, Some(campaign)) => store.count_leads(campaign, *from, *to).await,
         (Kind::Suppressions, _) => store.count_all_suppressions().await,
         (Kind::Consents, _) => store.count_consents().await,
+        (Kind::Orders, _) => {
+            let counts = store.count_orders(campaign.as_ref()).await?;
+            let wanted = counts.iter().filter(|count| ask.state.is_none_or(|state| state == count.state));
+            Ok(wanted.map(|count| count.orders).sum())
+        }
         (Kind::Calls | Kind::Results | Kind::Leads, None) => Ok(0),
     }
 }
@@ -145,6 +172,7 @@ enum Cursor {
     Leads(Option<LeadId>),
     Suppressions(Option<SuppressionId>),
     Consents(Option<ConsentId>),
+    Orders(Option<OrderNumber>),
 }
 
 /// The rows of a file, page by page.
@@ -162,6 +190,7 @@ impl<'a> Pages<'a> {
             Kind::Leads => Cursor::Leads(None),
             Kind::Suppressions => Cursor::Suppressions(None),
             Kind::Consents => Cursor::Consents(None),
+            Kind::Orders => Cursor::Orders(None),
         };
         Pages { ask, cursor, done: false }
     }
@@ -201,6 +230,18 @@ impl<'a> Pages<'a> {
                 *before = rows.last().map(|row| row.id);
                 let wanted = |row: &ConsentRow| (from..to).contains(&row.at) && concerns(&row.purpose, ask);
                 (rows.len(), rows.iter().filter(|row| wanted(row)).map(|row| consent(row, ask)).collect())
+            }
+            (Cursor::Orders(before), campaign) => {
+                let filter = OrderFilter {
+                    campaign: campaign.clone(),
+                    state: ask.state,
+                    from: Some(from),
+                    before: Some(to),
+                    ..OrderFilter::default()
+                };
+                let rows = store.orders(&filter, *before, PAGE_ROWS).await?;
+                *before = rows.last().map(|row| row.order);
+                (rows.len(), rows.iter().map(|row| order(row, ask)).collect())
             }
             (Cursor::Calls(_) | Cursor::Results(_) | Cursor::Leads(_), None) => (0, Vec::new()),
         };
@@ -386,6 +427,31 @@ fn consent(row: &ConsentRow, ask: &Ask) -> Line {
         time(row.expires_at, ask),
         row.recorded_by.clone(),
         civil(row.recorded_at, ask),
+    ];
+    Line { fixed, ..Line::default() }
+}
+
+fn order(row: &OrderRow, ask: &Ask) -> Line {
+    let items: Vec<String> = row.items.iter().map(|item| format!("{} × {}", item.quantity, item.name)).collect();
+    let fixed = vec![
+        row.order.to_string(),
+        row.state.as_str().to_owned(),
+        civil(row.state_at, ask),
+        civil(row.opened_at, ask),
+        row.campaign.to_string(),
+        row.number.as_ref().map(|known| number(known, ask)).unwrap_or_default(),
+        personal(&row.recipient, ask),
+        personal(&row.address, ask),
+        items.join("; "),
+        row.value.to_string(),
+        row.currency.clone(),
+        personal(&row.note, ask),
+        row.carrier.clone(),
+        personal(&row.tracking, ask),
+        row.agent.clone().unwrap_or_default(),
+        row.lead.map(|lead| lead.to_string()).unwrap_or_default(),
+        row.call.to_string(),
+        row.attention.as_ref().map(crate::model::word::word).unwrap_or_default(),
     ];
     Line { fixed, ..Line::default() }
 }

@@ -114,7 +114,7 @@ fn put(sheet: &mut Worksheet, row: u32, cells: &[String]) -> Result<(), XlsxErro
 
 /// A cell of a CSV file that no spreadsheet takes for a formula (OWASP, CSV injection): what a customer or an agent typed may
 /// begin as one. A phone number stays as it is: it has digits only behind its plus.
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     let is_number =
         cell.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*'));
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) && !is_number {

@@ -12,6 +12,7 @@ use super::id::{AttemptId, InboundId, LeadId, RequestId, UserId};
 use super::lead::{LeadNext, SuppressionReason};
 use super::name::{CampaignKey, GroupName, QueueName, TrunkName};
 use super::numbers::NumberKind;
+use super::order::NewOrder;
 use super::phone::PhoneNumber;
 use super::time::Timestamp;
 
@@ -292,6 +293,9 @@ pub struct CallResult {
     pub next: Option<LeadNext>,
     /// The number is suppressed in the same transaction.
     pub suppress: Option<SuppressionReason>,
+    /// The order that is opened in the same transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<NewOrder>,
 }
 
 /// A finished inbound call, recorded once.

@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calling_hours::WeeklyHours;
+use super::costs::Costs;
 use super::disposition::Disposition;
 use super::limits::Limits;
-use super::name::{CampaignKey, GroupName, OutreachName, ProfileName, PromptName, TrunkName};
+use super::name::{CampaignKey, GatewayName, GroupName, OutreachName, ProfileName, PromptName, TrunkName};
 use super::numbers::{NumberKind, NumberRules};
+use super::order::OrderRules;
 use super::outreach::Outreach;
 use super::phone::PhoneNumber;
+use super::pre_registration::PreRegistration;
 use super::profile::{AttemptCap, Profile};
 use super::schedule::Planned;
 use super::selection::Selection;
@@ -99,6 +102,18 @@ pub struct Campaign {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = std::collections::BTreeMap<String, Outreach>)]
     pub outreach: BTreeMap<OutreachName, Outreach>,
+    /// The page on which customers pre-register themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing: Option<Landing>,
+    /// What is promised to customers who asked to be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_registration: Option<PreRegistration>,
+    /// What can be ordered; without it a customer who accepts opens no order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderRules>,
+    /// What SMS, calls and deliveries cost, for the funnel.
+    #[serde(default, skip_serializing_if = "Costs::is_empty")]
+    pub costs: Costs,
     /// Played to a person who answered and found no agent.
     pub information_message: PromptName,
 }
@@ -162,6 +177,74 @@ pub struct Replies {
     pub list: String,
     /// What is answered, once for each customer.
     pub answer: Option<String>,
+}
+
+/// The page on which customers of a campaign pre-register themselves or opt out, in at least one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Landing {
+    /// In Chinese.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zh: Option<LandingText>,
+    /// In English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub en: Option<LandingText>,
+    /// Version of the words that are agreed to.
+    pub consent_version: String,
+    /// How long the consent holds, in days; until it is revoked, without it.
+    pub consent_days: Option<u32>,
+    /// Priority of the lead, 0 to 99.
+    pub priority: u8,
+    /// The list that these leads are on; it is made with the first.
+    pub list: String,
+    /// How long a link to it that is sent to a customer leads there, in days.
+    pub link_days: u32,
+    /// Whoever has no link may type a number, which is proven by a code that is sent to it.
+    pub for_everybody: bool,
+    /// The gateway that sends codes; it may be left out where there is only one.
+    #[schema(value_type = Option<String>)]
+    pub gateway: Option<GatewayName>,
+    /// Sites that may show the page inside their own, by their origins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embed_from: Vec<String>,
+}
+
+/// What a landing page says in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LandingText {
+    /// The offer in a few words.
+    pub headline: String,
+    /// The offer; an empty line begins another paragraph.
+    pub text: String,
+    /// The words that the customer agrees to.
+    pub consent: String,
+    /// What is said to whoever has pre-registered; a usual sentence without it.
+    pub done: Option<String>,
+}
+
+/// How long a link to a landing page holds where nothing is said, in days.
+pub const LINK_DAYS: u32 = 14;
+
+/// Nobody said how customers reach landing pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the configuration does not say how customers reach landing pages; set landing_url in [http], such as \"https://go.example.com\""
+)]
+pub struct NoLandingUrl;
+
+/// The whole address of a link to a landing page, as it stands in a message. `base`: `http.landing_url`, or `http.public_url`.
+///
+/// # Errors
+/// That there is no base.
+pub fn link_address(base: Option<&str>, token: &str) -> Result<String, NoLandingUrl> {
+    Ok(format!("{}/r/{token}", base.ok_or(NoLandingUrl)?.trim_end_matches('/')))
+}
+
+/// The whole address of a campaign's landing page, for whoever has no link.
+///
+/// # Errors
+/// That there is no base.
+pub fn page_address(base: Option<&str>, campaign: &CampaignKey) -> Result<String, NoLandingUrl> {
+    Ok(format!("{}/p/{campaign}", base.ok_or(NoLandingUrl)?.trim_end_matches('/')))
 }
 
 /// What is recommended to the customer.

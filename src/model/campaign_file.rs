@@ -3,10 +3,13 @@
 //! `campaigns/README.md` is the reference of the keys; a test holds that it names exactly those this module reads. Not
 //! the campaign itself, which is [`Campaign`]. Read [`read`], [`Known`] and [`write`] first.
 
+mod landing;
 mod numbers;
+mod order;
 mod outreach;
 mod pacing;
 mod parts;
+mod pre_registration;
 mod replies;
 mod schema;
 mod selection;
@@ -51,8 +54,8 @@ pub struct Known {
     pub numbers: BTreeSet<PhoneNumber>,
     /// SMS gateways, with their senders.
     pub gateways: BTreeMap<GatewayName, Vec<String>>,
-    /// What stands before a token in the address of a landing page; `None`: it is not said where people find us.
-    pub link_address: Option<String>,
+    /// What addresses of landing pages begin with; `None`: it is not said where people find them.
+    pub landing_url: Option<String>,
 }
 
 /// Reads a campaign file. `file` is how complaints call it; without `known`, what it refers to is not looked up.
@@ -142,6 +145,10 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
     let callbacks = parts::callbacks(root);
     let replies = replies::read(root);
     let outreach = outreach::read(root, rules, known, leads.as_ref());
+    let landing = landing::read(root, known);
+    let pre_registration = pre_registration::read(root);
+    let order = order::order(root);
+    let costs = order::costs(root, limits.as_ref());
     let information_message = root
         .required_at("information_message")
         .map(|prompt| refer(root, prompt, "prompt", known.map(|known| &known.prompts)));
@@ -180,6 +187,10 @@ fn campaign(root: &Table<'_>, known: Option<&Known>) -> Option<Campaign> {
         callbacks: callbacks?,
         replies: replies?,
         outreach: outreach?,
+        landing: landing?,
+        pre_registration: pre_registration?,
+        order: order?,
+        costs: costs?,
         information_message: information_message?,
     })
 }

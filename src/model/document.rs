@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 pub use complaint::{Complaint, ComplaintCode, Complaints, Located};
+pub(super) use spelling::slips;
 pub use spelling::{did_you_mean, nearest};
 pub use table::{At, Readable, Reader, Spot, Table};
 

@@ -135,6 +135,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// One time that a customer asked to be called.
+    RegistrationId = "preg";
     /// A contact's place on a campaign's list, with its state and attempts.
     LeadId = "lead";
     /// A set of contacts brought in at once.

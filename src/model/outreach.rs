@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::calling_hours::WeeklyHours;
-use super::campaign::{Campaign, CampaignState};
+use super::campaign::{Campaign, CampaignState, LINK_DAYS, NoLandingUrl, link_address};
 use super::campaign_file::Known;
 use super::id::LeadId;
 use super::message::{PARTS_MAX, Unfit, parts, way};
@@ -22,6 +22,8 @@ use super::selection::{Condition, shuffled};
 pub const LINK: &str = "link";
 /// How long a link is taken to be before there is one, in characters: for counting.
 pub const LINK_SAMPLE: &str = "https://lull.example.com/r/abcdefghjkmn";
+/// A token as long as all are.
+pub const TOKEN_SAMPLE: &str = "123456789ABC";
 /// Longest signature, in characters between its brackets.
 const SIGNATURE_MAX: usize = 20;
 
@@ -45,8 +47,6 @@ pub struct Outreach {
     pub language_column: String,
     /// The language of those whose own is not known, or has no text; one of those of every variant.
     pub language: String,
-    /// How long a recipient's link holds, in days.
-    pub link_days: u32,
     /// When messages may come, in the recipient's own time, cut with the campaign's hours and the profile's.
     #[schema(value_type = Option<Object>)]
     pub hours: Option<WeeklyHours>,
@@ -361,8 +361,10 @@ pub struct Way {
     pub sender: String,
     /// When messages may come: all of these hold.
     pub hours: Vec<WeeklyHours>,
-    /// What stands before a token in an address; `None`: nobody knows where the landing pages are, and no text has a link.
-    pub address: Option<String>,
+    /// What addresses of landing pages begin with; `None`: nobody knows where they are, and no text has a link.
+    pub landing: Option<String>,
+    /// How long a link holds, in days.
+    pub link_days: u32,
     /// The last day is over: whoever still waits gets none.
     pub over: bool,
 }
@@ -370,7 +372,7 @@ pub struct Way {
 impl Way {
     /// The address of a token's page.
     pub fn link(&self, token: &str) -> String {
-        format!("{}{token}", self.address.as_deref().unwrap_or_default())
+        link_address(self.landing.as_deref(), token).unwrap_or_default()
     }
 }
 
@@ -390,8 +392,8 @@ pub enum Held {
     #[error("{0}")]
     NoWay(Unfit),
     /// Its texts have a link.
-    #[error("its texts have a link, and `http.public_url` does not say at which address people find the landing pages")]
-    NoAddress,
+    #[error("its texts have a link, and {0}")]
+    NoAddress(NoLandingUrl),
 }
 
 /// What a campaign's outreach sends and how. `today`: by the installation's calendar.
@@ -414,14 +416,15 @@ pub fn ready<'c>(
     }
     let (gateway, sender) =
         way(&known.gateways, outreach.gateway.as_ref(), outreach.sender.as_deref()).map_err(Held::NoWay)?;
-    let address = known.link_address.clone();
-    if address.is_none() && outreach.has_link() {
-        return Err(Held::NoAddress);
+    let landing = known.landing_url.clone();
+    if landing.is_none() && outreach.has_link() {
+        return Err(Held::NoAddress(NoLandingUrl));
     }
+    let link_days = campaign.landing.as_ref().map_or(LINK_DAYS, |landing| landing.link_days);
     let profile = known.profiles.get(&campaign.profile);
     let hours = campaign.hours_for(profile, None).into_iter().chain(&outreach.hours).cloned().collect();
     let over = outreach.last_day.is_some_and(|last| today > last);
-    Ok((outreach, Way { gateway, sender, hours, address, over }))
+    Ok((outreach, Way { gateway, sender, hours, landing, link_days, over }))
 }
 
 #[cfg(test)]
@@ -447,7 +450,6 @@ mod tests {
             variants: shares.iter().map(|(name, share)| (name.parse().unwrap(), variant(*share))).collect(),
             language_column: "language".to_owned(),
             language: "zh".to_owned(),
-            link_days: 14,
             hours: None,
             first_day: None,
             last_day: None,

@@ -4,6 +4,8 @@
 //! at once. A text that only reads as if somebody may want to be left alone is a [`OptOut::Perhaps`]: whoever gets one
 //! leaves the customer alone too, until a person has read it.
 
+use super::document::slips;
+
 /// How sure it is that a message opts out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptOut {
@@ -98,6 +100,47 @@ pub fn opt_out(text: &str) -> Option<OptOut> {
 pub fn is_keyword(text: &str, keyword: &str) -> bool {
     let keyword = plain(keyword);
     !keyword.is_empty() && plain(text) == keyword
+}
+
+/// What a message that fits no rule may mean, and why it looks so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// It is nearly this word of the campaign's, or begins or ends with it.
+    Interested {
+        /// The word.
+        word: String,
+    },
+    /// It says no to something.
+    Refuses,
+    /// It reads as if somebody may want to be left alone.
+    OptsOut,
+}
+
+/// Words that say no, as texts are compared.
+const REFUSING: &[&str] =
+    &["不要", "不需要", "不用", "没兴趣", "沒興趣", "不考虑", "不考慮", "不了", "算了", "不是", "不办", "不辦"];
+/// The same as words of their own, for languages with spaces.
+const REFUSING_WORDS: &[&str] = &["no", "not", "dont", "never", "nope", "nah"];
+
+/// What a message may mean that fits no rule of `keywords`; nothing where it looks like none of these. A guess for the person who
+/// reads it, and never acted upon.
+pub fn likeness(text: &str, keywords: &[String]) -> Option<Likeness> {
+    let whole = plain(text);
+    if opt_out(text).is_some() {
+        return Some(Likeness::OptsOut);
+    }
+    let spaced: String = text.chars().map(half_width).filter(|one| !matches!(one, '\'' | '\u{2019}')).collect();
+    let mut words = spaced.split(|character: char| !character.is_alphanumeric()).map(plain);
+    if words.any(|word| REFUSING_WORDS.contains(&word.as_str())) || REFUSING.iter().any(|word| whole.contains(word)) {
+        return Some(Likeness::Refuses);
+    }
+    let near = |keyword: &&String| {
+        let word = plain(keyword);
+        // A slip in a word of one or two characters makes another word of it.
+        let long = word.chars().count() > 2;
+        !word.is_empty() && (whole.starts_with(&word) || whole.ends_with(&word) || (long && slips(&whole, &word) <= 1))
+    };
+    keywords.iter().find(near).map(|word| Likeness::Interested { word: word.clone() })
 }
 
 /// Full width forms of ASCII (U+FF01 to U+FF5E) and the ideographic space as their half width selves.
@@ -217,6 +260,30 @@ mod tests {
             ("1", ""),
         ] {
             assert!(!is_keyword(text, keyword), "{text:?} {keyword:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_message_may_mean_is_guessed_from_words_that_are_near() {
+        let keywords = ["1", "是", "办理", "yes"].map(str::to_owned);
+        let of = |text: &str| likeness(text, &keywords);
+        let interested = |word: &str| Some(Likeness::Interested { word: word.to_owned() });
+        for (text, expected) in [
+            ("1 请晚上打", interested("1")),
+            ("我想办理", interested("办理")),
+            ("yess", interested("yes")),
+            ("ye", interested("yes")),
+            ("yes please call", interested("yes")),
+            ("1 不需要", Some(Likeness::Refuses)),
+            ("No, thanks", Some(Likeness::Refuses)),
+            ("I don't want it", Some(Likeness::Refuses)),
+            ("别再打了", Some(Likeness::OptsOut)),
+            ("多少钱", None),
+            ("2", None),
+            ("notice", None),
+            ("", None),
+        ] {
+            assert_eq!(of(text), expected, "{text:?}");
         }
     }
 

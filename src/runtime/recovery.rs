@@ -181,26 +181,38 @@ pub fn end_leftovers(endpoint: &mut Endpoint, now: Now, recovered: &Recovered, p
     }
 }
 
-/// Name of the file with the secret in the data folder.
+/// Names of the files with secrets in the data folder.
 const SECRET: &str = "call-secret";
+const FORM_SECRET: &str = "form-secret";
 
 /// The secret that names of calls follow from, made at the first start. It must outlive the process that placed them.
 ///
 /// # Errors
 /// It cannot be read or written.
 pub fn call_secret(folder: &Path) -> io::Result<[u8; 32]> {
-    let path = folder.join(SECRET);
-    match fs::read(&path) {
+    kept_secret(&folder.join(SECRET))
+}
+
+/// The secret that the forms of landing pages are sealed with, made at the first start.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn form_secret(folder: &Path) -> io::Result<[u8; 32]> {
+    kept_secret(&folder.join(FORM_SECRET))
+}
+
+fn kept_secret(path: &Path) -> io::Result<[u8; 32]> {
+    match fs::read(path) {
         Ok(bytes) => match bytes.try_into() {
             Ok(secret) => return Ok(secret),
-            Err(_) => tracing::warn!(path = %path.display(), "the secret of call names is damaged; a new one is made"),
+            Err(_) => tracing::warn!(path = %path.display(), "a secret is damaged; a new one is made"),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(&secret)?;
     file.sync_all()?;
     Ok(secret)

@@ -67,7 +67,12 @@ pub async fn keep(mut config: watch::Receiver<Arc<Config>>, store: Store, clock:
         let imports = current.retention.imports_days;
         told("imports as jobs", imports, store.forget_jobs(now - DAY * imports).await);
         let messages = current.retention.messages_days;
+        told("pre-registrations", calls, store.forget_registrations(now - DAY * calls).await);
         told("messages", messages, store.forget_messages(now - DAY * messages).await);
+        told("links and visits", messages, store.forget_links(now - DAY * messages).await);
+        told("forms", 1, store.forget_forms(now - DAY).await);
+        let orders = current.retention.orders_days;
+        told("customers of orders", orders, store.forget_orders(now - DAY * orders, now).await);
         told("answers", 1, store.forget_answers(now).await);
         // Folders may be large and disks slow.
         let swept = Arc::clone(&current);

@@ -17,7 +17,7 @@ use super::peers::{Peers, refresh_addresses, resolve_all, written_addresses};
 use super::records::Records;
 use super::setup::{self, Targets};
 use super::wire::Wire;
-use super::{control, counting, messages, outreach, placing, recordings, recovery, retention, schedules};
+use super::{control, counting, messages, outreach, placing, promises, recordings, recovery, retention, schedules};
 use crate::certificate::{Certificate, CertificateError};
 use crate::clock::Clock;
 use crate::config::{self, Config, Rtp, Transport};
@@ -147,6 +147,7 @@ impl Service {
         tokio::spawn(counting::keep(current.clone(), store.clone(), clock));
         tokio::spawn(placing::keep(current.clone(), store.clone(), handle.clone()));
         tokio::spawn(schedules::keep(current.clone(), store.clone(), handle.clone(), clock));
+        tokio::spawn(promises::keep(current.clone(), store.clone(), handle.clone(), clock));
         let (end_messages, messages_end) = watch::channel(false);
         let messages = messages::keep(current.clone(), store.clone(), handle.clone(), clock, messages_end);
         let messages = Some(tokio::spawn(messages));

@@ -10,6 +10,7 @@ use super::batch::{Receipt, Write};
 use super::db::{Conn, Row, Value, json, params, rows, statements, word};
 use super::error::StoreError;
 use super::leads::{self, Next};
+use super::promises::{self, Dialled};
 use super::{Ids, outbox};
 use crate::model::attempt::{AttemptEnd, Intent, Refusal};
 use crate::model::campaign::CampaignState;
@@ -451,9 +452,11 @@ pub(super) async fn apply_ends(
     ends: &[&AttemptEnd],
     changed: &mut Changed,
 ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
-    let mut leads: BTreeMap<AttemptId, LeadId> = BTreeMap::new();
+    let (mut leads, mut began): (BTreeMap<AttemptId, LeadId>, BTreeMap<AttemptId, Timestamp>) = Default::default();
     for row in conn.rows(END, vec![rows(ends.iter().map(|end| end_row(end)))]).await? {
-        leads.insert(AttemptId(row.int("id")?), LeadId(row.int("lead_id")?));
+        let attempt = AttemptId(row.int("id")?);
+        leads.insert(attempt, LeadId(row.int("lead_id")?));
+        began.insert(attempt, row.time("at")?);
         changed.push((row.parsed("campaign")?, row.time("at")?));
     }
     let missing = || ends.iter().filter(|end| !leads.contains_key(&end.attempt));
@@ -470,6 +473,12 @@ pub(super) async fn apply_ends(
         Some(Next { lead: *lead, attempt: end.attempt, next, at: end.ended_at, number: None, keeps_promise })
     });
     leads::apply_nexts(conn, ids, leads::Decider::End, &decided.collect::<Vec<_>>()).await?;
+    let dials = ends.iter().filter_map(|end| {
+        let (lead, at) = (*leads.get(&end.attempt)?, *began.get(&end.attempt)?);
+        let counts = end.disposition.counts_as_attempt();
+        Some(Dialled { lead, attempt: end.attempt, at, counts, connected_at: end.connected_at })
+    });
+    promises::dialled(conn, &dials.collect::<Vec<_>>()).await?;
     outbox::calls_ended(conn, ids, leads.keys().copied()).await?;
     let outcome = |end: &&AttemptEnd| match (leads.contains_key(&end.attempt), known.contains(&end.attempt)) {
         (true, _) => Ok(true),

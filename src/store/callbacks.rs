@@ -9,7 +9,7 @@ use super::attempts::phone;
 use super::db::{Row, params, statements};
 use super::error::StoreError;
 use super::leads::{Decider, Next, apply_nexts};
-use super::{Ids, Store, audit};
+use super::{Ids, Store, audit, promises};
 use crate::model::id::{AttemptId, LeadId};
 use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
@@ -244,6 +244,9 @@ async fn apply(
     };
     let next = Next { lead, attempt: AttemptId(0), next: &next, at, number: None, keeps_promise: false };
     apply_nexts(conn, ids, Decider::Manager, &[next]).await?;
+    if matches!(change, CallbackChange::Cancel { back_to_list: false, .. }) {
+        promises::close(conn, lead, at).await?;
+    }
     audit::note(conn, ids, at, by, what, &lead.to_string(), &detail).await?;
     row.parsed("campaign")
 }

@@ -83,8 +83,10 @@ statements! {
                 cast(j.value ->> 2 as bigint) as call_id
             from json_each($1) j)
         select w.place as place, r.revision as revision, r.agent_id as agent_id, r.result as result,
-            r.disposition as disposition, r.answers as answers, r.note as note
+            r.disposition as disposition, r.answers as answers, r.note as note, o.items as order_items,
+            o.recipient as order_recipient, o.address as order_address, o.note as order_note
         from w cross join results r
+        left join orders o on o.direction = r.direction and o.call_id = r.call_id
         where r.direction = w.direction and r.call_id = w.call_id
           and r.revision = (select max(n.revision) from results n
                             where n.direction = w.direction and n.call_id = w.call_id)";
@@ -402,6 +404,7 @@ pub(super) async fn apply_results(
             .await?;
     }
     outbox::results_recorded(conn, ids, &taken).await?;
+    super::orders::follow_results(conn, ids, &taken).await?;
     move_leads(conn, ids, &taken).await?;
     for (result, _) in &taken {
         suppress_with(conn, ids, result).await?;
@@ -490,7 +493,8 @@ fn revision(latest: &Row, result: &CallResult) -> Result<Revision, StoreError> {
         && latest.text("result")? == result.result
         && latest.text("disposition")? == result.disposition.as_str()
         && latest.json::<BTreeMap<String, String>>("answers")? == result.answers
-        && latest.text("note")? == result.note;
+        && latest.text("note")? == result.note
+        && super::orders::holds(latest, result.order.as_ref())?;
     let before = latest.count("revision")?;
     Ok(if same || result.request.is_none() { Revision::Repeated(before) } else { Revision::Fresh(before + 1) })
 }
@@ -548,5 +552,8 @@ pub(super) async fn apply_inbounds(conn: &mut Conn, ids: &Ids, ends: &[&InboundE
     let fresh: Vec<InboundId> = inserted.iter().map(|row| row.int("id").map(InboundId)).collect::<Result<_, _>>()?;
     conn.run(DROP_CALLERS, vec![rows(fresh.iter().map(|call| params![call.0]))]).await?;
     super::recordings::learn_campaigns(conn, &fresh).await?;
+    let talked = ends.iter().filter(|end| fresh.contains(&end.call));
+    let talked: Vec<_> = talked.filter_map(|end| Some((end.caller.as_ref()?, end.connected_at?))).collect();
+    super::promises::talked(conn, &talked).await?;
     outbox::inbound_ended(conn, ids, fresh.into_iter()).await
 }

@@ -450,7 +450,7 @@ impl Store {
     }
 }
 
-async fn totals(
+pub(super) async fn totals(
     conn: &mut Conn,
     campaign: &CampaignKey,
     from: Timestamp,

@@ -10,6 +10,7 @@ mod ledger;
 mod mapping;
 mod merging;
 mod numbers;
+mod order_file;
 mod plan;
 mod preview;
 mod reading;
@@ -43,6 +44,7 @@ pub use mapping::{ColumnUse, MappedColumn, Mapping};
 pub(in crate::store) use merging::STATEMENTS as MERGING_STATEMENTS;
 #[cfg(test)]
 pub(in crate::store) use numbers::STATEMENTS as NUMBERS_STATEMENTS;
+pub use order_file::{ORDER_ROWS_MAX, OrderComplaint, OrderFileOutcome, OrderFilePlan};
 pub use plan::{
     Delimiter, Dialable, DuplicatePolicy, DuplicateScope, Duplicates, FileFormat, ImportCounts, ImportError,
     ImportMode, ImportOutcome, ImportPlan, ImportRow, ImportStage, Progress, ReadNumber, Rejection, Stop, TextEncoding,

@@ -206,21 +206,6 @@ statements! {
         where id = $1 and state in ('open', 'callback')";
     CREATE_LIST = "insert into lists (id, campaign, name, created_by, created_at) values ($1, $2, $3, $4, $5)";
     LIST_NAMED = "select id from lists where campaign = $1 and name = $2 order by id limit 1";
-    IS_ON = concat!("
-        select 1 as yes from leads where id in (", with_number!(), ") and campaign = $2 limit 1");
-    REPLIED = concat!("
-        update leads set replied_at = $3, changed_at = $5, closed_by = null, import_id = null,
-            state = case when state = 'given_up' then 'open' else state end,
-            priority = case when priority < $4 then $4 else priority end,
-            due_at = case when state = 'dialling' or due_at <= 0 then due_at else $5 end
-        where id in (", with_number!(), ") and campaign = $2
-          and (state in ('open', 'dialling') or (state = 'given_up' and closed_by in ('attempt', 'undo')))
-        returning id, state");
-    KEEP_REPLIED = "
-        delete from lead_updates where lead_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
-    RANK_AGAIN = concat!("
-        update leads set rank = ", ranked!("false"), "
-        where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)");
     LIST_NAME = "select name from lists where id = $1";
     LIST_GREW = "update lists set leads = coalesce(leads, 0) + $2 where id = $1";
     ADD_ZONES = "insert into campaign_zones (campaign, zones) values ($1, $2) on conflict do nothing";
@@ -454,37 +439,10 @@ pub(super) async fn list_named(
     Ok(ListId(id))
 }
 
-/// Whether somebody who may be called at this number is a lead of the campaign.
-pub(super) async fn is_on(conn: &mut Conn, campaign: &CampaignKey, number: &PhoneNumber) -> Result<bool, StoreError> {
-    Ok(conn.row(IS_ON, params![number.as_str(), campaign.as_str()]).await?.is_some())
-}
-
-/// Brings a lead forward whose customer asked for it at `asked_at`: it is due now, on the number that asked, with at least this
-/// priority, and is no longer undone with the import that brought it. One that was given up because nobody was reached is open
-/// again; one that is being dialled comes forward if nobody is reached; one that is done, promised or suppressed stays as it is.
-/// Says whether there is something to dial that was not there before.
-pub(super) async fn replied(
-    conn: &mut Conn,
-    campaign: &CampaignKey,
-    number: &PhoneNumber,
-    priority: u8,
-    asked_at: Timestamp,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let values = params![number.as_str(), campaign.as_str(), asked_at, u32::from(priority.min(99)), now];
-    let (mut moved, mut due) = (Vec::new(), Vec::new());
-    for row in conn.rows(REPLIED, values).await? {
-        moved.push(LeadId(row.int("id")?));
-        if row.word::<LeadState>("state")? == LeadState::Open {
-            due.push(LeadId(row.int("id")?));
-        }
-    }
-    let ids = |leads: &[LeadId]| rows(leads.iter().map(|id| params![id.0]));
-    conn.run(KEEP_REPLIED, vec![ids(&moved)]).await?;
-    conn.run(OTHER_NUMBER, vec![rows(due.iter().map(|id| params![id.0, number.as_str()]))]).await?;
-    conn.run(RANK_AGAIN, vec![ids(&due)]).await?;
-    placing::place_again(conn, campaign, &due).await?;
-    Ok(!due.is_empty())
+/// These leads are called on this number from now on, if it is one of theirs.
+pub(super) async fn call_on(conn: &mut Conn, leads: &[LeadId], number: &PhoneNumber) -> Result<(), StoreError> {
+    let leads = rows(leads.iter().map(|lead| params![lead.0, number.as_str()]));
+    conn.run(OTHER_NUMBER, vec![leads]).await.map(drop)
 }
 
 /// The promise of a lead, by its columns.

@@ -43,7 +43,9 @@ statements! {
         select (select count(*) from links where campaign = $1) as links,
                (select count(*) from visits where campaign = $1 and kind = 'visit') as visits,
                (select count(distinct link_id) from visits where campaign = $1 and kind = 'visit') as visited,
-               (select count(*) from visits where campaign = $1 and kind = 'preview') as previews";
+               (select count(*) from visits where campaign = $1 and kind = 'preview') as previews,
+               (select count(*) from pre_registrations
+                where campaign = $1 and channel = 'web' and source like 'page ' || $1 || ' %') as registrations";
     FORGET_VISITS = "
         delete from visits where id in (select id from visits where at < $1 order by at, id limit $2)";
     FORGET_LINKS = "
@@ -112,6 +114,8 @@ pub struct LandingCounts {
     pub visited: u64,
     /// Times that a program looked.
     pub previews: u64,
+    /// Times that a customer asked to be called there.
+    pub registrations: u64,
 }
 
 /// Makes links within the caller's transaction; their tokens in the same order. One statement, however many there are.
@@ -215,6 +219,7 @@ impl Store {
             visits: row.count("visits")?,
             visited: row.count("visited")?,
             previews: row.count("previews")?,
+            registrations: row.count("registrations")?,
         })
     }
 

@@ -5,6 +5,7 @@
 //! withdraws what waits for that number in the transaction that takes it in. Read [`Store::claim_messages`] and
 //! [`Store::take_in`] first; the loop that calls them is `runtime::messages`.
 
+pub(super) mod reviewing;
 pub(super) mod taking;
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ statements! {
     FORGET_PARTS = "
         delete from message_parts
         where message_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
+    FORGET_REVIEWS = "
+        delete from reviews where message_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
     FORGET = "delete from messages where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
 }
 
@@ -385,6 +388,7 @@ impl Store {
                             return Ok(0);
                         }
                         conn.run(FORGET_PARTS, vec![rows(ids.clone())]).await?;
+                        conn.run(FORGET_REVIEWS, vec![rows(ids.clone())]).await?;
                         conn.run(FORGET, vec![rows(ids)]).await
                     })
                 })
@@ -410,7 +414,7 @@ impl Store {
     }
 }
 
-async fn queue(
+pub(super) async fn queue(
     conn: &mut Conn,
     ids: &Ids,
     message: &NewMessage,

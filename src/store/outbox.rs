@@ -20,7 +20,7 @@ use crate::model::time::Timestamp;
 
 pub(super) use payload::{
     calls_ended, campaign_changed, consent_recorded, import_finished, inbound_ended, leads_moved, message_received,
-    results_recorded, suppression_added, suppression_lifted,
+    order_told, promises_at_risk, promises_broken, results_recorded, suppression_added, suppression_lifted,
 };
 
 #[cfg(test)]
@@ -72,6 +72,10 @@ event_types! {
     ConsentRevoked = "consent.revoked";
     /// A customer sent an SMS.
     MessageReceived = "message.received";
+    /// A customer ordered something.
+    OrderOpened = "order.opened";
+    /// An order came into another state, or was corrected.
+    OrderChanged = "order.changed";
     /// A campaign dials from now on.
     CampaignStarted = "campaign.started";
     /// A campaign dials no more for now.
@@ -80,6 +84,10 @@ event_types! {
     CampaignEnded = "campaign.ended";
     /// An import is done, or failed.
     ImportFinished = "import.finished";
+    /// A call that was promised to a customer who asked for it is at risk: its time is running out.
+    PromiseAtRisk = "promise.at_risk";
+    /// Such a call was not made in time.
+    PromiseBroken = "promise.broken";
     /// Somebody tries whether an endpoint answers; sent to that one alone.
     WebhookTest = "webhook.test";
 }
@@ -95,7 +103,7 @@ fn known() -> String {
 
 impl EventType {
     /// Those that an endpoint may ask for.
-    pub const TOLD: [EventType; 14] = [
+    pub const TOLD: [EventType; 18] = [
         EventType::CallEnded,
         EventType::ResultRecorded,
         EventType::LeadDone,
@@ -106,10 +114,14 @@ impl EventType {
         EventType::ConsentGiven,
         EventType::ConsentRevoked,
         EventType::MessageReceived,
+        EventType::OrderOpened,
+        EventType::OrderChanged,
         EventType::CampaignStarted,
         EventType::CampaignPaused,
         EventType::CampaignEnded,
         EventType::ImportFinished,
+        EventType::PromiseAtRisk,
+        EventType::PromiseBroken,
     ];
 
     fn bit(self) -> u32 {

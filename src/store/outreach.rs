@@ -239,8 +239,10 @@ impl Store {
         self.write(move |conn| {
             Box::pin(async move {
                 super::campaigns::must_exist(conn, &campaign).await?;
+                let before =
+                    conn.row(ONE, params![campaign.as_str(), name.as_str()]).await?.as_ref().map(row).transpose()?;
                 let started = conn.run(START, params![campaign.as_str(), name.as_str(), by, now]).await? > 0;
-                if started {
+                if before.is_some_and(|before| before.state == OutreachState::Paused) {
                     // What was under way when it was paused and did not leave: with what the text says now.
                     take_back(conn, &campaign, &name, now).await?;
                 }

@@ -13,6 +13,7 @@ use super::error::StoreError;
 use crate::model::id::LeadId;
 use crate::model::name::CampaignKey;
 use crate::model::numbers::NumberRules;
+use crate::model::pre_registration::PreRegistration;
 use crate::model::selection::{Mixed, Selected, Selection};
 use crate::model::time::Timestamp;
 
@@ -85,13 +86,15 @@ pub(super) fn kind(admitted: bool, callback: bool) -> i64 {
     }
 }
 
-/// What a campaign's definition in force says of its leads and of their numbers.
+/// What a campaign's definition in force says of its leads, of their numbers, and of customers who asked to be called.
 #[derive(Default, serde::Deserialize)]
 pub(super) struct Chosen {
     #[serde(default)]
     pub(super) leads: Selection,
     #[serde(default)]
     pub(super) numbers: NumberRules,
+    #[serde(default)]
+    pub(super) pre_registration: Option<PreRegistration>,
 }
 
 /// What is in force; the usual where there is no such campaign.

@@ -35,8 +35,10 @@ const SERIES: &[(i64, &str, &str)] = &[
     (20, "recorded callers", include_str!("../../migrations/0020_recorded_callers.sql")),
     (21, "consent chain", include_str!("../../migrations/0021_consent_chain.sql")),
     (22, "messages", include_str!("../../migrations/0022_messages.sql")),
-    (23, "links", include_str!("../../migrations/0023_links.sql")),
-    (24, "outreach", include_str!("../../migrations/0024_outreach.sql")),
+    (23, "pre-registrations", include_str!("../../migrations/0023_pre_registrations.sql")),
+    (24, "links", include_str!("../../migrations/0024_links.sql")),
+    (25, "outreach", include_str!("../../migrations/0025_outreach.sql")),
+    (26, "orders", include_str!("../../migrations/0026_orders.sql")),
 ];
 
 /// On PostgreSQL the first migration makes what the common text uses of SQLite's functions: the items of a JSON array, and the

@@ -244,19 +244,25 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (ids, by, why) = (self.ids(), by.to_owned(), why.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let lifted = conn.row(LIFT, params![id.0, by.as_str(), at, why.as_str()]).await?;
-                let Some(row) = lifted else {
-                    return Err(StoreError::NotFound { what: "suppression in force", name: id.to_string() });
-                };
-                conn.run(REOPEN_LEADS, params![row.text("number")?, row.text("scope")?, at]).await?;
-                outbox::suppression_lifted(conn, &ids, id, at).await?;
-                super::audit::note(conn, &ids, at, &by, "suppression_lifted", &id.to_string(), &why).await
-            })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { lift(conn, &ids, id, &by, &why, at).await })).await
     }
+}
+
+/// The same within the caller's transaction.
+pub(super) async fn lift(
+    conn: &mut Conn,
+    ids: &Ids,
+    id: SuppressionId,
+    by: &str,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(row) = conn.row(LIFT, params![id.0, by, at, why]).await? else {
+        return Err(StoreError::NotFound { what: "suppression in force", name: id.to_string() });
+    };
+    conn.run(REOPEN_LEADS, params![row.text("number")?, row.text("scope")?, at]).await?;
+    outbox::suppression_lifted(conn, ids, id, at).await?;
+    super::audit::note(conn, ids, at, by, "suppression_lifted", &id.to_string(), why).await
 }
 
 /// Adds a suppression within the caller's transaction, and tells webhooks of one that is new.

@@ -10,10 +10,11 @@ mod counting;
 mod dialling;
 mod explaining;
 mod files;
+mod funnelling;
 mod importing;
-mod landing;
 mod messaging;
 mod numbers;
+mod ordering;
 mod outages;
 mod people;
 mod promises;
@@ -21,10 +22,13 @@ mod queueing;
 mod reaching;
 mod reading;
 mod recording;
+mod registering;
+mod reviewing;
 mod searching;
 mod selecting;
 mod stopping;
 mod telling;
+mod visiting;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -90,6 +94,10 @@ pub(super) fn campaign(name: &str) -> Campaign {
         callbacks: Default::default(),
         replies: None,
         outreach: Default::default(),
+        landing: None,
+        pre_registration: None,
+        order: None,
+        costs: Default::default(),
         information_message: "sorry".parse().unwrap(),
     }
 }
@@ -266,6 +274,7 @@ pub(super) fn result(attempt: AttemptId, lead: LeadId, request: i64, disposition
         wrap_up_ms: 5_000,
         next: Some(LeadNext::Done),
         suppress: None,
+        order: None,
     }
 }
 
@@ -290,6 +299,7 @@ async fn every_statement_is_accepted_by_the_database() {
         figures::days::STATEMENTS,
         figures::upkeep::STATEMENTS,
         forgetting::STATEMENTS,
+        funnel::STATEMENTS,
         history::STATEMENTS,
         import::STATEMENTS,
         import::MERGING_STATEMENTS,
@@ -298,6 +308,7 @@ async fn every_statement_is_accepted_by_the_database() {
         jobs::STATEMENTS,
         keys::STATEMENTS,
         due::STATEMENTS,
+        landing::STATEMENTS,
         leads::STATEMENTS,
         links::STATEMENTS,
         live_limits::STATEMENTS,
@@ -306,10 +317,16 @@ async fn every_statement_is_accepted_by_the_database() {
         outreach::STATEMENTS,
         outreach::gathering::STATEMENTS,
         outreach::releasing::STATEMENTS,
+        opting_out::STATEMENTS,
+        messages::reviewing::STATEMENTS,
+        orders::STATEMENTS,
         outbox::STATEMENTS,
         outbox::PAYLOAD_STATEMENTS,
         placing::STATEMENTS,
+        super::promises::STATEMENTS,
+        super::promises::READING_STATEMENTS,
         recordings::STATEMENTS,
+        registrations::STATEMENTS,
         results::STATEMENTS,
         schema::STATEMENTS,
         search::STATEMENTS,

@@ -10,13 +10,15 @@ use super::access::{Callers, Can, LeadReaders, Role};
 use super::body::{Asked, Named};
 use super::consents::ConsentView;
 use super::history::{AttemptView, InboundView, ResultView, ShownNumber};
+use super::orders::OrderView;
 use super::problem::{Kind, Problem};
 use super::suppressions::{NumberQuery, SuppressionView};
-use crate::model::id::{LeadId, ListId};
+use crate::model::id::{LeadId, ListId, RegistrationId};
 use crate::model::lead::{Callback, LeadState};
 use crate::model::name::CampaignKey;
 use crate::model::numbers::NumberKind;
 use crate::model::time::Timestamp;
+use crate::store::{MessageRow, PromiseState};
 
 /// A lead with all that happened to it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -47,6 +49,27 @@ pub struct LeadDetail {
     pub attempts: Vec<AttemptView>,
     /// Recorded results, latest first.
     pub results: Vec<ResultView>,
+    /// When the customer asked to be called, the last time first.
+    pub asked: Vec<AskedView>,
+}
+
+/// A time that a customer asked to be called.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct AskedView {
+    /// Which.
+    pub id: RegistrationId,
+    /// By which channel.
+    pub channel: String,
+    /// The customer's own words, where there are any.
+    pub words: Option<String>,
+    /// When.
+    pub asked_at: Timestamp,
+    /// The time that the customer wishes to be called at.
+    pub preferred_at: Option<Timestamp>,
+    /// How the promise of a call stands.
+    pub promise: PromiseState,
+    /// Until when it was promised.
+    pub promised_until: Option<Timestamp>,
 }
 
 /// One of a person's numbers.
@@ -88,6 +111,10 @@ pub struct Customer {
     pub suppressions: Vec<SuppressionView>,
     /// Entries of the consent ledger.
     pub consents: Vec<ConsentView>,
+    /// SMS from and to it, latest first.
+    pub messages: Vec<MessageRow>,
+    /// Orders, latest first.
+    pub orders: Vec<OrderView>,
 }
 
 /// One lead. Agents see the lead of the call at hand only; marketing sees masked numbers and no names.
@@ -129,6 +156,7 @@ fn mask(detail: &mut LeadDetail) {
     detail.numbers.iter_mut().for_each(|one| one.number.mask());
     detail.name = detail.name.chars().take(1).chain("***".chars()).collect();
     detail.extra.clear();
+    detail.asked.iter_mut().for_each(|asked| asked.words = None);
     detail.attempts.iter_mut().for_each(AttemptView::mask);
     for result in &mut detail.results {
         result.note.clear();

@@ -20,6 +20,7 @@ use crate::model::campaign::Campaign;
 use crate::model::id::{LeadId, SessionId};
 use crate::model::lead::Callback;
 use crate::model::name::{CampaignKey, GroupName};
+use crate::model::order::{AskedOrder, ITEMS_MAX};
 use crate::model::phone::PhoneNumber;
 
 /// Most answers in one result: more questions than a campaign may ask.
@@ -117,6 +118,35 @@ pub struct Outcome {
     pub note: String,
     /// A later call that was agreed.
     pub callback: Option<PromisedCall>,
+    /// What the customer ordered, with a result that means accepted; without it what the campaign's `order` has usually.
+    pub order: Option<Ordered>,
+}
+
+/// What a customer ordered.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ordered {
+    /// Names of the campaign's items, and how many of each.
+    pub items: Vec<OrderedItem>,
+    /// Who takes it.
+    #[serde(default)]
+    pub recipient: String,
+    /// Where to.
+    #[serde(default)]
+    pub address: String,
+    /// What else is to be known.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// How many of an item.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderedItem {
+    /// Its name.
+    pub name: String,
+    /// How many; 0: none.
+    pub quantity: u32,
 }
 
 /// A later call that was agreed.
@@ -274,7 +304,7 @@ fn engine_action(action: DeskAction, login: &str, state: &WebState) -> Result<Ag
 }
 
 fn recorded_outcome(outcome: Outcome, login: &str) -> Result<RecordedOutcome, Problem> {
-    let Outcome { result, answers, note, callback } = outcome;
+    let Outcome { result, answers, note, callback, order } = outcome;
     check_note(&note, "/action/outcome/note")?;
     if answers.len() > ANSWERS_MAX {
         let detail = format!("{} answers; expected at most {ANSWERS_MAX}", answers.len());
@@ -282,5 +312,15 @@ fn recorded_outcome(outcome: Outcome, login: &str) -> Result<RecordedOutcome, Pr
     }
     let callback =
         callback.map(|promised| Callback { at: promised.at, agent: promised.personal.then(|| login.to_owned()) });
-    Ok(RecordedOutcome { result, answers, note, callback })
+    if let Some(order) = order.as_ref().filter(|order| order.items.len() > ITEMS_MAX) {
+        let detail = format!("{} items; expected at most {ITEMS_MAX}", order.items.len());
+        return Err(Problem::field("/action/outcome/order/items", "too_many", detail));
+    }
+    let order = order.map(|Ordered { items, recipient, address, note }| AskedOrder {
+        items: items.into_iter().map(|item| (item.name, item.quantity)).collect(),
+        recipient,
+        address,
+        note,
+    });
+    Ok(RecordedOutcome { result, answers, note, callback, order })
 }

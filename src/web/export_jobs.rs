@@ -248,7 +248,7 @@ fn asked(state: &WebState, asked: &ExportAsked) -> Result<Ask, String> {
     let format = if asked.format == "xlsx" { Format::Xlsx } else { Format::Csv { mark: asked.bom } };
     let zone = Zone::named(&state.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
     let ExportAsked { campaign, from, to, masked, .. } = asked.clone();
-    Ok(Ask { kind, campaign, from, to, format, masked, zone })
+    Ok(Ask { kind, campaign, state: None, from, to, format, masked, zone })
 }
 
 fn view(row: ExportRow, progress: Option<Progress>) -> ExportView {

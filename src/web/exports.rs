@@ -73,7 +73,7 @@ pub async fn export_calls(
     };
     let zone = Zone::named(&state.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
     let masked = user.role == Role::Marketing;
-    let ask = Ask { kind: FileKind::Calls, campaign: Some(key.clone()), from, to, format, masked, zone };
+    let ask = Ask { kind: FileKind::Calls, campaign: Some(key.clone()), state: None, from, to, format, masked, zone };
     let folder = state.settings().data_dir.join("exports");
     let broken = |error: std::io::Error| Problem::internal("writing an export", error);
     tokio::fs::create_dir_all(&folder).await.map_err(broken)?;

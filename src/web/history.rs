@@ -18,6 +18,11 @@ use crate::model::time::Timestamp;
 pub struct ShownNumber(String);
 
 impl ShownNumber {
+    /// As it is shown.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// Masks it; a number that is masked already stays as it is.
     pub fn mask(&mut self) {
         if let Ok(number) = PhoneNumber::from_e164(&self.0) {

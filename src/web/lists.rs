@@ -306,7 +306,7 @@ fn no_import(id: ImportId) -> Problem {
 }
 
 /// What a file is, its bytes say better than whoever sends it; but a form or JSON is a mistake.
-fn is_table(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn is_table(headers: &HeaderMap) -> Result<(), Problem> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "text/csv" | "application/csv" | XLSX => Ok(()),

@@ -10,9 +10,10 @@ use super::access::{Can, Managers, Steerers};
 use super::body::{Asked, Named, NamedIn, Sent};
 use super::campaigns::no_campaign;
 use super::problem::{Kind, Problem};
+use crate::model::campaign::link_address;
 use crate::model::id::{LeadId, MessageId};
 use crate::model::name::{CampaignKey, OutreachName};
-use crate::model::outreach::{Held, LINK_SAMPLE, Outreach, Way, ready};
+use crate::model::outreach::{Held, LINK_SAMPLE, Outreach, TOKEN_SAMPLE, Way, ready};
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::store::{AudienceSeen, CampaignRow, OutreachCount, OutreachRow, RecipientRow, TestSend};
@@ -180,8 +181,8 @@ pub async fn audience(
 ) -> Result<Json<AudienceSeen>, Problem> {
     let campaign = state.campaign_row(&key).await?;
     let outreach = campaign.campaign.outreach.get(&name).ok_or_else(|| no_outreach(&campaign, &name))?;
-    let link = state.settings().known.link_address.as_ref().map(|address| format!("{address}123456789ABC"));
-    let link = link.unwrap_or_else(|| LINK_SAMPLE.to_owned());
+    let link = link_address(state.settings().landing_url.as_deref(), TOKEN_SAMPLE);
+    let link = link.unwrap_or_else(|_| LINK_SAMPLE.to_owned());
     state.records.audience(&key, &name, outreach, &link, LOOKED_AT_MAX).await.map(Json)
 }
 

@@ -156,6 +156,8 @@ kinds! {
     Refused = "refused", CONFLICT, "Refused", "被拒绝";
     /// An answer of a questionnaire does not fit.
     BadAnswer = "bad_answer", UNPROCESSABLE_ENTITY, "An answer does not fit", "问卷答案有误";
+    /// An order does not fit what is offered.
+    BadOrder = "bad_order", UNPROCESSABLE_ENTITY, "The order does not fit", "订单有误";
     /// The configuration has errors; nothing changed.
     BadConfig = "bad_config", UNPROCESSABLE_ENTITY, "The configuration has errors", "配置有误";
     /// The user has no phone.
@@ -305,6 +307,10 @@ fn refused(refusal: &RequestRefusal) -> Problem {
             let pointer = format!("/action/outcome/answers/{}", question.replace('~', "~0").replace('/', "~1"));
             (Kind::BadAnswer, vec![ErrorItem::at(pointer, code, detail.clone())])
         }
+        RequestRefusal::BadOrder { field, .. } => {
+            let pointer = format!("/action/outcome/order/{field}");
+            (Kind::BadOrder, vec![ErrorItem::at(pointer, code, detail.clone())])
+        }
         RequestRefusal::UnknownResult { result, expected } => {
             let mut item = ErrorItem::at("/action/outcome/result", code, detail.clone());
             item.value = Some(result.clone());
@@ -362,6 +368,7 @@ fn refusal_code(refusal: &RequestRefusal) -> &'static str {
         RequestRefusal::NotYourCall => "not_your_call",
         RequestRefusal::UnknownResult { .. } => "unknown_result",
         RequestRefusal::BadAnswer { .. } => "bad_answer",
+        RequestRefusal::BadOrder { .. } => "bad_order",
         RequestRefusal::NoteRequired => "note_required",
         RequestRefusal::CallbackRequired => "callback_required",
         RequestRefusal::CallbackOutsideWindow { .. } => "callback_outside_window",
@@ -385,6 +392,7 @@ mod tests {
             RequestRefusal::CampaignEnded,
             RequestRefusal::WrongState { state: "talking".into() },
             RequestRefusal::BadAnswer { question: "age".into(), problem: "missing".into() },
+            RequestRefusal::BadOrder { field: "address".into(), problem: "missing".into() },
             RequestRefusal::CallbackOutsideWindow { next: None },
             RequestRefusal::LeadGone,
             RequestRefusal::SkipsUsedUp { skips_max: 1 },

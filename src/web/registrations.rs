@@ -26,6 +26,8 @@ const LIST: &str = "pre-registered";
 const COLUMNS_MAX: usize = 50;
 /// How far the clock of whoever tells may be ahead of ours.
 const AHEAD_MAX: Duration = Duration::from_secs(300);
+/// How far ahead a customer may wish to be called.
+const PREFERRED_MAX: Duration = Duration::from_secs(90 * 86_400);
 
 /// A customer who asked to be called.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
@@ -53,6 +55,9 @@ pub struct RegistrationRequest {
     /// When the customer asked; now, without it.
     #[schema(value_type = Option<i64>)]
     pub at: Option<Timestamp>,
+    /// When the customer wishes to be called, 90 days ahead at most; as soon as possible, without it.
+    #[schema(value_type = Option<i64>)]
+    pub preferred_at: Option<Timestamp>,
     /// Priority of the lead, 0 to 99; 90 without it.
     pub priority: Option<u8>,
     /// The list that the lead is on, made with the first; `pre-registered` without it.
@@ -113,6 +118,9 @@ pub async fn pre_register(
     if request.consent_until.is_some_and(|end| end <= now) {
         return Err(Problem::field("/consent_until", "out_of_range", "a consent that is over covers no call"));
     }
+    if request.preferred_at.is_some_and(|at| at > now + PREFERRED_MAX) {
+        return Err(Problem::field("/preferred_at", "out_of_range", "expected a time within the next 90 days"));
+    }
     let priority = request.priority.unwrap_or(REPLY_PRIORITY);
     if priority > 99 {
         return Err(Problem::field("/priority", "out_of_range", "expected 0 to 99"));
@@ -138,6 +146,9 @@ pub async fn pre_register(
         priority,
         list,
         extra: request.columns,
+        preferred: request.preferred_at,
+        message: None,
+        link: None,
     };
     let (outcome, lead) = state.records.pre_register(registration, &user.login, now).await?;
     if outcome.is_due() {

@@ -85,23 +85,12 @@ pub async fn campaign_results(
     Named(key): Named<CampaignKey>,
     Asked(query): Asked<ResultQuery>,
 ) -> Result<Json<Report>, Problem> {
-    let now = state.now().timestamp;
-    let zone = Zone::named(&state.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
-    let from = match query.days {
-        None => query.from,
-        Some(_) if query.from.is_some() => {
-            return Err(Problem::new(Kind::BadQuery, "from and days are both given; expected one of them"));
-        }
-        Some(days) if !(1..=DAYS_MAX).contains(&days) => {
-            return Err(Problem::new(Kind::BadQuery, format!("days is {days}; expected 1 to {DAYS_MAX}")));
-        }
-        Some(days) => Some(zone.days_before(now, days - 1).as_millis()),
-    };
-    let (from, to) = span(from, query.to, now)?;
+    let ResultQuery { from, to, days, by } = query;
+    let ((from, to), zone) = span_of(&state, ResultSpan { from, to, days })?;
     if !state.records.campaign_exists(&key).await? {
         return Err(no_campaign(&key));
     }
-    let question = Question { campaign: key, from, to, by: query.by };
+    let question = Question { campaign: key, from, to, by };
     state.records.report(&question, &zone).await.map(Json)
 }
 
@@ -131,6 +120,33 @@ pub async fn campaign_attempts(
         page.items.iter_mut().for_each(AttemptView::mask);
     }
     Ok(Json(page))
+}
+
+/// Of which time something is asked.
+pub(super) struct ResultSpan {
+    /// From this time on, in ms since 1970.
+    pub(super) from: Option<i64>,
+    /// Before this time, in ms since 1970.
+    pub(super) to: Option<i64>,
+    /// Instead of `from`: the last so many days, today among them.
+    pub(super) days: Option<u32>,
+}
+
+/// From when until before when that is, and the zone whose days count.
+pub(super) fn span_of(state: &WebState, asked: ResultSpan) -> Result<((Timestamp, Timestamp), Zone), Problem> {
+    let now = state.now().timestamp;
+    let zone = Zone::named(&state.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
+    let from = match asked.days {
+        None => asked.from,
+        Some(_) if asked.from.is_some() => {
+            return Err(Problem::new(Kind::BadQuery, "from and days are both given; expected one of them"));
+        }
+        Some(days) if !(1..=DAYS_MAX).contains(&days) => {
+            return Err(Problem::new(Kind::BadQuery, format!("days is {days}; expected 1 to {DAYS_MAX}")));
+        }
+        Some(days) => Some(zone.days_before(now, days - 1).as_millis()),
+    };
+    Ok((span(from, asked.to, now)?, zone))
 }
 
 pub(super) fn span(from: Option<i64>, to: Option<i64>, end: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {

@@ -52,6 +52,11 @@ pub async fn serve(listening: Listening, state: WebState, shutdown: watch::Recei
     run(listening, router, shutdown, || state.close_streams()).await;
 }
 
+/// Serves landing pages, and nothing else, until `shutdown` says so.
+pub async fn serve_landing(listening: Listening, state: WebState, shutdown: watch::Receiver<bool>) {
+    run(listening, super::landing_router(state), shutdown, || ()).await;
+}
+
 /// Serves figures for Prometheus until `shutdown` says so.
 pub async fn serve_metrics(listener: TcpListener, state: WebState, shutdown: watch::Receiver<bool>) {
     run(Listening { listener, tls: None }, super::metrics::router(state), shutdown, || ()).await;

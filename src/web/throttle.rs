@@ -1,9 +1,11 @@
-//! How often a login may be tried: for each account, and for each network it is tried from.
+//! How often something may be tried by one: a [`Rate`]. And how often a login may be: for each account, and for each network it is
+//! tried from.
 //!
 //! An account counts every try. A network counts failures only: at the start of a shift a whole call centre logs in
 //! from one address.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::ops::Add;
@@ -25,15 +27,42 @@ const TRIES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// Accounts and networks that are remembered. Beyond it logins are refused until old ones are forgotten: guessing from
 /// very many addresses must not take the memory.
 const KEYS_MAX: usize = 100_000;
+/// How long is waited then.
+const CROWDED: Duration = Duration::from_secs(60);
+
+/// How often each of many may do something.
+pub(super) struct Rate<K: Clone + Eq + Hash> {
+    limiter: Limiter<K>,
+    clock: SteppedClock,
+}
+
+impl<K: Clone + Eq + Hash> Rate<K> {
+    /// Lets so many pass.
+    pub(super) fn new(quota: Quota) -> Rate<K> {
+        let clock = SteppedClock::default();
+        Rate { limiter: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()), clock }
+    }
+
+    /// Counts a try of one; how long is to be waited where that was one too many.
+    pub(super) fn admit(&self, now: Instant, key: &K) -> Result<(), Duration> {
+        self.clock.step(now);
+        if self.limiter.len() >= KEYS_MAX {
+            self.limiter.retain_recent();
+            if self.limiter.len() >= KEYS_MAX {
+                return Err(CROWDED);
+            }
+        }
+        self.limiter.check_key(key).map_err(|refusal| refusal.wait_time_from(self.clock.now()))
+    }
+}
 
 /// Counts tries.
 pub(super) struct Throttle {
-    accounts: Limiter<String>,
-    failures: Limiter<Network>,
-    forgeries: Limiter<Network>,
+    accounts: Rate<String>,
+    failures: Rate<Network>,
+    forgeries: Rate<Network>,
     /// Networks that failed too often, and until when they wait.
     waiting: Mutex<BTreeMap<Network, Instant>>,
-    clock: SteppedClock,
 }
 
 /// A network: an IPv4 address, or the /64 of an IPv6 address, which one customer of a provider has for himself.
@@ -62,15 +91,9 @@ type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, SteppedClock, NoOpMiddlew
 impl Throttle {
     /// Lets so many tries a minute pass.
     pub(super) fn new(per_minute: Option<NonZeroU32>) -> Throttle {
-        let clock = SteppedClock::default();
         let quota = Quota::per_minute(per_minute.unwrap_or(TRIES_PER_MINUTE));
-        Throttle {
-            accounts: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
-            failures: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
-            forgeries: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
-            waiting: Mutex::default(),
-            clock,
-        }
+        let waiting = Mutex::default();
+        Throttle { accounts: Rate::new(quota), failures: Rate::new(quota), forgeries: Rate::new(quota), waiting }
     }
 
     /// Counts a try to log in.
@@ -85,43 +108,25 @@ impl Throttle {
 
     /// Counts a try to prove who one is, for one account.
     pub(super) fn admit_account(&self, site: &Site, login: &str) -> Result<(), Problem> {
-        self.clock.step(site.now().instant);
-        if self.accounts.len() >= KEYS_MAX {
-            self.accounts.retain_recent();
-            if self.accounts.len() >= KEYS_MAX {
-                return Err(throttled(Duration::from_secs(60)));
-            }
-        }
         let key = login.chars().take(100).collect::<String>().to_lowercase();
-        let checked = self.accounts.check_key(&key);
-        checked.map_err(|refusal| throttled(refusal.wait_time_from(self.clock.now())))
+        self.accounts.admit(site.now().instant, &key).map_err(throttled)
     }
 
     /// Counts a call from a network that did not prove who it is. Those that do are never counted: a stranger keeps nobody out.
     pub(super) fn forged(&self, site: &Site, address: IpAddr) -> Result<(), Problem> {
-        self.clock.step(site.now().instant);
-        if self.forgeries.len() >= KEYS_MAX {
-            self.forgeries.retain_recent();
-            if self.forgeries.len() >= KEYS_MAX {
-                return Err(throttled(Duration::from_secs(60)));
-            }
-        }
-        let checked = self.forgeries.check_key(&address.into());
-        checked.map_err(|refusal| throttled(refusal.wait_time_from(self.clock.now())))
+        self.forgeries.admit(site.now().instant, &address.into()).map_err(throttled)
     }
 
     /// Counts a failed login from a network.
     pub(super) fn failed(&self, site: &Site, address: IpAddr) {
         let now = site.now().instant;
-        self.clock.step(now);
         let network = Network::from(address);
-        let Err(refusal) = self.failures.check_key(&network) else { return };
+        let Err(wait) = self.failures.admit(now, &network) else { return };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= KEYS_MAX {
             waiting.retain(|_, until| *until > now);
-            self.failures.retain_recent();
         }
-        waiting.insert(network, now + refusal.wait_time_from(self.clock.now()));
+        waiting.insert(network, now + wait);
     }
 }
 

@@ -200,7 +200,7 @@ fn known(campaign: &Campaign, settings: &Settings) -> Known {
         prompts: consent.chain([&campaign.information_message]).cloned().collect(),
         numbers: [campaign.caller_id.clone()].into(),
         gateways: gateways.collect(),
-        link_address: None,
+        landing_url: None,
     }
 }
 

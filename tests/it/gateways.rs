@@ -17,7 +17,8 @@ const PASSWORD: &str = "a provider's password";
 const SECRET: &str = "a provider's secret";
 const CALLBACK: &str = "/api/v1/gateways/api/callback";
 /// Answers with a code in the body, as many providers do whatever the status is.
-const CODED: &str = "code = \"/code\"\ntaken_codes = [\"0\"]\nthrottled_codes = [\"22\"]\nrefused_codes = [\"-3\"]\nerror = \"/msg\"\n";
+const CODED: &str =
+    "code = \"/code\"\ntaken_codes = [\"0\"]\nthrottled_codes = [\"22\"]\nrefused_codes = [\"-3\"]\nerror = \"/msg\"\n";
 
 /// Adds a gateway of that place to the configuration.
 fn with_gateway(centre: &Centre, place: &str, keys: &str, answer: &str, proof: &str) {
@@ -219,7 +220,9 @@ fn what_waits_for_a_provider_that_cannot_be_reached_leaves_once_when_it_can() {
     let got = provider.until_got(1).remove(0);
     assert_eq!(got.json()["text"], "patience");
     // Without a rule for codes the status counts; there is no id to be read.
-    until("it is sent", SOON, || (centre.value("select state from messages where direction = 'out'") == "sent").then_some(()));
+    until("it is sent", SOON, || {
+        (centre.value("select state from messages where direction = 'out'") == "sent").then_some(())
+    });
     assert_eq!(provider.got().len(), 1);
 }
 

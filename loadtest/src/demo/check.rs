@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
 
-use super::children::Said;
+use super::children::{Ended, Said};
+use super::phones::Seen;
 use super::plan::Plan;
 use super::{Options, show};
 use crate::http::Client;
@@ -44,6 +45,10 @@ struct Kept {
     results: u64,
     /// Dialogs that were not ended.
     dialogs: u64,
+    /// Customers who were pre-registered by SMS.
+    registered: u64,
+    /// Customers who opted out by SMS.
+    opted_out: u64,
 }
 
 async fn read_database(plan: &Plan) -> Result<Kept, sqlx::Error> {
@@ -72,6 +77,8 @@ async fn read_database(plan: &Plan) -> Result<Kept, sqlx::Error> {
     )
     .await?;
     kept.dialogs = count(&mut db, "select count(*) from dialogs").await?;
+    kept.registered = count(&mut db, "select count(*) from pre_registrations where channel = 'sms'").await?;
+    kept.opted_out = count(&mut db, "select count(*) from messages where meaning = 'opt_out'").await?;
     Ok(kept)
 }
 
@@ -80,15 +87,15 @@ async fn count(db: &mut SqliteConnection, question: &'static str) -> Result<u64,
 }
 
 /// Compares. Every difference is a finding.
-pub async fn sums(plan: &Plan, api: &Value, carrier: &Said, agents: &Said) -> Vec<Finding> {
+pub async fn sums(plan: &Plan, api: &Value, ended: &Ended) -> Vec<Finding> {
     let kept = match read_database(plan).await {
         Ok(kept) => kept,
         Err(error) => return vec![Finding { what: "database".into(), detail: error.to_string() }],
     };
-    compare(&kept, api, &carrier.report, &agents.report)
+    compare(&kept, api, &ended.carrier.report, &ended.agents.report, ended.phones)
 }
 
-fn compare(kept: &Kept, api: &Value, carrier: &Value, agents: &Value) -> Vec<Finding> {
+fn compare(kept: &Kept, api: &Value, carrier: &Value, agents: &Value, phones: Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut equal = |what: &str, one: (&str, u64), other: (&str, u64)| {
         if one.1 != other.1 {
@@ -111,6 +118,8 @@ fn compare(kept: &Kept, api: &Value, carrier: &Value, agents: &Value) -> Vec<Fin
     equal("attempts without an end", ("the database", kept.live), ("the rule", 0));
     equal("dialogs left over", ("the database", kept.dialogs), ("the rule", 0));
     equal("calls still up", ("the carrier", number(&carrier["calls_still_up"])), ("the rule", 0));
+    equal("pre-registered by SMS", ("the database", kept.registered), ("the phones", phones.interested));
+    equal("opted out by SMS", ("the database", kept.opted_out), ("the phones", phones.stopped));
     for (campaign, dispositions) in &kept.attempts {
         let totals = &api["campaigns"][campaign]["totals"];
         for (disposition, count) in dispositions {
@@ -141,8 +150,7 @@ pub fn report(
     plan: &Plan,
     options: &Options,
     api: &Value,
-    carrier: &Said,
-    agents: &Said,
+    (carrier, agents, phones): (&Said, &Said, Seen),
     findings: &[Finding],
 ) -> Value {
     let changes = api["gate"].as_array().or_else(|| api["gate"]["items"].as_array());
@@ -161,6 +169,7 @@ pub fn report(
         "refusals": refusals(&api["board"]),
         "carrier": carrier.report,
         "agents": agents.report,
+        "phones": phones,
         "findings": findings,
     })
 }
@@ -202,7 +211,7 @@ mod tests {
     #[test]
     fn one_story_has_no_findings() {
         let (kept, api, carrier, agents) = story();
-        assert_eq!(compare(&kept, &api, &carrier, &agents), vec![]);
+        assert_eq!(compare(&kept, &api, &carrier, &agents, Seen::default()), vec![]);
     }
 
     #[test]
@@ -212,7 +221,7 @@ mod tests {
         kept.live = 1;
         api["board"]["campaigns"][0]["today"]["dialled"] = json!(6);
         api["campaigns"]["offer"]["totals"]["busy"] = json!(2);
-        let found = compare(&kept, &api, &carrier, &agents);
+        let found = compare(&kept, &api, &carrier, &agents, Seen::default());
         assert_eq!(found.len(), 4, "{found:?}");
         assert!(found.iter().any(|finding| finding.what == "lost_result"));
         assert!(

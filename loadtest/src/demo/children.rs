@@ -11,6 +11,7 @@ use tokio::process::{Child as Process, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::phones::{Phones, Seen};
 use super::plan::Plan;
 use super::{DemoError, folder, io};
 use crate::report::{Finding, Line};
@@ -147,6 +148,8 @@ pub struct World {
     pub carrier: Option<Child>,
     /// The agents, once started.
     pub agents: Option<Child>,
+    /// Customers' phones, once started.
+    pub phones: Option<Phones>,
 }
 
 /// What the parts said, after all have ended.
@@ -156,6 +159,8 @@ pub struct Ended {
     pub carrier: Said,
     /// The agents'.
     pub agents: Said,
+    /// What customers were sent and answered.
+    pub phones: Seen,
     /// Findings of all.
     pub findings: Vec<Finding>,
 }
@@ -163,7 +168,7 @@ pub struct Ended {
 impl World {
     /// The service alone.
     pub fn new(service: Service) -> World {
-        World { service, carrier: None, agents: None }
+        World { service, carrier: None, agents: None, phones: None }
     }
 
     /// Whether all that was started still runs.
@@ -173,6 +178,9 @@ impl World {
     pub fn check(&mut self) -> Result<(), DemoError> {
         if let Ok(Some(status)) = self.service.process.try_wait() {
             return Err(DemoError::Ended(format!("the service has ended: {status}")));
+        }
+        if let Some(phones) = &mut self.phones {
+            phones.check()?;
         }
         for part in [&mut self.carrier, &mut self.agents].into_iter().flatten() {
             if let Ok(Some(status)) = part.process.try_wait() {
@@ -195,6 +203,8 @@ impl World {
         let mut findings = [agents.findings.clone(), carrier.findings.clone()].concat();
         findings.extend(self.service.end().await);
         let _ = std::fs::remove_file(plan.folder.join(folder::PID));
-        Ended { carrier, agents, findings }
+        // The last: the service ends its connection in order.
+        let phones = self.phones.take().map(|phones| phones.seen()).unwrap_or_default();
+        Ended { carrier, agents, phones, findings }
     }
 }

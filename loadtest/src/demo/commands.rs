@@ -85,7 +85,7 @@ impl Lull {
     pub async fn import(&self, plan: &Plan, campaign: &Campaign) -> Result<Value, DemoError> {
         let mut command = self.command(plan);
         command.args(["list", "import", campaign.key]).arg(format!("lists/{}.csv", campaign.key));
-        command.args(["--name", "demo", "--region", "US", "--json"]);
+        command.args(["--name", super::plan::LIST, "--region", "US", "--json"]);
         let said = run(&mut command, None).await?;
         Ok(serde_json::from_str(said.trim()).unwrap_or(Value::String(said)))
     }

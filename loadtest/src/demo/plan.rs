@@ -63,6 +63,8 @@ pub struct Plan {
     pub rtp: (u16, u16),
     /// SIP of the carrier.
     pub carrier: SocketAddr,
+    /// SMPP of the gateway.
+    pub smsc: SocketAddr,
     /// Zone of the installation.
     pub zone: &'static str,
     /// The manager, who is also the conductor's own login.
@@ -83,6 +85,13 @@ pub struct Plan {
     pub agents_setup: agents::Setup,
 }
 
+/// The campaign that writes to its list first, and calls who answers; and what that is called.
+pub const REACHING: &str = "family-plan";
+/// Its outreach.
+pub const OUTREACH: &str = "spring";
+/// The lists, as their imports call them.
+pub const LIST: &str = "demo";
+
 const SHIPPED: [(&str, &str); 3] = [
     ("family-plan", include_str!("../../../campaigns/family-plan.toml")),
     ("churn-rescue", include_str!("../../../campaigns/churn-rescue.toml")),
@@ -99,6 +108,7 @@ impl Plan {
         let http = free_port(8080)?;
         let sip = free_port(5060)?;
         let carrier = free_port(5080)?;
+        let smsc = free_port(2775)?;
         let manager = login("manager", "运营 · Campaign manager", "manager")?;
         let others = vec![
             login("operator", "运维 · Operator", "operator")?,
@@ -145,6 +155,7 @@ impl Plan {
             sip,
             rtp: (20_000, 23_999),
             carrier,
+            smsc,
             zone,
             manager,
             others,

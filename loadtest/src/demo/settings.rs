@@ -6,7 +6,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::plan::{ATTEMPTS_MAX, HOURS, Plan};
+use super::phones;
+use super::plan::{ATTEMPTS_MAX, HOURS, LIST, OUTREACH, Plan, REACHING};
 use super::{DemoError, io};
 
 /// Name of the agent group.
@@ -59,6 +60,14 @@ profiles = "profiles"
 
 [http]
 listen = "{http}"
+landing_url = "http://{http}"
+
+[gateways.phones]
+target = "{smsc}"
+system_id = "{smsc_login}"
+password = "{smsc_password}"
+senders = ["{ours}"]
+per_second = 20.0
 
 [access]
 logins_per_minute = 60
@@ -123,6 +132,10 @@ wrap_up_s = 20
 "{orders}" = {{ queue = "orders" }}
 "#,
         sip_ip = sip.ip(),
+        smsc = plan.smsc,
+        smsc_login = phones::SYSTEM_ID,
+        smsc_password = phones::PASSWORD,
+        ours = phones::OURS,
         service = crate::numbers::centre(0),
         orders = crate::numbers::centre(1),
     );
@@ -187,7 +200,31 @@ fn campaign_text(campaign: &super::plan::Campaign) -> Result<String, DemoError> 
             .ok_or_else(unreadable)?
             .insert(disposition.to_owned(), rule.into());
     }
+    if campaign.key == REACHING {
+        let reaching: Table = reaching().parse().map_err(|_| unreadable())?;
+        table.extend(reaching);
+    }
     toml::to_string_pretty(&table).map_err(|_| unreadable())
+}
+
+/// Everybody on the list is written to, and who answers is called.
+fn reaching() -> String {
+    format!(
+        r#"[leads]
+after_reply = ["{LIST}"]
+
+[outreach.{OUTREACH}]
+list = "{LIST}"
+per_minute = 240
+language = "zh"
+
+[outreach.{OUTREACH}.variants.short.text]
+zh = "【Lull】{{name|您好}}，家庭共享套餐首月半价，回复1我们给您打电话，拒收请回复R"
+
+[outreach.{OUTREACH}.variants.page.text]
+zh = "【Lull】{{name|您好}}，家庭共享套餐首月半价：{{link}} 或回复1，拒收请回复R"
+"#
+    )
 }
 
 #[cfg(test)]

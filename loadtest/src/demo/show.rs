@@ -54,7 +54,7 @@ pub fn imported(campaign: &str, counts: &Value) {
 /// One line about the moment.
 pub fn status(board: &Result<Value, HttpError>, world: &World) {
     match board {
-        Ok(board) => println!("{}", status_line(board)),
+        Ok(board) => println!("{}{}", status_line(board), sms(world)),
         Err(error) => println!("  the board cannot be read: {error}"),
     }
     let findings = [&world.carrier, &world.agents].into_iter().flatten().map(|part| part.said().findings.len());
@@ -62,6 +62,13 @@ pub fn status(board: &Result<Value, HttpError>, world: &World) {
     if findings > 0 {
         println!("  {findings} findings so far");
     }
+}
+
+/// What customers were sent and answered.
+fn sms(world: &World) -> String {
+    let Some(phones) = &world.phones else { return String::new() };
+    let seen = phones.seen();
+    format!(" | SMS: {} sent, {} interested, {} opted out", seen.received, seen.interested, seen.stopped)
 }
 
 /// Attempts that are out or up.
@@ -132,6 +139,11 @@ pub fn summary(report: &Value) {
     println!("  calls placed     {}", report["carrier"]["arrived"]);
     println!("  ended as         {}", report["carrier"]["ends"]);
     println!("  callers          {}", report["carrier"]["callers"]);
+    let phones = &report["phones"];
+    println!(
+        "  SMS              {} received, {} customers pre-registered, {} opted out",
+        phones["received"], phones["interested"], phones["stopped"]
+    );
     println!(
         "  service level    {} by the board, {} as callers heard it",
         report["service_level"], report["carrier"]["service_level"]

@@ -176,6 +176,7 @@ fn writes_of(lead: &Lead, attempt: AttemptId, at: lull::model::time::Timestamp) 
         wrap_up_ms: 5_000,
         next: Some(LeadNext::Done),
         suppress: None,
+        order: None,
     };
     let pass = Arc::new(|_: &_| Ok(()));
     Ok([Write::Intent(Box::new(intent), pass), Write::End(Box::new(end)), Write::Result(Box::new(result))])

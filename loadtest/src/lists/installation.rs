@@ -62,6 +62,13 @@ impl Installation {
         Ok(self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?)
     }
 
+    /// A list of this campaign with a line for each, read by the program as anybody's.
+    pub(super) fn people(&self, campaign: &str, numbers: impl Iterator<Item = String>) -> Result<(), LoadError> {
+        let lines = numbers.map(|number| format!("{number}\n"));
+        std::fs::write(self.folder.join("people.csv"), "number\n".to_owned() + &lines.collect::<String>())?;
+        self.lull(&["list", "import", campaign, "people.csv", "--name", "people"]).map(drop)
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["--config", "lull.toml"]).args(arguments).current_dir(&self.folder).stdin(Stdio::null());

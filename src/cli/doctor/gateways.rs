@@ -52,9 +52,11 @@ async fn reach(subject: &str, gateway: &Gateway) -> Finding {
         GatewayProtocol::Smpp(smpp) => {
             Finding::ok("gateway", subject, format!("it took the bind of `{}`", smpp.system_id))
         }
-        GatewayProtocol::Http(http) if http.settings.target.tls => {
-            Finding::ok("gateway", subject, format!("it can be reached, and proves that it is {}", http.settings.target.host))
-        }
+        GatewayProtocol::Http(http) if http.settings.target.tls => Finding::ok(
+            "gateway",
+            subject,
+            format!("it can be reached, and proves that it is {}", http.settings.target.host),
+        ),
         GatewayProtocol::Http(_) => Finding::ok("gateway", subject, "it can be reached, without encryption"),
     }
 }
@@ -70,7 +72,9 @@ fn callback(subject: &str, name: &GatewayName, gateway: &Gateway, public_url: Op
     let own = public_url.unwrap_or("https://…").trim_end_matches('/');
     let place = format!("{own}/api/v1/gateways/{name}/callback");
     Some(match callback.rules.proof {
-        Proof::Signature(_) => Finding::ok("gateway_callback", subject, format!("its provider tells at {place}, signed")),
+        Proof::Signature(_) => {
+            Finding::ok("gateway_callback", subject, format!("its provider tells at {place}, signed"))
+        }
         Proof::Address => {
             let says = format!(
                 "its provider tells at {place}/PASSWORD: whoever reads a secret in the address, in the log of a proxy, can tell us anything"

@@ -1,5 +1,6 @@
 //! Sections without names: installation, data, retention, lists, http, access, webhooks, log.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::{certificate, parsed, parsed_if_there, password, text_if_there};
@@ -80,6 +81,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
     let exports_days = table.required_within("exports_days", 1..=DAYS_MAX);
     let imports_days = table.required_within("imports_days", 1..=DAYS_MAX);
     let messages_days = table.required_within("messages_days", 1..=DAYS_MAX);
+    let orders_days = table.required_within("orders_days", 1..=DAYS_MAX);
     Some(Retention {
         attempts_days: attempts_days?,
         recordings_days: recordings_days?,
@@ -89,6 +91,7 @@ pub(super) fn retention(table: &Table<'_>) -> Option<Retention> {
         exports_days: exports_days?,
         imports_days: imports_days?,
         messages_days: messages_days?,
+        orders_days: orders_days?,
     })
 }
 
@@ -106,14 +109,12 @@ pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {
     const KINDS: &[(&str, Kind)] = &[("off", Kind::Off), ("self_signed", Kind::SelfSigned), ("files", Kind::Files)];
     let listen = parsed(table, "listen", "an address and a port such as 127.0.0.1:8080");
     let metrics_listen = parsed_if_there(table, "metrics_listen", "an address and a port such as 127.0.0.1:9464");
+    let landing_listen = parsed_if_there(table, "landing_listen", "an address and a port such as 0.0.0.0:8443");
+    let trusted_proxies = proxies(table);
     let kind = table.word("tls", KINDS, Kind::Off);
     let certificate = certificate(table, base);
-    let public_url = text_if_there(table, "public_url");
-    if let (Some(Some(url)), Some(spot)) = (&public_url, table.spot("public_url"))
-        && !(url.starts_with("https://") || url.starts_with("http://"))
-    {
-        return spot.wrong(ComplaintCode::WrongValue, format!("`{url}` is not an address"), "begin it with https://");
-    }
+    let public_url = url(table, "public_url");
+    let landing_url = url(table, "landing_url");
     let tls = match (kind?, certificate?) {
         (Kind::Off, _) => Tls::Off,
         (Kind::SelfSigned, _) => Tls::SelfSigned,
@@ -123,7 +124,36 @@ pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {
             return None;
         }
     };
-    Some(Http { listen: listen?, tls, public_url: public_url?, metrics_listen: metrics_listen? })
+    Some(Http {
+        listen: listen?,
+        tls,
+        public_url: public_url?,
+        metrics_listen: metrics_listen?,
+        landing_listen: landing_listen?,
+        landing_url: landing_url?,
+        trusted_proxies: trusted_proxies?,
+    })
+}
+
+fn url(table: &Table<'_>, key: &'static str) -> Option<Option<String>> {
+    let found = text_if_there(table, key);
+    if let (Some(Some(url)), Some(spot)) = (&found, table.spot(key))
+        && !(url.starts_with("https://") || url.starts_with("http://"))
+    {
+        return spot.wrong(ComplaintCode::WrongValue, format!("`{url}` is not an address"), "begin it with https://");
+    }
+    found
+}
+
+fn proxies(table: &Table<'_>) -> Option<Vec<IpAddr>> {
+    const EXPECTED: &str = "an IP address such as 127.0.0.1";
+    let given: Vec<String> = table.required("trusted_proxies")?;
+    let spot = table.spot("trusted_proxies")?;
+    let read = |text: &String| {
+        let read = text.parse().ok();
+        read.or_else(|| spot.wrong(ComplaintCode::WrongValue, format!("`{text}` is not an address"), EXPECTED))
+    };
+    given.iter().map(read).collect()
 }
 
 pub(super) fn access(table: &Table<'_>) -> Option<Access> {

@@ -19,6 +19,7 @@ use crate::model::campaign::{self, Campaign};
 use crate::model::disposition::{Disposition, DispositionKind};
 use crate::model::id::{RequestId, UserId};
 use crate::model::lead::{Callback, LeadNext, SuppressionReason};
+use crate::model::order::{AskedOrder, NewOrder};
 use crate::model::promise::{self, PromiseFault};
 use crate::model::time::Now;
 
@@ -52,6 +53,7 @@ impl Engine {
         if let Some(campaign) = campaign.as_deref() {
             check_answers(campaign, disposition, &outcome)?;
         }
+        let order = opened_order(campaign.as_deref(), disposition, outcome.order.as_ref())?;
         let callback = self.check_callback(now, campaign.as_deref(), desk, disposition, &outcome)?;
         if self.requests.is_full() {
             return Err(RequestRefusal::StoreDown);
@@ -76,6 +78,7 @@ impl Engine {
             wrap_up_ms: wrap_up_ms(now, desk),
             next,
             suppress: suppression(disposition),
+            order,
         };
         let pending =
             PendingResult { user, call, disposition, replaces: desk.result, campaign: desk.call.campaign.clone() };
@@ -173,6 +176,7 @@ impl Engine {
             wrap_up_ms: wrap_up_ms(now, desk),
             next,
             suppress: None,
+            order: None,
         };
         self.commands.push_back(Command::RecordResult { result });
     }
@@ -238,6 +242,27 @@ fn meaning(campaign: Option<&Campaign>, outcome: &RecordedOutcome) -> Result<Dis
         return Err(RequestRefusal::NoteRequired);
     }
     Ok(result.disposition)
+}
+
+/// The order that a result opens: one that says accepted does, in a campaign that has something to order.
+fn opened_order(
+    campaign: Option<&Campaign>,
+    disposition: Disposition,
+    asked: Option<&AskedOrder>,
+) -> Result<Option<NewOrder>, RequestRefusal> {
+    let refused = |field: &str, problem: String| RequestRefusal::BadOrder { field: field.to_owned(), problem };
+    let rules = campaign.and_then(|campaign| campaign.order.as_ref());
+    match (rules, asked) {
+        (Some(rules), asked) if disposition == Disposition::Accepted => {
+            rules.order(asked).map(Some).map_err(|fault| refused(fault.field, fault.problem))
+        }
+        (_, None) => Ok(None),
+        (None, Some(_)) => Err(refused("items", "this campaign has nothing to order".to_owned())),
+        (Some(_), Some(_)) => {
+            let problem = format!("the result means {disposition}; only one that means accepted opens an order");
+            Err(refused("items", problem))
+        }
+    }
 }
 
 /// Whether required questions must have been answered: not when the customer cut the talk short.

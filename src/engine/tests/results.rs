@@ -142,6 +142,38 @@ fn results_are_checked_against_the_campaign() {
     assert_eq!(rig.record(1, foreign, "took-it"), Err(RequestRefusal::NotYourCall));
 }
 
+#[test]
+fn a_result_that_means_accepted_carries_the_order_at_the_campaigns_prices() {
+    use crate::model::order::{AskedOrder, Money, OfferedItem, OrderRules};
+    let item = |name: &str, quantity| OfferedItem { name: name.into(), price: Money(500), quantity, quantity_max: 2 };
+    let items = vec![item("card", 1), item("router", 0)];
+    let rules = OrderRules { currency: "CNY".into(), address_required: true, items };
+    let (mut rig, call, _) = talking(Campaign { order: Some(rules), ..campaign() });
+    let with = |result: &str, items: &[(&str, u32)], address: &str| {
+        let items = items.iter().map(|(name, quantity)| ((*name).to_owned(), *quantity)).collect();
+        let order = Some(AskedOrder { items, address: address.into(), ..AskedOrder::default() });
+        RecordedOutcome { order, ..outcome(result) }
+    };
+    for (outcome, field) in [
+        (outcome("took-it"), "address"),
+        (with("took-it", &[("card", 1)], " "), "address"),
+        (with("took-it", &[("phone", 1)], "Street 1"), "items"),
+        (with("no", &[("card", 1)], "Street 1"), "items"),
+    ] {
+        let refused = try_record(&mut rig, call, outcome);
+        assert!(matches!(&refused, Err(RequestRefusal::BadOrder { field: at, .. }) if at == field), "{refused:?}");
+    }
+    assert_eq!(rig.count(|c| matches!(c, Command::RecordResult { .. })), 0);
+    assert_eq!(try_record(&mut rig, call, with("took-it", &[("router", 2)], "Street 1")), Ok(()));
+    let result = rig.result_of(call);
+    let order = result.unwrap().order.unwrap();
+    assert_eq!((order.items[0].quantity, order.items[0].price, order.currency.as_str()), (2, Money(500), "CNY"));
+    assert_eq!(try_record(&mut rig, call, outcome("no")), Ok(()));
+    let (mut rig, call, _) = talking(campaign());
+    let refused = try_record(&mut rig, call, with("took-it", &[("card", 1)], "Street 1"));
+    assert!(matches!(&refused, Err(RequestRefusal::BadOrder { problem, .. }) if problem.contains("nothing to order")));
+}
+
 fn daytime() -> Campaign {
     let hour = |h: u16| MinuteOfDay(h * 60);
     let mut campaign = campaign();

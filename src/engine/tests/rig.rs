@@ -149,6 +149,10 @@ pub fn campaign() -> Campaign {
         callbacks: Default::default(),
         replies: None,
         outreach: Default::default(),
+        landing: None,
+        pre_registration: None,
+        order: None,
+        costs: Default::default(),
         information_message: "information".parse().unwrap(),
     }
 }
@@ -508,5 +512,6 @@ pub fn outcome(result: &str) -> RecordedOutcome {
         answers: [("age".to_owned(), "42".to_owned())].into(),
         note: String::new(),
         callback: None,
+        order: None,
     }
 }

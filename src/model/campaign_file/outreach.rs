@@ -14,9 +14,6 @@ use crate::model::outreach::{MessageRules, Outreach, Template, Variant};
 use crate::model::profile::Profile;
 use crate::model::selection::Selection;
 
-/// Longest time that a link holds, in days, and where nothing is said.
-const LINK_DAYS_MAX: u32 = 365;
-const LINK_DAYS: u32 = 14;
 /// Most messages a minute.
 const PER_MINUTE_MAX: u32 = 600_000;
 /// Largest share of a variant.
@@ -38,6 +35,11 @@ pub(super) fn read(
     let mut sound = root.spot("outreach")?.is_table();
     for (name, table) in root.named("outreach") {
         match (self::name(&table, &name), outreach(&table, rules, known, leads)) {
+            (Some(_), Some(outreach)) if outreach.has_link() && !root.has("landing") => {
+                let says = "its texts have a link, and the campaign has no page for it";
+                table.spot("variants")?.wrong::<()>(ComplaintCode::Conflict, says, "add [landing], or take {link} out");
+                sound = false;
+            }
             (Some(name), Some(outreach)) => {
                 all.insert(name, outreach);
             }
@@ -69,7 +71,6 @@ fn outreach(
     let variants = variants(table, rules.map(|rules| &rules.messages));
     let language_column = table.or("language_column", LANGUAGE_COLUMN.to_owned());
     let language = sound(table, "language", |key| table.optional::<String>(key));
-    let link_days = table.within("link_days", 1..=LINK_DAYS_MAX, LINK_DAYS);
     let hours = hours(table, rules);
     let day = |key| sound(table, key, |key| table.optional::<DateText>(key).map(|date| date.0));
     let (first_day, last_day) = (day("first_day"), day("last_day"));
@@ -85,7 +86,6 @@ fn outreach(
         variants,
         language_column: language_column?,
         language: language?,
-        link_days: link_days?,
         hours: hours?,
         first_day: first_day?,
         last_day: last_day?,

@@ -25,10 +25,7 @@ pub(super) fn read(root: &Table<'_>) -> Option<Option<Replies>> {
         }
     };
     let consent = required_text(&table, "consent");
-    let consent_version = table.or("consent_version", "1".to_owned());
-    let consent_days = sound(&table, "consent_days", |key| table.optional_within(key, 1..=CONSENT_DAYS_MAX));
-    let priority = table.within("priority", 0..=99, REPLY_PRIORITY);
-    let list = table.or("list", "replies".to_owned());
+    let terms = terms(&table, "replies");
     let answer = sound(&table, "answer", |key| table.optional::<String>(key));
     let answer = answer?;
     if let Some(text) = &answer
@@ -37,16 +34,26 @@ pub(super) fn read(root: &Table<'_>) -> Option<Option<Replies>> {
         let says = format!("it takes {} SMS", parts(text).texts.len());
         return table.spot("answer")?.wrong(ComplaintCode::OutOfRange, says, format!("expected at most {PARTS_MAX}"));
     }
-    Some(Some(Replies {
-        interested: interested?,
-        to: to?,
-        consent: consent?,
-        consent_version: consent_version?,
-        consent_days: consent_days?,
-        priority: priority?,
-        list: list?,
-        answer,
-    }))
+    let Terms { consent_version, consent_days, priority, list } = terms?;
+    let (interested, to, consent) = (interested?, to?, consent?);
+    Some(Some(Replies { interested, to, consent, consent_version, consent_days, priority, list, answer }))
+}
+
+/// What is the same for every way in which a customer pre-registers.
+pub(super) struct Terms {
+    pub(super) consent_version: String,
+    pub(super) consent_days: Option<u32>,
+    pub(super) priority: u8,
+    pub(super) list: String,
+}
+
+/// `list`: the usual one.
+pub(super) fn terms(table: &Table<'_>, list: &str) -> Option<Terms> {
+    let consent_version = table.or("consent_version", "1".to_owned());
+    let consent_days = sound(table, "consent_days", |key| table.optional_within(key, 1..=CONSENT_DAYS_MAX));
+    let priority = table.within("priority", 0..=99, REPLY_PRIORITY);
+    let list = table.or("list", list.to_owned());
+    Some(Terms { consent_version: consent_version?, consent_days: consent_days?, priority: priority?, list: list? })
 }
 
 fn keywords(table: &Table<'_>) -> Option<Vec<String>> {

@@ -23,7 +23,7 @@ fn known() -> Known {
             .map(|number| PhoneNumber::from_e164(number).unwrap())
             .into(),
         gateways: [("smsc".parse().unwrap(), vec!["10690000".to_owned(), "Lull".to_owned()])].into(),
-        link_address: None,
+        landing_url: None,
     }
 }
 
@@ -147,6 +147,87 @@ fn replies_are_read_with_what_is_usual_and_a_word_that_opts_out_is_refused() {
         let complaints = changed(piece, by);
         assert!(complaints.contains(says), "{by}:\n{complaints}");
     }
+}
+
+#[test]
+fn a_landing_page_is_read_with_what_is_usual_and_needs_words_in_one_language() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let landing = campaign.landing.clone().unwrap();
+    assert_eq!((landing.priority, landing.list.as_str(), landing.link_days), (90, "web", 14));
+    assert!(landing.for_everybody && landing.embed_from.is_empty());
+    assert!(landing.en.unwrap().text.contains("\n\n"));
+    let embed = "#embed_from = [\"https://www.example.com\"]";
+    for (piece, by, says) in [
+        ("headline = \"家庭共享套餐，首月半价\"\n", "", "`headline` is missing"),
+        ("headline = \"家庭共享套餐，首月半价\"\n", "headline = \"\"\n", "the text is empty"),
+        ("[landing.zh]", "[landing.zhh]", "did you mean `zh`?"),
+        (embed, "embed_from = [\"www.example.com\"]", "`www.example.com` is not the origin of a site"),
+        (embed, "embed_from = [\"https://a.example/shop\"]", "is not the origin of a site"),
+        (embed, "embed_from = [\"https://a.example; script-src *\"]", "is not the origin of a site"),
+        (embed, "embed_from = [\"http://a.example\"]", "is not the origin of a site"),
+        (embed, "link_days = 0", "expected 1 to 365"),
+        (embed, "gateway = \"smcs\"", "did you mean `smsc`?"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+    let (before, rest) = FAMILY_PLAN.split_once("[landing.zh]").unwrap();
+    let after = rest.split_once("# In the customer's own time").unwrap().1;
+    let none = format!("{before}\n#{after}");
+    let complaints = read("f.toml", &none, Some(&known())).unwrap_err().to_string();
+    assert!(complaints.contains("the page has no words"), "{complaints}");
+    let embedded = FAMILY_PLAN.replacen(embed, "embed_from = [\"https://a.example:8443\", \"http://localhost:9\"]", 1);
+    let embedded = read("f.toml", &embedded, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert_eq!(embedded.landing.unwrap().embed_from, ["https://a.example:8443", "http://localhost:9"]);
+}
+
+#[test]
+fn what_is_promised_to_who_asked_to_be_called_is_read_and_what_contradicts_itself_is_refused() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let rules = campaign.pre_registration.unwrap();
+    let read = (rules.call_within_minutes, rules.escalate_before_minutes, rules.decay_hours, rules.priority_floor);
+    assert_eq!((read, rules.rest_after_inbound_hours), ((Some(120), 30, Some(48), 50), 24));
+    for (piece, by, says) in [
+        ("call_within_minutes = 120", "call_within_minutes = 0", "call_within_minutes"),
+        ("call_within_minutes = 120", "call_within_minute = 120", "did you mean `call_within_minutes`?"),
+        ("call_within_minutes = 120", "escalate_before_minutes = 5", "it means nothing without `call_within_minutes`"),
+        (
+            "call_within_minutes = 120",
+            "call_within_minutes = 30\nescalate_before_minutes = 30",
+            "30 minutes before its end a promise of 30 minutes has not begun",
+        ),
+        ("decay_hours = 48", "priority_floor = 40", "it means nothing without `decay_hours`"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+}
+
+#[test]
+fn what_can_be_ordered_is_read_and_a_price_stands_in_one_place() {
+    let campaign = read("f.toml", FAMILY_PLAN, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    let order = campaign.order.clone().unwrap();
+    assert_eq!((order.currency.as_str(), order.address_required, order.items.len()), ("CNY", false, 2));
+    assert_eq!((order.items[0].quantity, order.items[0].quantity_max), (1, 4));
+    assert!((campaign.costs.per_delivery - 8.0).abs() < 1e-9);
+    let budget = "[limits]\nbudget = { amount = 10, per_talk_minute = 0.2 }\n\n[order]";
+    for (piece, by, says) in [
+        ("currency = \"CNY\"", "currency = \"yuan\"", "`yuan` is not a currency"),
+        ("price = 99.0", "price = 9.999", "with at most two decimals"),
+        ("price = 99.0", "price = -1", "is not a price"),
+        ("name = \"家庭网关\"", "name = \"家庭共享套餐 新卡\"", "is offered twice"),
+        ("quantity_max = 4", "quantity = 5\nquantity_max = 4", "raise `quantity_max`"),
+        ("[order]", budget, "`per_talk_minute` is said in `limits.budget` already"),
+        ("per_sms = 0.05", "per_sms = -1", "per_sms"),
+        ("per_sms = 0.05", "per_sm = 1", "did you mean `per_sms`?"),
+    ] {
+        let complaints = changed(piece, by);
+        assert!(complaints.contains(says), "{by}:\n{complaints}");
+    }
+    let text = FAMILY_PLAN.replacen("[order]", budget, 1).replacen("per_talk_minute = 0.15\n", "", 1);
+    let campaign = read("f.toml", &text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
+    assert!((campaign.costs.per_talk_minute - 0.2).abs() < 1e-9);
+    assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
 }
 
 const LIMITS: &str = "
@@ -321,7 +402,7 @@ fn an_outreach_is_read_written_back_and_complained_about() {
     let text = format!("{FAMILY_PLAN}\n{OUTREACH}");
     let campaign = read("f.toml", &text, Some(&known())).unwrap_or_else(|complaints| panic!("{complaints}"));
     let outreach = campaign.outreach.values().next().unwrap();
-    assert_eq!((outreach.variants.len(), outreach.link_days, outreach.has_link()), (2, 14, true));
+    assert_eq!((outreach.variants.len(), outreach.has_link()), (2, true));
     assert_eq!(read("f.toml", &write(&campaign).unwrap(), Some(&known())).unwrap(), campaign);
     for (piece, by, says) in [
         ("after_reply = [\"Spring\"]", "", "the people of `Spring` would be called without having replied"),

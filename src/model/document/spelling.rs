@@ -29,7 +29,7 @@ pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a 
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that make one word of the other.
-fn slips(left: &str, right: &str) -> usize {
+pub(in crate::model) fn slips(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
     let width = right.len() + 1;

@@ -475,9 +475,9 @@ readable_words! {
     crate::model::name::TrunkName: "the name of a trunk";
     crate::model::name::QueueName: "the name of a queue";
     crate::model::name::GroupName: "the name of an agent group";
-    crate::model::name::GatewayName: "the name of an SMS gateway";
     crate::model::name::ProfileName: "the name of a compliance profile such as cn";
     crate::model::name::PromptName: "the name of a prompt";
+    crate::model::name::GatewayName: "the name of an SMS gateway";
     crate::model::zone::Zone: "an IANA name such as Asia/Shanghai";
     crate::model::calling_hours::DaySpan: "a span such as 09:00-12:00";
 }

@@ -643,7 +643,8 @@ impl<'t> World<'t> {
             CallRef::Inbound(_) => Disposition::Handled.as_str().to_owned(),
             CallRef::Outbound(attempt) => self.result(attempt),
         };
-        let outcome = RecordedOutcome { result, answers: BTreeMap::new(), note: "-".to_owned(), callback: None };
+        let outcome =
+            RecordedOutcome { result, answers: BTreeMap::new(), note: "-".to_owned(), callback: None, order: None };
         self.act(user, AgentAction::Record { call, outcome });
     }
 

@@ -250,6 +250,10 @@ fn campaign(scenario: &Scenario, place: usize, group: &GroupName) -> Campaign {
         callbacks: Default::default(),
         replies: None,
         outreach: Default::default(),
+        landing: None,
+        pre_registration: None,
+        order: None,
+        costs: Default::default(),
         information_message: prompt("information"),
     }
 }

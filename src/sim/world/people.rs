@@ -152,7 +152,8 @@ impl World<'_> {
             CallRef::Inbound(_) => Disposition::Handled.as_str().to_owned(),
         };
         let twice = self.trial.as_mut().is_some_and(|trial| trial.chance.unit() < trial.doubled);
-        let outcome = RecordedOutcome { result, answers: Default::default(), note: String::new(), callback: None };
+        let outcome =
+            RecordedOutcome { result, answers: Default::default(), note: String::new(), callback: None, order: None };
         let action = AgentAction::Record { call, outcome };
         if twice {
             self.act(user(seat), action.clone());

@@ -4,34 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ADD, MessagePurpose, NewMessage, queue};
+use super::{ADD, MessagePurpose, NewMessage, queue, reviewing};
 use crate::model::campaign::Replies;
 use crate::model::id::MessageId;
-use crate::model::lead::SuppressionReason;
 use crate::model::message::parts;
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
-use crate::model::reply::{OptOut, is_keyword, opt_out};
+use crate::model::reply::{self, is_keyword};
 use crate::model::time::Timestamp;
-use crate::store::consents::{self, ConsentRevoked};
 use crate::store::db::{Conn, params, statements, storable};
 use crate::store::error::StoreError;
-use crate::store::registrations::{self, Registration};
-use crate::store::suppressions::{self, Scope, Suppression};
+use crate::store::opting_out::{BY_CUSTOMER, OptOut, opt_out as opt_out_of_all};
+use crate::store::registrations::{self, Registered, Registration};
 use crate::store::{Ids, Meaning, Store, outbox};
 
-/// Who did what a customer's own message asked for, and what a campaign's rules made of it.
-const BY_CUSTOMER: &str = "customer";
+/// Who did what a campaign's rules made of a customer's message.
 const BY_CAMPAIGN: &str = "reply";
-/// How the note of a suppression begins that a person is to read.
-const TO_BE_READ: &str = "to be read by a person: ";
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 
 statements! {
-    WITHDRAW_NUMBER = "
-        update messages set state = 'suppressed', ended_at = $2, error = 'the number is suppressed'
-        where number = $1 and state = 'queued' and purpose <> 'confirmation'";
     FORGET_OLD_EARLY = "delete from early_receipts where received_at < $1";
     REPEATED = "select id from messages where gateway = $1 and gateway_id = $2";
     ADD_PIECE = "
@@ -52,11 +44,6 @@ statements! {
         select id, campaign from messages
         where number = $1 and direction = 'out' and gateway = $2 and state in ('sending', 'sent', 'delivered', 'unknown')
         order by id desc limit 1";
-    OPTED_OUT = "
-        select id, note from suppressions
-        where number = $1 and scope = '*' and reason = 'opt_out' and lifted_at is null
-          and (expires_at is null or expires_at > $2) limit 1";
-    MADE_SURE = "update suppressions set note = $2, source = $3 where id = $1";
     ANSWERED = "
         select 1 as yes from messages
         where number = $1 and direction = 'out' and campaign = $2 and created_by = $3 limit 1";
@@ -99,7 +86,7 @@ pub struct TakenIn {
 impl Store {
     /// Which messages pre-register, for which campaigns that have not ended. A campaign that changes meanwhile changes nothing
     /// for a message that has already come.
-    async fn reply_rules(&self) -> Result<Vec<(CampaignKey, Replies)>, StoreError> {
+    pub(super) async fn reply_rules(&self) -> Result<Vec<(CampaignKey, Replies)>, StoreError> {
         let mut conn = self.reader().await?;
         let found = conn.rows(RULES, vec![]).await?;
         // What another version wrote and this one cannot read must not keep messages out.
@@ -151,11 +138,11 @@ impl Store {
 }
 
 /// A message of a customer without its text.
-struct Whole {
-    gateway: GatewayName,
-    number: String,
-    ours: String,
-    gateway_id: Option<String>,
+pub(super) struct Whole {
+    pub(super) gateway: GatewayName,
+    pub(super) number: String,
+    pub(super) ours: String,
+    pub(super) gateway_id: Option<String>,
 }
 
 async fn take_in(conn: &mut Conn, tools: &Tools, arrived: Arrived) -> Result<TakenIn, StoreError> {
@@ -227,9 +214,9 @@ async fn take_in_whole(conn: &mut Conn, tools: &Tools, whole: Whole, text: Strin
         None => (None, None),
     };
     let rule = tools.rule(of.as_ref(), &whole.ours, &text);
-    let meaning = match (opt_out(&text), rule) {
-        (Some(OptOut::Yes), _) => Meaning::OptOut,
-        (Some(OptOut::Perhaps), _) => Meaning::PerhapsOptOut,
+    let meaning = match (reply::opt_out(&text), rule) {
+        (Some(reply::OptOut::Yes), _) => Meaning::OptOut,
+        (Some(reply::OptOut::Perhaps), _) => Meaning::PerhapsOptOut,
         (None, Some(_)) => Meaning::Interested,
         (None, None) => Meaning::Other,
     };
@@ -260,13 +247,17 @@ async fn take_in_whole(conn: &mut Conn, tools: &Tools, whole: Whole, text: Strin
     outbox::message_received(conn, ids, id, at).await?;
     let mut taken = TakenIn { message: Some(id), ..TakenIn::default() };
     let Ok(number) = PhoneNumber::from_e164(&whole.number) else { return Ok(taken) };
+    if matches!(meaning, Meaning::PerhapsOptOut | Meaning::Other) {
+        reviewing::add(conn, id, campaign.as_ref(), &number, &text, meaning, at).await?;
+    }
     match (meaning, rule) {
         (Meaning::OptOut | Meaning::PerhapsOptOut, _) => {
-            opts_out(conn, tools, &whole, (id, &number, &text), meaning == Meaning::OptOut).await?;
+            opts_out(conn, tools, &whole, (id, &number, &text), meaning == Meaning::OptOut, BY_CUSTOMER).await?;
             taken.suppressed = Some(number);
         }
         (Meaning::Interested, Some((campaign, replies))) => {
-            if register(conn, tools, &whole, (id, &number, &text), (campaign, replies)).await? {
+            let said = (id, &number, text.as_str());
+            if register(conn, tools, &whole, said, (campaign, replies), &Reader::Rule).await?.is_due() {
                 taken.registered = Some(campaign.clone());
             }
         }
@@ -276,72 +267,73 @@ async fn take_in_whole(conn: &mut Conn, tools: &Tools, whole: Whole, text: Strin
 }
 
 /// A message: its id, who sent it, and what it says.
-type Said<'m> = (MessageId, &'m PhoneNumber, &'m str);
+pub(super) type Said<'m> = (MessageId, &'m PhoneNumber, &'m str);
 
 /// Suppresses the number, revokes consent, withdraws what waits for the number, and confirms what was meant for sure, once.
-async fn opts_out(
+pub(super) async fn opts_out(
     conn: &mut Conn,
     tools: &Tools,
     whole: &Whole,
     (id, number, text): Said<'_>,
     sure: bool,
+    by: &str,
 ) -> Result<(), StoreError> {
     let Tools { ids, confirmation, at, .. } = tools;
-    let at = *at;
-    let before = conn.row(OPTED_OUT, params![number.as_str(), at]).await?;
-    let (before, sure_before) = match &before {
-        Some(row) => (Some(row.int("id")?), !row.text("note")?.starts_with(TO_BE_READ)),
-        None => (None, false),
-    };
     let source = format!("sms {id}");
-    let suppression = Suppression {
-        number: number.clone(),
-        scope: Scope::All,
-        reason: SuppressionReason::OptOut,
-        source: source.clone(),
-        note: if sure { text.to_owned() } else { format!("{TO_BE_READ}{text}") },
-        expires_at: None,
-    };
-    suppressions::apply(conn, ids, &suppression, BY_CUSTOMER, at).await?;
-    if let (true, false, Some(before)) = (sure, sure_before, before) {
-        // What was only read as if is meant: nobody is to lift it any more.
-        conn.run(MADE_SURE, params![before, text, source.as_str()]).await?;
-    }
-    let (channel, text) = ("sms".to_owned(), text.to_owned());
-    let revoked = ConsentRevoked { number: number.clone(), purpose: Scope::All, channel, source, text, at };
-    consents::record(conn, ids, revoked.entry(BY_CUSTOMER, at)).await?;
-    conn.run(WITHDRAW_NUMBER, params![number.as_str(), at]).await?;
+    let said = OptOut { number, text, sure, channel: "sms", source: &source, by };
+    let sure_before = opt_out_of_all(conn, ids, &said, *at).await?;
     if sure && !sure_before && !confirmation.is_empty() {
         let message = whole.answer(number, confirmation, None);
-        queue(conn, ids, &message, MessagePurpose::Confirmation, Some(id), BY_CUSTOMER, at).await?;
+        queue(conn, ids, &message, MessagePurpose::Confirmation, Some(id), by, *at).await?;
     }
     Ok(())
 }
 
-/// Pre-registers the customer and answers, once. Whether the campaign has something to dial for it.
-async fn register(
+/// Who says that a message pre-registers the customer.
+pub(super) enum Reader<'r> {
+    /// It is one of the campaign's words.
+    Rule,
+    /// This person read it so.
+    Person {
+        /// Login.
+        login: &'r str,
+        /// When the customer asked.
+        asked_at: Timestamp,
+    },
+}
+
+/// Pre-registers the customer and answers, once; what became of it.
+pub(super) async fn register(
     conn: &mut Conn,
     tools: &Tools,
     whole: &Whole,
     (id, number, text): Said<'_>,
     (campaign, replies): (&CampaignKey, &Replies),
-) -> Result<bool, StoreError> {
+    reader: &Reader<'_>,
+) -> Result<Registered, StoreError> {
     let Tools { ids, at, .. } = tools;
+    let (by, source, asked_at) = match reader {
+        Reader::Rule => (BY_CUSTOMER, format!("sms {id}"), *at),
+        Reader::Person { login, asked_at } => (*login, format!("sms {id}, read by {login}"), *asked_at),
+    };
     let registration = Registration {
         campaign: campaign.clone(),
         number: number.clone(),
         name: String::new(),
         consent: replies.consent.clone(),
         consent_version: replies.consent_version.clone(),
-        consent_until: replies.consent_days.map(|days| *at + DAY * days),
+        consent_until: replies.consent_days.map(|days| asked_at + DAY * days),
         channel: "sms".to_owned(),
-        source: format!("sms {id}"),
-        at: *at,
+        source,
+        at: asked_at,
         priority: replies.priority,
         list: replies.list.clone(),
         extra: BTreeMap::from([("reply".to_owned(), text.to_owned())]),
+        preferred: None,
+        message: Some(id),
+        link: None,
     };
-    let (registered, _) = registrations::register(conn, ids, &registration, BY_CUSTOMER, *at).await?;
+    let (registered, _) = registrations::register_from(conn, ids, &registration, *at, by, *at).await?;
     if registered.is_due()
         && let Some(answer) = &replies.answer
         && conn.row(ANSWERED, params![number.as_str(), campaign.as_str(), BY_CAMPAIGN]).await?.is_none()
@@ -349,15 +341,15 @@ async fn register(
         let message = whole.answer(number, answer, Some(campaign.clone()));
         queue(conn, ids, &message, MessagePurpose::Direct, Some(id), BY_CAMPAIGN, *at).await?;
     }
-    Ok(registered.is_due())
+    Ok(registered)
 }
 
 /// What the messages of customers are judged by.
-struct Tools {
-    ids: Arc<Ids>,
-    confirmation: String,
-    rules: Vec<(CampaignKey, Replies)>,
-    at: Timestamp,
+pub(super) struct Tools {
+    pub(super) ids: Arc<Ids>,
+    pub(super) confirmation: String,
+    pub(super) rules: Vec<(CampaignKey, Replies)>,
+    pub(super) at: Timestamp,
 }
 
 impl Tools {

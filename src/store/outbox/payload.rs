@@ -10,9 +10,12 @@ use serde_json::{Value as Json, json};
 use super::{Event, EventType, tell};
 use crate::model::attempt::CallResult;
 use crate::model::campaign::CampaignState;
-use crate::model::id::{AttemptId, ConsentId, ImportId, InboundId, LeadId, ListId, MessageId, SuppressionId};
+use crate::model::id::{
+    AttemptId, ConsentId, ImportId, InboundId, LeadId, ListId, MessageId, RegistrationId, SuppressionId,
+};
 use crate::model::lead::LeadState;
 use crate::model::name::CampaignKey;
+use crate::model::order::{Money, OrderItem, OrderNumber, OrderState};
 use crate::model::time::Timestamp;
 use crate::store::Ids;
 use crate::store::calls::call_key;
@@ -70,6 +73,26 @@ statements! {
         from consents c cross join consent_chain k where c.id = $1 and k.consent_id = c.id";
     MESSAGE = "
         select gateway, campaign, number, ours, text, meaning, answers from messages where id = $1";
+    PROMISES = "
+        select p.id as id, p.campaign as campaign, p.number as number, p.channel as channel, p.source as source,
+            p.message_id as message_id, p.asked_at as asked_at, p.preferred_at as preferred_at,
+            p.promised_at as promised_at, l.id as lead_id, l.list_id as list_id, k.name as list_name,
+            l.name as lead_name, l.extra as extra
+        from json_each($1) j cross join pre_registrations p
+        left join leads l on l.id = p.lead_id
+        left join lists k on k.id = l.list_id
+        where p.id = cast(j.value ->> 0 as bigint) order by p.promised_at, p.id";
+    ORDER = "
+        select o.id as id, o.campaign as campaign, o.direction as direction, o.call_id as call_id, o.number as number,
+            u.login as agent, o.state as state, o.state_at as state_at, o.items as items, o.currency as currency,
+            o.value as value, o.recipient as recipient, o.address as address, o.note as note, o.carrier as carrier,
+            o.tracking as tracking, o.attention as attention, o.opened_at as opened_at, l.id as lead_id,
+            l.list_id as list_id, k.name as list_name, l.name as lead_name, l.extra as extra
+        from orders o
+        left join users u on u.id = o.agent_id
+        left join leads l on l.id = o.lead_id
+        left join lists k on k.id = l.list_id
+        where o.id = $1";
     IMPORT = "select kind, campaign, list_id, file, started_by, started_at from imports where id = $1";
 }
 
@@ -323,6 +346,97 @@ pub(in crate::store) async fn message_received(
         "answers": row.opt_int("answers")?.map(MessageId),
     });
     tell(conn, ids, vec![Event { kind: EventType::MessageReceived, at, campaign, data }]).await
+}
+
+/// Promises that came to be at risk.
+pub(in crate::store) async fn promises_at_risk(
+    conn: &mut Conn,
+    ids: &Ids,
+    promises: &[RegistrationId],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    promises_stand(conn, ids, EventType::PromiseAtRisk, promises, at).await
+}
+
+/// Promises that broke.
+pub(in crate::store) async fn promises_broken(
+    conn: &mut Conn,
+    ids: &Ids,
+    promises: &[RegistrationId],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    promises_stand(conn, ids, EventType::PromiseBroken, promises, at).await
+}
+
+async fn promises_stand(
+    conn: &mut Conn,
+    ids: &Ids,
+    kind: EventType,
+    promises: &[RegistrationId],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(keys) = keys(ids, &[kind], promises.iter().map(|promise| params![promise.0])) else { return Ok(()) };
+    let mut events = Vec::new();
+    for row in conn.rows(PROMISES, vec![keys]).await? {
+        let campaign = row.opt_text("campaign")?;
+        let data = json!({
+            "pre_registration": RegistrationId(row.int("id")?),
+            "campaign": campaign,
+            "number": row.text("number")?,
+            "channel": row.text("channel")?,
+            "source": row.text("source")?,
+            "message": row.opt_int("message_id")?.map(MessageId),
+            "asked_at": time(&row, "asked_at")?,
+            "preferred_at": time(&row, "preferred_at")?,
+            "promised_until": time(&row, "promised_at")?,
+            "lead": lead(&row)?,
+        });
+        events.push(Event { kind, at, campaign, data });
+    }
+    tell(conn, ids, events).await
+}
+
+/// An order was opened, or came from a state into another, or was corrected.
+pub(in crate::store) async fn order_told(
+    conn: &mut Conn,
+    ids: &Ids,
+    kind: EventType,
+    order: OrderNumber,
+    before: Option<OrderState>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if !ids.outbox.wants(kind) {
+        return Ok(());
+    }
+    let row = conn.one(ORDER, params![order.0]).await?;
+    let call = row.int("call_id")?;
+    let direction = row.text("direction")?;
+    let campaign = row.opt_text("campaign")?;
+    let mut data = json!({
+        "order": order,
+        "campaign": campaign,
+        "direction": direction,
+        "call": if direction == "outbound" { json!(AttemptId(call)) } else { json!(InboundId(call)) },
+        "number": row.opt_text("number")?,
+        "agent": row.opt_text("agent")?,
+        "state": row.text("state")?,
+        "state_at": time(&row, "state_at")?,
+        "items": row.json::<Vec<OrderItem>>("items")?,
+        "currency": row.text("currency")?,
+        "value": Money(row.int("value")?),
+        "recipient": row.text("recipient")?,
+        "address": row.text("address")?,
+        "note": row.text("note")?,
+        "carrier": row.text("carrier")?,
+        "tracking": row.text("tracking")?,
+        "attention": row.opt_text("attention")?,
+        "opened_at": time(&row, "opened_at")?,
+        "lead": lead(&row)?,
+    });
+    if let Some(before) = before {
+        data["state_before"] = json!(before);
+    }
+    tell(conn, ids, vec![Event { kind, at, campaign, data }]).await
 }
 
 /// A campaign's state was changed.

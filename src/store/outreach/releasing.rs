@@ -8,7 +8,7 @@ use crate::model::calling_hours::{WeeklyHours, callable, next_callable};
 use crate::model::id::{LeadId, MessageId};
 use crate::model::message::parts;
 use crate::model::name::{CampaignKey, OutreachName};
-use crate::model::outreach::{Outreach, Template, Way};
+use crate::model::outreach::{Outreach, TOKEN_SAMPLE, Template, Way};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 use crate::model::zone::read_zones;
@@ -20,8 +20,6 @@ use crate::store::{NewMessage, Store, messages};
 
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
-/// A token as long as all are.
-const TOKEN_SAMPLE: &str = "123456789ABC";
 /// People looked at for one whose columns a test can show.
 const LOOKED_FOR_A_TEST: u64 = 500;
 
@@ -165,11 +163,8 @@ impl Store {
                         }
                     }
                 }
-                let wanted: Vec<NewLink> = giving
-                    .iter()
-                    .filter(|one| one.template.has_link())
-                    .map(|one| one.link(&row, &outreach, now))
-                    .collect();
+                let wanted: Vec<NewLink> =
+                    giving.iter().filter(|one| one.template.has_link()).map(|one| one.link(&row, &way, now)).collect();
                 let mut tokens = links::make_all(conn, &ids, &wanted, now).await?.into_iter();
                 for one in giving {
                     let token = if one.template.has_link() { tokens.next() } else { None };
@@ -241,7 +236,7 @@ impl Store {
         let Some((_, template)) = outreach.language_of(variant, language) else { return Ok(None) };
         let person = self.first_reached(&campaign, name, outreach, template).await?;
         let (template, way) = (template.clone(), way.clone());
-        let until = now + DAY * outreach.link_days;
+        let until = now + DAY * way.link_days;
         self.write(move |conn| {
             Box::pin(async move {
                 let mut sent = Vec::new();
@@ -310,13 +305,13 @@ struct Giving<'o> {
 }
 
 impl Giving<'_> {
-    fn link(&self, row: &OutreachRow, outreach: &Outreach, now: Timestamp) -> NewLink {
+    fn link(&self, row: &OutreachRow, way: &Way, now: Timestamp) -> NewLink {
         NewLink {
             campaign: row.campaign.clone(),
             number: self.due.number.clone(),
             lead: Some(self.due.lead),
             message: Some(self.message),
-            expires_at: now + DAY * outreach.link_days,
+            expires_at: now + DAY * way.link_days,
         }
     }
 }

@@ -13,7 +13,7 @@ fn gateway() -> GatewayName {
     "smsc".parse().unwrap()
 }
 
-fn message(to: &str, text: &str) -> NewMessage {
+pub(super) fn message(to: &str, text: &str) -> NewMessage {
     NewMessage {
         gateway: gateway(),
         number: number(to),
@@ -23,7 +23,7 @@ fn message(to: &str, text: &str) -> NewMessage {
     }
 }
 
-fn arrived(from: &str, text: &str) -> Arrived {
+pub(super) fn arrived(from: &str, text: &str) -> Arrived {
     Arrived {
         gateway: gateway(),
         number: Ok(number(from)),
@@ -39,7 +39,7 @@ impl Rig {
         self.store.queue_message(message(to, text), "ann", NOW).await.unwrap()
     }
 
-    async fn claimed(&self) -> Vec<String> {
+    pub(super) async fn claimed(&self) -> Vec<String> {
         let claimed = self.store.claim_messages(&gateway(), 9, after(5)).await.unwrap();
         claimed.into_iter().map(|one| one.text).collect()
     }
@@ -52,7 +52,7 @@ impl Rig {
         self.store.receipt(&gateway(), id, state, says, after(7)).await.unwrap();
     }
 
-    async fn takes(&self, arrived: Arrived) -> TakenIn {
+    pub(super) async fn takes(&self, arrived: Arrived) -> TakenIn {
         self.store.take_in(arrived, CONFIRMED, after(8)).await.unwrap()
     }
 
@@ -178,7 +178,7 @@ async fn free_words_suppress_too_and_say_that_somebody_must_read_them() {
     assert!(rig.store.suppressions_of(&number(BEN)).await.unwrap().is_empty());
 }
 
-fn replies() -> Replies {
+pub(super) fn replies() -> Replies {
     Replies {
         interested: vec!["1".to_owned(), "是".to_owned()],
         to: vec!["+10690000".to_owned()],
@@ -192,7 +192,7 @@ fn replies() -> Replies {
 }
 
 impl Rig {
-    async fn registering(name: &str, replies: Replies) -> Rig {
+    pub(super) async fn registering(name: &str, replies: Replies) -> Rig {
         let rig = Rig::new().await;
         rig.campaign(name).await;
         let definition = Campaign { replies: Some(replies), ..campaign(name) };
@@ -200,7 +200,7 @@ impl Rig {
         rig
     }
 
-    async fn lead_at(&self, text: &str) -> LeadCard {
+    pub(super) async fn lead_at(&self, text: &str) -> LeadCard {
         let mut found = self.store.number_history(&number(text), 9).await.unwrap().leads;
         assert_eq!(found.len(), 1);
         found.remove(0)

@@ -28,7 +28,6 @@ fn outreach(texts: &[(&str, &str)]) -> Outreach {
         variants: texts.iter().map(|(name, text)| (name.parse().unwrap(), variant(text))).collect(),
         language_column: "language".to_owned(),
         language: "zh".to_owned(),
-        link_days: 14,
         hours: None,
         first_day: None,
         last_day: None,
@@ -49,7 +48,8 @@ fn way() -> Way {
         gateway: gateway(),
         sender: "10690000".to_owned(),
         hours: vec![hours("00:00-24:00")],
-        address: Some("https://l.example/r/".to_owned()),
+        landing: Some("https://l.example".to_owned()),
+        link_days: 14,
         over: false,
     }
 }
@@ -272,6 +272,9 @@ async fn nobody_is_called_before_the_reply_or_reached_after_it() {
         priority: 90,
         list: "replies".to_owned(),
         extra: BTreeMap::new(),
+        preferred: None,
+        message: None,
+        link: None,
     };
     rig.store.pre_register(registration, "page", after(1)).await.unwrap();
     assert_eq!(due().await, ["00001"]);

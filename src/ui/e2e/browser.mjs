@@ -25,9 +25,9 @@ export async function open(base, shots) {
   const refusals = [];
 
   return {
-    /** A page of somebody's own, without anybody's cookies. */
-    async page(who) {
-      const context = await chrome.newContext({ baseURL: base, locale: "en-GB", viewport: { width: 1400, height: 1000 } });
+    /** A page of somebody's own, without anybody's cookies; `other`: what is different about the browser. */
+    async page(who, other = {}) {
+      const context = await chrome.newContext({ baseURL: base, locale: "en-GB", viewport: { width: 1400, height: 1000 }, ...other });
       context.setDefaultTimeout(PATIENCE_MS);
       const page = await context.newPage();
       pages.push([who, page]);
@@ -35,6 +35,8 @@ export async function open(base, shots) {
       page.on("console", (message) => {
         if (message.type() === "error" && !isExpected(message, leaving.has(who), refusals)) complaints.push(`${who}: ${message.text()} ${message.location().url}`);
       });
+      // Without scripts a violated policy is told in the console alone.
+      if (other.javaScriptEnabled === false) return page;
       await page.exposeFunction("policyViolated", (what) => complaints.push(`${who}: policy violated: ${what}`));
       await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => {

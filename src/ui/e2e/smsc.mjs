@@ -9,6 +9,11 @@
 //          {"silent": N}   the next N messages are taken and not answered
 //          {"early": true}   receipts are told before the message is answered
 //          {"hang_up": true}   ends every connection
+//          {"quiet": true}   what is submitted is counted from now on and not told, for measurements
+//          {"stops": TEXT}   whoever is sent a first message answers this at once; TEXT in GSM characters
+//          {"sum": true}   told: {"sum": {count, numbers, twice, first, last, stopped, late, over}}: messages and numbers,
+//                          numbers with more than one but for confirmations, when the first and the last came in ms, who
+//                          answered, the longest time in ms from such an answer to a later message, how many came after 2 s
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -17,6 +22,40 @@ const [systemId, password, port] = process.argv.slice(2);
 const tell = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const sessions = new Set();
 let [receipts, status, times, silent, early, count] = [null, 0, 0, 0, false, 0];
+let [quiet, stops, first, last] = [false, null, null, null];
+const sums = new Map();
+const CONFIRMS = "已退订";
+
+/** Counts a message that is not told. */
+function counted(session, from, to, text) {
+  const now = performance.now();
+  first ??= now;
+  last = now;
+  const known = sums.get(to) ?? { messages: 0, stopped: null, late: 0 };
+  sums.set(to, known);
+  if (text.startsWith(CONFIRMS)) return;
+  known.messages += 1;
+  if (known.stopped !== null) known.late = Math.max(known.late, now - known.stopped);
+  if (stops !== null && known.stopped === null) {
+    known.stopped = now;
+    session.deliver_sm({ source_addr: to, destination_addr: from, source_addr_ton: 1, short_message: stops });
+  }
+}
+
+function sum() {
+  const all = [...sums.values()];
+  const late = all.map((one) => one.late);
+  return {
+    count,
+    numbers: all.length,
+    twice: all.filter((one) => one.messages > 1).length,
+    first,
+    last,
+    stopped: all.filter((one) => one.stopped !== null).length,
+    late: Math.max(0, ...late),
+    over: late.filter((ms) => ms > 2000).length,
+  };
+}
 
 /** What a part says, and the header that ties it to others, as octets in hexadecimal digits. */
 function said(pdu) {
@@ -51,7 +90,8 @@ const server = smpp.createServer((session) => {
     count += 1;
     const id = `m${count}`;
     const { source_addr: from, destination_addr: to, data_coding: coding, esm_class: esm, source_addr_ton: ton } = pdu;
-    tell({ submitted: { id, from, to, coding, esm, ton, receipt: pdu.registered_delivery, ...said(pdu) } });
+    if (quiet) counted(session, from, to, said(pdu).text);
+    else tell({ submitted: { id, from, to, coding, esm, ton, receipt: pdu.registered_delivery, ...said(pdu) } });
     if (silent > 0) {
       silent -= 1;
       return;
@@ -63,10 +103,12 @@ const server = smpp.createServer((session) => {
       }
     };
     if (early) receipt();
-    setTimeout(() => {
+    const answer = () => {
       session.send(pdu.response({ message_id: id }));
       if (!early) receipt();
-    }, early ? 300 : 0);
+    };
+    if (early) setTimeout(answer, 300);
+    else answer();
   });
   session.on("enquire_link", (pdu) => session.send(pdu.response()));
   session.on("unbind", (pdu) => {
@@ -96,6 +138,9 @@ createInterface({ input: process.stdin })
     if (asked.answer) ({ status, times } = asked.answer);
     if (asked.silent) silent = asked.silent;
     if ("early" in asked) early = asked.early;
+    if (asked.quiet) quiet = true;
+    if (asked.stops) stops = asked.stops;
+    if (asked.sum) tell({ sum: sum() });
     if (asked.hang_up) for (const session of sessions) session.destroy();
   })
   .on("close", () => process.exit(0));

@@ -13,8 +13,11 @@ import { DeskPage } from "./desk/DeskPage";
 import { ExportsPage } from "./exports/ExportsPage";
 import { IntegrationsPage } from "./integrations/IntegrationsPage";
 import { Login } from "./login/Login";
+import { OrdersPage } from "./orders/OrdersPage";
 import { OperatorPage } from "./operator/OperatorPage";
 import { homeOf, mayOpen, type PageName } from "./shell/access";
+import { PromisesPage } from "./promises/PromisesPage";
+import { RepliesPage } from "./reviews/RepliesPage";
 import { Shell } from "./shell/Shell";
 import { forgetMe, useMe } from "./shell/useMe";
 import { Waiting } from "./shell/Waiting";
@@ -45,7 +48,10 @@ function Inside({ me }: { me: Me }) {
         <Route path="/campaigns/:key" element={only("campaigns", <CampaignPage me={me} />)} />
         <Route path="/campaigns/:key/import" element={me.role === "manager" ? <ImportPage /> : <Navigate to={home} replace />} />
         <Route path="/callbacks" element={only("callbacks", <CallbacksPage />)} />
+        <Route path="/promises" element={only("promises", <PromisesPage />)} />
+        <Route path="/replies" element={only("replies", <RepliesPage />)} />
         <Route path="/customers" element={only("customers", <CustomersPage />)} />
+        <Route path="/orders" element={only("orders", <OrdersPage me={me} />)} />
         <Route path="/suppressions" element={only("suppressions", <SuppressionsPage />)} />
         <Route path="/exports" element={only("exports", <ExportsPage me={me} />)} />
         <Route path="/integrations" element={only("integrations", <IntegrationsPage me={me} />)} />

@@ -39,6 +39,7 @@ const PATHS = {
   upload: "M12 16V5M7 10l5-5 5 5M4 19h16",
   plug: "M9 3v5M15 3v5M6 8h12v3a6 6 0 01-12 0zM12 17v4",
   note: "M6 3h9l4 4v14H6zM9 12h7M9 16h7",
+  parcel: "M4 8l8-4 8 4v8l-8 4-8-4zM4 8l8 4 8-4M12 12v8",
   person: "M12 4a4 4 0 100 8 4 4 0 000-8zM4 21c1-5 4-7 8-7s7 2 8 7",
 } as const;
 

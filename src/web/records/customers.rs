@@ -14,8 +14,11 @@ use crate::web::problem::{Kind, Problem};
 use crate::web::recordings::RecordingView;
 use crate::web::suppressions::SuppressionView;
 
-/// Calls of a number that a desk shows, in each direction.
+/// Calls of a number that a desk shows, in each direction, and orders.
 const CALLS_SHOWN: usize = 20;
+
+/// SMS from and to a number that a desk shows.
+const MESSAGES_SHOWN: usize = 10;
 
 impl Records {
     /// A page of a campaign's attempts, latest first.
@@ -57,6 +60,7 @@ impl Records {
             callback: lead.callback,
             attempts: self.with_recordings(attempts).await?,
             results: results.into_iter().map(ResultView::from).collect(),
+            asked: self.asked(id).await?,
         }))
     }
 
@@ -97,6 +101,8 @@ impl Records {
             results,
             suppressions: suppressions.into_iter().map(SuppressionView::from).collect(),
             consents: consents.into_iter().map(ConsentView::from).collect(),
+            messages: self.messages(Some(number), None, MESSAGES_SHOWN).await?,
+            orders: self.orders_of(number, CALLS_SHOWN).await?,
         })
     }
 }

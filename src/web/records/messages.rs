@@ -5,7 +5,7 @@ use crate::model::id::{LeadId, MessageId};
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
-use crate::store::{MessageRow, NewMessage, Registered, Registration};
+use crate::store::{Decided, DecidedBefore, MessageRow, NewMessage, Reading, Registered, Registration, ReviewRow};
 use crate::web::problem::Problem;
 
 impl Records {
@@ -39,6 +39,27 @@ impl Records {
         now: Timestamp,
     ) -> Result<(Registered, Option<LeadId>), Problem> {
         Ok(self.store.pre_register(registration, by, now).await?)
+    }
+
+    /// Messages that wait for a person to read them, and how many there are.
+    pub(in crate::web) async fn reviews(
+        &self,
+        campaign: Option<&CampaignKey>,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<(Vec<ReviewRow>, u64), Problem> {
+        Ok((self.store.reviews(campaign, after, limit).await?, self.store.count_reviews().await?))
+    }
+
+    /// Decides what a message means; who did before, if somebody did.
+    pub(in crate::web) async fn decide_review(
+        &self,
+        message: MessageId,
+        (decision, campaign): (Reading, Option<CampaignKey>),
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Result<Decided, DecidedBefore>, Problem> {
+        Ok(self.store.decide_review(message, decision, campaign, by, now).await?)
     }
 
     pub(in crate::web) async fn queue_message(

@@ -149,6 +149,8 @@ fn example_address(path: &str) -> String {
         _ => "imp_0000000000001",
     };
     path.replace("{key}", "no-such-campaign")
+        .replace("{order}", "100014")
+        .replace("{stage}", "sent")
         .replace("{name}", "blend")
         .replace("{id}", id)
         .replace("{secret}", "wrong")

@@ -48,6 +48,7 @@ async fn promised(rig: &Rig, lead: LeadId, call: i64, in_ms: i64, agent: Option<
         wrap_up_ms: 1,
         next: Some(LeadNext::Callback(callback)),
         suppress: None,
+        order: None,
     };
     rig.store.record_result(result).await.unwrap();
     at

@@ -102,6 +102,7 @@ impl Rig {
             phones: phones_seen,
             clock: Arc::new(move || *read.lock().unwrap()),
             salt: 3,
+            form_secret: [3; 32],
         });
         let router = router(state.clone());
         let closed = watch::Sender::new(false);
@@ -265,13 +266,14 @@ fn example_settings(directory: &std::path::Path) -> Settings {
         prompts: ["information", "recording-consent"].map(|name| name.parse().unwrap()).into(),
         numbers: ["+861000000000"].map(number).into(),
         gateways: BTreeMap::new(),
-        link_address: None,
+        landing_url: None,
     };
     Settings {
         data_dir: directory.to_path_buf(),
         recordings_dir: directory.join("recordings"),
         upload_max_bytes: 1 << 20,
         undo_within: Duration::from_secs(24 * 3600),
+        landing_url: Some("https://go.example/".into()),
         region: Some("CN".into()),
         not_ready_reasons: vec!["break".into(), "training".into()],
         known: Arc::new(known),

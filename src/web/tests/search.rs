@@ -30,6 +30,7 @@ async fn a_note_is_found_by_a_manager_and_by_nobody_else() {
             wrap_up_ms: 1,
             next: None,
             suppress: None,
+            order: None,
         };
         rig.store.record_result(said).await.unwrap();
     }

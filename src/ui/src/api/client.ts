@@ -11,6 +11,7 @@ import type {
   CampaignState,
   Desk,
   ExportRequest,
+  FunnelStage,
   GroupChange,
   LimitChange,
   ImportRequest,
@@ -18,6 +19,9 @@ import type {
   MessageRequest,
   NewKey,
   NewWebhook,
+  OrderChangeRequest,
+  OrderState,
+  Reading,
   SuppressionRequest,
   Told,
   WebhookChange,
@@ -139,6 +143,7 @@ export const askWhatif = (key: string, question: WhatifQuestion) =>
   told(api.POST("/api/v1/campaigns/{key}/whatif", { params: { path: { key } }, body: question }));
 export const cancelWhatif = (key: string) =>
   told(api.DELETE("/api/v1/campaigns/{key}/whatif", { params: { path: { key } } }));
+export const landing = (key: string) => told(api.GET("/api/v1/campaigns/{key}/landing", { params: { path: { key } } }));
 export const lists = (key: string) => told(api.GET("/api/v1/campaigns/{key}/lists", { params: { path: { key } } }));
 
 // ---- files on their way in ----
@@ -216,6 +221,58 @@ export const callbacks = (query: CallbackFilter) => told(api.GET("/api/v1/callba
 export const changeCallbacks = (callbacks: { lead: string; at: number }[], change: CallbackDeed) =>
   told(api.POST("/api/v1/callbacks/change", { body: { callbacks, change } }));
 export const deskCallbacks = () => told(api.GET("/api/v1/desk/callbacks"));
+
+// ---- customers who asked to be called ----
+
+type PromiseFilter = NonNullable<paths["/api/v1/promises"]["get"]["parameters"]["query"]>;
+export const promises = (query: PromiseFilter) => told(api.GET("/api/v1/promises", { params: { query } }));
+export const promiseCounts = () => told(api.GET("/api/v1/promises/counts"));
+export const promiseReport = (query: { campaign: string | undefined; days: number }) =>
+  told(api.GET("/api/v1/promises/report", { params: { query } }));
+/** The same as a CSV file. */
+export const promiseReportFile = (campaign: string | undefined, days: number) =>
+  `${BASE}/promises/report/file?days=${days}${campaign ? `&campaign=${encodeURIComponent(campaign)}` : ""}`;
+// ---- orders ----
+
+type OrderFilter = NonNullable<paths["/api/v1/orders"]["get"]["parameters"]["query"]>;
+export const orders = (query: OrderFilter) => told(api.GET("/api/v1/orders", { params: { query } }));
+export const orderCounts = (campaign: string | undefined) =>
+  told(api.GET("/api/v1/orders/counts", { params: { query: campaign === undefined ? {} : { campaign } } }));
+export const order = (order: string) => told(api.GET("/api/v1/orders/{order}", { params: { path: { order } } }));
+export const changeOrder = (order: string, body: OrderChangeRequest) =>
+  told(api.PATCH("/api/v1/orders/{order}", { params: { path: { order } }, body: body as Required<OrderChangeRequest> }));
+export const findOrders = (find: string) => told(api.GET("/api/v1/desk/orders", { params: { query: { find } } }));
+/** Takes a carrier's delivery file in, or only checks it. */
+export const importOrders = (file: File, dry_run: boolean) =>
+  told(
+    api.POST("/api/v1/orders/import", {
+      params: { query: { name: file.name, dry_run } },
+      headers: { "content-type": file.name.toLowerCase().endsWith(".xlsx") ? XLSX : "text/csv" },
+      body: file as unknown as string,
+      bodySerializer: (body) => body as unknown as Blob,
+    }),
+  );
+const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/** Excel needs the mark to read Chinese. */
+export const ordersFile = (campaign: string | undefined, state: OrderState | undefined) => {
+  const query = new URLSearchParams({ bom: "true", ...(campaign === undefined ? {} : { campaign }), ...(state === undefined ? {} : { state }) });
+  return `${BASE}/orders/file?${query.toString()}`;
+};
+
+// ---- the funnel ----
+
+export const funnel = (key: string, by: string) =>
+  told(api.GET("/api/v1/campaigns/{key}/funnel", { params: { path: { key }, query: by === "" ? {} : { by } } }));
+export const funnelLeads = (key: string, stage: FunnelStage, query: { by?: string; part?: string; cursor?: string }) =>
+  told(api.GET("/api/v1/campaigns/{key}/funnel/{stage}", { params: { path: { key, stage }, query } }));
+export const funnelFile = (key: string, by: string) =>
+  `${BASE}/campaigns/${encodeURIComponent(key)}/funnel?${new URLSearchParams({ format: "csv", ...(by === "" ? {} : { by }) }).toString()}`;
+
+/** Messages that a person is to read, the one that waits longest first. */
+export const reviews = (query: { limit: number }) => told(api.GET("/api/v1/reviews", { params: { query } }));
+/** Says what a message means, for the campaign where it is needed. */
+export const decideReview = (message: string, decision: Reading, campaign: string | null) =>
+  told(api.POST("/api/v1/reviews/{message}", { params: { path: { message } }, body: { decision, ...(campaign === null ? {} : { campaign }) } }));
 
 // ---- people ----
 

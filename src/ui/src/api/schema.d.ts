@@ -262,6 +262,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/campaigns/{key}/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the customers of a campaign came, from the message to the delivery, what it cost, and how soon who asked was called. */
+        get: operations["campaign_funnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/funnel/{stage}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The leads that came so far: those behind a count of the funnel, by the same definition. Marketing sees masked numbers. */
+        get: operations["funnel_leads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/campaigns/{key}/import-jobs": {
         parameters: {
             query?: never;
@@ -274,6 +308,23 @@ export interface paths {
         put?: never;
         /** Have a file brought in, or only checked. Answered at once; jobs are done in their order, a few at a time. */
         post: operations["add_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/landing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A campaign's landing page: its address and what came of it. */
+        get: operations["campaign_landing"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -300,6 +351,23 @@ export interface paths {
          *     calls that are up go on. Answered when it is durable.
          */
         patch: operations["change_limits"];
+        trace?: never;
+    };
+    "/api/v1/campaigns/{key}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a link to a campaign's landing page for one number, for a message that another system sends. */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/campaigns/{key}/lists": {
@@ -650,6 +718,23 @@ export interface paths {
         };
         /** One's own promised calls, those that are overdue first. Numbers are masked: they are shown with the call. */
         get: operations["desk_callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/desk/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders that a desk looks for: by order number, or the latest of a customer's number. Who looked for what is in the audit trail. */
+        get: operations["desk_orders"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1183,6 +1268,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders, newest first. Marketing sees masked numbers, and neither names nor addresses. */
+        get: operations["orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many orders are in each state, and what they are worth. */
+        get: operations["order_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One row for each order, newest first. Marketing sees masked numbers, and neither names nor addresses. */
+        get: operations["export_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a delivery file in, CSV or XLSX with a header, as the body: columns for order number and state, and time, carrier,
+         *     tracking number and note where there are any. Each row is applied, was so already, or is complained about; the same file
+         *     twice changes nothing.
+         */
+        post: operations["import_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell that orders came into states, such as a carrier's system does. Each that can be changed is; the answer says what became of
+         *     each, and the same request twice changes nothing.
+         */
+        post: operations["move_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One order with its history. */
+        get: operations["order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change one order: the state it came into, or where it goes as long as it has not left. */
+        patch: operations["change_order"];
+        trace?: never;
+    };
     "/api/v1/phones": {
         parameters: {
             query?: never;
@@ -1192,6 +1387,74 @@ export interface paths {
         };
         /** Configured phones and where they are registered. */
         get: operations["phones"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Promises that are owed to customers who asked to be called, the longest overdue first. */
+        get: operations["promises"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many promises each campaign owes; a campaign that owes none is not among them. */
+        get: operations["promise_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of customers who asked to be called, by day and channel: how many were called in time. */
+        get: operations["promise_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promises/report/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The parts of the report as a CSV file, with a byte order mark, which Excel needs to read Chinese. */
+        get: operations["promise_report_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1266,6 +1529,44 @@ export interface paths {
         put?: never;
         /** Read the configuration file again. Calls that are up go on; with an error in the file nothing changes. */
         post: operations["reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages of customers that a person is to read: what no rule fits, and free words that may opt out, with what they may mean. */
+        get: operations["reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a message means, once. What the words would have done is done: `interested` pre-registers the customer by the campaign's
+         *     own consent text, `opt_out` suppresses the number, `not_interested` gives the campaign's lead up. Somebody who decided
+         *     before is named, and nothing is changed.
+         */
+        post: operations["decide_review"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1872,6 +2173,21 @@ export interface components {
             /** @enum {string} */
             kind: "date";
         };
+        /** @description A time that a customer asked to be called. */
+        AskedView: {
+            /** @description When. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description By which channel. */
+            channel: string;
+            /** @description Which. */
+            id: components["schemas"]["RegistrationId"];
+            preferred_at?: components["schemas"]["Timestamp"] | null;
+            /** @description How the promise of a call stands. */
+            promise: components["schemas"]["PromiseState"];
+            promised_until?: components["schemas"]["Timestamp"] | null;
+            /** @description The customer's own words, where there are any. */
+            words?: string | null;
+        };
         /**
          * @description Who among the slot holders gets an answered customer.
          * @enum {string}
@@ -1929,6 +2245,11 @@ export interface components {
             /** @description The trunk it was meant for. */
             trunk: components["schemas"]["TrunkName"];
         };
+        /**
+         * @description Why a person should look at an order.
+         * @enum {string}
+         */
+        Attention: "result_corrected";
         /** @description What an outreach would send, from a look at the first people of its list. */
         AudienceSeen: {
             /** @description Columns that there are. */
@@ -2138,6 +2459,8 @@ export interface components {
             caller_ids?: components["schemas"]["PhoneNumber"][];
             /** @description Ringing may be given up before the profile's minimum when inbound needs the agents. */
             cancel_before_ring_min: boolean;
+            /** @description What SMS, calls and deliveries cost, for the funnel. */
+            costs?: components["schemas"]["Costs"];
             /** @description Tell machines from people, or connect whoever answers. */
             detect_machines: boolean;
             /** @description The agents that work it; their gate, reserve and threshold apply. */
@@ -2153,6 +2476,7 @@ export interface components {
             information_message: components["schemas"]["PromptName"];
             /** @description The name in addresses and commands. */
             key: components["schemas"]["CampaignKey"];
+            landing?: components["schemas"]["Landing"] | null;
             /** @description Which of its leads it dials, and in which order. */
             leads?: components["schemas"]["Selection"];
             /** @description From when to when it dials, and how much it may use. */
@@ -2163,12 +2487,14 @@ export interface components {
             numbers?: components["schemas"]["NumberRules"];
             /** @description What is recommended. */
             offer: components["schemas"]["Offer"];
+            order?: components["schemas"]["OrderRules"] | null;
             /** @description Messages that it may start with, by name. */
             outreach?: {
                 [key: string]: components["schemas"]["Outreach"];
             };
             /** @description How many attempts are started and when. */
             pacing: components["schemas"]["Pacing"];
+            pre_registration?: components["schemas"]["PreRegistration"] | null;
             /**
              * Format: int32
              * @description Campaigns of higher priority get slots first, 0 to 99.
@@ -2579,6 +2905,34 @@ export interface components {
             /** @description It is set over the configuration. */
             set: boolean;
         };
+        /** @description Unit costs, in the campaign's currency. */
+        Costs: {
+            /**
+             * Format: double
+             * @description Of the campaign as a whole.
+             */
+            fixed: number;
+            /**
+             * Format: double
+             * @description Of each order that left.
+             */
+            per_delivery: number;
+            /**
+             * Format: double
+             * @description Of each dial.
+             */
+            per_dial: number;
+            /**
+             * Format: double
+             * @description Of each SMS, which is a part of a long message.
+             */
+            per_sms: number;
+            /**
+             * Format: double
+             * @description Of each minute that a customer and an agent talked.
+             */
+            per_talk_minute: number;
+        };
         /** @description A text to be counted. */
         CountRequest: {
             /** @description What it would say. */
@@ -2605,8 +2959,12 @@ export interface components {
             inbound: components["schemas"]["InboundView"][];
             /** @description Leads with this number. */
             leads: components["schemas"]["LeadSummary"][];
+            /** @description SMS from and to it, latest first. */
+            messages: components["schemas"]["MessageRow"][];
             /** @description The number. */
             number: components["schemas"]["ShownNumber"];
+            /** @description Orders, latest first. */
+            orders: components["schemas"]["OrderView"][];
             /** @description Recorded results, latest first. */
             results: components["schemas"]["ResultView"][];
             /** @description Entries on the suppression list. */
@@ -2657,53 +3015,11 @@ export interface components {
             /** @description First minute that is closed again; after `from`. */
             to: components["schemas"]["MinuteOfDay"];
         };
-        /** @description Why a campaign placed so many dials within a moment, and no more. */
-        Decision: {
-            /**
-             * Format: int32
-             * @description How many more calls of today may be abandoned by the cap.
-             */
-            abandons_left: number;
-            /** @description When. */
-            at: components["schemas"]["Timestamp"];
-            /** @description Whose. */
-            campaign: components["schemas"]["CampaignKey"];
-            forecast?: components["schemas"]["Forecast"] | null;
-            /**
-             * Format: int32
-             * @description Idle agents of its group.
-             */
-            idle: number;
-            /**
-             * Format: int32
-             * @description Of these, with an outbound slot.
-             */
-            idle_with_slot: number;
-            /**
-             * @description What kept it from placing one more, by code: a refusal's, or `agents_held`, `ringing_max`, `price`, `lines`,
-             *     `level`, `idle_total`, `hopper`.
-             */
-            limit: string;
-            /**
-             * Format: int32
-             * @description Attempts of the group on their way to an agent.
-             */
-            pending: number;
-            /**
-             * Format: int32
-             * @description Dials placed since the decision before.
-             */
-            placed: number;
-            /** @description Leads that were refused since the decision before, by reason. */
-            refusals: {
-                [key: string]: number;
-            };
-            /**
-             * Format: int32
-             * @description Outbound slots of the group's open gate.
-             */
-            slots: number;
-        };
+        /**
+         * @description What a person says that a message means.
+         * @enum {string}
+         */
+        Decision: "interested" | "opt_out" | "not_interested" | "other";
         /** @description One page of decisions, latest first. */
         DecisionPage: {
             /** @description The decisions. */
@@ -2931,7 +3247,7 @@ export interface components {
          * @description What an event tells. Named as what happened, with full stops.
          * @enum {string}
          */
-        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "webhook.test";
+        EventType: "call.ended" | "result.recorded" | "lead.done" | "lead.given_up" | "lead.callback_agreed" | "suppression.added" | "suppression.lifted" | "consent.given" | "consent.revoked" | "message.received" | "order.opened" | "order.changed" | "campaign.started" | "campaign.paused" | "campaign.ended" | "import.finished" | "promise.at_risk" | "promise.broken" | "webhook.test";
         /**
          * @description The form of a file.
          * @enum {string}
@@ -3178,6 +3494,131 @@ export interface components {
             /** @description The campaign's own name of the result. */
             result: string;
         };
+        /** @description The whole way of a campaign. */
+        Funnel: {
+            /** @description When it was counted. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What the parts are; empty: there are none. */
+            by: string;
+            /** @description Whose. */
+            campaign: string;
+            /** @description What it cost. */
+            costs: components["schemas"]["FunnelCosts"];
+            /** @description ISO 4217, where something can be ordered. */
+            currency?: string | null;
+            /**
+             * Format: int64
+             * @description Orders that were delivered; of customers on no list too.
+             */
+            delivered_orders: number;
+            /** @description What they are worth. */
+            delivered_value: components["schemas"]["Money"];
+            /**
+             * Format: int64
+             * @description Leads who accepted and of whom every order was refused, came back or was called off.
+             */
+            lost: number;
+            /**
+             * Format: double
+             * @description Accepted without those, among connected: a refused delivery counts against it.
+             */
+            net_conversion?: number | null;
+            /** @description The parts: days and hours in their order, else the largest first. */
+            parts: components["schemas"]["FunnelLine"][];
+            /** @description How soon after they asked customers were called first, and what came of it. */
+            speed: components["schemas"]["FunnelSpeed"][];
+            /** @description All leads together, stage by stage. */
+            stages: components["schemas"]["FunnelCount"][];
+            /** @description The zone of days and hours. */
+            zone: string;
+        };
+        /** @description What it cost, in the campaign's currency. */
+        FunnelCosts: {
+            /**
+             * Format: double
+             * @description For each delivered order; `null` while there is none.
+             */
+            per_delivered_order?: number | null;
+            /** @description The unit costs of the campaign's file. */
+            prices: components["schemas"]["Costs"];
+            /**
+             * Format: double
+             * @description All of it together, what is fixed included.
+             */
+            total: number;
+            /** @description What was used. */
+            used: components["schemas"]["Usage"];
+        };
+        /** @description How many leads came so far. */
+        FunnelCount: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            leads: number;
+            /**
+             * Format: double
+             * @description Of those of the stage before; `null` if there are none.
+             */
+            of_previous?: number | null;
+            /** @description How far. */
+            stage: components["schemas"]["FunnelStage"];
+            /** @description Whether all of them were in the stage before, by nature. */
+            within_previous: boolean;
+        };
+        /** @description A page of the leads behind a count. */
+        FunnelLeadPage: {
+            /** @description They, in the order in which they were brought in. */
+            items: components["schemas"]["FunnelLeadView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description A lead of a stage. */
+        FunnelLeadView: {
+            /** @description Its id. */
+            lead: components["schemas"]["LeadId"];
+            /** @description The customer's name; empty for marketing. */
+            name: string;
+            /** @description The number, masked for marketing. */
+            number: components["schemas"]["ShownNumber"];
+            /** @description Where it stands. */
+            state: components["schemas"]["LeadState"];
+        };
+        /** @description One part. */
+        FunnelLine: {
+            /**
+             * @description Its name for programs: a day, an hour, an id, a value. Empty for leads of which it is not known, `…` for those of further
+             *     parts.
+             */
+            key: string;
+            /** @description How many leads came how far, stage by stage. */
+            leads: number[];
+            /** @description Its name for people, where it has another one. */
+            title?: string | null;
+        };
+        /** @description How soon after they asked customers were called first, and what came of it. */
+        FunnelSpeed: {
+            /**
+             * Format: int64
+             * @description Of these, accepted.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Leads who asked.
+             */
+            leads: number;
+            /**
+             * Format: int64
+             * @description Within so many minutes, and not within fewer; `null`: not called yet.
+             */
+            within_minutes?: number | null;
+        };
+        /**
+         * @description How far a lead came.
+         * @enum {string}
+         */
+        FunnelStage: "audience" | "sent" | "received" | "responded" | "registered" | "dialled" | "answered" | "connected" | "accepted" | "delivered";
         /** @description How many leads came so far. */
         FunnelStep: {
             /**
@@ -3716,7 +4157,91 @@ export interface components {
          * @description What each row of a file is.
          * @enum {string}
          */
-        Kind: "calls" | "results" | "leads" | "suppressions" | "consents";
+        Kind: "calls" | "results" | "leads" | "suppressions" | "consents" | "orders";
+        /** @description The page on which customers of a campaign pre-register themselves or opt out, in at least one language. */
+        Landing: {
+            /**
+             * Format: int32
+             * @description How long the consent holds, in days; until it is revoked, without it.
+             */
+            consent_days?: number | null;
+            /** @description Version of the words that are agreed to. */
+            consent_version: string;
+            /** @description Sites that may show the page inside their own, by their origins. */
+            embed_from?: string[];
+            en?: components["schemas"]["LandingText"] | null;
+            /** @description Whoever has no link may type a number, which is proven by a code that is sent to it. */
+            for_everybody: boolean;
+            /** @description The gateway that sends codes; it may be left out where there is only one. */
+            gateway?: string | null;
+            /**
+             * Format: int32
+             * @description How long a link to it that is sent to a customer leads there, in days.
+             */
+            link_days: number;
+            /** @description The list that these leads are on; it is made with the first. */
+            list: string;
+            /**
+             * Format: int32
+             * @description Priority of the lead, 0 to 99.
+             */
+            priority: number;
+            zh?: components["schemas"]["LandingText"] | null;
+        };
+        /** @description What came of a campaign's landing page. */
+        LandingCounts: {
+            /**
+             * Format: int64
+             * @description Links that were made and not yet forgotten.
+             */
+            links: number;
+            /**
+             * Format: int64
+             * @description Times that a program looked.
+             */
+            previews: number;
+            /**
+             * Format: int64
+             * @description Times that a customer asked to be called there.
+             */
+            registrations: number;
+            /**
+             * Format: int64
+             * @description Links by which at least one person came.
+             */
+            visited: number;
+            /**
+             * Format: int64
+             * @description Visits of people.
+             */
+            visits: number;
+        };
+        /** @description What a landing page says in one language. */
+        LandingText: {
+            /** @description The words that the customer agrees to. */
+            consent: string;
+            /** @description What is said to whoever has pre-registered; a usual sentence without it. */
+            done?: string | null;
+            /** @description The offer in a few words. */
+            headline: string;
+            /** @description The offer; an empty line begins another paragraph. */
+            text: string;
+        };
+        /**
+         * @description What keeps customers from a landing page, or some of them.
+         * @enum {string}
+         */
+        LandingTrouble: "ended" | "no_landing_url" | "no_gateway";
+        /** @description A campaign's landing page. */
+        LandingView: components["schemas"]["LandingCounts"] & {
+            /** @description Its address, for whoever has no link; none while the configuration does not say how customers reach it. */
+            address?: string | null;
+            /** @description HTML that shows the page inside the pages of another site; none while no site may do so. */
+            embed?: string | null;
+            /** @description Whoever has no link can register: a gateway sends the codes. */
+            for_everybody: boolean;
+            trouble?: components["schemas"]["LandingTrouble"] | null;
+        };
         /** @description Leads by state. */
         LeadCounts: {
             /**
@@ -3752,6 +4277,8 @@ export interface components {
         };
         /** @description A lead with all that happened to it. */
         LeadDetail: {
+            /** @description When the customer asked to be called, the last time first. */
+            asked: components["schemas"]["AskedView"][];
             /** @description Attempts, latest first. */
             attempts: components["schemas"]["AttemptView"][];
             callback?: components["schemas"]["Callback"] | null;
@@ -3904,6 +4431,23 @@ export interface components {
          * @enum {string}
          */
         LineKind: "kept" | "added" | "removed" | "gap";
+        /** @description A link that was made. It is told this once: the database does not hold it. */
+        LinkMade: {
+            /** @description The whole address. */
+            address: string;
+            /**
+             * Format: int64
+             * @description From when on it leads nowhere.
+             */
+            expires_at: number;
+        };
+        /** @description Whom a link is for. */
+        LinkRequest: {
+            /** @description Whose number, in international form or with `region`. */
+            number: string;
+            /** @description Region of a number without a country code, as two letters. */
+            region?: string | null;
+        };
         /** @description A set of contacts brought in at once. */
         ListId: string;
         /** @description One list of a campaign, with what its import did. */
@@ -4101,6 +4645,40 @@ export interface components {
          * @description Minutes since midnight, 0 to 1440.
          */
         MinuteOfDay: number;
+        /**
+         * Format: double
+         * @description An amount in hundredths of a currency's unit. In JSON a number of whole units with at most two decimals.
+         */
+        Money: number;
+        /** @description What became of an [`OrderMove`]. */
+        Moved: {
+            /** @enum {string} */
+            outcome: "changed";
+        } | {
+            /** @enum {string} */
+            outcome: "already_so";
+            /** @description The state it is in. */
+            state: components["schemas"]["OrderState"];
+        } | {
+            /** @enum {string} */
+            outcome: "unknown";
+        } | {
+            /** @enum {string} */
+            outcome: "cannot_follow";
+            /** @description The state it is in. */
+            state: components["schemas"]["OrderState"];
+        } | {
+            /** @enum {string} */
+            outcome: "in_future";
+        } | {
+            /**
+             * Format: int64
+             * @description When it was opened.
+             */
+            at: number;
+            /** @enum {string} */
+            outcome: "before_opened";
+        };
         /** @description A key to be made. */
         NewKeyRequest: {
             /**
@@ -4205,11 +4783,289 @@ export interface components {
             /** @description How it is processed once accepted, step by step. */
             steps: string[];
         };
+        /** @description Something that may be ordered. */
+        OfferedItem: {
+            /** @description Its name. */
+            name: string;
+            /** @description For one of them. */
+            price: components["schemas"]["Money"];
+            /**
+             * Format: int32
+             * @description How many are ordered unless the agent says otherwise.
+             */
+            quantity: number;
+            /**
+             * Format: int32
+             * @description How many may be ordered.
+             */
+            quantity_max: number;
+        };
         /**
          * @description What happens to a lead whose agent has not decided in time.
          * @enum {string}
          */
         OnTimeOut: "dial" | "return";
+        /** @description A state that an order came into, or a correction of what was ordered. */
+        OrderChange: {
+            /**
+             * Format: int64
+             * @description When, as whoever reported it says.
+             */
+            at: number;
+            /** @description Who recorded it. */
+            by: string;
+            /** @description What else was said. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description When it was recorded.
+             */
+            recorded_at: number;
+            /** @description Where it comes from: `result`, `api`, `page`, `command`, a file's name. */
+            source: string;
+            /** @description Into which state, or in which it stayed. */
+            state: components["schemas"]["OrderState"];
+        };
+        /** @description A change of one order. What is absent stays. */
+        OrderChangeRequest: {
+            /**
+             * @description Where to: until it has left.
+             * @default null
+             */
+            address: string | null;
+            /**
+             * Format: int64
+             * @description When; now without it.
+             * @default null
+             */
+            at: number | null;
+            /**
+             * @description Who carries it.
+             * @default null
+             */
+            carrier: string | null;
+            /**
+             * @description What is to be known of this change.
+             * @default
+             */
+            detail: string;
+            /**
+             * @description What else is to be known: until it has left.
+             * @default null
+             */
+            note: string | null;
+            /**
+             * @description Who takes it: until it has left.
+             * @default null
+             */
+            recipient: string | null;
+            /**
+             * @description Somebody has looked at it: `attention` is taken back.
+             * @default false
+             */
+            seen: boolean;
+            /** @default null */
+            state: components["schemas"]["OrderState"] | null;
+            /**
+             * @description What the carrier calls it.
+             * @default null
+             */
+            tracking: string | null;
+        };
+        /** @description What is wrong with a row of a delivery file. */
+        OrderComplaint: {
+            /**
+             * Format: int64
+             * @description The line it begins in, from 1.
+             */
+            line: number;
+            /** @description The order, as the file names it. */
+            order: string;
+            /** @description What is wrong and what was expected. */
+            problem: string;
+        };
+        /** @description How many orders of a campaign are in a state, and what they are worth together. */
+        OrderCount: {
+            /** @description ISO 4217. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            orders: number;
+            /** @description The state. */
+            state: components["schemas"]["OrderState"];
+            /** @description What they are worth together. */
+            value: components["schemas"]["Money"];
+        };
+        /** @description An order with its history. */
+        OrderDetail: {
+            /** @description The states it came into, oldest first. */
+            history: components["schemas"]["OrderChange"][];
+            /** @description The order. */
+            order: components["schemas"]["OrderView"];
+        };
+        /** @description What came of a delivery file. */
+        OrderFileOutcome: {
+            /**
+             * Format: int64
+             * @description Rows that said what was known.
+             */
+            already: number;
+            /**
+             * Format: int64
+             * @description Orders that came into another state: each row counts.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Rows that are complained about; none of them changed anything.
+             */
+            complained: number;
+            /** @description The first 1,000 complaints. */
+            complaints: components["schemas"]["OrderComplaint"][];
+            /**
+             * Format: int64
+             * @description Rows that were read.
+             */
+            rows: number;
+        };
+        /** @description An item of an order. */
+        OrderItem: {
+            /** @description What. */
+            name: string;
+            /** @description For one of them. */
+            price: components["schemas"]["Money"];
+            /**
+             * Format: int32
+             * @description How many.
+             */
+            quantity: number;
+        };
+        /** @description That an order came into a state. */
+        OrderMoveRequest: {
+            /**
+             * Format: int64
+             * @description When; now without it.
+             */
+            at?: number | null;
+            /** @description Who carries it. */
+            carrier?: string | null;
+            /** @description What is to be known of this change. */
+            detail?: string;
+            /** @description Which order. */
+            order: components["schemas"]["OrderNumber"];
+            /** @description The state it came into. */
+            state: components["schemas"]["OrderState"];
+            /** @description What the carrier calls it. */
+            tracking?: string | null;
+        };
+        /** @description What became of one of them. */
+        OrderMoved: components["schemas"]["Moved"] & {
+            /** @description Which order. */
+            order: components["schemas"]["OrderNumber"];
+            /** @description What is wrong, in words; `null` if nothing is. */
+            problem?: string | null;
+        };
+        /** @description That orders came into states. */
+        OrderMovesRequest: {
+            /** @description In this sequence, 1 to 1,000. */
+            changes: components["schemas"]["OrderMoveRequest"][];
+        };
+        /**
+         * @description The number of an order: digits, the last of which is a check digit, so that one that was misheard names no other order.
+         *     Written without spaces; read with any spaces and hyphens.
+         */
+        OrderNumber: string;
+        /** @description A page of orders. */
+        OrderPage: {
+            /** @description They, newest first. */
+            items: components["schemas"]["OrderView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description What may be ordered in a campaign, and what must be known to deliver it. */
+        OrderRules: {
+            /** @description Whether there must be an address. */
+            address_required: boolean;
+            /** @description ISO 4217. */
+            currency: string;
+            /** @description What may be ordered. */
+            items: components["schemas"]["OfferedItem"][];
+        };
+        /**
+         * @description Where the delivery of an order stands.
+         *
+         *     ```text
+         *     confirmed ─→ dispatched ─→ delivered ─→ returned
+         *         │             ├──────→ refused ───→ returned
+         *         ↓             └──────→ returned
+         *     cancelled
+         *     ```
+         *     An order comes into each state once; only a result that was corrected twice confirms a cancelled one again.
+         * @enum {string}
+         */
+        OrderState: "confirmed" | "dispatched" | "delivered" | "refused" | "returned" | "cancelled";
+        /** @description An order. */
+        OrderView: {
+            /** @description Where to; empty for marketing. */
+            address: string;
+            /** @description Login of the agent; `null` where there is no such user any more. */
+            agent?: string | null;
+            attention?: components["schemas"]["Attention"] | null;
+            /** @description The call in which it was placed. */
+            call: components["schemas"]["CallRef"];
+            /** @description Of which campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description Who carries it. */
+            carrier: string;
+            /** @description ISO 4217. */
+            currency: string;
+            erased_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What was ordered. */
+            items: components["schemas"]["OrderItem"][];
+            lead?: components["schemas"]["LeadId"] | null;
+            /** @description What may come next. */
+            next: components["schemas"]["OrderState"][];
+            /** @description What else is to be known; empty for marketing. */
+            note: string;
+            number?: components["schemas"]["ShownNumber"] | null;
+            /** @description When it was opened. */
+            opened_at: components["schemas"]["Timestamp"];
+            /** @description Its number: digits, the last of which is a check digit. */
+            order: components["schemas"]["OrderNumber"];
+            /** @description Who takes it; empty for marketing. */
+            recipient: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["OrderState"];
+            /** @description Since when. */
+            state_at: components["schemas"]["Timestamp"];
+            /** @description What the carrier calls it. */
+            tracking: string;
+            /** @description What the items cost together. */
+            value: components["schemas"]["Money"];
+        };
+        /** @description What a customer ordered. */
+        Ordered: {
+            /** @description Where to. */
+            address?: string;
+            /** @description Names of the campaign's items, and how many of each. */
+            items: components["schemas"]["OrderedItem"][];
+            /** @description What else is to be known. */
+            note?: string;
+            /** @description Who takes it. */
+            recipient?: string;
+        };
+        /** @description How many of an item. */
+        OrderedItem: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many; 0: none.
+             */
+            quantity: number;
+        };
         /** @description What an agent records. */
         Outcome: {
             /** @description Answers by question key, as text. */
@@ -4219,6 +5075,7 @@ export interface components {
             callback?: components["schemas"]["PromisedCall"] | null;
             /** @description Free text. */
             note?: string;
+            order?: components["schemas"]["Ordered"] | null;
             /** @description The key of one of the campaign's results; for a plain inbound call, a disposition. */
             result: string;
         };
@@ -4238,11 +5095,6 @@ export interface components {
             language_column: string;
             /** @description The last one. */
             last_day?: string | null;
-            /**
-             * Format: int32
-             * @description How long a recipient's link holds, in days.
-             */
-            link_days: number;
             /** @description The list whose leads are the audience. */
             list: string;
             /** @description Only those to whom all of these apply. */
@@ -4328,6 +5180,29 @@ export interface components {
             outreach?: components["schemas"]["Outreach"] | null;
             run?: components["schemas"]["OutreachRow"] | null;
         };
+        /**
+         * @description Which promises that are owed.
+         * @enum {string}
+         */
+        Owed: "in_time" | "at_risk" | "overdue";
+        /** @description How many promises are owed, and how they stand. */
+        OwedCounts: {
+            /**
+             * Format: int64
+             * @description In time, and at risk.
+             */
+            at_risk: number;
+            /**
+             * Format: int64
+             * @description In time, and not at risk.
+             */
+            in_time: number;
+            /**
+             * Format: int64
+             * @description Broken, and the customer has not been called yet.
+             */
+            overdue: number;
+        };
         /** @description How many attempts are started and when. */
         Pacing: {
             /** @enum {string} */
@@ -4410,6 +5285,35 @@ export interface components {
             at: string;
             /** @description What. */
             do: components["schemas"]["Deed"];
+        };
+        /** @description What a campaign says of those who asked to be called, by whatever channel. */
+        PreRegistration: {
+            /**
+             * Format: int32
+             * @description They are promised a call within so many minutes of the hours in which they may be called; without it nothing is
+             *     promised.
+             */
+            call_within_minutes?: number | null;
+            /**
+             * Format: int32
+             * @description After so many hours the lead's priority has fallen to `priority_floor`; without it, it does not fall.
+             */
+            decay_hours?: number | null;
+            /**
+             * Format: int32
+             * @description So many of these minutes before its end a promise is at risk.
+             */
+            escalate_before_minutes: number;
+            /**
+             * Format: int32
+             * @description How far the priority falls; never below what it was before the customer asked.
+             */
+            priority_floor: number;
+            /**
+             * Format: int32
+             * @description So many hours after one of our agents talked to a customer who called us, the customer is not called for this.
+             */
+            rest_after_inbound_hours: number;
         };
         /** @description The parameters of preview. */
         Preview: {
@@ -4526,6 +5430,147 @@ export interface components {
         };
         /** @description A compliance profile: the law or code a campaign is held to. */
         ProfileName: string;
+        /** @description Figures of customers who asked to be called. Each that asked counts once for each time. */
+        PromiseFigures: {
+            /**
+             * Format: int64
+             * @description They asked.
+             */
+            asked: number;
+            /**
+             * Format: int64
+             * @description They were not.
+             */
+            broken: number;
+            /**
+             * Format: int64
+             * @description They were dialled, in time or later.
+             */
+            dialled: number;
+            /**
+             * Format: int64
+             * @description They were leads already and came forward.
+             */
+            forward: number;
+            /**
+             * Format: int64
+             * @description They were called, or talked to an agent, in time.
+             */
+            kept: number;
+            /**
+             * Format: double
+             * @description Kept among kept and broken, 0 to 1; none without any.
+             */
+            kept_share?: number | null;
+            /**
+             * Format: int64
+             * @description They became new leads.
+             */
+            new: number;
+            /**
+             * Format: int64
+             * @description The call is owed, and its time has not run out.
+             */
+            owed: number;
+            /**
+             * Format: int64
+             * @description They were promised a call: `kept`, `broken`, `owed` and `void` together.
+             */
+            promised: number;
+            /**
+             * Format: int64
+             * @description They were leads already and stayed as they were.
+             */
+            stays: number;
+            /**
+             * Format: int64
+             * @description Their number is suppressed.
+             */
+            suppressed: number;
+            /**
+             * Format: int64
+             * @description They talked to an agent in time.
+             */
+            talked_in_time: number;
+            /**
+             * Format: int64
+             * @description The call came to be owed no more.
+             */
+            void: number;
+            /**
+             * Format: double
+             * @description How long those that were dialled had waited for it, on average, in seconds; none without one.
+             */
+            waited_s?: number | null;
+        };
+        /** @description A page of promises that are owed. */
+        PromisePage: {
+            /** @description They, the longest overdue first. */
+            items: components["schemas"]["PromiseView"][];
+            /** @description Give it as `cursor` for the next page; `null` at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description Those of one day and channel. */
+        PromisePart: components["schemas"]["PromiseFigures"] & {
+            /** @description By which channel. */
+            channel: string;
+            /** @description The day on which they asked, by the installation's calendar. */
+            day: string;
+        };
+        /** @description What became of customers who asked to be called. */
+        PromiseReport: {
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description Of those that came in at this time or later. */
+            from: components["schemas"]["Timestamp"];
+            /** @description By day and channel, the latest day first. */
+            parts: components["schemas"]["PromisePart"][];
+            /** @description And before this time. */
+            to: components["schemas"]["Timestamp"];
+            /** @description All together. */
+            total: components["schemas"]["PromiseFigures"];
+        };
+        /**
+         * @description How a promise stands.
+         * @enum {string}
+         */
+        PromiseState: "none" | "asked" | "open" | "kept" | "broken" | "void";
+        /** @description A call that is owed to a customer who asked for it. */
+        PromiseView: {
+            /** @description When the customer asked. */
+            asked_at: components["schemas"]["Timestamp"];
+            /** @description Of which campaign. */
+            campaign: components["schemas"]["CampaignKey"];
+            /** @description What people read of it. */
+            campaign_title: string;
+            /** @description By which channel the customer asked. */
+            channel: string;
+            due_at?: components["schemas"]["Timestamp"] | null;
+            escalated_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The pre-registration. */
+            id: components["schemas"]["RegistrationId"];
+            lead?: components["schemas"]["LeadId"] | null;
+            /**
+             * Format: int64
+             * @description How much of its time is left, in ms; below 0: how long it is overdue.
+             */
+            left_ms: number;
+            message?: components["schemas"]["MessageId"] | null;
+            /** @description The customer's name. */
+            name: string;
+            /** @description The number. */
+            number: components["schemas"]["ShownNumber"];
+            preferred_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Until when the call was promised. */
+            promised_until: components["schemas"]["Timestamp"];
+            /** @description Where that can be found again. */
+            source: string;
+            /** @description How it stands. */
+            state: components["schemas"]["Owed"];
+            /** @description The customer's own words, where there are any. */
+            words?: string | null;
+            /** @description IANA names of every time zone the number may be in. */
+            zones: string[];
+        };
         /** @description A later call that was agreed. */
         PromisedCall: {
             /**
@@ -4643,6 +5688,24 @@ export interface components {
          * @enum {string}
          */
         RatioOn: "every_event" | "agent_freed";
+        /** @description Why a decision is suggested. */
+        Reason: {
+            /** @enum {string} */
+            because: "before";
+            /**
+             * Format: int64
+             * @description So often.
+             */
+            times: number;
+        } | {
+            /** @enum {string} */
+            because: "near";
+            /** @description The word. */
+            word: string;
+        } | {
+            /** @enum {string} */
+            because: "words";
+        };
         /** @description Somebody in an audience. */
         RecipientRow: {
             /** @description Of a column in which nothing stands: which. */
@@ -4828,6 +5891,8 @@ export interface components {
          * @enum {string}
          */
         Registered: "new" | "forward" | "stays" | "suppressed";
+        /** @description One time that a customer asked to be called. */
+        RegistrationId: string;
         /** @description A customer who asked to be called. */
         RegistrationRequest: {
             /**
@@ -4856,6 +5921,11 @@ export interface components {
             name?: string;
             /** @description Whose number, in international form or with `region`. */
             number: string;
+            /**
+             * Format: int64
+             * @description When the customer wishes to be called, 90 days ahead at most; as soon as possible, without it.
+             */
+            preferred_at?: number | null;
             /**
              * Format: int32
              * @description Priority of the lead, 0 to 99; 90 without it.
@@ -4977,6 +6047,47 @@ export interface components {
              * @description Most attempts that may end like this before the lead is given up.
              */
             attempts_max: number;
+        };
+        /** @description What was done. */
+        ReviewDone: {
+            registered?: components["schemas"]["Registered"] | null;
+            /** @description The number is suppressed by it. */
+            suppressed: boolean;
+        };
+        /** @description Messages that wait. */
+        ReviewPage: {
+            /** @description They, the one that waits longest first. */
+            items: components["schemas"]["ReviewRow"][];
+            next?: components["schemas"]["MessageId"] | null;
+            /**
+             * Format: int64
+             * @description How many wait in all.
+             */
+            waiting: number;
+        };
+        /** @description What a message means. */
+        ReviewRequest: {
+            /** @description For which campaign, where the message answers none or another is meant. */
+            campaign?: string | null;
+            /** @description It. */
+            decision: components["schemas"]["Decision"];
+        };
+        /** @description A message that waits for a person to read it. */
+        ReviewRow: {
+            /** @description What that message says. */
+            answers?: string | null;
+            campaign?: components["schemas"]["CampaignKey"] | null;
+            /** @description When it came. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What it was taken for: `other` or `perhaps_opt_out`. The number of the latter is suppressed until it is read. */
+            meaning: components["schemas"]["Meaning"];
+            /** @description The message. */
+            message: components["schemas"]["MessageId"];
+            /** @description Who sent it. */
+            number: components["schemas"]["PhoneNumber"];
+            suggestion?: components["schemas"]["Suggestion"] | null;
+            /** @description What it says. */
+            text: string;
         };
         /** @description One applied text, whole. */
         RevisionDetail: {
@@ -5174,6 +6285,11 @@ export interface components {
         StateChange: {
             /** @description What it becomes. */
             state: components["schemas"]["WantedState"];
+        };
+        /** @description A decision that is suggested to whoever reads a message. */
+        Suggestion: components["schemas"]["Reason"] & {
+            /** @description It. */
+            decision: components["schemas"]["Decision"];
         };
         /** @description One entry on a suppression list. */
         SuppressionId: string;
@@ -5381,6 +6497,29 @@ export interface components {
              * @description How much of it has come: the next piece begins there.
              */
             offset: number;
+        };
+        /** @description What was used of what has a price. */
+        Usage: {
+            /**
+             * Format: int64
+             * @description Orders that left.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Dials that left.
+             */
+            dials: number;
+            /**
+             * Format: int64
+             * @description SMS that gateways took, or may have taken; each part of a long message is one.
+             */
+            sms: number;
+            /**
+             * Format: int64
+             * @description How long customers and agents talked, in ms.
+             */
+            talk_ms: number;
         };
         /** @description A change of a user. What is absent stays; `"device": null` takes the phone away. */
         UserChange: {
@@ -6274,6 +7413,86 @@ export interface operations {
             };
         };
     };
+    campaign_funnel: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `variant`, `language`, `channel`, `day` or `hour` (of the reply), `agent`, `list`, or the name of a column of the list, with
+                 *     `column:` before it if it is one of these words. Not at all without it.
+                 */
+                by?: string;
+                /** @description The form; JSON without it. */
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Funnel"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    funnel_leads: {
+        parameters: {
+            query?: {
+                /** @description As of the funnel. */
+                by?: string;
+                /** @description Only those in the part with this key; empty: those of which it is not known. */
+                part?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+                /** @description The form; JSON without it. */
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                key: string;
+                stage: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunnelLeadPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     jobs: {
         parameters: {
             query?: never;
@@ -6341,6 +7560,36 @@ export interface operations {
             };
         };
     };
+    campaign_landing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LandingView"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     campaign_limits: {
         parameters: {
             query?: never;
@@ -6391,6 +7640,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkMade"];
+                };
             };
             /** @description what is wrong */
             default: {
@@ -7221,6 +8504,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallbackPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    desk_orders: {
+        parameters: {
+            query: {
+                /** @description An order number, or a customer's number. */
+                find: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"][];
                 };
             };
             /** @description what is wrong */
@@ -8400,6 +9714,267 @@ export interface operations {
             };
         };
     };
+    orders: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those in this state. */
+                state?: "confirmed" | "dispatched" | "delivered" | "refused" | "returned" | "cancelled";
+                /** @description Only of the customer with this number, in international form or with `region`. */
+                number?: string;
+                /** @description Region of a number without a country code, as two letters. */
+                region?: string;
+                /** @description Only of this agent, by login. */
+                agent?: string;
+                /** @description Opened at this time or later, in ms since 1970. */
+                from?: number;
+                /** @description Opened before this time. */
+                to?: number;
+                /** @description Only those that a person should look at. */
+                attention?: boolean;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 500 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_counts: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderCount"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_orders: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those in this state: `confirmed` are those to be dispatched. */
+                state?: "confirmed" | "dispatched" | "delivered" | "refused" | "returned" | "cancelled";
+                /** @description Opened at this time or later, in ms since 1970. */
+                from?: number;
+                /** @description Opened before this time; until now without it. */
+                to?: number;
+                /** @description The form of the file; CSV without it. */
+                format?: "csv" | "xlsx";
+                /** @description A CSV file begins with a byte order mark, which Excel needs to read Chinese. */
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_orders: {
+        parameters: {
+            query: {
+                /** @description What the file is called; it stands in the history of the orders. */
+                name: string;
+                /** @description Encoding of a text file (`utf-8`, `gb18030`, `utf-16le` …); without it, what it looks like. */
+                encoding?: string;
+                /** @description What stands between cells (`comma`, `semicolon`, `tab`, `pipe`, or the sign); without it, the likeliest. */
+                delimiter?: string;
+                /** @description Sheet of a workbook, where several have cells. */
+                sheet?: string;
+                /** @description Only check; nothing is changed. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderFileOutcome"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderMovesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderMoved"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     phones: {
         parameters: {
             query?: never;
@@ -8415,6 +9990,147 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhoneView"][];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promises: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only those that stand like this. */
+                state?: "in_time" | "at_risk" | "overdue";
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromisePage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise_counts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["OwedCounts"];
+                    };
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise_report: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Of those that came in at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Of those that came in before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description Instead of `from`: the last so many days of the installation's calendar, today among them; 1 to 3660. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromiseReport"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promise_report_file: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Of those that came in at this time or later, in ms since 1970; all without it. */
+                from?: number;
+                /** @description Of those that came in before this time, in ms since 1970; until now without it. */
+                to?: number;
+                /** @description Instead of `from`: the last so many days of the installation's calendar, today among them; 1 to 3660. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description what is wrong */
@@ -8550,6 +10266,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reviews: {
+        parameters: {
+            query?: {
+                /** @description Only those that answer messages of this campaign. */
+                campaign?: string;
+                /** @description `next` of the page before. */
+                after?: string;
+                /** @description At most so many, 200 at most; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPage"];
+                };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDone"];
                 };
             };
             /** @description what is wrong */

@@ -121,6 +121,13 @@ export type CallbackView = Told<Schemas["CallbackView"]>;
 export type CallbackDeed = Schemas["CallbackDeed"];
 export type CallbackState = Schemas["CallbackState"];
 export const CALLBACK_STATES = ["overdue", "due", "coming"] as const satisfies readonly CallbackState[];
+export type PromiseView = Told<Schemas["PromiseView"]>;
+export type PromiseFigures = Told<Schemas["PromiseFigures"]>;
+export type ReviewRow = Told<Schemas["ReviewRow"]>;
+export type Reading = Schemas["Reading"];
+export type AskedView = Told<Schemas["AskedView"]>;
+/** How a call that is owed to a customer stands, the most urgent first. */
+export const OWED_STATES = ["overdue", "at_risk", "in_time"] as const satisfies readonly Schemas["Owed"][];
 export type User = Told<Schemas["UserView"]>;
 
 export type EventType = Schemas["EventType"];
@@ -135,6 +142,10 @@ export const EVENT_TYPES = [
   "consent.given",
   "consent.revoked",
   "message.received",
+  "promise.at_risk",
+  "promise.broken",
+  "order.opened",
+  "order.changed",
   "campaign.started",
   "campaign.paused",
   "campaign.ended",
@@ -153,7 +164,22 @@ export type NewKey = Schemas["NewKeyRequest"];
 export type ExportJob = Told<Schemas["ExportView"]>;
 export type ExportRequest = Schemas["ExportRequest"];
 export type ExportKind = ExportJob["kind"];
-export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents"] as const satisfies readonly ExportKind[];
+export const EXPORT_KINDS = ["calls", "results", "leads", "suppressions", "consents", "orders"] as const satisfies readonly ExportKind[];
+
+export type OrderState = Schemas["OrderState"];
+export const ORDER_STATES = ["confirmed", "dispatched", "delivered", "refused", "returned", "cancelled"] as const satisfies readonly OrderState[];
+export type OrderView = Told<Schemas["OrderView"]>;
+export type OrderDetail = Told<Schemas["OrderDetail"]>;
+/** What is absent stays. */
+export type OrderChangeRequest = Partial<Schemas["OrderChangeRequest"]>;
+export type OrderFileOutcome = Told<Schemas["OrderFileOutcome"]>;
+
+export type FunnelStage = Schemas["FunnelStage"];
+export const FUNNEL_STAGES = ["audience", "sent", "received", "responded", "registered", "dialled", "answered", "connected", "accepted", "delivered"] as const satisfies readonly FunnelStage[];
+/** What the funnel may be broken down by; whatever else is a column of the list. */
+export const FUNNEL_PARTS = ["variant", "language", "channel", "day", "hour", "agent", "list"] as const;
+export type FunnelView = Told<Schemas["Funnel"]>;
+export type FunnelLine = FunnelView["parts"][number];
 
 export type FoundResult = Told<Schemas["FoundResult"]>;
 

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Me, Snapshot } from "../api/types";
 import { clock } from "../format";
 import { Icon } from "../icons";
+import { OwedAlert } from "../promises/OwedAlert";
 import { useLiveBoard } from "../shell/BoardContext";
 import { Empty } from "../shell/Empty";
 import { Waiting } from "../shell/Waiting";
@@ -29,6 +30,7 @@ export function Wallboard({ me }: { me: Me }) {
           {t("board.draining")}
         </Text>
       )}
+      {mayControl && <OwedAlert linked={me.role === "manager"} />}
       {snapshot.groups.length === 0 && (
         <Panel title={t("board.groups")}>
           <Empty title={t("board.noGroups")} next={t("board.noGroupsNext")} />

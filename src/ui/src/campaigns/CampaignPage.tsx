@@ -19,6 +19,8 @@ import { SuppressForm } from "../suppressions/SuppressForm";
 import { Attempts } from "./Attempts";
 import { Decisions } from "./Decisions";
 import { Definition } from "./Definition";
+import { Landing } from "./Landing";
+import { Funnel } from "./Funnel";
 import { Lists } from "./Lists";
 import { LiveControls } from "./LiveControls";
 import { Outreach } from "./Outreach";
@@ -32,7 +34,7 @@ import { TextForm } from "./TextForm";
 import { WhatIf } from "./WhatIf";
 import { linkOf } from "./whatifQuestion";
 
-const TABS = ["today", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "outreach", "text", "whatif"] as const;
+const TABS = ["today", "funnel", "results", "attempts", "search", "decisions", "controls", "definition", "lists", "outreach", "text", "whatif"] as const;
 /** What only a manager may see. */
 const MANAGERS: ReadonlySet<(typeof TABS)[number]> = new Set(["search", "controls", "lists", "outreach", "text", "whatif"] as const);
 
@@ -83,7 +85,10 @@ function Loaded({ detail, me }: { detail: CampaignDetail; me: Me }) {
           ))}
         </Tabs.List>
         <Tabs.Panel value="today">
-          <Today detail={detail} view={view} manager={manager} />
+          <Today detail={detail} view={view} me={me} />
+        </Tabs.Panel>
+        <Tabs.Panel value="funnel">
+          <Funnel campaign={detail.campaign.key} me={me} />
         </Tabs.Panel>
         <Tabs.Panel value="results">
           <Results campaign={detail.campaign.key} />
@@ -128,8 +133,9 @@ function useView(key: string): CampaignView | null {
   return live ?? all.data?.find((one) => one.key === key)?.view ?? null;
 }
 
-function Today({ detail, view, manager }: { detail: CampaignDetail; view: CampaignView | null; manager: boolean }) {
+function Today({ detail, view, me }: { detail: CampaignDetail; view: CampaignView | null; me: Me }) {
   const { t } = useTranslation();
+  const manager = me.role === "manager";
   const leads = Object.values(detail.leads).reduce((sum, value) => sum + value, 0);
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
@@ -170,6 +176,11 @@ function Today({ detail, view, manager }: { detail: CampaignDetail; view: Campai
           />
         )}
       </Panel>
+      {detail.campaign.landing && (manager || me.role === "marketing") && (
+        <Panel title={t("landing.title")}>
+          <Landing campaign={detail.campaign.key} />
+        </Panel>
+      )}
       {manager && (
         <Panel title={t("suppress.title")}>
           <SuppressForm campaign={detail.campaign.key} />

@@ -15,17 +15,18 @@ test("which leads are dialled, and in which order, is said in words", () => {
         { column: "city", is: ["上海", "北京"], not: [], at_least: null, at_most: null },
         { column: "priority", is: [], not: [], at_least: 50, at_most: 80 },
       ],
+      after_reply: ["Spring"],
       mix: [],
     },
   });
   const said = screen.getByTestId("selection").textContent;
-  for (const part of ["the highest score first", "before fresh ones", "is 上海, 北京", "Priority", "at least 50; at most 80"]) {
+  for (const part of ["the highest score first", "before fresh ones", "is 上海, 北京", "Priority", "at least 50; at most 80", "Only after a replySpring"]) {
     expect(said).toContain(part);
   }
 });
 
 test("a mix says its shares instead of an order", () => {
-  defined({ leads: { order: "oldest", again: "last", only: [], mix: [{ list: "Spring, web", share: 3 }] } });
+  defined({ leads: { order: "oldest", again: "last", only: [], after_reply: [], mix: [{ list: "Spring, web", share: 3 }] } });
   expect(screen.getByTestId("selection").textContent).toContain("in shares: Spring, web 3; others 1");
 });
 

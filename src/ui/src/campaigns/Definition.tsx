@@ -127,7 +127,7 @@ function LimitRows({ limits }: { limits: NonNullable<Campaign["limits"]> }) {
 
 function SelectionRows({ leads }: { leads: NonNullable<Campaign["leads"]> }) {
   const { t, i18n } = useTranslation();
-  const { mix = [], only = [] } = leads;
+  const { mix = [], only = [], after_reply = [] } = leads;
   const texts = (values: string[]) => values.join(i18n.language.startsWith("zh") ? "、" : ", ");
   const demands = only.map((condition): [string, ReactNode] => {
     const { is = [], not = [], at_least, at_most } = condition;
@@ -149,6 +149,7 @@ function SelectionRows({ leads }: { leads: NonNullable<Campaign["leads"]> }) {
       rows={[
         [t("definition.leadOrder"), order],
         [t("definition.dialledBefore"), t(`definition.again.${leads.again ?? "last"}`)],
+        ...(after_reply.length > 0 ? [[t("definition.afterReply"), texts(after_reply)] as [string, ReactNode]] : []),
         ...demands,
       ]}
     />

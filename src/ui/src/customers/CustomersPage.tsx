@@ -10,6 +10,7 @@ import { historyOf } from "../desk/about";
 import { moment, phone } from "../format";
 import { Icon } from "../icons";
 import { Messages } from "../messages/Messages";
+import { StateBadge } from "../orders/StateBadge";
 import { Recording } from "../recordings/Recording";
 import { Empty } from "../shell/Empty";
 import { ProblemAlert } from "../shell/ProblemAlert";
@@ -81,6 +82,19 @@ function Found({ customer }: { customer: Customer }) {
         <Panel title={t("customer.leads")}>
           <Leads customer={customer} />
         </Panel>
+        {customer.orders.length > 0 && (
+          <Panel title={t("nav.orders")} testId="customer-orders">
+            {customer.orders.map((order) => (
+              <Group key={order.order} gap={6}>
+                <Anchor component={Link} to={`/orders?number=${encodeURIComponent(customer.number)}&order=${order.order}`} size="sm" className="figures">
+                  {order.order}
+                </Anchor>
+                <StateBadge order={order} />
+                <Text size="sm">{order.items.map((item) => `${item.quantity} × ${item.name}`).join(", ")}</Text>
+              </Group>
+            ))}
+          </Panel>
+        )}
         <Panel title={t("customer.consents")}>
           <Consents customer={customer} />
         </Panel>

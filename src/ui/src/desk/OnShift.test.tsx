@@ -66,7 +66,7 @@ test("Alt+1 and Alt+Enter record what was answered", async () => {
   expect(acted).toHaveBeenCalledWith({
     action: "record",
     call: CALL.call,
-    outcome: { result: "took-it", answers: {}, note: "likes it", callback: null },
+    outcome: { result: "took-it", answers: {}, note: "likes it", callback: null, order: null },
   });
   expect(sessionStorage.getItem(`lull.draft.${CALL.call.id}`)).toBeNull();
 });

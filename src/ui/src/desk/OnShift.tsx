@@ -1,4 +1,4 @@
-import { Alert, Grid, Stack } from "@mantine/core";
+import { Alert, Card, Grid, Stack } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { AgentAction, Desk, DeskCall, Me } from "../api/types";
@@ -9,6 +9,7 @@ import { CallBar } from "./CallBar";
 import { dropDraft, isEmpty, keptDraft } from "./draft";
 import { LostDraft } from "./LostDraft";
 import { NoCall } from "./NoCall";
+import { Orders } from "./Orders";
 import { Notice } from "./Notice";
 import { OwnCallbacks } from "./OwnCallbacks";
 import { PreviewForm, asCall } from "./PreviewForm";
@@ -83,6 +84,9 @@ export function OnShift({ me, desk, lostSince, act }: Props) {
         <>
           <NoCall view={view} lastResult={lastResult} />
           <OwnCallbacks />
+          <Card withBorder padding="md" className="card">
+            <Orders orders={null} />
+          </Card>
         </>
       )}
     </Stack>

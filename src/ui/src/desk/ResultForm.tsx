@@ -11,6 +11,7 @@ import type { About } from "./about";
 import { CallbackPicker, zoneOf } from "./CallbackPicker";
 import { changed, draftOf, dropDraft, keepDraft, leadKey } from "./draft";
 import { resultOfKey, resultsFor } from "./outcomes";
+import { OrderForm, orderOf } from "./OrderForm";
 import { Questionnaire } from "./Questionnaire";
 
 interface Props {
@@ -22,7 +23,7 @@ interface Props {
 }
 
 /** Problems that are told beside the field they are about. */
-const SHOWN_IN_PLACE = new Set(["callback_outside_window", "callback_required", "note_required"]);
+const SHOWN_IN_PLACE = new Set(["callback_outside_window", "callback_required", "note_required", "bad_order"]);
 
 /** Questionnaire, note and result of one call. Everything typed is kept until the result is durable. */
 export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
@@ -37,6 +38,9 @@ export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
   );
   const chosen = results.find((result) => result.key === draft.result) ?? null;
   const zone = zoneOf(about);
+  const orders = campaign?.order ?? null;
+  // Mostly the customer takes it.
+  const order = draft.order.recipient === "" && about.name !== null ? { ...draft.order, recipient: about.name } : draft.order;
   const wantsCallback = chosen?.disposition === "callback";
 
   const record = useMutation({
@@ -50,6 +54,7 @@ export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
           answers: Object.fromEntries(Object.entries(draft.answers).filter(([, value]) => value.trim() !== "")),
           note: draft.note.trim(),
           callback: at === null ? null : { at, personal: draft.callbackMine },
+          order: orders && result.disposition === "accepted" ? orderOf(orders, order) : null,
         },
       });
     },
@@ -93,6 +98,14 @@ export function ResultForm({ call, campaign, about, act, onRecorded }: Props) {
               change({ type: "agreed", at });
             }}
             onMine={(mine) => change({ type: "mine", mine })}
+          />
+        )}
+        {orders && chosen?.disposition === "accepted" && (
+          <OrderForm
+            rules={orders}
+            draft={order}
+            problem={problem}
+            onChange={(changed) => change({ type: "ordered", order: changed })}
           />
         )}
         <Textarea

@@ -6,6 +6,7 @@ import { localTime, moment, phone, seconds } from "../format";
 import { Icon } from "../icons";
 import { useNow } from "../useNow";
 import type { About, HistoryEntry } from "./about";
+import { Orders } from "./Orders";
 
 interface Props {
   call: DeskCall;
@@ -57,8 +58,10 @@ export function ScreenPop({ call, about, campaign, before = false }: Props) {
         </div>
         <CustomerClock zones={about.zones} />
         <Why call={call} campaign={campaign} about={about} />
+        <Asked about={about} />
         <Numbers numbers={about.numbers} dialled={about.number} />
         <Extra fields={about.extra} />
+        <Orders orders={about.orders} />
         <History entries={about.history} />
       </Stack>
     </Card>
@@ -129,6 +132,44 @@ function Why({ call, campaign, about }: Props) {
         <Badge variant="light" color="violet" tt="none" leftSection={<Icon name="clock" size={12} />}>
           {t("desk.callbackDue", { time: moment(about.callbackAt, i18n.language) })}
         </Badge>
+      )}
+    </Stack>
+  );
+}
+
+/** That the customer asked for this call: when, by what, in which words, and what was promised. */
+function Asked({ about }: { about: About }) {
+  const { t, i18n } = useTranslation();
+  const last = about.asked[0];
+  const messages = about.messages.slice(0, 5);
+  if (last === undefined && messages.length === 0) return null;
+  return (
+    <Stack gap={4} data-testid="customer-asked">
+      {last !== undefined && (
+        <>
+          <Badge variant="light" color="teal" tt="none" leftSection={<Icon name="phone" size={12} />}>
+            {t("desk.asked", { time: moment(last.asked_at, i18n.language), channel: t(`promises.channel.${last.channel}`, { defaultValue: last.channel }) })}
+          </Badge>
+          {last.words && (
+            <Text size="sm" className="prewrap" fs="italic" data-testid="customer-words">
+              {t("desk.words", { words: last.words })}
+            </Text>
+          )}
+          {last.preferred_at !== null && <Text size="sm">{t("promises.wished", { time: moment(last.preferred_at, i18n.language) })}</Text>}
+          {last.promised_until !== null && <Text size="sm">{t("desk.promisedUntil", { time: moment(last.promised_until, i18n.language) })}</Text>}
+        </>
+      )}
+      {messages.length > 0 && (
+        <>
+          <Text size="xs" c="dimmed">
+            {t("message.title")}
+          </Text>
+          {messages.map((message) => (
+            <Text key={message.id} size="xs" className="prewrap">
+              {moment(message.created_at, i18n.language)} · {t(`message.direction.${message.direction}`)}: {message.text}
+            </Text>
+          ))}
+        </>
       )}
     </Stack>
   );

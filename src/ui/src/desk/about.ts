@@ -1,6 +1,6 @@
 // What the desk says about the customer of a call, put together from the lead and from all that is known of the number.
 
-import type { Desk, LeadNumber, RecordingView } from "../api/types";
+import type { AskedView, Desk, LeadNumber, MessageView, OrderView, RecordingView } from "../api/types";
 
 export interface HistoryEntry {
   at: number;
@@ -22,6 +22,12 @@ export interface About {
   /** Earlier calls, latest first; the call at hand is not among them. */
   history: HistoryEntry[];
   callbackAt: number | null;
+  /** When the customer asked to be called, the last time first. */
+  asked: AskedView[];
+  /** SMS from and to the customer, latest first. */
+  messages: MessageView[];
+  /** What the customer ordered, latest first. */
+  orders: OrderView[];
 }
 
 export function about(desk: Desk): About {
@@ -35,6 +41,9 @@ export function about(desk: Desk): About {
     extra: lead?.extra ?? {},
     history: historyOf(desk).filter((entry) => entry.id !== call?.call.id),
     callbackAt: lead?.callback?.at ?? null,
+    asked: lead?.asked ?? [],
+    messages: customer?.messages ?? [],
+    orders: customer?.orders ?? [],
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changed, dropDraft, EMPTY, isEmpty, keepDraft, keptDraft } from "./draft";
+import { changed, dropDraft, EMPTY, isEmpty, keepDraft, keptDraft, NOTHING_ORDERED } from "./draft";
 
 test("each change leaves everything else as it was typed", () => {
   let draft = changed(EMPTY, { type: "answered", key: "fee", value: "38" });
@@ -9,6 +9,7 @@ test("each change leaves everything else as it was typed", () => {
   draft = changed(draft, { type: "agreed", at: "2026-11-22T15:30" });
   expect(draft).toEqual({
     answers: { fee: "38", use: "Evening" },
+    order: NOTHING_ORDERED,
     note: "ask again",
     result: "later",
     callbackAt: "2026-11-22T15:30",
@@ -36,4 +37,14 @@ test("of a damaged draft what fits is kept", () => {
 test("a chosen result alone is nothing that was typed", () => {
   expect(isEmpty(changed(EMPTY, { type: "chosen", result: "no" }))).toBe(true);
   expect(isEmpty(changed(EMPTY, { type: "noted", note: "x" }))).toBe(false);
+});
+
+test("what was typed of an order is kept, and what is damaged of it is left out", () => {
+  const order = { quantities: { card: 2 }, recipient: "王芳", address: "Street 1", note: "" };
+  const draft = changed(EMPTY, { type: "ordered", order });
+  expect(isEmpty(draft)).toBe(false);
+  keepDraft("ordered", draft);
+  expect(keptDraft("ordered").order).toEqual(order);
+  sessionStorage.setItem("lull.draft.ordered", JSON.stringify({ order: { quantities: { card: "2", router: 1 }, address: 7 } }));
+  expect(keptDraft("ordered").order).toEqual({ ...NOTHING_ORDERED, quantities: { router: 1 } });
 });

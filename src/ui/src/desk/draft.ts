@@ -12,6 +12,16 @@ export interface Draft {
   callbackAt: string;
   /** The callback is for this agent only. */
   callbackMine: boolean;
+  /** What the customer orders. */
+  order: OrderDraft;
+}
+
+export interface OrderDraft {
+  /** By the names of items: only those that the agent changed. */
+  quantities: Record<string, number>;
+  recipient: string;
+  address: string;
+  note: string;
 }
 
 export type DraftChange =
@@ -20,9 +30,11 @@ export type DraftChange =
   | { type: "chosen"; result: string }
   | { type: "agreed"; at: string }
   | { type: "mine"; mine: boolean }
+  | { type: "ordered"; order: OrderDraft }
   | { type: "opened"; draft: Draft };
 
-export const EMPTY: Draft = { answers: {}, note: "", result: null, callbackAt: "", callbackMine: false };
+export const NOTHING_ORDERED: OrderDraft = { quantities: {}, recipient: "", address: "", note: "" };
+export const EMPTY: Draft = { answers: {}, note: "", result: null, callbackAt: "", callbackMine: false, order: NOTHING_ORDERED };
 
 export function changed(draft: Draft, change: DraftChange): Draft {
   switch (change.type) {
@@ -36,6 +48,8 @@ export function changed(draft: Draft, change: DraftChange): Draft {
       return { ...draft, callbackAt: change.at };
     case "mine":
       return { ...draft, callbackMine: change.mine };
+    case "ordered":
+      return { ...draft, order: change.order };
     case "opened":
       return change.draft;
   }
@@ -43,7 +57,7 @@ export function changed(draft: Draft, change: DraftChange): Draft {
 
 export function isEmpty(draft: Draft): boolean {
   return (
-    draft.note.trim() === "" && draft.callbackAt === "" && Object.values(draft.answers).every((value) => value === "")
+    draft.note.trim() === "" && draft.callbackAt === "" && draft.order.address.trim() === "" && Object.values(draft.answers).every((value) => value === "")
   );
 }
 
@@ -95,5 +109,17 @@ function readDraft(value: unknown): Draft {
     result: typeof kept.result === "string" ? kept.result : null,
     callbackAt: typeof kept.callbackAt === "string" ? kept.callbackAt : "",
     callbackMine: kept.callbackMine === true,
+    order: readOrder(kept.order),
   };
+}
+
+function readOrder(value: unknown): OrderDraft {
+  if (typeof value !== "object" || value === null) return NOTHING_ORDERED;
+  const kept = value as Partial<Record<keyof OrderDraft, unknown>>;
+  const text = (one: unknown) => (typeof one === "string" ? one : "");
+  const quantities: Record<string, number> = {};
+  if (typeof kept.quantities === "object" && kept.quantities !== null) {
+    for (const [name, quantity] of Object.entries(kept.quantities)) if (typeof quantity === "number") quantities[name] = quantity;
+  }
+  return { quantities, recipient: text(kept.recipient), address: text(kept.address), note: text(kept.note) };
 }
