@@ -887,6 +887,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{name}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take receipts and customers' messages of a gateway's provider, which signs them as the configuration says
+         *     (`gateways.NAME.callback`): JSON or a form, of 64 KiB at most. Answered with 200 when all of it is durable. What is told twice
+         *     changes nothing.
+         */
+        post: operations["gateway_callback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{name}/callback/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same for a provider that tells by a query. */
+        get: operations["gateway_callback_by_query"];
+        put?: never;
+        /** The same for a provider that cannot sign: the secret is in the address, where `proof = "address"` allows it. */
+        post: operations["gateway_callback_with_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups/{name}": {
         parameters: {
             query?: never;
@@ -3015,11 +3054,53 @@ export interface components {
             /** @description First minute that is closed again; after `from`. */
             to: components["schemas"]["MinuteOfDay"];
         };
-        /**
-         * @description What a person says that a message means.
-         * @enum {string}
-         */
-        Decision: "interested" | "opt_out" | "not_interested" | "other";
+        /** @description Why a campaign placed so many dials within a moment, and no more. */
+        Decision: {
+            /**
+             * Format: int32
+             * @description How many more calls of today may be abandoned by the cap.
+             */
+            abandons_left: number;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Whose. */
+            campaign: components["schemas"]["CampaignKey"];
+            forecast?: components["schemas"]["Forecast"] | null;
+            /**
+             * Format: int32
+             * @description Idle agents of its group.
+             */
+            idle: number;
+            /**
+             * Format: int32
+             * @description Of these, with an outbound slot.
+             */
+            idle_with_slot: number;
+            /**
+             * @description What kept it from placing one more, by code: a refusal's, or `agents_held`, `ringing_max`, `price`, `lines`,
+             *     `level`, `idle_total`, `hopper`.
+             */
+            limit: string;
+            /**
+             * Format: int32
+             * @description Attempts of the group on their way to an agent.
+             */
+            pending: number;
+            /**
+             * Format: int32
+             * @description Dials placed since the decision before.
+             */
+            placed: number;
+            /** @description Leads that were refused since the decision before, by reason. */
+            refusals: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int32
+             * @description Outbound slots of the group's open gate.
+             */
+            slots: number;
+        };
         /** @description One page of decisions, latest first. */
         DecisionPage: {
             /** @description The decisions. */
@@ -5688,8 +5769,13 @@ export interface components {
          * @enum {string}
          */
         RatioOn: "every_event" | "agent_freed";
+        /**
+         * @description What a person says that a message means.
+         * @enum {string}
+         */
+        Reading: "interested" | "opt_out" | "not_interested" | "other";
         /** @description Why a decision is suggested. */
-        Reason: {
+        ReadingReason: {
             /** @enum {string} */
             because: "before";
             /**
@@ -6070,7 +6156,7 @@ export interface components {
             /** @description For which campaign, where the message answers none or another is meant. */
             campaign?: string | null;
             /** @description It. */
-            decision: components["schemas"]["Decision"];
+            decision: components["schemas"]["Reading"];
         };
         /** @description A message that waits for a person to read it. */
         ReviewRow: {
@@ -6287,9 +6373,9 @@ export interface components {
             state: components["schemas"]["WantedState"];
         };
         /** @description A decision that is suggested to whoever reads a message. */
-        Suggestion: components["schemas"]["Reason"] & {
+        Suggestion: components["schemas"]["ReadingReason"] & {
             /** @description It. */
-            decision: components["schemas"]["Decision"];
+            decision: components["schemas"]["Reading"];
         };
         /** @description One entry on a suppression list. */
         SuppressionId: string;
@@ -8851,6 +8937,92 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["GatewayView"][];
                 };
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateway_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateway_callback_by_query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what is wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateway_callback_with_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what is wrong */
             default: {
