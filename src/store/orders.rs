@@ -1,23 +1,26 @@
 //! Orders: opened in the transaction of the result that says accepted, and moved on by people and delivery files.
 //!
 //! A call has one order at most. A result that is corrected corrects its order as long as nothing has left; after that the order
-//! is flagged, and a person decides. Not the reading of delivery files, which is beside this file. Read [`OrderRow`],
-//! [`Store::set_orders`] and [`follow_results`] first.
+//! is flagged, and a person decides. Not the reading of delivery files, which is in `import`. Read [`OrderRow`] and
+//! [`Store::set_orders`] first.
+
+mod following;
+
+pub(super) use following::{follow_results, holds};
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
-use super::calls::call_key;
-use super::db::{Conn, Row, Value, json, params, statements, storable};
+use super::db::{Conn, Row, Value, params, statements, storable};
 use super::error::StoreError;
 use super::outbox::EventType;
 use super::{Ids, Store, audit, outbox};
-use crate::model::attempt::{CallRef, CallResult};
-use crate::model::disposition::Disposition;
+use crate::model::attempt::CallRef;
 use crate::model::id::{AttemptId, InboundId, LeadId};
 use crate::model::name::CampaignKey;
-use crate::model::order::{Money, NewOrder, OrderItem, OrderNumber, OrderState, value_of};
+use crate::model::order::{Money, OrderItem, OrderNumber, OrderState};
 use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
 
@@ -345,11 +348,11 @@ impl Store {
         let mut conn = self.reader().await?;
         let mut outcomes = Vec::with_capacity(moves.len());
         for wanted in moves {
-            if !standing.contains_key(&wanted.order) {
-                standing.insert(wanted.order, Standing::of(&mut conn, wanted.order).await?);
-            }
-            let known = standing.get_mut(&wanted.order).and_then(Option::as_mut);
-            outcomes.push(known.map_or(Moved::Unknown, |known| {
+            let known = match standing.entry(wanted.order) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(Standing::of(&mut conn, wanted.order).await?),
+            };
+            outcomes.push(known.as_mut().map_or(Moved::Unknown, |known| {
                 let moved = known.judge(wanted, now);
                 if moved == Moved::Changed {
                     known.state = wanted.state;
@@ -448,122 +451,6 @@ fn page(filter: &OrderFilter, before: Option<OrderNumber>, limit: usize) -> (Str
     }
     text.push_str(" order by o.id desc limit $2");
     (text, values)
-}
-
-/// What results that were just recorded make of orders, in their transaction.
-pub(super) async fn follow_results(conn: &mut Conn, ids: &Ids, taken: &[(&CallResult, u64)]) -> Result<(), StoreError> {
-    for (result, revision) in taken {
-        let (direction, call) = call_key(result.call);
-        // Most results are the first of their call and open nothing.
-        if result.order.is_none() && *revision == 1 {
-            continue;
-        }
-        let known = conn.row(OF_CALL, params![direction, call]).await?.as_ref().map(row).transpose()?;
-        let by = conn.row(LOGIN, params![result.agent.0]).await?.map(|row| row.text("login")).transpose()?;
-        let by = by.unwrap_or_else(|| result.agent.to_string());
-        let said = Said { by, source: "result".to_owned(), now: result.at };
-        match (&result.order, known) {
-            (Some(order), None) => open(conn, ids, result, order, &said).await?,
-            (Some(order), Some(known)) => correct(conn, ids, &known, order, result, &said).await?,
-            (None, Some(known)) if result.disposition != Disposition::Accepted => {
-                call_off(conn, ids, &known, result, &said).await?;
-            }
-            (None, _) => {}
-        }
-    }
-    Ok(())
-}
-
-async fn open(
-    conn: &mut Conn,
-    ids: &Ids,
-    result: &CallResult,
-    order: &NewOrder,
-    said: &Said,
-) -> Result<(), StoreError> {
-    let Some(campaign) = &result.campaign else { return Ok(()) };
-    let last = conn.one(LAST, vec![]).await?.opt_int("last")?.map(OrderNumber);
-    let id = OrderNumber::following(last);
-    let (direction, call) = call_key(result.call);
-    let values = params![
-        id.0,
-        campaign.as_str(),
-        direction,
-        call,
-        result.lead.map(|lead| lead.0),
-        result.number.as_ref().map(|number| number.as_str()),
-        result.agent.0,
-        result.at,
-        json(&order.items),
-        order.currency.as_str(),
-        value_of(&order.items).0,
-        storable(order.recipient.clone()),
-        storable(order.address.clone()),
-        storable(order.note.clone()),
-    ];
-    conn.run(OPEN, values).await?;
-    note(conn, id, OrderState::Confirmed, result.at, &result.result, said).await?;
-    outbox::order_told(conn, ids, EventType::OrderOpened, id, None, said.now).await
-}
-
-/// A further result says what was ordered.
-async fn correct(
-    conn: &mut Conn,
-    ids: &Ids,
-    known: &OrderRow,
-    order: &NewOrder,
-    result: &CallResult,
-    said: &Said,
-) -> Result<(), StoreError> {
-    let same = known.items == order.items
-        && (&known.recipient, &known.address, &known.note) == (&order.recipient, &order.address, &order.note);
-    match known.state {
-        OrderState::Confirmed if same => return Ok(()),
-        OrderState::Confirmed | OrderState::Cancelled => {
-            let values = params![
-                known.order.0,
-                if known.state == OrderState::Confirmed { known.state_at } else { result.at },
-                json(&order.items),
-                order.currency.as_str(),
-                value_of(&order.items).0,
-                storable(order.recipient.clone()),
-                storable(order.address.clone()),
-                storable(order.note.clone()),
-            ];
-            conn.run(REWRITE, values).await?;
-            note(conn, known.order, OrderState::Confirmed, result.at, &result.result, said).await?;
-        }
-        OrderState::Dispatched | OrderState::Delivered | OrderState::Refused | OrderState::Returned => {
-            let flag = (!same).then(|| word(Attention::ResultCorrected));
-            conn.run(FLAG, params![known.order.0, flag]).await?;
-        }
-    }
-    outbox::order_told(conn, ids, EventType::OrderChanged, known.order, Some(known.state), said.now).await
-}
-
-/// The customer did not accept after all.
-async fn call_off(
-    conn: &mut Conn,
-    ids: &Ids,
-    known: &OrderRow,
-    result: &CallResult,
-    said: &Said,
-) -> Result<(), StoreError> {
-    match known.state {
-        OrderState::Confirmed => {
-            conn.run(
-                MOVE,
-                params![known.order.0, OrderState::Cancelled.as_str(), result.at, None::<&str>, None::<&str>],
-            )
-            .await?;
-            note(conn, known.order, OrderState::Cancelled, result.at, &result.result, said).await?;
-        }
-        OrderState::Cancelled => return Ok(()),
-        OrderState::Dispatched | OrderState::Delivered | OrderState::Refused | OrderState::Returned => {
-            conn.run(FLAG, params![known.order.0, word(Attention::ResultCorrected)]).await?;
-        }
-    }
-    outbox::order_told(conn, ids, EventType::OrderChanged, known.order, Some(known.state), said.now).await
 }
 
 /// What decides whether an order may come into a state.
@@ -677,16 +564,6 @@ async fn note(
 
 fn word(attention: Attention) -> String {
     super::db::word(&attention)
-}
-
-/// Whether an order has this content: tells a repeated result from one that corrects the order alone.
-pub(super) fn holds(row: &Row, order: Option<&NewOrder>) -> Result<bool, StoreError> {
-    let Some(order) = order else { return Ok(true) };
-    let Some(items) = row.opt_text("order_items")? else { return Ok(false) };
-    Ok(items == json(&order.items)
-        && row.opt_text("order_recipient")?.as_deref() == Some(order.recipient.as_str())
-        && row.opt_text("order_address")?.as_deref() == Some(order.address.as_str())
-        && row.opt_text("order_note")?.as_deref() == Some(order.note.as_str()))
 }
 
 pub(super) fn row(row: &Row) -> Result<OrderRow, StoreError> {

@@ -28,6 +28,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::counted::CountedLeads;
+use self::funnel::CountedFunnels;
 use super::Settings;
 use super::campaigns::{CampaignApplied, CampaignDetail, CampaignSummary, LeadCounts, RevisionView};
 use super::problem::{ErrorItem, Kind, Problem};
@@ -50,6 +51,7 @@ pub(super) struct Records {
     store: Store,
     settings: watch::Receiver<Arc<Settings>>,
     counted: Arc<CountedLeads>,
+    funnels: CountedFunnels,
 }
 
 impl From<StoreError> for Problem {
@@ -101,7 +103,7 @@ impl From<StoreError> for Problem {
 
 impl Records {
     pub(super) fn new(store: Store, settings: watch::Receiver<Arc<Settings>>) -> Records {
-        Records { store, settings, counted: Arc::default() }
+        Records { store, settings, counted: Arc::default(), funnels: CountedFunnels::default() }
     }
 
     fn session_life(&self) -> SessionLife {

@@ -20,6 +20,7 @@ mod orders;
 mod outreach;
 mod phones;
 mod preview;
+mod promises;
 mod recordings;
 mod replay;
 mod rig;

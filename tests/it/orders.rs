@@ -37,8 +37,10 @@ fn an_accepted_call_opens_one_order_that_survives_a_crash_is_delivered_by_a_file
     desk.act(&outcome(order.clone())).good();
     // A desk that lost the answer says it once more.
     desk.act(&outcome(order)).good();
-    centre.kill();
+    desk.hang_up();
     carrier.finish(SOON);
+    centre.until_ended(ANN);
+    centre.kill();
     centre.serve();
     let boss = centre.boss();
     let orders = boss.get("/api/v1/orders").good();

@@ -55,7 +55,7 @@ fn visit(place: usize, kind: &str) -> String {
 fn registration(id: i64, place: usize, lead: LeadId, asked_at: Timestamp) -> String {
     format!(
         "insert into pre_registrations (id, campaign, number, lead_id, channel, source, asked_at, created_at, became,
-                                        promise, priority_from, priority_to, decays_from, decays_until)
+                                        promise, priority_from, priority_to, counts_from, decays_until)
          values ({id}, 'spring', '{}', {}, 'web', 'page', {at}, {at}, 'new', 'none', 90, 90, {at}, {at})",
         phone(place),
         lead.0,

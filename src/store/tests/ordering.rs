@@ -210,7 +210,7 @@ async fn a_delivery_file_is_applied_once_row_by_row_and_complains_with_the_line(
 #[tokio::test]
 async fn what_is_erased_tells_nobody_who_the_customer_was_and_still_counts() {
     let mut rig = Rig::new().await;
-    let (_, _, first) = rig.ordered(ANN, 1).await;
+    let (lead, attempt, first) = rig.ordered(ANN, 1).await;
     let (_, _, second) = rig.ordered(BEN, 2).await;
     rig.move_to(second, &[OrderState::Dispatched, OrderState::Delivered]).await;
     assert_eq!(rig.store.erase_orders_of(&number(ANN), "ann", "asked", after(200)).await, Ok(1));
@@ -222,6 +222,11 @@ async fn what_is_erased_tells_nobody_who_the_customer_was_and_still_counts() {
         assert_eq!(row.value, Money(19_900));
     }
     assert_eq!(rig.store.erase_orders_of(&number(ANN), "ann", "asked", after(400)).await, Ok(0));
+    // A correction that comes later does not bring it back.
+    let late = CallResult { at: after(500), ..accepted(attempt, lead, 3, card(2)) };
+    rig.store.record_result(late).await.unwrap();
+    let erased = rig.store.order(first).await.unwrap().unwrap().0;
+    assert_eq!((erased.address.as_str(), erased.attention), ("", Some(Attention::ResultCorrected)));
     let copied = rig.directory.path().join("copy.db");
     back_up(&rig.place, &copied, &mut |_| {}).await.unwrap();
     let copy = Store::open(&copied, Options::default()).await.unwrap();

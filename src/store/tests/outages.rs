@@ -3,7 +3,7 @@
 use super::*;
 
 /// Small enough that a few hundred rows fill it.
-const SMALL: u64 = 600 * 1024;
+const SMALL: u64 = 900 * 1024;
 
 fn small() -> Options {
     Options { size_max_bytes: Some(SMALL), ..Options::default() }

@@ -4,6 +4,8 @@ import { writeFileSync } from "node:fs";
 import { byId, logIn, same, until } from "./browser.mjs";
 
 export async function run(browser, { manager, agent, password, file }) {
+  // An order without its address is refused.
+  browser.expect("/api/v1/desk/act", "422");
   const desk = await browser.page("agent");
   await logIn(desk, agent, password);
   await byId(desk, "desk-sign-in").click();
