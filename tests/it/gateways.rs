@@ -112,7 +112,7 @@ fn a_message_is_one_request_and_a_signed_receipt_says_what_became_of_it() {
     let expected = json!({ "to": ANN, "local": "13800000001", "from": "10690000", "text": long });
     assert_eq!(got.json(), expected);
     let row = until_state(&boss, &id, "sent");
-    assert_eq!(row["parts"], 4, "{row}");
+    assert_eq!(row["parts"], 5, "{row}");
     assert_eq!(tell(&centre, SECRET, &json!({ "sid": "s-1", "status": "ACCEPTD" })).status, 200);
     until_state(&boss, &id, "sent");
     assert_eq!(tell(&centre, SECRET, &json!([{ "sid": "s-1", "status": "delivrd" }])).status, 200);

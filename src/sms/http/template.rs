@@ -115,7 +115,7 @@ impl Template {
 
     /// Whether a field is in it.
     pub fn has(&self, field: Field) -> bool {
-        self.pieces.iter().any(|piece| *piece == Piece::Field(field))
+        self.pieces.contains(&Piece::Field(field))
     }
 
     /// With its fields filled in.
