@@ -127,7 +127,11 @@ impl One {
     fn preview(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         let row = self.campaign(installation)?;
         let seen = self.look(installation, &row)?;
-        show(place.json, &seen, || previewed(&seen));
+        let cost = seen.cost(row.campaign.costs.per_sms);
+        show(place.json, &seen, || match cost {
+            Some(cost) => format!("{}\n\nThe SMS cost {cost:.2}, by costs.per_sms.", previewed(&seen)),
+            None => previewed(&seen),
+        });
         Ok(if seen.texts.is_empty() { Outcome::Findings } else { Outcome::Done })
     }
 

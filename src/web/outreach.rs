@@ -67,6 +67,16 @@ pub struct OutreachView {
     pub obstacle: Option<String>,
 }
 
+/// What an outreach would send, and for how much.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct AudienceView {
+    /// What it would send.
+    #[serde(flatten)]
+    pub seen: AudienceSeen,
+    /// What the SMS of those who were looked at cost, by the campaign's `costs.per_sms`; none: it says no price.
+    pub cost: Option<f64>,
+}
+
 /// Starting an outreach.
 #[derive(Clone, Copy, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -173,17 +183,19 @@ impl WebState {
 /// What an outreach would send, to how many, and to whom not: from the first 20,000 leads of the campaign. Nothing is sent.
 #[utoipa::path(get, path = "/campaigns/{key}/outreaches/{name}/audience", tag = "outreach",
     params(("key" = String, Path), ("name" = String, Path)), security(("session" = ["manager", "operator"])),
-    responses((status = 200, body = AudienceSeen)))]
+    responses((status = 200, body = AudienceView)))]
 pub async fn audience(
     State(state): State<WebState>,
     _user: Can<Steerers>,
     NamedIn(key, name): NamedIn<CampaignKey, OutreachName>,
-) -> Result<Json<AudienceSeen>, Problem> {
+) -> Result<Json<AudienceView>, Problem> {
     let campaign = state.campaign_row(&key).await?;
     let outreach = campaign.campaign.outreach.get(&name).ok_or_else(|| no_outreach(&campaign, &name))?;
     let link = link_address(state.settings().landing_url.as_deref(), TOKEN_SAMPLE);
     let link = link.unwrap_or_else(|_| LINK_SAMPLE.to_owned());
-    state.records.audience(&key, &name, outreach, &link, LOOKED_AT_MAX).await.map(Json)
+    let seen = state.records.audience(&key, &name, outreach, &link, LOOKED_AT_MAX).await?;
+    let cost = seen.cost(campaign.campaign.costs.per_sms);
+    Ok(Json(AudienceView { seen, cost }))
 }
 
 /// Start an outreach, or go on with it. Nobody who had a message gets another one. It sends as hours and gateway allow.

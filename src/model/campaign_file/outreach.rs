@@ -109,7 +109,6 @@ fn outreach(
     Some(read)
 }
 
-#[expect(clippy::type_complexity, reason = "two answers, each of which may have been complained about")]
 fn way(table: &Table<'_>, known: Option<&Known>) -> (Option<Option<GatewayName>>, Option<Option<String>>) {
     let gateway = sound(table, "gateway", |key| {
         let at = table.optional_at::<GatewayName>(key)?;
@@ -195,9 +194,7 @@ fn variants(table: &Table<'_>, rules: Option<&MessageRules>) -> Option<BTreeMap<
 
 fn variant(table: &Table<'_>, rules: Option<&MessageRules>) -> Option<Variant> {
     let share = table.within("share", 0..=SHARE_MAX, 1);
-    let Some(texts) = table.required_table("text") else {
-        return None;
-    };
+    let texts = table.required_table("text")?;
     let mut text = BTreeMap::new();
     let mut sound = true;
     for (language, spot) in texts.entries() {

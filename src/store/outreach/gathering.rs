@@ -218,6 +218,12 @@ pub struct SkippedSeen {
 }
 
 impl AudienceSeen {
+    /// What the SMS cost at this price; none where they have no price.
+    pub fn cost(&self, per_sms: f64) -> Option<f64> {
+        let sms: u64 = self.texts.iter().map(|text| text.sms).sum();
+        (per_sms > 0.0).then_some(sms as f64 * per_sms)
+    }
+
     fn add(&mut self, person: &Person, name: &OutreachName, outreach: &Outreach, link: &str) {
         self.people += 1;
         let fits = match is_landline(&person.number) {

@@ -220,6 +220,11 @@ function Look({ campaign, name }: { campaign: string; name: string }) {
           ))}
         </Stack>
       ))}
+      {seen.cost !== null && (
+        <Text size="sm" data-testid="outreach-cost">
+          {t("outreach.cost", { cost: new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 2 }).format(seen.cost) })}
+        </Text>
+      )}
       {seen.skipped.map((skipped) => (
         <Text key={`${skipped.why}-${skipped.detail ?? ""}`} size="sm" c="dimmed">
           {t("outreach.leftOut", { people: shown(skipped.people), why: t(`outreach.kind.${skipped.why}`) })}
