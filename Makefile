@@ -38,7 +38,7 @@ test: ui ## Everything that must hold, from unit to browser
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 	packaging/with-postgres cargo test --locked --lib store::
-	packaging/with-postgres cargo test --locked --test it -- calls:: crashes:: commands:: databases:: messages:: outreach:: webhooks::
+	packaging/with-postgres cargo test --locked --test it -- calls:: crashes:: commands:: databases:: gateways:: journey:: landing:: messages:: orders:: outreach:: promises:: webhooks::
 
 .PHONY: load
 load: ui ## Measure speed and memory against controls in the same run

@@ -2312,6 +2312,14 @@ export interface components {
             /** @description Nobody was left out. */
             whole: boolean;
         };
+        /** @description What an outreach would send, and for how much. */
+        AudienceView: components["schemas"]["AudienceSeen"] & {
+            /**
+             * Format: double
+             * @description What the SMS of those who were looked at cost, by the campaign's `costs.per_sms`; none: it says no price.
+             */
+            cost?: number | null;
+        };
         /** @description The board as it is now. */
         Board: components["schemas"]["Snapshot"] & {
             history_from?: components["schemas"]["Timestamp"] | null;
@@ -7910,7 +7918,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AudienceSeen"];
+                    "application/json": components["schemas"]["AudienceView"];
                 };
             };
             /** @description what is wrong */
