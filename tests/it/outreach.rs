@@ -33,8 +33,12 @@ fn number(n: u32) -> String {
 
 /// Brings `count` people onto the list.
 fn people(centre: &Centre, count: u32) {
+    these(centre, 1..=count);
+}
+
+fn these(centre: &Centre, people: std::ops::RangeInclusive<u32>) {
     let mut text = "number,name,city\n".to_owned();
-    for n in 1..=count {
+    for n in people {
         text += &format!("{},Customer {n},上海\n", number(n));
     }
     centre.write("fair.csv", &text);
@@ -109,7 +113,7 @@ fn everybody_on_the_list_gets_one_message_and_who_replies_is_called() {
     carrier.finish(SOON);
 
     // Again takes in whoever came since, and nobody twice.
-    people(&centre, 41);
+    these(&centre, 41..=41);
     assert_eq!(boss.post(&format!("{AT}/wave/start"), &json!({})).good()["state"], "running");
     until_done(&boss);
     assert_eq!(taken(&smsc), (1..=41).map(|n| (number(n), 1)).collect());

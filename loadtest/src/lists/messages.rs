@@ -160,7 +160,7 @@ async fn bare(port: u16, messages: u64) -> Result<(), LoadError> {
             .esm_class(EsmClass::from(0))
             .registered_delivery(RegisteredDelivery::from(1))
             .data_coding(DataCoding::McSpecific)
-            .short_message(OctetString::new(TEXT.as_bytes()).map_err(|error| failed(&error))?)
+            .short_message(OctetString::from_slice(TEXT.as_bytes()).map_err(|error| failed(&error))?)
             .build();
         let client = client.clone();
         sent.spawn(async move {

@@ -53,7 +53,7 @@ function Navigation({ me }: { me: Me }) {
     </NavLink>
   ));
   return (
-    <Group gap="md" wrap="nowrap">
+    <Group gap="md" wrap="nowrap" flex={1} miw={0}>
       {entries.length > 1 && (
         <Burger opened={opened} onClick={open} hiddenFrom="sm" size="sm" aria-label={t("shell.menu")} />
       )}
@@ -63,7 +63,7 @@ function Navigation({ me }: { me: Me }) {
           Lull
         </Text>
       </Group>
-      <Group component="nav" aria-label={t("shell.menu")} gap={4} wrap="nowrap" visibleFrom="sm">
+      <Group component="nav" className="nav" aria-label={t("shell.menu")} gap={4} wrap="nowrap" visibleFrom="sm">
         {links}
       </Group>
       <Drawer opened={opened} onClose={close} title={t("shell.menu")} size="xs">
