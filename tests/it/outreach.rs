@@ -116,6 +116,7 @@ fn everybody_on_the_list_gets_one_message_and_who_replies_is_called() {
     these(&centre, 41..=41);
     assert_eq!(boss.post(&format!("{AT}/wave/start"), &json!({})).good()["state"], "running");
     until_done(&boss);
+    smsc.until_submitted(41);
     assert_eq!(taken(&smsc), (1..=41).map(|n| (number(n), 1)).collect());
     let rows = boss.get(&format!("{AT}/wave/recipients?variant=b&limit=500")).good();
     let other = boss.get(&format!("{AT}/wave/recipients?variant=a&limit=500")).good();
