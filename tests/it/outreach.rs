@@ -201,7 +201,7 @@ fn nobody_gets_two_messages_however_often_the_service_is_killed() {
     let smsc = Smsc::start();
     let mut centre = Centre::prepared(Plan { campaign_tables: usual(), ..nobody() });
     with_gateway(&centre, &smsc, "");
-    people(&centre, 400);
+    people(&centre, 800);
     centre.good(&["outreach", "start", "spring", "wave"]);
     for round in 1..=5 {
         centre.serve();
@@ -217,15 +217,15 @@ fn nobody_gets_two_messages_however_often_the_service_is_killed() {
         let found = counts(&wave(&boss));
         (!found.contains_key("queued") && !found.contains_key("sending")).then_some(found)
     });
-    assert_eq!(found.values().sum::<u64>(), 400, "{found:?} {view}");
+    assert_eq!(found.values().sum::<u64>(), 800, "{found:?} {view}");
     let taken = taken(&smsc);
     assert!(taken.values().all(|times| *times == 1), "{taken:?}");
     // Whoever got none was being sent to when it was killed, and that is on record.
     let unknown = found.get("unknown").copied().unwrap_or(0);
-    assert!(taken.len() as u64 + unknown >= 400, "{} taken, {found:?}", taken.len());
-    assert!(unknown <= 5 * 60, "only what was claimed is lost: {found:?}");
+    assert!(taken.len() as u64 + unknown >= 800, "{} taken, {found:?}", taken.len());
+    assert!(unknown <= 5 * 80, "only what was claimed is lost: {found:?}");
     assert_eq!(centre.rows("select 1 from outreach_recipients where state <> 'given'").len(), 0);
-    assert_eq!(centre.value("select count(distinct message_id) from outreach_recipients"), 400);
+    assert_eq!(centre.value("select count(distinct message_id) from outreach_recipients"), 800);
 }
 
 #[test]
