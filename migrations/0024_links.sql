@@ -1,7 +1,7 @@
 -- Landing pages: the links that lead to them, who came, codes that prove a number, and forms that were answered.
 create table links (
     id         bigint primary key,
-    -- SHA-256 of what stands in the address: whoever reads the database can open nobody's page.
+    -- SHA-256 of what stands in the address: this table opens nobody's page.
     token_hash text not null,
     campaign   text not null,
     number     text not null,

@@ -36,10 +36,12 @@ create table outreach_recipients (
            and (state = 'skipped') = (reason is not null))
 );
 create index outreach_recipients_due on outreach_recipients (campaign, outreach, due_at, lead_id) where due_at is not null;
+-- Nobody has two messages of one outreach, also when their lead was taken back and came in again.
+create unique index outreach_recipients_number on outreach_recipients (campaign, outreach, number);
 create index outreach_recipients_states on outreach_recipients (campaign, outreach, variant, state, reason, language);
 create index outreach_recipients_message on outreach_recipients (message_id) where message_id is not null;
 create index outreach_recipients_lead on outreach_recipients (lead_id);
 
 alter table messages add column outreach text;
 alter table messages add column variant text;
-create index messages_outreach on messages (campaign, outreach, variant, state) where outreach is not null;
+create index messages_outreach on messages (campaign, outreach, state, variant) where outreach is not null;

@@ -30,8 +30,10 @@ const AGAIN: Duration = Duration::from_secs(2);
 const AHEAD_S: f64 = 2.0;
 const AHEAD_MIN: f64 = 20.0;
 const AHEAD_MAX: f64 = 4000.0;
-/// Recipients of one transaction.
-const RELEASED_AT_ONCE: usize = 200;
+/// One that has waited for its gateway for so long is taken back.
+const WAITS_MAX: Duration = Duration::from_secs(60);
+/// Transactions of one outreach before others have their turn.
+const ROUNDS_AT_ONCE: usize = 50;
 /// Windows of leads that are looked at for one audience before others have their turn.
 const WINDOWS_AT_ONCE: usize = 20;
 /// Who ends an outreach that has nobody left, as the record has it.
@@ -110,8 +112,11 @@ async fn look(config: &Config, store: &Store, clock: Clock, paces: &mut Paces) -
             }
             store.hold_outreach(&row.campaign, &row.name, held).await?;
         }
+        let now = clock.now().timestamp;
+        let before = if ready.is_ok() { now - WAITS_MAX } else { now + WAITS_MAX };
+        let queued = store.take_back_messages(&row.campaign, &row.name, before, now).await?;
         if let Ok((outreach, way)) = ready {
-            advance(config, store, clock, paces, (row, outreach, way)).await?;
+            advance(config, store, clock, paces, (row, outreach, way), queued).await?;
         }
     }
     Ok(())
@@ -123,6 +128,7 @@ async fn advance(
     clock: Clock,
     paces: &mut Paces,
     (mut row, outreach, way): (OutreachRow, &Outreach, Way),
+    queued: bool,
 ) -> Result<(), StoreError> {
     for _ in 0..WINDOWS_AT_ONCE {
         if row.gathered || !store.gather_audience(&row, outreach, clock.now().timestamp).await? {
@@ -146,9 +152,14 @@ async fn advance(
     } else {
         paces.remove(&key);
     }
-    while room > 0 {
+    let mut given = 0;
+    for _ in 0..ROUNDS_AT_ONCE {
+        if room == 0 {
+            break;
+        }
         let now = clock.now().timestamp;
-        let released = store.release_messages(&row, outreach, &way, room.min(RELEASED_AT_ONCE), now).await?;
+        let released = store.release_messages(&row, outreach, &way, room, now).await?;
+        given += released.given;
         room = room.saturating_sub(released.given);
         if let Some(pace) = paces.get_mut(&key) {
             pace.left = pace.left.saturating_sub(released.given);
@@ -158,7 +169,8 @@ async fn advance(
         }
     }
     let gathered = store.outreach(&row.campaign, &row.name).await?.is_some_and(|row| row.gathered);
-    if gathered && store.next_recipient_at(&row.campaign, &row.name).await?.is_none() {
+    // What is queued may still be taken back.
+    if gathered && !queued && given == 0 && store.next_recipient_at(&row.campaign, &row.name).await?.is_none() {
         store.finish_outreach(&row.campaign, &row.name, BY, clock.now().timestamp).await?;
         tracing::info!(campaign = %row.campaign, outreach = %row.name, "nobody is left in the audience");
     }

@@ -300,10 +300,12 @@ impl AnswerRules {
         if self.throttled.contains(&status) || is(&self.throttled_codes) {
             return Err(Refusal::Throttled { why: said(), after: answer.retry_after });
         }
-        if self.refused.contains(&status) || is(&self.refused_codes) || (300..400).contains(&status) {
+        let taken = if self.taken.is_empty() { (200..300).contains(&status) } else { self.taken.contains(&status) };
+        // Sent elsewhere to ask again, nothing was done; sent elsewhere to look (303, and the older ones), it may have been.
+        let elsewhere = matches!(status, 307 | 308) && !taken;
+        if self.refused.contains(&status) || is(&self.refused_codes) || elsewhere {
             return Err(Refusal::NotSent(format!("it refuses to be asked: {}", said())));
         }
-        let taken = if self.taken.is_empty() { (200..300).contains(&status) } else { self.taken.contains(&status) };
         if !taken {
             // Only an answer that says that the request is wrong says for certain that nothing came of it.
             return match status {

@@ -140,7 +140,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<CodeAsked, StoreError> {
         let (ids, campaign) = (self.ids(), campaign.clone());
-        let form = format!("{form} code");
+        // A page that was gone back to is the same form with another number.
+        let form = format!("{form} code {}", message.number);
         let code = code()?;
         self.write(move |conn| {
             Box::pin(async move {

@@ -37,8 +37,11 @@ statements! {
                      and (s.expires_at is null or s.expires_at > $3)
                ) then 1 else 0 end as suppressed
         from messages m where m.gateway = $1 and m.state = 'queued'
-          and not exists (select 1 from outreaches o
-                          where o.campaign = m.campaign and o.name = m.outreach and o.state = 'paused')
+          and (m.outreach is null or (
+              -- One that has waited longer is taken back, and judged again by hours and what has become of its recipient.
+              m.created_at > $3 - 120000
+              and not exists (select 1 from outreaches o
+                              where o.campaign = m.campaign and o.name = m.outreach and o.state = 'paused')))
         order by m.id limit $2";
     WRITTEN_OFF = "
         select 1 as yes from suppressions

@@ -258,7 +258,9 @@ statements! {
         select distinct c.state as state from order_changes c
         where c.order_id = $1 and c.place >= (select max(x.place) from order_changes x
                                               where x.order_id = $1 and x.state = 'confirmed')";
-    STANDING = "select state, opened_at from orders where id = $1";
+    STANDING = "select state, opened_at, erased_at from orders where id = $1";
+    CANCELLED_BY = "
+        select source from order_changes where order_id = $1 and state = 'cancelled' order by place desc limit 1";
     LOGIN = "select login from users where id = $1";
     COUNTS = "
         select state, currency, count(*) as orders, cast(sum(value) as bigint) as value
@@ -459,6 +461,8 @@ pub(super) struct Standing {
     state: OrderState,
     came_into: Vec<OrderState>,
     opened_at: Timestamp,
+    /// Nothing of the customer is written down any more.
+    erased: bool,
 }
 
 impl Standing {
@@ -469,6 +473,7 @@ impl Standing {
             state: row.word("state")?,
             came_into: came_into.iter().map(|row| row.word("state")).collect::<Result<_, _>>()?,
             opened_at: row.time("opened_at")?,
+            erased: row.opt_time("erased_at")?.is_some(),
         }))
     }
 
@@ -496,9 +501,11 @@ async fn set(conn: &mut Conn, ids: &Ids, wanted: &OrderMove, said: &Said) -> Res
     }
     let at = wanted.at.unwrap_or(said.now);
     let filled = |text: &Option<String>| text.clone().map(storable).filter(|text| !text.is_empty());
-    let values = params![wanted.order.0, wanted.state.as_str(), at, filled(&wanted.carrier), filled(&wanted.tracking)];
+    let tracking = filled(&wanted.tracking).filter(|_| !standing.erased);
+    let detail = if standing.erased { "" } else { wanted.detail.as_str() };
+    let values = params![wanted.order.0, wanted.state.as_str(), at, filled(&wanted.carrier), tracking];
     conn.run(MOVE, values).await?;
-    note(conn, wanted.order, wanted.state, at, &wanted.detail, said).await?;
+    note(conn, wanted.order, wanted.state, at, detail, said).await?;
     outbox::order_told(conn, ids, EventType::OrderChanged, wanted.order, Some(standing.state), said.now).await?;
     Ok(Moved::Changed)
 }

@@ -19,6 +19,8 @@ use crate::model::time::Timestamp;
 
 /// Most rows on a page.
 const PAGE_MAX: usize = 500;
+/// Later than anything that is queued.
+const EVERYTHING: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 statements! {
     ALL = "
@@ -43,7 +45,9 @@ statements! {
         where campaign = $1 and name = $2 and state = 'running'";
     HOLD = "
         update outreaches set held = $3 where campaign = $1 and name = $2 and coalesce(held, '') <> coalesce($3, '')";
-    QUEUED = "select id from messages where campaign = $1 and outreach = $2 and state = 'queued' order by id";
+    QUEUED = "
+        select id from messages
+        where campaign = $1 and outreach = $2 and state = 'queued' and created_at < $3 order by id";
     TAKE_BACK = "
         update outreach_recipients set state = 'waiting', due_at = $2, message_id = null
         where message_id in (select cast(j.value ->> 0 as bigint) from json_each($1) j)";
@@ -57,7 +61,7 @@ statements! {
         where campaign = $1 and outreach = $2 group by variant, state, reason, language";
     MESSAGES = "
         select variant, state, count(*) as count from messages
-        where campaign = $1 and outreach = $2 group by variant, state";
+        where campaign = $1 and outreach = $2 group by state, variant";
     NEXT_DUE = "
         select due_at from outreach_recipients
         where campaign = $1 and outreach = $2 and due_at is not null order by due_at limit 1";
@@ -244,7 +248,7 @@ impl Store {
                 let started = conn.run(START, params![campaign.as_str(), name.as_str(), by, now]).await? > 0;
                 if before.is_some_and(|before| before.state == OutreachState::Paused) {
                     // What was under way when it was paused and did not leave: with what the text says now.
-                    take_back(conn, &campaign, &name, now).await?;
+                    take_back(conn, &campaign, &name, now + EVERYTHING, now).await?;
                 }
                 Ok(started)
             })
@@ -261,6 +265,26 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.end_outreach(campaign, name, OutreachState::Paused, by, now).await
+    }
+
+    /// Takes back what was queued before `before` and has not left: a gateway that is away must not send it at night, or to
+    /// somebody who has replied meanwhile. Whether anything is still queued.
+    pub async fn take_back_messages(
+        &self,
+        campaign: &CampaignKey,
+        name: &OutreachName,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut conn = self.reader().await?;
+        let key = || params![campaign.as_str(), name.as_str()];
+        if conn.rows(QUEUED, [key(), params![before]].concat()).await?.is_empty() {
+            return Ok(!conn.rows(QUEUED, [key(), params![now + EVERYTHING]].concat()).await?.is_empty());
+        }
+        drop(conn);
+        let (campaign, name) = (campaign.clone(), name.clone());
+        self.write(move |conn| Box::pin(async move { take_back(conn, &campaign, &name, before, now).await })).await?;
+        Ok(true)
     }
 
     /// Nobody of the audience is left to be sent to. Whether it ran.
@@ -291,7 +315,7 @@ impl Store {
                     return Ok(false);
                 }
                 if state == OutreachState::Paused {
-                    take_back(conn, &campaign, &name, now).await?;
+                    take_back(conn, &campaign, &name, now + EVERYTHING, now).await?;
                 }
                 Ok(true)
             })
@@ -385,14 +409,15 @@ impl Store {
     }
 }
 
-/// Takes back what no gateway has begun to send: as many as are queued ahead of a gateway.
+/// Takes back what was queued before `before` and no gateway has begun to send: as many as are queued ahead of a gateway.
 async fn take_back(
     conn: &mut Conn,
     campaign: &CampaignKey,
     name: &OutreachName,
+    before: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let found = conn.rows(QUEUED, params![campaign.as_str(), name.as_str()]).await?;
+    let found = conn.rows(QUEUED, params![campaign.as_str(), name.as_str(), before]).await?;
     let ids: Vec<_> = found.iter().map(|row| row.int("id")).collect::<Result<_, StoreError>>()?;
     let ids = || rows(ids.iter().map(|id| params![*id]));
     conn.run(TAKE_BACK, vec![ids(), now.into()]).await?;

@@ -125,7 +125,10 @@ statements! {
         select p.id as id from pre_registrations p
         left join leads l on l.id = p.lead_id
         left join campaigns c on c.key = p.campaign
-        where p.closed_at is null and (
+        where p.closed_at is null
+          -- What a person has to read first may turn out to be no opting out.
+          and not exists (select 1 from reviews v where v.number = p.number and v.decision is null and v.perhaps)
+          and (
             l.id is null or l.state = 'done'
             or (l.state = 'given_up' and (l.closed_by in ('suppression', 'undo') or p.promise = 'broken'))
             or (p.promise = 'broken' and c.state = 'ended'))

@@ -114,7 +114,14 @@ statements! {
             expires_at = case
                 when suppressions.expires_at is null or excluded.expires_at is null then null
                 when suppressions.expires_at > excluded.expires_at then suppressions.expires_at
-                else excluded.expires_at end
+                else excluded.expires_at end,
+            -- What only a reading of the customer's words had begun is said for sure now: no reader lifts it any more.
+            note = case when suppressions.note like 'to be read by a person: %'
+                         and excluded.note not like 'to be read by a person: %'
+                        then excluded.note else suppressions.note end,
+            source = case when suppressions.note like 'to be read by a person: %'
+                           and excluded.note not like 'to be read by a person: %'
+                          then excluded.source else suppressions.source end
         returning id";
     CLOSE_LEADS = concat!("
         update leads set state = 'given_up', due_at = null, callback_at = null, callback_agent = null,

@@ -14,12 +14,13 @@ mod times;
 mod words;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -38,6 +39,8 @@ use crate::store::{FormAct, Link, SentForm, VisitKind};
 
 /// The style sheet of what is no visit.
 const PLAIN_STYLE: &str = "/landing.css";
+/// A form must be there by then.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 /// The dialer had no room for a word: how long until it is told again.
@@ -90,7 +93,7 @@ async fn act_on_link(
     token: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Posted(body): Posted,
 ) -> Response {
     let Ok(Path(token)) = token else { return nothing_here(uri, headers).await };
     answered(act(&state, &client, &Way::Link(token), &uri, &headers, body).await, &uri, &headers)
@@ -102,7 +105,7 @@ async fn act_on_page(
     campaign: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Posted(body): Posted,
 ) -> Response {
     let Ok(Path(campaign)) = campaign else { return nothing_here(uri, headers).await };
     answered(act(&state, &client, &Way::Page(campaign), &uri, &headers, body).await, &uri, &headers)
@@ -182,6 +185,20 @@ async fn open(
     }
 }
 
+/// What was posted, or why it could not be read. Whoever announces a form and does not send it keeps no place for long.
+struct Posted(Result<Bytes, StatusCode>);
+
+impl<S: Send + Sync> FromRequest<S> for Posted {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Posted, Infallible> {
+        Ok(Posted(match tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, state)).await {
+            Ok(read) => read.map_err(|rejection| rejection.status()),
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        }))
+    }
+}
+
 /// Does what a form asks for.
 async fn act(
     state: &WebState,
@@ -189,12 +206,12 @@ async fn act(
     way: &Way,
     uri: &Uri,
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<Bytes, StatusCode>,
 ) -> Result<Response, Problem> {
     let (now, language) = (state.now(), language(uri, headers));
     let body = match body {
         Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
             return Ok(plain(language, StatusCode::PAYLOAD_TOO_LARGE, |words| {
                 (words.too_large_title, words.too_large)
             }));
@@ -220,7 +237,12 @@ async fn act(
         Found::Over(link) => return over(state, way, link.as_ref(), language, now.timestamp),
         Found::Here(place) => place,
     };
-    if let Err(wait) = state.landing_limits.form(now.instant, client.address, &place.campaign.key) {
+    let admitted = match &place.link {
+        // Strangers who use a campaign's forms up keep nobody with a link from opting out.
+        Some(_) => state.landing_limits.address(now.instant, client.address),
+        None => state.landing_limits.form(now.instant, client.address, &place.campaign.key),
+    };
+    if let Err(wait) = admitted {
         return place.too_often(state, now.timestamp, &fields, wait);
     }
     match (asked, &place.link) {
@@ -270,8 +292,7 @@ async fn opt_out_of_what_is_over(
     language: Language,
 ) -> Result<Response, Problem> {
     let (now, words) = (state.now(), Words::of(language));
-    let admitted = state.landing_limits.form(now.instant, client.address, &link.campaign);
-    if let Err(wait) = admitted.and_then(|()| state.landing_limits.number(now.instant, &link.number)) {
+    if let Err(wait) = state.landing_limits.address(now.instant, client.address) {
         let mut page = over(state, way, Some(link), language, now.timestamp)?;
         *page.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         return Ok(later(page, wait));

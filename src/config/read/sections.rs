@@ -114,7 +114,7 @@ pub(super) fn http(table: &Table<'_>, base: &Path) -> Option<Http> {
     let kind = table.word("tls", KINDS, Kind::Off);
     let certificate = certificate(table, base);
     let public_url = url(table, "public_url");
-    let landing_url = url(table, "landing_url");
+    let landing_url = url(table, "landing_url").and_then(|url| at_the_root(table, url));
     let tls = match (kind?, certificate?) {
         (Kind::Off, _) => Tls::Off,
         (Kind::SelfSigned, _) => Tls::SelfSigned,
@@ -143,6 +143,19 @@ fn url(table: &Table<'_>, key: &'static str) -> Option<Option<String>> {
         return spot.wrong(ComplaintCode::WrongValue, format!("`{url}` is not an address"), "begin it with https://");
     }
     found
+}
+
+/// The forms of landing pages go to `/r/…` and `/p/…`, whatever stands before.
+fn at_the_root(table: &Table<'_>, url: Option<String>) -> Option<Option<String>> {
+    let has_path = |url: &String| {
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        rest.trim_end_matches('/').contains(['/', '?', '#'])
+    };
+    if let (Some(url), Some(spot)) = (url.as_ref().filter(|url| has_path(url)), table.spot("landing_url")) {
+        let expected = "expected a name and perhaps a port, such as https://go.example.com";
+        return spot.wrong(ComplaintCode::WrongValue, format!("`{url}` has a path"), expected);
+    }
+    Some(url)
 }
 
 fn proxies(table: &Table<'_>) -> Option<Vec<IpAddr>> {

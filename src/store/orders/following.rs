@@ -2,7 +2,9 @@
 //!
 //! Read [`follow_results`] first.
 
-use super::{Attention, FLAG, LAST, LOGIN, MOVE, OF_CALL, OPEN, OrderRow, REWRITE, Said, note, row, word};
+use super::{
+    Attention, CANCELLED_BY, FLAG, LAST, LOGIN, MOVE, OF_CALL, OPEN, OrderRow, REWRITE, Said, note, row, word,
+};
 use crate::model::attempt::CallResult;
 use crate::model::disposition::Disposition;
 use crate::model::order::{NewOrder, OrderNumber, OrderState, value_of};
@@ -11,6 +13,9 @@ use crate::store::db::{Conn, Row, json, params, storable};
 use crate::store::error::StoreError;
 use crate::store::outbox::EventType;
 use crate::store::{Ids, outbox};
+
+/// Where changes come from that results made.
+const RESULT: &str = "result";
 
 /// What results that were just recorded make of orders, in their transaction.
 pub(in crate::store) async fn follow_results(
@@ -27,7 +32,7 @@ pub(in crate::store) async fn follow_results(
         let known = conn.row(OF_CALL, params![direction, call]).await?.as_ref().map(row).transpose()?;
         let by = conn.row(LOGIN, params![result.agent.0]).await?.map(|row| row.text("login")).transpose()?;
         let by = by.unwrap_or_else(|| result.agent.to_string());
-        let said = Said { by, source: "result".to_owned(), now: result.at };
+        let said = Said { by, source: RESULT.to_owned(), now: result.at };
         match (&result.order, known) {
             (Some(order), None) => open(conn, ids, result, order, &said).await?,
             (Some(order), Some(known)) => correct(conn, ids, &known, order, result, &said).await?,
@@ -89,6 +94,11 @@ async fn correct(
         OrderState::Confirmed | OrderState::Cancelled if known.erased_at.is_some() => {
             conn.run(FLAG, params![known.order.0, word(Attention::ResultCorrected)]).await?;
         }
+        // Who cancelled it knew why: a note that is corrected later does not have it sent.
+        OrderState::Cancelled if !was_called_off(conn, known.order).await? => {
+            let flag = (!same).then(|| word(Attention::ResultCorrected));
+            conn.run(FLAG, params![known.order.0, flag]).await?;
+        }
         OrderState::Confirmed | OrderState::Cancelled => {
             let values = params![
                 known.order.0,
@@ -109,6 +119,12 @@ async fn correct(
         }
     }
     outbox::order_told(conn, ids, EventType::OrderChanged, known.order, Some(known.state), said.now).await
+}
+
+/// Whether it was a result that cancelled an order, and no person.
+async fn was_called_off(conn: &mut Conn, order: OrderNumber) -> Result<bool, StoreError> {
+    let row = conn.row(CANCELLED_BY, params![order.0]).await?;
+    Ok(row.map(|row| row.text("source")).transpose()?.is_some_and(|source| source == RESULT))
 }
 
 /// The customer did not accept after all.

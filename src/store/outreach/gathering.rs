@@ -41,7 +41,7 @@ statements! {
         select $2, $3, cast(j.value ->> 0 as bigint), j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
                cast(j.value ->> 5 as bigint), j.value ->> 6
         from json_each($1) j where true
-        on conflict (campaign, outreach, lead_id) do nothing";
+        on conflict do nothing";
     LOOKED = "
         update outreaches set looked_to = $3, looked_at = looked_at + $4
         where campaign = $1 and name = $2 and state = 'running' and looked_to = $5";
@@ -89,7 +89,7 @@ impl Person {
         }
     }
 
-    /// Whether somebody is in the audience: on the list, within its conditions, neither done nor pre-registered.
+    /// Whether somebody is in the audience: on the list, within its conditions, neither done, pre-registered nor promised a call.
     pub(in crate::store) fn is_in(&self, outreach: &Outreach) -> bool {
         let selected = Selected {
             id: self.id,
@@ -101,7 +101,7 @@ impl Person {
             extra: &self.extra,
         };
         self.list == outreach.list
-            && self.state == LeadState::Open
+            && matches!(self.state, LeadState::Open | LeadState::Dialling)
             && self.replied_at.is_none()
             && outreach.only.iter().all(|condition| condition.admits(&selected))
     }
@@ -310,9 +310,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (row, outreach) = (row.clone(), outreach.clone());
+        // The way to the next of the campaign may lead past many others, and the writer is not to wait meanwhile.
+        let people = {
+            let mut conn = self.reader().await?;
+            people(&mut conn, &row.campaign, row.looked_to, LOOKED_AT_ONCE).await?
+        };
         self.write(move |conn| {
             Box::pin(async move {
-                let people = people(conn, &row.campaign, row.looked_to, LOOKED_AT_ONCE).await?;
                 let more = people.len() as u64 == LOOKED_AT_ONCE;
                 let last = people.last().map_or(row.looked_to, |person| person.id.0);
                 let looked_at = people.iter().filter(|person| person.list == outreach.list).count() as u64;

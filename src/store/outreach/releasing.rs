@@ -6,6 +6,7 @@ use super::gathering::{Person, people, worded};
 use super::{OutreachRow, Skipped};
 use crate::model::calling_hours::{WeeklyHours, callable, next_callable};
 use crate::model::id::{LeadId, MessageId};
+use crate::model::lead::LeadState;
 use crate::model::message::parts;
 use crate::model::name::{CampaignKey, OutreachName};
 use crate::model::outreach::{Outreach, TOKEN_SAMPLE, Template, Way};
@@ -20,6 +21,10 @@ use crate::store::{NewMessage, Store, messages};
 
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
+/// Recipients that are looked at in one transaction.
+const LOOKED_AT_ONCE: u64 = 200;
+/// One who is being called is looked at again so much later.
+const ON_A_CALL: Duration = Duration::from_secs(60);
 /// People looked at for one whose columns a test can show.
 const LOOKED_FOR_A_TEST: u64 = 500;
 
@@ -28,7 +33,8 @@ statements! {
         select r.lead_id as lead_id, r.number as recipient, r.variant as variant, l.id as id, l.number as number,
                l.name as name, s.name as list, l.priority as priority, l.score as score, l.replied_at as replied_at,
                l.created_at as created_at, l.extra as extra, l.state as state, l.kind as kind, l.numbers as numbers,
-               l.zones as zones
+               coalesce((select n.zones from lead_numbers n where n.lead_id = r.lead_id and n.number = r.number limit 1),
+                        l.zones) as zones
         from outreach_recipients r left join leads l on l.id = r.lead_id left join lists s on s.id = l.list_id
         where r.campaign = $1 and r.outreach = $2 and r.due_at <= $3 order by r.due_at, r.lead_id limit $4";
     RUNS = "select started_by from outreaches where campaign = $1 and name = $2 and state = 'running'";
@@ -110,6 +116,9 @@ fn turn<'o>(due: &Due, row: &OutreachRow, outreach: &'o Outreach, way: &Way, now
     if way.over {
         return Turn::Skip(Skipped::TooLate, None);
     }
+    if person.state == LeadState::Dialling {
+        return Turn::Later(now + ON_A_CALL);
+    }
     let hours: Vec<&WeeklyHours> = way.hours.iter().collect();
     let zones = read_zones(&due.zones).unwrap_or_default();
     if !callable(now, &zones, &hours) {
@@ -144,7 +153,7 @@ impl Store {
                 let key = || params![row.campaign.as_str(), row.name.as_str()];
                 let Some(runs) = conn.row(RUNS, key()).await? else { return Ok(Released::default()) };
                 let by = runs.text("started_by")?;
-                let found = conn.rows(DUE, [key(), params![now, most as u64]].concat()).await?;
+                let found = conn.rows(DUE, [key(), params![now, LOOKED_AT_ONCE]].concat()).await?;
                 let due: Vec<Due> = found.iter().map(Due::of).collect::<Result<_, _>>()?;
                 let mut work = Work::default();
                 let mut giving = Vec::new();
@@ -152,6 +161,8 @@ impl Store {
                     match turn(one, &row, &outreach, &way, now) {
                         Turn::Later(at) => work.later.push(params![one.lead.0, at]),
                         Turn::Skip(why, detail) => work.skipped.push(params![one.lead.0, why.as_str(), detail]),
+                        // Whoever has no room keeps their turn.
+                        Turn::Give { .. } if giving.len() >= most => {}
                         Turn::Give { variant, language, template } => {
                             giving.push(Giving {
                                 due: one,

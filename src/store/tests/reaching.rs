@@ -296,3 +296,52 @@ async fn nobody_is_called_before_the_reply_or_reached_after_it() {
         counted(&[("Replied", 1), ("NotOpen", 1), (MessageState::Suppressed.as_str(), 1), ("sending", 1)])
     );
 }
+
+#[tokio::test]
+async fn what_a_gateway_does_not_take_in_time_is_taken_back_and_judged_again() {
+    let rig = Rig::new().await;
+    let outreach = outreach(&[("a", "Hello")]);
+    for n in 1..=3 {
+        person(&rig, &mobile(n), &[]).await;
+    }
+    rig.starts(&outreach).await;
+    let row = rig.outreach_row().await;
+    let released = rig.store.release_messages(&row, &outreach, &way(), 2, after(1)).await.unwrap();
+    assert_eq!(released, Released { given: 2, put_off: 0 }, "one has no room and keeps their turn");
+    assert_eq!(rig.counts().await, counted(&[("queued", 2), ("waiting", 1)]));
+    // The gateway comes back two hours later, when it is night: nothing leaves, whoever looks first.
+    let night = after(7200);
+    assert_eq!(rig.leaves(night).await, vec![]);
+    assert!(rig.store.take_back_messages(&key("spring"), &name(), night, night).await.unwrap());
+    assert_eq!(rig.counts().await, counted(&[("waiting", 3)]));
+    let closed = Way { hours: vec![hours("10:00-12:00")], ..way() };
+    assert_eq!(rig.releases(&outreach, &closed, night).await, Released { given: 0, put_off: 3 });
+    let morning = rig.store.next_recipient_at(&key("spring"), &name()).await.unwrap().unwrap();
+    assert_eq!(rig.releases(&outreach, &closed, morning).await, Released { given: 3, put_off: 0 });
+    assert_eq!(rig.leaves(morning).await.len(), 3);
+    assert!(!rig.store.take_back_messages(&key("spring"), &name(), morning, morning).await.unwrap());
+}
+
+#[tokio::test]
+async fn hours_are_those_of_the_number_that_is_written_to_and_nobody_comes_in_twice() {
+    let rig = Rig::new().await;
+    let outreach = outreach(&[("a", "Hello")]);
+    let lead = person(&rig, &mobile(1), &[]).await;
+    rig.starts(&outreach).await;
+    // The number that was written to is in another zone than the one that is dialled next.
+    let text = format!(
+        "insert into lead_numbers (lead_id, place, campaign, number, zones, zone_source, kind)
+         values ({}, 1, 'spring', '{}', '[\"America/Los_Angeles\"]', 'number', 'mobile')",
+        lead.0,
+        mobile(1)
+    );
+    rig.beside().await.run_made("TEST", &text, vec![]).await.unwrap();
+    let noon = Way { hours: vec![hours("10:00-13:00")], ..way() };
+    assert_eq!(rig.releases(&outreach, &noon, after(1)).await, Released { given: 0, put_off: 1 });
+    // The lead is taken back and comes in again: the same person.
+    rig.beside().await.run_made("TEST", &format!("delete from leads where id = {}", lead.0), vec![]).await.unwrap();
+    assert!(rig.store.finish_outreach(&key("spring"), &name(), "x", after(2)).await.unwrap());
+    person(&rig, &mobile(1), &[]).await;
+    rig.starts(&outreach).await;
+    assert_eq!(rig.counts().await.values().sum::<u64>(), 1);
+}

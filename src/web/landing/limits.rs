@@ -68,9 +68,14 @@ impl Limits {
         self.visitors.admit(now, &visitor).is_ok()
     }
 
-    /// A form that comes.
+    /// A form that comes, by its address alone: of whoever has a link, which nobody else has.
+    pub(super) fn address(&self, now: Instant, address: IpAddr) -> Result<(), Duration> {
+        self.forms.admit(now, &address.into())
+    }
+
+    /// A form of a stranger.
     pub(super) fn form(&self, now: Instant, address: IpAddr, campaign: &CampaignKey) -> Result<(), Duration> {
-        self.forms.admit(now, &address.into())?;
+        self.address(now, address)?;
         self.campaigns.admit(now, campaign)
     }
 

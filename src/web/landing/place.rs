@@ -281,9 +281,9 @@ impl Place {
             Ok(number) => number,
             Err(fault) => return self.again(state, now.timestamp, fields, |_| fault),
         };
-        let admitted = state.landing_limits.number(now.instant, &number);
-        let admitted =
-            admitted.and_then(|()| state.landing_limits.code(now.instant, client.address, &self.campaign.key));
+        // The address first: whoever has used up its codes counts against no number any more.
+        let admitted = state.landing_limits.code(now.instant, client.address, &self.campaign.key);
+        let admitted = admitted.and_then(|()| state.landing_limits.number(now.instant, &number));
         if let Err(wait) = admitted {
             return self.too_often(state, now.timestamp, fields, wait);
         }
@@ -317,7 +317,9 @@ impl Place {
             Ok(form) => form,
             Err(_) => return self.again(state, now.timestamp, fields, |words| words.send_again),
         };
-        if let Err(wait) = state.landing_limits.number(now.instant, &number) {
+        if self.link.is_none()
+            && let Err(wait) = state.landing_limits.number(now.instant, &number)
+        {
             return self.too_often(state, now.timestamp, fields, wait);
         }
         let wants_out = fields.get("do").is_some_and(|asked| asked == "opt_out");

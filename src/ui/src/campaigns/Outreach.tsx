@@ -17,7 +17,7 @@ const PAGE = 100;
 /** The messages that a campaign starts with: what they would say, how far they are, and what became of each. */
 export function Outreach({ campaign }: { campaign: string }) {
   const { t } = useTranslation();
-  const found = useQuery({ queryKey: ["outreach", campaign], queryFn: () => askOutreaches(campaign), refetchInterval: AGAIN_MS });
+  const found = useQuery({ queryKey: ["outreach", campaign], queryFn: () => askOutreaches(campaign), refetchInterval: (query) => (query.state.data?.some((one) => one.run?.state === "running") ? AGAIN_MS : 15_000) });
   if (found.error) return <ProblemAlert error={found.error} onRetry={() => void found.refetch()} />;
   if (!found.data) return <Waiting />;
   if (found.data.length === 0) return <Empty title={t("outreach.none")} next={t("outreach.noneNext")} />;
