@@ -301,8 +301,8 @@ impl AnswerRules {
             return Err(Refusal::Throttled { why: said(), after: answer.retry_after });
         }
         let taken = if self.taken.is_empty() { (200..300).contains(&status) } else { self.taken.contains(&status) };
-        // Sent elsewhere to ask again, nothing was done; sent elsewhere to look (303, and the older ones), it may have been.
-        let elsewhere = matches!(status, 307 | 308) && !taken;
+        // Sent elsewhere to ask again, nothing was done; sent elsewhere to look (303, and 302 as it is used), it may have been.
+        let elsewhere = matches!(status, 301 | 307 | 308) && !taken;
         if self.refused.contains(&status) || is(&self.refused_codes) || elsewhere {
             return Err(Refusal::NotSent(format!("it refuses to be asked: {}", said())));
         }
@@ -432,10 +432,10 @@ mod tests {
         assert_eq!(judged(202, "garbage"), Ok(String::new()));
         assert_eq!(judged(400, r#"{"msg":"bad number"}"#), rejected("400 bad number"));
         assert_eq!(judged(422, "no\u{1b}[31m"), rejected("422 no [31m"));
-        for status in [500, 502, 503, 504, 408, 199, 700] {
+        for status in [500, 502, 503, 504, 408, 199, 700, 302, 303] {
             assert_eq!(judged(status, "x"), unanswered(&format!("{status} x")));
         }
-        for status in [401, 301, 302] {
+        for status in [401, 301, 307, 308] {
             assert!(matches!(judged(status, ""), Err(Refusal::NotSent(_))), "{status}");
         }
         let asked = Answer { retry_after: Some(Duration::from_secs(7)), ..answer(429, "") };

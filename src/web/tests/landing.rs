@@ -307,7 +307,7 @@ async fn forms_that_come_too_often_keep_what_was_chosen_and_say_when_to_come_aga
     let form = hidden(&open(&rig, &path, &[]).await, "form");
     let fields = [("form", form.as_str()), ("do", "register"), ("agree", "yes")];
     let mut last = None;
-    for _ in 0..11 {
+    for _ in 0..31 {
         last = Some(post(&rig, &path, &fields, &[]).await);
     }
     let refused = last.unwrap();
