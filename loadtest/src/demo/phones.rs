@@ -1,5 +1,6 @@
 //! Customers' phones: an SMS gateway (the SMSC simulator of the tests), and what customers answer to what they are sent.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,6 +101,7 @@ impl Phones {
             let asked = json!({ "receipts": "DELIVRD" });
             let mut next = Some(asked);
             let mut kinds: Vec<Kind> = Vec::new();
+            let mut written_to = BTreeSet::new();
             loop {
                 if let Some(what) = next.take()
                     && input.write_all(format!("{what}\n").as_bytes()).await.is_err()
@@ -125,7 +127,10 @@ impl Phones {
                         let mut seen = heard.lock().unwrap_or_else(PoisonError::into_inner);
                         if let Some(to) = told["submitted"]["to"].as_str() {
                             seen.received += 1;
-                            reply(seed, to, &say);
+                            // What comes later is thanks or goodbye, and needs no answer.
+                            if written_to.insert(to.to_owned()) {
+                                reply(seed, to, &say);
+                            }
                         } else if told["answered"]["status"] == 0 {
                             let place = told["answered"]["n"].as_u64().and_then(|n| usize::try_from(n).ok());
                             match place.and_then(|place| kinds.get(place)) {
@@ -158,7 +163,7 @@ impl Phones {
     }
 }
 
-/// Has a customer answer the first message, after some thought. Only the first: what came later was thanks or goodbye.
+/// Has a customer answer, after some thought.
 fn reply(seed: u64, to: &str, say: &mpsc::Sender<Value>) {
     let Some((kind, text, after)) = answer(seed, to) else { return };
     let kind = match kind {
