@@ -137,7 +137,8 @@ async fn bare(port: u16, messages: u64) -> Result<(), LoadError> {
     let failed = |error: &dyn std::fmt::Display| LoadError::Other(format!("the bare client: {error}"));
     let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
-    let (client, _events, connection) = ConnectionBuilder::new().no_spawn().connected(stream);
+    let (client, _events, connection) =
+        ConnectionBuilder::new().disable_interface_version_check().no_spawn().connected(stream);
     tokio::spawn(connection);
     let bind = BindTransceiver::builder()
         .system_id(COctetString::from_str(SYSTEM_ID).map_err(|error| failed(&error))?)
