@@ -9,7 +9,7 @@ use super::{Failure, Outcome, Place, in_columns, show};
 use crate::model::campaign::link_address;
 use crate::model::id::LeadId;
 use crate::model::name::{CampaignKey, OutreachName};
-use crate::model::outreach::{Held, LINK_SAMPLE, TOKEN_SAMPLE, ready};
+use crate::model::outreach::{LINK_SAMPLE, Outreach, TOKEN_SAMPLE, named, prepared};
 use crate::store::{AudienceSeen, CampaignRow, OutreachCount, OutreachRow, RecipientRow, TestSend};
 
 /// Leads that are looked at to say what would be sent: those of a big list take some seconds.
@@ -103,20 +103,16 @@ impl One {
         let key = self.campaign.clone();
         let row = installation.with_store(|store, _| async move { store.campaign(&key).await })?;
         let row = row.ok_or_else(|| Failure::new(format!("there is no campaign `{}`", self.campaign)))?;
-        if row.campaign.outreach.contains_key(&self.name) {
-            return Ok(row);
-        }
-        let names: Vec<&str> = row.campaign.outreach.keys().map(OutreachName::as_str).collect();
-        let there = match names.is_empty() {
-            true => "it has none: its file has no [outreach.NAME]".to_owned(),
-            false => format!("it has: {}", names.join(", ")),
-        };
-        Err(Failure::new(format!("the campaign {} has no outreach `{}`; {there}", self.campaign, self.name)))
+        self.outreach(&row)?;
+        Ok(row)
+    }
+
+    fn outreach<'c>(&self, row: &'c CampaignRow) -> Result<&'c Outreach, Failure> {
+        named(&row.campaign, &self.name).map_err(|error| Failure::new(error.to_string()))
     }
 
     fn look(&self, installation: &Installation, row: &CampaignRow) -> Result<AudienceSeen, Failure> {
-        let outreach = row.campaign.outreach.get(&self.name).cloned();
-        let outreach = outreach.ok_or_else(|| Failure::new(format!("there is no outreach `{}`", self.name)))?;
+        let outreach = self.outreach(row)?.clone();
         let link = link_address(installation.config.http.landing_base(), TOKEN_SAMPLE);
         let link = link.unwrap_or_else(|_| LINK_SAMPLE.to_owned());
         let (key, name) = (self.campaign.clone(), self.name.clone());
@@ -138,20 +134,11 @@ impl One {
     fn start(self, place: &Place, installation: &Installation) -> Result<Outcome, Failure> {
         let row = self.campaign(installation)?;
         let today = installation.zone().date(installation.now());
-        match ready(&row.campaign, row.state, &self.name, &installation.config.known(), today) {
-            Ok(_) | Err(Held::NotYet(_)) => {}
-            Err(held) => return Err(Failure::new(format!("the outreach cannot start: {held}"))),
-        }
+        prepared(&row.campaign, row.state, &self.name, &installation.config.known(), today)
+            .map_err(|held| Failure::new(format!("the outreach cannot start: {held}")))?;
         let seen = self.look(installation, &row)?;
-        if let Some(column) = seen.unknown.first() {
-            let columns = seen.columns.join(", ");
-            let says = format!(
-                "a text names the column `{column}`, which nobody of the audience has; there are: name, {columns}"
-            );
-            return Err(Failure::new(says));
-        }
-        if seen.texts.is_empty() {
-            return Err(Failure::new(format!("nobody would get a message\n{}", previewed(&seen))));
+        if let Some(obstacle) = seen.obstacle(self.outreach(&row)?) {
+            return Err(Failure::new(format!("{obstacle}\n{}", previewed(&seen))));
         }
         let (key, name) = (self.campaign.clone(), self.name.clone());
         let started =
@@ -196,12 +183,8 @@ impl Test {
             });
             return Ok(Outcome::Findings);
         }
-        let mut campaign = row.campaign;
-        if let Some(outreach) = campaign.outreach.get_mut(&self.one.name) {
-            outreach.first_day = None; // a test is made before it begins
-        }
         let today = installation.zone().date(installation.now());
-        let (outreach, way) = ready(&campaign, row.state, &self.one.name, &installation.config.known(), today)
+        let (outreach, way) = prepared(&row.campaign, row.state, &self.one.name, &installation.config.known(), today)
             .map_err(|held| Failure::new(format!("nothing can be sent: {held}")))?;
         let test = TestSend { variant: self.variant, language: self.language, numbers: vec![number.clone()] };
         let (key, name, outreach) = (self.one.campaign, self.one.name, outreach.clone());

@@ -14,7 +14,7 @@ use super::campaign::{Campaign, CampaignState, LINK_DAYS, NoLandingUrl, link_add
 use super::campaign_file::Known;
 use super::id::LeadId;
 use super::message::{PARTS_MAX, Unfit, parts, way};
-use super::name::{GatewayName, OutreachName};
+use super::name::{CampaignKey, GatewayName, OutreachName};
 use super::reply::plain;
 use super::selection::{Condition, shuffled};
 
@@ -396,7 +396,36 @@ pub enum Held {
     NoAddress(NoLandingUrl),
 }
 
-/// What a campaign's outreach sends and how. `today`: by the installation's calendar.
+/// A campaign has no outreach of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the campaign {campaign} has no outreach `{asked}`; {}", there(.names))]
+pub struct NoOutreach {
+    campaign: CampaignKey,
+    asked: OutreachName,
+    names: Vec<OutreachName>,
+}
+
+fn there(names: &[OutreachName]) -> String {
+    let names: Vec<&str> = names.iter().map(OutreachName::as_str).collect();
+    match names.is_empty() {
+        true => "it has none: its file has no [outreach.NAME]".to_owned(),
+        false => format!("it has: {}", names.join(", ")),
+    }
+}
+
+/// The outreach of a campaign by its name.
+///
+/// # Errors
+/// Names those that there are.
+pub fn named<'c>(campaign: &'c Campaign, name: &OutreachName) -> Result<&'c Outreach, NoOutreach> {
+    campaign.outreach.get(name).ok_or_else(|| NoOutreach {
+        campaign: campaign.key.clone(),
+        asked: name.clone(),
+        names: campaign.outreach.keys().cloned().collect(),
+    })
+}
+
+/// What a campaign's outreach sends at this moment, and how. `today`: by the installation's calendar.
 ///
 /// # Errors
 /// Says what keeps it from sending.
@@ -407,13 +436,28 @@ pub fn ready<'c>(
     known: &Known,
     today: Date,
 ) -> Result<(&'c Outreach, Way), Held> {
+    let (outreach, way) = prepared(campaign, state, name, known, today)?;
+    match outreach.first_day.filter(|first| today < *first) {
+        Some(first) => Err(Held::NotYet(first)),
+        None => Ok((outreach, way)),
+    }
+}
+
+/// The same, also before its first day: an outreach is started and tried before it begins.
+///
+/// # Errors
+/// Says what would keep it from sending, but never that it has not begun.
+pub fn prepared<'c>(
+    campaign: &'c Campaign,
+    state: CampaignState,
+    name: &OutreachName,
+    known: &Known,
+    today: Date,
+) -> Result<(&'c Outreach, Way), Held> {
     if state == CampaignState::Ended {
         return Err(Held::Ended);
     }
     let outreach = campaign.outreach.get(name).ok_or_else(|| Held::Gone(name.clone()))?;
-    if let Some(first) = outreach.first_day.filter(|first| today < *first) {
-        return Err(Held::NotYet(first));
-    }
     let (gateway, sender) =
         way(&known.gateways, outreach.gateway.as_ref(), outreach.sender.as_deref()).map_err(Held::NoWay)?;
     let landing = known.landing_url.clone();

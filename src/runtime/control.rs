@@ -176,7 +176,7 @@ async fn answer(handle: &Handle, say: Say) -> Said {
         Say::CampaignLimits { campaign, change, by, at } => {
             done(handle.limit_campaign(at, &by, campaign, change).await)
         }
-        Say::Suppressed { number, campaign, reason } => done(handle.suppressed(number, campaign, reason)),
+        Say::Suppressed { number, campaign, reason } => done(handle.suppressed(number, campaign, reason).await),
     }
 }
 

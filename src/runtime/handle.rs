@@ -301,17 +301,31 @@ impl Handle {
         self.tell(Event::AgentPresence { user, present })
     }
 
-    /// Says that a number was suppressed, after the store has it.
+    /// Says that a number was suppressed, after the store has it: what rings is given up. With the store's word no new call
+    /// is possible either way, but a phone that rings knows nothing of the store, so this waits where the engine has no room.
     ///
     /// # Errors
-    /// That the engine cannot take it.
-    pub fn suppressed(
+    /// That the engine has stopped.
+    pub async fn suppressed(
         &self,
         number: PhoneNumber,
         campaign: Option<CampaignKey>,
         reason: SuppressionReason,
     ) -> Result<(), HandleError> {
-        self.tell(Event::Suppressed { number, campaign, reason })
+        self.asks
+            .send(Ask::Tell(Event::Suppressed { number, campaign, reason }))
+            .await
+            .map_err(|_| HandleError::Stopped)
+    }
+
+    /// [`Handle::suppressed`] on behalf of somebody who may be gone before the engine has room.
+    pub fn let_go(&self, number: PhoneNumber, campaign: Option<CampaignKey>, reason: SuppressionReason) {
+        let handle = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = handle.suppressed(number, campaign, reason).await {
+                tracing::error!(%error, "the dialer was not told of a suppression; the store has it");
+            }
+        });
     }
 
     /// Says that a campaign's leads changed.

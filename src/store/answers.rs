@@ -11,8 +11,6 @@ use crate::model::time::Timestamp;
 
 /// For how long an answer is kept.
 pub const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// Rows removed in one transaction.
-const REMOVED_AT_ONCE: u32 = 500;
 
 /// An answer as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +61,6 @@ impl Store {
 
     /// Removes answers that are kept no longer; how many.
     pub async fn forget_answers(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        loop {
-            let values = params![now, REMOVED_AT_ONCE];
-            let gone = self.write(move |conn| Box::pin(async move { conn.run(FORGET, values).await })).await?;
-            removed += gone;
-            if gone < u64::from(REMOVED_AT_ONCE) {
-                return Ok(removed);
-            }
-        }
+        self.in_pieces(FORGET, params![now]).await
     }
 }

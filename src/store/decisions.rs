@@ -11,8 +11,6 @@ use crate::model::time::Timestamp;
 
 /// Most rows on a page: one more than a page shows, to tell whether there is another.
 const PAGE_MAX: usize = 1001;
-/// Rows removed in one transaction: the dialer's own writes wait no longer for it than for a batch of theirs.
-const REMOVED_AT_ONCE: u32 = 2000;
 
 /// Where the next page begins: the last row of the page before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,16 +93,7 @@ impl Store {
 
     /// Removes decisions taken before a time, a little at a time. Says how many.
     pub async fn forget_decisions(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        loop {
-            let values = params![before, REMOVED_AT_ONCE];
-            let gone =
-                self.write(move |conn| Box::pin(async move { conn.run(FORGET_DECISIONS, values).await })).await?;
-            removed += gone;
-            if gone < u64::from(REMOVED_AT_ONCE) {
-                return Ok(removed);
-            }
-        }
+        self.in_pieces(FORGET_DECISIONS, params![before]).await
     }
 }
 

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Conn, Row, params, statements, word};
 use super::error::StoreError;
+use super::forgetting::ROWS_AT_ONCE;
 use super::outbox::{Event, EventType};
-use super::webhooks::{ROWS_AT_ONCE, Webhook};
+use super::webhooks::Webhook;
 use super::{Ids, Store};
 use crate::model::id::{EventId, WebhookId};
 use crate::model::time::Timestamp;
@@ -301,7 +302,7 @@ impl Store {
 
     /// Sends again, now, all that failed and is still there; how many.
     pub async fn resend_failed(&self, webhook: WebhookId, by: &str, at: Timestamp) -> Result<u64, StoreError> {
-        let sent = self.in_pieces(RESEND_FAILED, params![webhook.0, ROWS_AT_ONCE]).await?;
+        let sent = self.in_pieces(RESEND_FAILED, params![webhook.0]).await?;
         let detail = format!("{sent} that had failed");
         self.audit(by, "webhook_resent", &webhook.to_string(), &detail, at).await?;
         self.inner.ids.outbox.ring();

@@ -5,7 +5,7 @@
 //! often that was done. What they add to the figures is kept. Read [`Store::forget_calls`] first.
 
 use super::Store;
-use super::db::{Row, Statement, params, statements};
+use super::db::{Row, Statement, Value, params, statements};
 use super::error::StoreError;
 use super::figures::{columns, hour_began, upkeep};
 use crate::model::time::Timestamp;
@@ -20,8 +20,8 @@ macro_rules! old_attempts {
     };
 }
 
-/// Rows removed in one transaction, which holds the writer for some milliseconds.
-const REMOVED_AT_ONCE: u32 = 500;
+/// Rows removed or changed in one transaction, which holds the writer for some milliseconds.
+pub(super) const ROWS_AT_ONCE: u32 = 500;
 
 statements! {
     KEEP_FIGURES = concat!("
@@ -92,24 +92,39 @@ impl Store {
                         Box::pin(async move {
                             let mut gone = 0;
                             if place == 0 {
-                                let changed = conn.rows(CHANGED_HOURS, params![before, REMOVED_AT_ONCE]).await?;
+                                let changed = conn.rows(CHANGED_HOURS, params![before, ROWS_AT_ONCE]).await?;
                                 let hour = |row: &Row| Ok((row.parsed("campaign")?, hour_began(row.int("hour")?)));
                                 let changed: Vec<_> = changed.iter().map(hour).collect::<Result<_, StoreError>>()?;
                                 upkeep::mark(conn, &ids, changed).await?;
                             }
                             for statement in kind {
-                                gone = conn.run(*statement, params![before, REMOVED_AT_ONCE]).await?;
+                                gone = conn.run(*statement, params![before, ROWS_AT_ONCE]).await?;
                             }
                             Ok(gone)
                         })
                     })
                     .await?;
                 removed += gone;
-                if gone < u64::from(REMOVED_AT_ONCE) {
+                if gone < u64::from(ROWS_AT_ONCE) {
                     break;
                 }
             }
         }
         Ok(removed)
+    }
+
+    /// Runs a statement that removes or changes a bounded number of rows, its last parameter, until nothing is left for it; how
+    /// many it did.
+    pub(super) async fn in_pieces(&self, statement: Statement, mut values: Vec<Value>) -> Result<u64, StoreError> {
+        values.push(ROWS_AT_ONCE.into());
+        let mut all = 0;
+        loop {
+            let values = values.clone();
+            let some = self.write(move |conn| Box::pin(async move { conn.run(statement, values).await })).await?;
+            all += some;
+            if some < u64::from(ROWS_AT_ONCE) {
+                return Ok(all);
+            }
+        }
     }
 }

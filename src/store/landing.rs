@@ -28,8 +28,6 @@ const TRIES_MAX: u64 = 5;
 pub(crate) const CODE_PLACE: &str = "{code}";
 /// Who writes these messages.
 const BY_PAGE: &str = "landing page";
-/// Rows removed in one transaction.
-const REMOVED_AT_ONCE: u64 = 500;
 
 statements! {
     ANSWERED = "select answer from landing_forms where id = $1";
@@ -168,21 +166,8 @@ impl Store {
 
     /// Removes codes that were made and forms that were answered before `before`; how many rows.
     pub async fn forget_forms(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        for statement in [FORGET_CODES, FORGET_FORMS] {
-            loop {
-                let gone = self
-                    .write(move |conn| {
-                        Box::pin(async move { conn.run(statement, params![before, REMOVED_AT_ONCE]).await })
-                    })
-                    .await?;
-                forgotten += gone;
-                if gone < REMOVED_AT_ONCE {
-                    break;
-                }
-            }
-        }
-        Ok(forgotten)
+        let codes = self.in_pieces(FORGET_CODES, params![before]).await?;
+        Ok(codes + self.in_pieces(FORGET_FORMS, params![before]).await?)
     }
 }
 

@@ -25,8 +25,6 @@ const TOKEN_SIGNS: usize = 12;
 const SAME_VISIT: Duration = Duration::from_secs(1800);
 /// Longest name of a browser that is kept, in characters.
 const AGENT_MAX: usize = 200;
-/// Rows removed in one transaction.
-const REMOVED_AT_ONCE: u64 = 500;
 
 statements! {
     ADD = "
@@ -225,21 +223,8 @@ impl Store {
 
     /// Removes visits before `before`, and links that had expired by then; how many rows.
     pub async fn forget_links(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        for statement in [FORGET_VISITS, FORGET_LINKS] {
-            loop {
-                let gone = self
-                    .write(move |conn| {
-                        Box::pin(async move { conn.run(statement, params![before, REMOVED_AT_ONCE]).await })
-                    })
-                    .await?;
-                forgotten += gone;
-                if gone < REMOVED_AT_ONCE {
-                    break;
-                }
-            }
-        }
-        Ok(forgotten)
+        let visits = self.in_pieces(FORGET_VISITS, params![before]).await?;
+        Ok(visits + self.in_pieces(FORGET_LINKS, params![before]).await?)
     }
 }
 

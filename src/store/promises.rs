@@ -350,16 +350,7 @@ impl Store {
 
     /// Removes registrations that came in before this and of which nothing is left to do; how many.
     pub async fn forget_registrations(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        loop {
-            let gone = self
-                .write(move |conn| Box::pin(async move { conn.run(FORGET, params![before, AT_ONCE as u64]).await }))
-                .await?;
-            removed += gone;
-            if gone < AT_ONCE as u64 {
-                return Ok(removed);
-            }
-        }
+        self.in_pieces(FORGET, params![before]).await
     }
 }
 

@@ -25,8 +25,6 @@ const WEBHOOKS_MAX: u64 = 50;
 const NAME_MAX: usize = 60;
 /// Longest address, in bytes.
 const URL_MAX: usize = 2000;
-/// Rows removed or changed in one transaction, which holds the writer for some milliseconds.
-pub(super) const ROWS_AT_ONCE: u32 = 500;
 /// How all types are written.
 const ALL_EVENTS: &str = "*";
 
@@ -288,7 +286,7 @@ impl Store {
     pub async fn remove_webhook(&self, id: WebhookId, by: &str, at: Timestamp) -> Result<(), StoreError> {
         self.disable_webhook(id, "being removed", by, at).await?;
         for statement in [REMOVE_TRIES, REMOVE_DELIVERIES] {
-            self.in_pieces(statement, params![id.0, ROWS_AT_ONCE]).await?;
+            self.in_pieces(statement, params![id.0]).await?;
         }
         self.change(id, (REMOVE, params![id.0]), (by, "webhook_removed", String::new()), at).await
     }
@@ -314,23 +312,6 @@ impl Store {
         .await?;
         self.inner.ids.outbox.ring();
         Ok(())
-    }
-
-    /// Runs a statement that changes a bounded number of rows until nothing is left to change; how many it changed.
-    pub(super) async fn in_pieces(
-        &self,
-        statement: Statement,
-        values: Vec<super::db::Value>,
-    ) -> Result<u64, StoreError> {
-        let mut all = 0;
-        loop {
-            let values = values.clone();
-            let some = self.write(move |conn| Box::pin(async move { conn.run(statement, values).await })).await?;
-            all += some;
-            if some < u64::from(ROWS_AT_ONCE) {
-                return Ok(all);
-            }
-        }
     }
 
     /// Waits until something may have to be delivered: a change told something, or an endpoint was changed. Commands beside the

@@ -19,11 +19,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use serde::Deserialize;
 
 use self::page::Page;
 use self::place::{Found, Way, find, source};
@@ -32,9 +33,7 @@ use super::WebState;
 use super::frame::Client;
 use super::problem::{Language, Problem};
 use crate::model::lead::SuppressionReason;
-use crate::model::phone::PhoneNumber;
 use crate::model::time::Timestamp;
-use crate::runtime::handle::{Handle, HandleError};
 use crate::store::{FormAct, Link, SentForm, VisitKind};
 
 /// The style sheet of what is no visit.
@@ -43,16 +42,14 @@ const PLAIN_STYLE: &str = "/landing.css";
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
-/// The dialer had no room for a word: how long until it is told again.
-const DIALER_AGAIN: Duration = Duration::from_millis(20);
 
 /// The landing pages, and nothing else.
 pub(super) fn router(state: WebState) -> Router {
     Router::new()
-        .route("/r/{token}", get(open_link).post(act_on_link))
-        .route("/r/{token}/page.css", get(visit_link))
-        .route("/p/{campaign}", get(open_page).post(act_on_page))
-        .route("/p/{campaign}/page.css", get(visit_page))
+        .route("/r/{token}", get(open_way).post(act_on_way))
+        .route("/r/{token}/page.css", get(visit))
+        .route("/p/{campaign}", get(open_way).post(act_on_way))
+        .route("/p/{campaign}/page.css", get(visit))
         .route(PLAIN_STYLE, get(|| async { style() }))
         .layer(DefaultBodyLimit::max(forms::BODY_MAX))
         .with_state(state)
@@ -63,76 +60,58 @@ pub(super) async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
     plain(language(&uri, &headers), StatusCode::NOT_FOUND, |words| (words.unknown_title, words.unknown))
 }
 
-async fn open_link(
-    State(state): State<WebState>,
-    client: Client,
-    token: Result<Path<String>, PathRejection>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let Ok(Path(token)) = token else { return nothing_here(uri, headers).await };
-    answered(open(&state, &client, &Way::Link(token), &method, &uri, &headers).await, &uri, &headers)
-}
+impl FromRequestParts<WebState> for Way {
+    type Rejection = Response;
 
-async fn open_page(
-    State(state): State<WebState>,
-    client: Client,
-    campaign: Result<Path<String>, PathRejection>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let Ok(Path(campaign)) = campaign else { return nothing_here(uri, headers).await };
-    answered(open(&state, &client, &Way::Page(campaign), &method, &uri, &headers).await, &uri, &headers)
-}
-
-async fn act_on_link(
-    State(state): State<WebState>,
-    client: Client,
-    token: Result<Path<String>, PathRejection>,
-    uri: Uri,
-    headers: HeaderMap,
-    Posted(body): Posted,
-) -> Response {
-    let Ok(Path(token)) = token else { return nothing_here(uri, headers).await };
-    answered(act(&state, &client, &Way::Link(token), &uri, &headers, body).await, &uri, &headers)
-}
-
-async fn act_on_page(
-    State(state): State<WebState>,
-    client: Client,
-    campaign: Result<Path<String>, PathRejection>,
-    uri: Uri,
-    headers: HeaderMap,
-    Posted(body): Posted,
-) -> Response {
-    let Ok(Path(campaign)) = campaign else { return nothing_here(uri, headers).await };
-    answered(act(&state, &client, &Way::Page(campaign), &uri, &headers, body).await, &uri, &headers)
-}
-
-async fn visit_link(
-    State(state): State<WebState>,
-    client: Client,
-    token: Result<Path<String>, PathRejection>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    if let Ok(Path(token)) = token {
-        visited(&state, &client, &Way::Link(token), &method, &headers).await;
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Way, Response> {
+        /// One of them, by the route.
+        #[derive(Deserialize)]
+        struct Named {
+            token: Option<String>,
+            campaign: Option<String>,
+        }
+        let named = Path::<Named>::from_request_parts(parts, state).await.ok();
+        let way = named.and_then(|Path(named)| named.token.map(Way::Link).or(named.campaign.map(Way::Page)));
+        // An address that is no text.
+        match way {
+            Some(way) => Ok(way),
+            None => Err(nothing_here(parts.uri.clone(), parts.headers.clone()).await),
+        }
     }
-    style()
 }
 
-async fn visit_page(
+async fn open_way(
     State(state): State<WebState>,
     client: Client,
-    campaign: Result<Path<String>, PathRejection>,
+    way: Way,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    answered(open(&state, &client, &way, &method, &uri, &headers).await, &uri, &headers)
+}
+
+async fn act_on_way(
+    State(state): State<WebState>,
+    client: Client,
+    way: Way,
+    uri: Uri,
+    headers: HeaderMap,
+    Posted(body): Posted,
+) -> Response {
+    answered(act(&state, &client, &way, &uri, &headers, body).await, &uri, &headers)
+}
+
+/// The style sheet, which is the same at each of its addresses.
+async fn visit(
+    State(state): State<WebState>,
+    client: Client,
+    way: Result<Way, Response>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    if let Ok(Path(campaign)) = campaign {
-        visited(&state, &client, &Way::Page(campaign), &method, &headers).await;
+    if let Ok(way) = way {
+        visited(&state, &client, &way, &method, &headers).await;
     }
     style()
 }
@@ -305,22 +284,8 @@ async fn opt_out_of_what_is_over(
     let act = FormAct::OptOut { number: number.clone(), text, source: source(&link.campaign, Some(link), client) };
     let form = SentForm { id: format!("{form} opt_out"), campaign: link.campaign.clone(), act, code: None };
     state.records.take_form(form, now.timestamp).await?;
-    tokio::spawn(let_go(state.handle.clone(), number));
+    state.handle.let_go(number, None, SuppressionReason::OptOut);
     Ok(bare(language, StatusCode::OK, words.opted_out_title, page::says(words.opted_out)))
-}
-
-/// Has the dialer give up what rings and forget what it holds; with the store's word no new call is possible either.
-async fn let_go(handle: Handle, number: PhoneNumber) {
-    loop {
-        match handle.suppressed(number.clone(), None, SuppressionReason::OptOut) {
-            Ok(()) => return,
-            Err(HandleError::Overloaded) => tokio::time::sleep(DIALER_AGAIN).await,
-            Err(error) => {
-                tracing::error!(%error, "the dialer does not hear of a customer who opted out on a page");
-                return;
-            }
-        }
-    }
 }
 
 fn sealed(state: &WebState, subject: &str, now: Timestamp) -> Result<String, Problem> {

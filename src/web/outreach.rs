@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
@@ -13,7 +14,7 @@ use super::problem::{Kind, Problem};
 use crate::model::campaign::link_address;
 use crate::model::id::{LeadId, MessageId};
 use crate::model::name::{CampaignKey, OutreachName};
-use crate::model::outreach::{Held, LINK_SAMPLE, Outreach, TOKEN_SAMPLE, Way, ready};
+use crate::model::outreach::{LINK_SAMPLE, Outreach, TOKEN_SAMPLE, Way, named, prepared, ready};
 use crate::model::time::Timestamp;
 use crate::model::zone::Zone;
 use crate::store::{AudienceSeen, CampaignRow, OutreachCount, OutreachRow, RecipientRow, TestSend};
@@ -123,21 +124,21 @@ impl WebState {
         self.records.campaign_row(key).await?.ok_or_else(|| no_campaign(key))
     }
 
-    /// What it sends and how.
-    fn way<'c>(&self, row: &'c CampaignRow, name: &OutreachName) -> Result<(&'c Outreach, Way), Held> {
-        let settings = self.settings();
-        let zone = Zone::named(&settings.engine.zone).unwrap_or_else(|_| Zone::utc());
-        ready(&row.campaign, row.state, name, &settings.known, zone.date(self.now().timestamp))
+    /// The day by the installation's calendar.
+    fn today(&self) -> Date {
+        let zone = Zone::named(&self.settings().engine.zone).unwrap_or_else(|_| Zone::utc());
+        zone.date(self.now().timestamp)
+    }
+
+    /// How it sends, or will once its first day has come; `otherwise` is said before what keeps it from that.
+    fn way(&self, row: &CampaignRow, name: &OutreachName, otherwise: &str) -> Result<Way, Problem> {
+        let found = prepared(&row.campaign, row.state, name, &self.settings().known, self.today());
+        found.map(|(_, way)| way).map_err(|held| Problem::new(Kind::Conflict, format!("{otherwise}: {held}")))
     }
 }
 
-fn no_outreach(campaign: &CampaignRow, name: &OutreachName) -> Problem {
-    let names: Vec<&str> = campaign.campaign.outreach.keys().map(OutreachName::as_str).collect();
-    let there = match names.is_empty() {
-        true => "it has none: its file has no [outreach.NAME]".to_owned(),
-        false => format!("it has: {}", names.join(", ")),
-    };
-    Problem::new(Kind::NotFound, format!("the campaign {} has no outreach `{name}`; {there}", campaign.campaign.key))
+fn outreach_of<'c>(row: &'c CampaignRow, name: &OutreachName) -> Result<&'c Outreach, Problem> {
+    named(&row.campaign, name).map_err(|error| Problem::new(Kind::NotFound, error.to_string()))
 }
 
 /// The outreaches of a campaign, how far each is, and what keeps it from sending.
@@ -175,7 +176,8 @@ impl WebState {
             Some(_) => self.records.outreach_progress(key, name).await?,
             None => (Vec::new(), None),
         };
-        let obstacle = self.way(campaign, name).err().map(|held| held.to_string());
+        let held = ready(&campaign.campaign, campaign.state, name, &self.settings().known, self.today()).err();
+        let obstacle = held.map(|held| held.to_string());
         Ok(OutreachView { name: name.clone(), outreach, run, counts, next_at, obstacle })
     }
 }
@@ -190,7 +192,7 @@ pub async fn audience(
     NamedIn(key, name): NamedIn<CampaignKey, OutreachName>,
 ) -> Result<Json<AudienceView>, Problem> {
     let campaign = state.campaign_row(&key).await?;
-    let outreach = campaign.campaign.outreach.get(&name).ok_or_else(|| no_outreach(&campaign, &name))?;
+    let outreach = outreach_of(&campaign, &name)?;
     let link = link_address(state.settings().landing_url.as_deref(), TOKEN_SAMPLE);
     let link = link.unwrap_or_else(|_| LINK_SAMPLE.to_owned());
     let seen = state.records.audience(&key, &name, outreach, &link, LOOKED_AT_MAX).await?;
@@ -209,38 +211,17 @@ pub async fn start_outreach(
     Sent(request): Sent<StartRequest>,
 ) -> Result<Json<OutreachRow>, Problem> {
     let campaign = state.campaign_row(&key).await?;
-    let outreach = campaign.campaign.outreach.get(&name).ok_or_else(|| no_outreach(&campaign, &name))?;
-    match state.way(&campaign, &name) {
-        Ok(_) | Err(Held::NotYet(_)) => {}
-        Err(held) => return Err(Problem::new(Kind::Conflict, format!("the outreach cannot start: {held}"))),
-    }
+    let outreach = outreach_of(&campaign, &name)?;
+    state.way(&campaign, &name, "the outreach cannot start")?;
     if !request.anyway {
         let seen = state.records.audience(&key, &name, outreach, LINK_SAMPLE, LOOKED_AT_MAX).await?;
-        check_audience(outreach, &seen)?;
+        if let Some(obstacle) = seen.obstacle(outreach) {
+            return Err(Problem::new(Kind::Conflict, obstacle));
+        }
     }
     let row = state.records.start_outreach(&key, &name, &user.login, state.now().timestamp).await?;
     state.audit(&user, "outreach_started", key.as_str(), name.as_str()).await;
     Ok(Json(row))
-}
-
-fn check_audience(outreach: &Outreach, seen: &AudienceSeen) -> Result<(), Problem> {
-    if seen.people == 0 && seen.whole {
-        let says = match seen.looked_at {
-            0 => format!("nobody is on the list `{}`", outreach.list),
-            some => format!(
-                "none of the {some} people of `{}` is in the audience: its conditions leave them out, or they have replied or are done",
-                outreach.list
-            ),
-        };
-        return Err(Problem::new(Kind::Conflict, says));
-    }
-    if let Some(column) = seen.unknown.first() {
-        let there = crate::model::document::did_you_mean(column, seen.columns.iter().map(String::as_str))
-            .unwrap_or_else(|| format!("the list has: name, {}", seen.columns.join(", ")));
-        let says = format!("a text names the column `{column}`, which nobody of the audience has; {there}");
-        return Err(Problem::new(Kind::Conflict, says));
-    }
-    Ok(())
 }
 
 /// Pause an outreach. What no gateway has begun to send does not leave until it is started again.
@@ -269,7 +250,7 @@ pub async fn test_outreach(
     Sent(request): Sent<TestRequest>,
 ) -> Result<(StatusCode, Json<Vec<MessageId>>), Problem> {
     let campaign = state.campaign_row(&key).await?;
-    let outreach = campaign.campaign.outreach.get(&name).ok_or_else(|| no_outreach(&campaign, &name))?;
+    let outreach = outreach_of(&campaign, &name)?;
     if request.numbers.is_empty() || request.numbers.len() > TEST_MAX {
         let says = format!("there are {} numbers; expected 1 to {TEST_MAX}", request.numbers.len());
         return Err(Problem::field("/numbers", "out_of_range", says));
@@ -285,11 +266,7 @@ pub async fn test_outreach(
         }
         numbers.push(number);
     }
-    let way = match state.way(&campaign, &name) {
-        Ok((_, way)) => way,
-        Err(Held::NotYet(_)) => state.way_before(&campaign, &name)?,
-        Err(held) => return Err(Problem::new(Kind::Conflict, format!("nothing can be sent: {held}"))),
-    };
+    let way = state.way(&campaign, &name, "nothing can be sent")?;
     let test = TestSend { variant: request.variant.clone(), language: request.language, numbers };
     let sent = state.records.test_outreach((&key, &name), (outreach, &way), test, &user.login, now).await?;
     let sent = sent.ok_or_else(|| {
@@ -297,18 +274,6 @@ pub async fn test_outreach(
         Problem::field("/variant", "unknown_name", format!("expected one of: {}", names.join(", ")))
     })?;
     Ok((StatusCode::CREATED, Json(sent)))
-}
-
-impl WebState {
-    /// How it will send once its first day has come.
-    fn way_before(&self, row: &CampaignRow, name: &OutreachName) -> Result<Way, Problem> {
-        let mut row = row.clone();
-        if let Some(outreach) = row.campaign.outreach.get_mut(name) {
-            outreach.first_day = None;
-        }
-        let way = self.way(&row, name).map(|(_, way)| way);
-        way.map_err(|held| Problem::new(Kind::Conflict, format!("nothing can be sent: {held}")))
-    }
 }
 
 /// Recipients, in the order of their leads.

@@ -101,11 +101,8 @@ pub async fn decide_review(
             return Err(Problem::new(Kind::Conflict, detail));
         }
     };
-    if decided.suppressed
-        && let Err(error) = state.handle.suppressed(decided.number, None, SuppressionReason::OptOut)
-    {
-        // Durable already, so that no new attempt passes the guard; only what is ringing now was not told.
-        tracing::error!(%error, %message, "the dialer was not told of a suppression");
+    if decided.suppressed {
+        state.handle.let_go(decided.number, None, SuppressionReason::OptOut);
     }
     let registered = decided.registered.map(|(campaign, registered)| {
         if registered.is_due() {

@@ -117,10 +117,7 @@ pub async fn suppress(
     }
     let now = state.now().timestamp;
     let entry = state.records.suppress(&number, &request, user.role, &user.login, now).await?;
-    if let Err(error) = state.handle.suppressed(number, request.campaign, request.reason) {
-        // Durable already, so that no new attempt passes the guard; only what is ringing now was not told.
-        tracing::error!(%error, id = %entry.id, "the dialer was not told of a suppression");
-    }
+    state.handle.let_go(number, request.campaign, request.reason);
     Ok((StatusCode::CREATED, Json(entry)))
 }
 

@@ -15,7 +15,7 @@ use crate::model::lead::SuppressionReason;
 use crate::model::name::GatewayName;
 use crate::model::phone::PhoneNumber;
 use crate::model::reply::opt_out;
-use crate::runtime::handle::{CallOfGateway, GatewayState, HandleError};
+use crate::runtime::handle::{CallOfGateway, GatewayState};
 use crate::sms::{Fact, Facts, Incoming, Session};
 use crate::store::{Arrived, StoreError, TakenIn};
 
@@ -30,8 +30,6 @@ pub(super) const FACTS_AT_ONCE: usize = 64;
 const PIECES_MAX: Duration = Duration::from_secs(300);
 /// How often it is looked for those.
 const PIECES_EVERY: Duration = Duration::from_secs(30);
-/// A dialer with a full queue is told again so soon.
-const DIALER_AGAIN: Duration = Duration::from_millis(20);
 
 /// One gateway.
 pub(super) struct Line {
@@ -208,17 +206,10 @@ impl Line {
         }
     }
 
-    /// Has the dialer give up what rings and forget what it holds; with the store's word no new call is possible either.
+    /// Has the dialer give up what rings and forget what it holds.
     async fn let_go(&self, number: PhoneNumber) {
-        loop {
-            match self.tools.handle.suppressed(number.clone(), None, SuppressionReason::OptOut) {
-                Ok(()) => return,
-                Err(HandleError::Overloaded) => sleep(DIALER_AGAIN).await,
-                Err(error) => {
-                    tracing::error!(gateway = %self.name, %error, "the dialer does not hear of a customer who opted out");
-                    return;
-                }
-            }
+        if let Err(error) = self.tools.handle.suppressed(number, None, SuppressionReason::OptOut).await {
+            tracing::error!(gateway = %self.name, %error, "the dialer does not hear of a customer who opted out");
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{OutreachRow, Skipped};
 use crate::model::dialable::is_landline;
+use crate::model::document::did_you_mean;
 use crate::model::id::LeadId;
 use crate::model::lead::LeadState;
 use crate::model::message::{fit, parts};
@@ -222,6 +223,27 @@ impl AudienceSeen {
     pub fn cost(&self, per_sms: f64) -> Option<f64> {
         let sms: u64 = self.texts.iter().map(|text| text.sms).sum();
         (per_sms > 0.0).then_some(sms as f64 * per_sms)
+    }
+
+    /// What speaks against starting: nobody would get a message, or a text names a column that nobody has.
+    pub fn obstacle(&self, outreach: &Outreach) -> Option<String> {
+        let list = &outreach.list;
+        match (self.looked_at, self.people) {
+            (0, 0) if self.whole => return Some(format!("nobody is on the list `{list}`")),
+            (some, 0) if self.whole => {
+                return Some(format!(
+                    "none of the {some} people of `{list}` is in the audience: its conditions leave them out, or they have replied or are done"
+                ));
+            }
+            _ => {}
+        }
+        if let Some(column) = self.unknown.first() {
+            let there = did_you_mean(column, self.columns.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("the list has: name, {}", self.columns.join(", ")));
+            return Some(format!("a text names the column `{column}`, which nobody of the audience has; {there}"));
+        }
+        (self.whole && self.texts.is_empty())
+            .then(|| format!("none of the {} people of the audience would get a message", self.people))
     }
 
     fn add(&mut self, person: &Person, name: &OutreachName, outreach: &Outreach, link: &str) {

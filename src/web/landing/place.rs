@@ -13,9 +13,10 @@ use super::forms::{self, Seal};
 use super::page::{self, Asking, Page};
 use super::times::{Choice, choices};
 use super::words::Words;
-use super::{DAY, PLAIN_STYLE, later, let_go, sealed};
+use super::{DAY, PLAIN_STYLE, later, sealed};
 use crate::model::campaign::{Campaign, CampaignState, Landing, LandingText};
 use crate::model::dialable::{self, zones_of};
+use crate::model::lead::SuppressionReason;
 use crate::model::message::way;
 use crate::model::name::{CampaignKey, GatewayName};
 use crate::model::phone::PhoneNumber;
@@ -356,7 +357,7 @@ impl Place {
                 Ok(self.answer(StatusCode::OK, words.suppressed_title, page::says(words.suppressed)))
             }
             FormAnswer::OptedOut => {
-                tokio::spawn(let_go(state.handle.clone(), number));
+                state.handle.let_go(number, None, SuppressionReason::OptOut);
                 Ok(self.answer(StatusCode::OK, words.opted_out_title, page::says(words.opted_out)))
             }
         }
