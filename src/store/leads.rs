@@ -147,6 +147,16 @@ macro_rules! with_number {
 }
 pub(super) use with_number;
 
+/// Nobody was reached by the last dial, and while it was on its way the customer asked to be called: there is one more, a
+/// minute later.
+macro_rules! asked_meanwhile {
+    () => {
+        "$2 = 'end' and w.state = 'given_up' and exists (
+            select 1 from pre_registrations p, attempts a
+            where a.id = w.attempt and p.lead_id = leads.id and p.created_at >= a.at)"
+    };
+}
+
 statements! {
     COUNTS = "select state, count(*) as count from leads where campaign = $1 group by state";
     CARD = "
@@ -168,11 +178,13 @@ statements! {
         where campaign = $1 and id > $2 and (cast($3 as text) is null or state = $3)
         order by id limit $4";
     NEXT = concat!("
-        update leads set due_at = w.due_at, changed_at = w.at,
-            state = case when w.keeps and leads.callback_at is not null then 'callback' else w.state end,
+        update leads set changed_at = w.at,
+            due_at = case when ", asked_meanwhile!(), " then w.at + 60000 else w.due_at end,
+            state = case when w.keeps and leads.callback_at is not null then 'callback'
+                         when ", asked_meanwhile!(), " then 'open' else w.state end,
             callback_agent = case when w.keeps then leads.callback_agent else w.agent end,
             callback_at = case when w.keeps then leads.callback_at when w.state = 'callback' then w.due_at end,
-            closed_by = case when w.state in ('done', 'given_up') then 'attempt' else null end,
+            closed_by = case when w.state in ('done', 'given_up') and not (", asked_meanwhile!(), ") then 'attempt' end,
             rank = ", ranked!("(w.state = 'callback' or (w.keeps and leads.callback_at is not null))"), "
         from (select cast(j.value ->> 0 as bigint) as id, j.value ->> 1 as state,
                   cast(j.value ->> 2 as bigint) as due_at, j.value ->> 3 as agent,

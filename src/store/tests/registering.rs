@@ -258,6 +258,24 @@ async fn a_dial_that_was_on_its_way_keeps_a_promise_only_if_somebody_talked() {
 }
 
 #[tokio::test]
+async fn who_asks_while_the_last_dial_rings_in_vain_is_called_once_more() {
+    let mut rig = Rig::promising().await;
+    let (_, attempt) = rig.dialling(ANN).await;
+    assert_eq!(rig.registers(registration(ANN), after(5)).await, Registered::Stays);
+    rig.ends(attempt, Disposition::NoAnswer, LeadNext::GivenUp).await;
+    assert_eq!(rig.due_at(after(89)).await, []);
+    assert_eq!(rig.due_at(after(90)).await, [number(ANN)]);
+    rig.watches(after(91)).await;
+    assert_eq!(rig.promise_of(ANN).await, ["open"]);
+    // The call that was asked for was tried.
+    let again = rig.dials(ANN, after(90)).await;
+    rig.ends(again, Disposition::NoAnswer, LeadNext::GivenUp).await;
+    assert_eq!(rig.due_at(after(9_000)).await, []);
+    let lead = rig.store.leads_of_number(&number(ANN)).await.unwrap().remove(0);
+    assert_eq!(lead.state, LeadState::GivenUp);
+}
+
+#[tokio::test]
 async fn a_customer_who_calls_us_has_the_promise_kept_and_is_left_alone_for_a_while() {
     let rig = Rig::promising().await;
     rig.registers(registration(ANN), after(1)).await;
