@@ -48,8 +48,8 @@ statements! {
     PAGE = "select id, at, who, what, object, detail from audit where id < $1 order by id desc limit $2";
     OF_OBJECT = "
         select a.id as id, a.at as at, a.who as who, a.what as what, a.object as object, a.detail as detail
-        from audit a join json_each($2) j on a.what = j.value ->> 0
-        where a.object = $1 and a.id < $3
+        from audit a
+        where a.object = $1 and a.id < $3 and a.what in (select j.value ->> 0 from json_each($2) j)
         order by a.at desc, a.id desc limit $4";
     TWO_LIVE = "
         select number as object, cast(count(*) as text) || ' live attempts' as found

@@ -10,6 +10,8 @@ pub(super) mod taking;
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::db::{Conn, Row, params, rows, statements, storable};
 use super::error::StoreError;
 use super::{Ids, Store};
@@ -44,29 +46,43 @@ statements! {
                               where o.campaign = m.campaign and o.name = m.outreach and o.state = 'paused')))
         order by m.id limit $2";
     WRITTEN_OFF = "
-        select 1 as yes from suppressions
-        where number = $1 and scope in ('*', $2) and lifted_at is null and (expires_at is null or expires_at > $3)
-        limit 1";
+        select w.place as place
+        from (select cast(j.value ->> 0 as bigint) as place, j.value ->> 1 as number, j.value ->> 2 as scope
+              from json_each($1) j) w
+        where exists (
+            select 1 from suppressions s
+            where s.number = w.number and s.scope in ('*', w.scope) and s.lifted_at is null
+              and (s.expires_at is null or s.expires_at > $2))";
     BEGIN = "
         update messages set state = 'sending', sending_at = $2
         where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j) and state = 'queued'";
     WITHDRAW = "
         update messages set state = 'suppressed', ended_at = $2, error = 'the number is suppressed'
         where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j) and state = 'queued'";
-    OUTCOME = "
-        update messages set state = $2, error = $3, sent_at = $4, ended_at = $5
-        where id = $1 and state = 'sending' and sending_at = $6";
+    OUTCOMES = "
+        update messages set state = w.state, error = w.error,
+            sent_at = case when w.state = 'sent' then $2 end, ended_at = case when w.state <> 'sent' then $2 end
+        from (select cast(j.value ->> 0 as bigint) as id, cast(j.value ->> 1 as bigint) as claimed_at, j.value ->> 2 as state,
+                  j.value ->> 3 as error
+              from json_each($1) j) w
+        where messages.id = w.id and messages.state = 'sending' and messages.sending_at = w.claimed_at
+        returning messages.id";
     PUT_BACK = "
         update messages set state = 'queued', sending_at = null
-        where id = $1 and state = 'sending' and sending_at = $2";
+        from (select cast(j.value ->> 0 as bigint) as id, cast(j.value ->> 1 as bigint) as claimed_at from json_each($1) j) w
+        where messages.id = w.id and messages.state = 'sending' and messages.sending_at = w.claimed_at";
     PUT_BACK_UNHELD = "
         update messages set state = 'queued', sending_at = null
         where gateway = $1 and state = 'sending'
           and id not in (select cast(j.value ->> 0 as bigint) from json_each($2) j)";
-    ADD_PART = "
-        insert into message_parts (message_id, part, gateway, gateway_id, state) values ($1, $2, $3, $4, null)
+    ADD_PARTS = "
+        insert into message_parts (message_id, part, gateway, gateway_id, state)
+        select cast(j.value ->> 0 as bigint), cast(j.value ->> 1 as bigint), $2, j.value ->> 2, null from json_each($1) j
+        where true
         on conflict (message_id, part) do nothing";
-    EARLY = "select state, says, received_at from early_receipts where gateway = $1 and gateway_id = $2";
+    EARLY = "
+        select gateway_id, state, says, received_at from early_receipts
+        where gateway = $1 and gateway_id in (select j.value ->> 0 from json_each($2) j)";
     FORGET_EARLY = "delete from early_receipts where gateway = $1 and gateway_id = $2";
     KEEP_EARLY = "
         insert into early_receipts (gateway, gateway_id, state, says, received_at) values ($1, $2, $3, $4, $5)
@@ -251,9 +267,21 @@ impl Store {
         campaign: Option<&CampaignKey>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let scope = campaign.map_or("*", CampaignKey::as_str);
+        Ok(self.written_off(&[(number, campaign)], now).await?.contains(&0))
+    }
+
+    /// For which of these no message leaves, by their places.
+    pub async fn written_off(
+        &self,
+        wanted: &[(&PhoneNumber, Option<&CampaignKey>)],
+        now: Timestamp,
+    ) -> Result<BTreeSet<usize>, StoreError> {
+        let asked = wanted.iter().enumerate().map(|(place, (number, campaign))| {
+            params![place as u64, number.as_str(), campaign.map_or("*", CampaignKey::as_str)]
+        });
         let mut conn = self.reader().await?;
-        Ok(conn.row(WRITTEN_OFF, params![number.as_str(), scope, now]).await?.is_some())
+        let found = conn.rows(WRITTEN_OFF, params![rows(asked), now]).await?;
+        found.iter().map(|row| Ok(row.count("place")? as usize)).collect()
     }
 
     /// Takes the next messages of a gateway to be handed over, oldest first, and marks them as being sent: on return that is
@@ -311,15 +339,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let gateway = gateway.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                for (id, claimed_at, handed) in &handed {
-                    apply_handed(conn, &gateway, (*id, *claimed_at), handed, at).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { apply_handed(conn, &gateway, &handed, at).await })).await
     }
 
     /// What a gateway says became of a part. `state`: none while it is on its way.
@@ -480,32 +500,52 @@ async fn put(
 async fn apply_handed(
     conn: &mut Conn,
     gateway: &GatewayName,
-    (id, claimed_at): (MessageId, Timestamp),
-    handed: &Handed,
+    handed: &[(MessageId, Timestamp, Handed)],
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let (state, parts, error) = match handed {
-        Handed::Taken(parts) => (MessageState::Sent, parts, None),
-        Handed::Rejected(parts, why) => (MessageState::Rejected, parts, Some(why.as_str())),
-        Handed::Unknown(parts, why) => (MessageState::Unknown, parts, Some(why.as_str())),
-        Handed::NotSent => return conn.run(PUT_BACK, params![id.0, claimed_at]).await.map(drop),
-        Handed::Suppressed => (MessageState::Suppressed, &Vec::new(), Some("the number is suppressed")),
-    };
-    let ended = (state != MessageState::Sent).then_some(at);
-    let sent = (state == MessageState::Sent).then_some(at);
-    if conn.run(OUTCOME, params![id.0, state.as_str(), error, sent, ended, claimed_at]).await? == 0 {
-        return Ok(()); // another claim, or settled: what is known of it stands already
+    let (mut outcomes, mut back) = (Vec::new(), Vec::new());
+    let mut taken: BTreeMap<i64, &[String]> = BTreeMap::new();
+    for (id, claimed_at, handed) in handed {
+        let (state, parts, error) = match handed {
+            Handed::Taken(parts) => (MessageState::Sent, parts.as_slice(), None),
+            Handed::Rejected(parts, why) => (MessageState::Rejected, parts.as_slice(), Some(why.as_str())),
+            Handed::Unknown(parts, why) => (MessageState::Unknown, parts.as_slice(), Some(why.as_str())),
+            Handed::NotSent => {
+                back.push(params![id.0, *claimed_at]);
+                continue;
+            }
+            Handed::Suppressed => (MessageState::Suppressed, [].as_slice(), Some("the number is suppressed")),
+        };
+        let error = error.map(|why| storable(why.to_owned()));
+        outcomes.push(params![id.0, *claimed_at, state.as_str(), error]);
+        taken.insert(id.0, parts);
     }
-    // A gateway that gives no id tells no receipt either.
-    let named: Vec<(usize, String)> =
-        parts.iter().enumerate().filter(|(_, id)| !id.is_empty()).map(|(at, id)| (at, storable(id.clone()))).collect();
-    for (part, gateway_id) in &named {
-        conn.run(ADD_PART, params![id.0, *part as u64 + 1, gateway.as_str(), gateway_id.as_str()]).await?;
+    if !back.is_empty() {
+        conn.run(PUT_BACK, vec![rows(back)]).await?;
     }
-    for (_, gateway_id) in named {
-        let key = || params![gateway.as_str(), gateway_id.as_str()];
-        let Some(early) = conn.row(EARLY, key()).await? else { continue };
-        conn.run(FORGET_EARLY, key()).await?;
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    // Of another claim, or settled: what is known of it stands already.
+    let moved = conn.rows(OUTCOMES, params![rows(outcomes), at]).await?;
+    let (mut parts, mut named) = (Vec::new(), Vec::new());
+    for row in &moved {
+        let id = row.int("id")?;
+        // A gateway that gives no id tells no receipt either.
+        let ids = taken.get(&id).copied().unwrap_or_default().iter().enumerate().filter(|(_, id)| !id.is_empty());
+        for (place, gateway_id) in ids {
+            let gateway_id = storable(gateway_id.clone());
+            parts.push(params![id, place as u64 + 1, gateway_id.as_str()]);
+            named.push(params![gateway_id]);
+        }
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    conn.run(ADD_PARTS, params![rows(parts), gateway.as_str()]).await?;
+    for early in conn.rows(EARLY, params![gateway.as_str(), rows(named)]).await? {
+        let gateway_id = early.text("gateway_id")?;
+        conn.run(FORGET_EARLY, params![gateway.as_str(), gateway_id.as_str()]).await?;
         let (state, says) = (early.opt_word("state")?, early.text("says")?);
         apply_receipt(conn, gateway, &gateway_id, state, &says, early.time("received_at")?).await?;
     }

@@ -10,7 +10,7 @@ use governor::clock::{Clock as _, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -19,7 +19,8 @@ use super::{STORE_AGAIN, Tools};
 use crate::config::Gateway;
 use crate::model::id::MessageId;
 use crate::model::message::parts;
-use crate::model::name::GatewayName;
+use crate::model::name::{CampaignKey, GatewayName};
+use crate::model::phone::PhoneNumber;
 use crate::model::time::{Instant, Timestamp};
 use crate::runtime::handle::GatewayState;
 use crate::sms::{Outgoing, Piece, Refusal, Session};
@@ -38,6 +39,8 @@ const THROTTLED_FIRST: Duration = Duration::from_secs(1);
 const THROTTLED_MAX: Duration = Duration::from_secs(30);
 /// The longest pause that a gateway may ask for.
 const ASKED_MAX: Duration = Duration::from_secs(3600);
+/// Numbers that are asked for at once, whether they are suppressed.
+const ASKED_AT_ONCE: usize = 500;
 /// A part after the first is tried this often before the message counts as rejected.
 const TRIES_MAX: u32 = 8;
 
@@ -51,12 +54,18 @@ pub(super) struct Sender {
     tools: Tools,
     post: Arc<Post>,
     claim: usize,
+    asked: Option<mpsc::Receiver<Asked>>,
 }
+
+/// Whether a message may still leave: by number and campaign, answered with whether the number is suppressed.
+type Asked = (PhoneNumber, Option<CampaignKey>, oneshot::Sender<bool>);
 
 /// What every message on its way shares.
 struct Post {
     name: GatewayName,
     tools: Tools,
+    /// Whoever has a turn asks here whether it is still wanted.
+    asks: mpsc::Sender<Asked>,
     session: Session,
     limiter: Limiter,
     window: Semaphore,
@@ -85,9 +94,11 @@ impl Sender {
         let quota = Quota::with_period(Duration::from_secs_f64(1.0 / settings.per_second))
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))
             .allow_burst(burst(settings.per_second));
+        let (asks, asked) = mpsc::channel(ASKED_AT_ONCE);
         let post = Post {
             name: name.clone(),
             tools: tools.clone(),
+            asks,
             session,
             limiter: RateLimiter::direct_with_clock(quota, MonotonicClock),
             window: Semaphore::new(settings.window as usize),
@@ -96,12 +107,17 @@ impl Sender {
             stop,
         };
         let claim = ((settings.per_second * CLAIM_S) as usize).clamp(1, CLAIM_MAX);
-        Sender { name, tools, post: Arc::new(post), claim }
+        Sender { name, tools, post: Arc::new(post), claim, asked: Some(asked) }
     }
 
     /// Until told to stop; what is on its way then gets its answer, and what had no turn yet goes back.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut stop = self.post.stop.clone();
+        // Ends with this.
+        let mut guard = JoinSet::new();
+        if let Some(asked) = self.asked.take() {
+            guard.spawn(answer(self.name.clone(), self.tools.clone(), asked));
+        }
         let mut flights: JoinSet<Landed> = JoinSet::new();
         let mut held: BTreeSet<MessageId> = BTreeSet::new();
         let mut stopped = false;
@@ -277,13 +293,10 @@ impl Post {
     }
 
     async fn is_written_off(&self, message: &Claimed) -> bool {
-        let now = self.tools.clock.now().timestamp;
-        let asked = self.tools.store.is_written_off(&message.number, message.campaign.as_ref(), now).await;
-        // What cannot be asked was asked when it was claimed.
-        asked.unwrap_or_else(|error| {
-            tracing::warn!(gateway = %self.name, %error, "whether a number is suppressed cannot be asked again");
-            false
-        })
+        let (reply, answer) = oneshot::channel();
+        let asked = (message.number.clone(), message.campaign.clone(), reply);
+        // Who answers ends after the last message.
+        self.asks.send(asked).await.is_ok() && answer.await.unwrap_or(false)
     }
 
     /// The gateway asked for fewer: nothing is sent for a while, and for as long as it asked for.
@@ -311,6 +324,24 @@ impl Post {
                 (gateway.state, gateway.since) = (state, self.tools.clock.now().timestamp);
             }
         });
+    }
+}
+
+/// Answers whether numbers are suppressed: those who ask while the database answers are asked for together.
+async fn answer(name: GatewayName, tools: Tools, mut asks: mpsc::Receiver<Asked>) {
+    let mut asked = Vec::new();
+    while asks.recv_many(&mut asked, ASKED_AT_ONCE).await > 0 {
+        let wanted: Vec<_> = asked.iter().map(|(number, campaign, _)| (number, campaign.as_ref())).collect();
+        let now = tools.clock.now().timestamp;
+        // What cannot be asked was asked when it was claimed.
+        let suppressed = tools.store.written_off(&wanted, now).await.unwrap_or_else(|error| {
+            tracing::warn!(gateway = %name, %error, "whether numbers are suppressed cannot be asked again");
+            BTreeSet::new()
+        });
+        for (place, (.., reply)) in asked.drain(..).enumerate() {
+            // Whoever asked may be gone.
+            let _gone = reply.send(suppressed.contains(&place));
+        }
     }
 }
 

@@ -44,26 +44,27 @@ statements! {
         select cast(j.value ->> 0 as bigint), 'out', $2, j.value ->> 1, $3, j.value ->> 2, cast(j.value ->> 3 as bigint),
                'direct', 'queued', $4, $5, j.value ->> 4, $6, $7
         from json_each($1) j";
+    // Found by their leads: by the index that begins with the outreach, SQLite goes through all its recipients.
     GIVEN = "
         update outreach_recipients set state = 'given', due_at = null, message_id = w.message_id,
             language = w.language, variant = w.variant
         from (select cast(j.value ->> 0 as bigint) as lead_id, cast(j.value ->> 1 as bigint) as message_id,
                   j.value ->> 2 as language, j.value ->> 3 as variant
               from json_each($1) j) w
-        where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
-          and outreach_recipients.lead_id = w.lead_id";
+        where outreach_recipients.lead_id = w.lead_id
+          and outreach_recipients.campaign || '' = $2 and outreach_recipients.outreach || '' = $3";
     SKIP = "
         update outreach_recipients set state = 'skipped', due_at = null, reason = w.reason, detail = w.detail
         from (select cast(j.value ->> 0 as bigint) as lead_id, j.value ->> 1 as reason, j.value ->> 2 as detail
               from json_each($1) j) w
-        where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
-          and outreach_recipients.lead_id = w.lead_id";
+        where outreach_recipients.lead_id = w.lead_id
+          and outreach_recipients.campaign || '' = $2 and outreach_recipients.outreach || '' = $3";
     LATER = "
         update outreach_recipients set due_at = w.due_at
         from (select cast(j.value ->> 0 as bigint) as lead_id, cast(j.value ->> 1 as bigint) as due_at
               from json_each($1) j) w
-        where outreach_recipients.campaign = $2 and outreach_recipients.outreach = $3
-          and outreach_recipients.lead_id = w.lead_id";
+        where outreach_recipients.lead_id = w.lead_id
+          and outreach_recipients.campaign || '' = $2 and outreach_recipients.outreach || '' = $3";
 }
 
 /// What was done with recipients that were due.
