@@ -10,7 +10,7 @@ use super::db::{Conn, Row, json, params, rows, statements};
 use super::due::FETCH_MAX;
 use super::error::StoreError;
 use super::placing::{self, ranked};
-use super::{Ids, Store, outbox};
+use super::{Ids, Store, outbox, registrations};
 use crate::model::id::{AttemptId, LeadId, ListId};
 use crate::model::lead::{Callback, LeadNext, LeadState};
 use crate::model::name::CampaignKey;
@@ -126,7 +126,7 @@ impl LeadCounts {
 }
 
 /// What decides about a lead, and therefore in which state of the lead it may.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decider {
     /// The end of an attempt: only while the lead still waits for it.
     End,
@@ -147,11 +147,11 @@ macro_rules! with_number {
 }
 pub(super) use with_number;
 
-/// Nobody was reached by the last dial, and while it was on its way the customer asked to be called: there is one more, a
-/// minute later.
+/// Nobody was reached by a dial, and while it was on its way the customer asked to be called: there is another one at most a
+/// minute later, also after the last that there was to be.
 macro_rules! asked_meanwhile {
     () => {
-        "$2 = 'end' and w.state = 'given_up' and exists (
+        "$2 = 'end' and w.state in ('open', 'given_up') and leads.replied_at is not null and exists (
             select 1 from pre_registrations p, attempts a
             where a.id = w.attempt and p.lead_id = leads.id and p.created_at >= a.at)"
     };
@@ -179,7 +179,8 @@ statements! {
         order by id limit $4";
     NEXT = concat!("
         update leads set changed_at = w.at,
-            due_at = case when ", asked_meanwhile!(), " then w.at + 60000 else w.due_at end,
+            due_at = case when ", asked_meanwhile!(), " and (w.due_at is null or w.due_at > w.at + 60000) then w.at + 60000
+                          else w.due_at end,
             state = case when w.keeps and leads.callback_at is not null then 'callback'
                          when ", asked_meanwhile!(), " then 'open' else w.state end,
             callback_agent = case when w.keeps then leads.callback_agent else w.agent end,
@@ -196,7 +197,15 @@ statements! {
             when 'result' then leads.last_attempt = w.attempt
             when 'manager' then leads.state = 'callback'
             else leads.state <> 'dialling' end
-        returning leads.id, leads.changed_at, leads.numbers");
+        returning leads.id, leads.changed_at, leads.numbers, leads.replied_at");
+    WISHED_MEANWHILE = "
+        select p.lead_id as lead_id, p.preferred_at as preferred_at
+        from (select cast(j.value ->> 0 as bigint) as lead_id, cast(j.value ->> 1 as bigint) as attempt,
+                  cast(j.value ->> 2 as bigint) as at
+              from json_each($1) j) w
+        join attempts a on a.id = w.attempt
+        join pre_registrations p on p.lead_id = w.lead_id and p.created_at >= a.at and p.preferred_at > w.at
+        order by p.id";
     OTHER_NUMBER = "
         update leads set number = n.number, kind = n.kind,
             zones = case when leads.zone_source = 'column' then leads.zones else n.zones end,
@@ -545,6 +554,25 @@ async fn strays(conn: &mut Conn, nexts: &[Next<'_>]) -> Result<BTreeSet<LeadId>,
     found.iter().map(|row| row.int("id").map(LeadId)).collect()
 }
 
+/// Those whose customers wished for a time to be called while a dial was on its way that reached nobody wait for it.
+async fn wishes(conn: &mut Conn, ids: &Ids, ended: Vec<(LeadId, AttemptId, Timestamp)>) -> Result<(), StoreError> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let given = rows(ended.iter().map(|(lead, attempt, at)| params![lead.0, attempt.0, *at]));
+    let mut wished = BTreeMap::new();
+    for row in conn.rows(WISHED_MEANWHILE, vec![given]).await? {
+        // Whoever wished twice wishes for what they said last.
+        wished.insert(LeadId(row.int("lead_id")?), row.time("preferred_at")?);
+    }
+    for (lead, _, ended_at) in ended {
+        if let Some(at) = wished.get(&lead) {
+            registrations::wished(conn, ids, lead, *at, ended_at).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Moves leads on. No lead may stand twice among them with the same attempt.
 pub(super) async fn apply_nexts(
     conn: &mut Conn,
@@ -567,17 +595,20 @@ pub(super) async fn apply_nexts(
         };
         params![next.lead.0, state.as_str(), due_at, agent, next.at, next.attempt.0, keeps(next)]
     };
-    let decider = match decider {
+    let word = match decider {
         Decider::End => "end",
         Decider::Result => "result",
         Decider::Inbound => "inbound",
         Decider::Manager => "manager",
     };
-    let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), decider.into()]).await?;
-    let mut several = BTreeSet::new();
+    let moved = conn.rows(NEXT, vec![rows(nexts.iter().map(row)), word.into()]).await?;
+    let (mut several, mut asked) = (BTreeSet::new(), BTreeSet::new());
     for row in &moved {
         if row.opt_int("numbers")?.is_some() {
             several.insert(LeadId(row.int("id")?));
+        }
+        if row.opt_time("replied_at")?.is_some() {
+            asked.insert(LeadId(row.int("id")?));
         }
     }
     let moved: Vec<_> =
@@ -594,6 +625,10 @@ pub(super) async fn apply_nexts(
     let others: Vec<_> = others.collect();
     if !others.is_empty() {
         conn.run(OTHER_NUMBER, vec![rows(others)]).await?;
+    }
+    if decider == Decider::End {
+        let asked = nexts.iter().filter(|next| asked.contains(&next.lead));
+        wishes(conn, ids, asked.map(|next| (next.lead, next.attempt, next.at)).collect()).await?;
     }
     // That a promise still stands is no news.
     let kept: BTreeSet<LeadId> = nexts.iter().filter(|next| keeps(next)).map(|next| next.lead).collect();

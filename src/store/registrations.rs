@@ -321,7 +321,13 @@ async fn replied(
 
 /// A lead that is due waits for the time that its customer wished for, as for a call that was promised to be made by anyone, and
 /// comes before all others then.
-async fn wished(conn: &mut Conn, ids: &Ids, lead: LeadId, at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn wished(
+    conn: &mut Conn,
+    ids: &Ids,
+    lead: LeadId,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if conn.run(WISHED, params![lead.0, at, now]).await? > 0 {
         outbox::leads_moved(conn, ids, std::iter::once((lead, now))).await?;
     }

@@ -271,8 +271,28 @@ async fn who_asks_while_the_last_dial_rings_in_vain_is_called_once_more() {
     let again = rig.dials(ANN, after(90)).await;
     rig.ends(again, Disposition::NoAnswer, LeadNext::GivenUp).await;
     assert_eq!(rig.due_at(after(9_000)).await, []);
+    let (_, soon) = rig.dialling(BEN).await;
+    assert_eq!(rig.registers(registration(BEN), after(5)).await, Registered::Stays);
+    rig.ends(soon, Disposition::NoAnswer, LeadNext::Retry { at: after(7_200) }).await;
+    assert_eq!(rig.due_at(after(90)).await, [number(BEN)], "not in two hours");
     let lead = rig.store.leads_of_number(&number(ANN)).await.unwrap().remove(0);
     assert_eq!(lead.state, LeadState::GivenUp);
+}
+
+#[tokio::test]
+async fn a_wish_that_comes_while_a_dial_rings_in_vain_is_kept() {
+    let mut rig = Rig::promising().await;
+    for (text, next) in [(ANN, LeadNext::Retry { at: after(300) }), (BEN, LeadNext::GivenUp)] {
+        let (_, attempt) = rig.dialling(text).await;
+        let wish = |seconds| Registration { preferred: Some(after(seconds)), ..registration(text) };
+        assert_eq!(rig.registers(wish(1800), after(5)).await, Registered::Stays);
+        assert_eq!(rig.registers(wish(3600), after(6)).await, Registered::Stays);
+        rig.ends(attempt, Disposition::NoAnswer, next).await;
+        let lead = rig.store.leads_of_number(&number(text)).await.unwrap().remove(0);
+        assert_eq!(lead.callback.map(|call| call.at), Some(after(3600)), "{text}");
+    }
+    assert_eq!(rig.due_at(after(3599)).await, []);
+    assert_eq!(rig.due_at(after(3600)).await.len(), 2);
 }
 
 #[tokio::test]
