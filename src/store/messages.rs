@@ -61,7 +61,8 @@ statements! {
         where id in (select cast(j.value ->> 0 as bigint) from json_each($1) j) and state = 'queued'";
     OUTCOMES = "
         update messages set state = w.state, error = w.error,
-            sent_at = case when w.state = 'sent' then $2 end, ended_at = case when w.state <> 'sent' then $2 end
+            sent_at = case when w.state = 'sent' then cast($2 as bigint) end,
+            ended_at = case when w.state <> 'sent' then cast($2 as bigint) end
         from (select cast(j.value ->> 0 as bigint) as id, cast(j.value ->> 1 as bigint) as claimed_at, j.value ->> 2 as state,
                   j.value ->> 3 as error
               from json_each($1) j) w
