@@ -32,9 +32,9 @@ const SPENT_POWERS: f64 = 0.25;
 /// A campaign with no agent, where others of its group have some, pays prices so many powers of e lower: the account makes
 /// up for it, and the agents are shared.
 const SHARE_POWERS: f64 = 1.0;
-/// Kept back from the budget, times the square root of the calls it allows: chance deviates by about as much. At half of it
-/// one day in a hundred or two ends a call over its cap, and no more are connected.
-const BUDGET_MARGIN: f64 = 0.8;
+/// Kept back from the budget, times the square root of the calls it allows: as much as chance deviates by. With half of it one
+/// or two days in a hundred end a call over their cap, and 0.2 % more are connected.
+const BUDGET_MARGIN: f64 = 1.0;
 /// A line that rings counts as so many: whoever takes an agent may leave one who answers later without.
 const OTHERS_WEIGHT: f64 = 1.15;
 /// Limits of the price.
