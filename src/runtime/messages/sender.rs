@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -30,8 +30,8 @@ use crate::store::{Claimed, Handed};
 const EVERY: Duration = Duration::from_millis(250);
 /// What was answered within this time is written down together.
 const GATHER: Duration = Duration::from_millis(10);
-/// Messages of so many seconds are claimed at once: what is claimed and not sent when the program ends is unknown.
-const CLAIM_S: f64 = 0.5;
+/// Messages of so many seconds are claimed at once: what is claimed and has not left when the program is killed is unknown.
+const CLAIM_S: f64 = 0.2;
 /// Most messages claimed at once.
 const CLAIM_MAX: usize = 1000;
 /// After the gateway asked for fewer, nothing is sent for this long: doubled each time, up to the longest.
@@ -69,6 +69,10 @@ struct Post {
     session: Session,
     limiter: Limiter,
     window: Semaphore,
+    /// Messages that are claimed and have had no turn.
+    waiting: AtomicUsize,
+    /// One of them had its turn.
+    turned: Notify,
     reference: AtomicU16,
     pause: Mutex<Pause>,
     /// Nothing leaves any more.
@@ -102,6 +106,8 @@ impl Sender {
             session,
             limiter: RateLimiter::direct_with_clock(quota, MonotonicClock),
             window: Semaphore::new(settings.window as usize),
+            waiting: AtomicUsize::new(0),
+            turned: Notify::new(),
             reference: AtomicU16::new(0),
             pause: Mutex::new(Pause { until: Instant::ZERO, next: THROTTLED_FIRST }),
             stop,
@@ -125,14 +131,16 @@ impl Sender {
             if stopped && flights.is_empty() {
                 return;
             }
-            // More is claimed when half of what was claimed before has left.
-            if !stopped && flights.len() <= self.claim / 2 {
+            // More is claimed when half of what was claimed before has had its turn, however many are on their way.
+            let waiting = self.post.waiting.load(Ordering::Relaxed);
+            if !stopped && waiting <= self.claim / 2 {
                 self.claim(&mut flights, &mut held).await;
             }
             tokio::select! {
                 () = told(&mut stop), if !stopped => stopped = true,
                 Some(landed) = flights.join_next() => self.land(landed, &mut flights, &mut held).await,
-                () = sleep(EVERY), if flights.is_empty() => {}
+                () = self.post.turned.notified(), if waiting > 0 => {}
+                () = sleep(EVERY) => {}
             }
         }
     }
@@ -154,10 +162,10 @@ impl Sender {
         };
         for message in claimed {
             held.insert(message.id);
-            let post = Arc::clone(&self.post);
+            let waits = Waits::new(&self.post);
             flights.spawn(async move {
-                let (id, at) = (message.id, message.at);
-                (id, at, post.hand(message).await)
+                let (id, at, post) = (message.id, message.at, Arc::clone(&waits.post));
+                (id, at, post.hand(message, waits).await)
             });
         }
     }
@@ -210,9 +218,29 @@ impl Sender {
     }
 }
 
+/// A message that has had no turn yet; whatever becomes of it, it does not wait for ever.
+struct Waits {
+    post: Arc<Post>,
+}
+
+impl Waits {
+    fn new(post: &Arc<Post>) -> Waits {
+        post.waiting.fetch_add(1, Ordering::Relaxed);
+        Waits { post: Arc::clone(post) }
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.post.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.post.turned.notify_one();
+    }
+}
+
 impl Post {
     /// Hands over all parts of a message, one after the other, or all of it at once; what came of it.
-    async fn hand(&self, message: Claimed) -> Handed {
+    async fn hand(&self, message: Claimed, waits: Waits) -> Handed {
+        let mut waits = Some(waits);
         let mut split = parts(&message.text);
         if self.session.takes_whole_texts() {
             split.texts = vec![message.text.as_str()];
@@ -233,7 +261,9 @@ impl Post {
             };
             let mut tries = 0;
             loop {
-                let Some(_room) = self.turn(place == 0).await else { return Handed::NotSent };
+                let room = self.turn(place == 0).await;
+                drop(waits.take());
+                let Some(_room) = room else { return Handed::NotSent };
                 // It may have waited for its turn: whoever opted out meanwhile gets nothing.
                 if place == 0 && !message.confirms && self.is_written_off(&message).await {
                     return Handed::Suppressed;
