@@ -147,13 +147,15 @@ macro_rules! with_number {
 }
 pub(super) use with_number;
 
-/// Nobody was reached by a dial, and while it was on its way the customer asked to be called: there is another one at most a
-/// minute later, also after the last that there was to be.
+/// A dial rang in vain, and while it was on its way the customer asked to be called: there is another one at most a minute
+/// later, also after the last that there was to be. Not after one that ended otherwise: an abandoned call, a number that does
+/// not exist and a call of which nothing is known have rests of their own.
 macro_rules! asked_meanwhile {
     () => {
         "$2 = 'end' and w.state in ('open', 'given_up') and leads.replied_at is not null and exists (
             select 1 from pre_registrations p, attempts a
-            where a.id = w.attempt and p.lead_id = leads.id and p.created_at >= a.at)"
+            where a.id = w.attempt and a.disposition in ('busy', 'no_answer') and p.lead_id = leads.id
+              and p.created_at >= a.at)"
     };
 }
 
@@ -203,7 +205,7 @@ statements! {
         from (select cast(j.value ->> 0 as bigint) as lead_id, cast(j.value ->> 1 as bigint) as attempt,
                   cast(j.value ->> 2 as bigint) as at
               from json_each($1) j) w
-        join attempts a on a.id = w.attempt
+        join attempts a on a.id = w.attempt and a.disposition not in ('unknown', 'abandoned')
         join pre_registrations p on p.lead_id = w.lead_id and p.created_at >= a.at and p.preferred_at > w.at
         order by p.id";
     OTHER_NUMBER = "

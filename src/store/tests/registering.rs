@@ -280,6 +280,24 @@ async fn who_asks_while_the_last_dial_rings_in_vain_is_called_once_more() {
 }
 
 #[tokio::test]
+async fn who_asks_during_a_call_that_is_abandoned_or_unknown_has_its_rest_all_the_same() {
+    let mut rig = Rig::promising().await;
+    for (text, disposition) in [(ANN, Disposition::Abandoned), (BEN, Disposition::Unknown)] {
+        let (_, attempt) = rig.dialling(text).await;
+        let wish = Registration { preferred: Some(after(1800)), ..registration(text) };
+        assert_eq!(rig.registers(wish, after(5)).await, Registered::Stays);
+        rig.ends(attempt, disposition, LeadNext::Retry { at: after(7_200) }).await;
+    }
+    assert_eq!(rig.due_at(after(7_199)).await, []);
+    assert_eq!(rig.due_at(after(7_200)).await.len(), 2);
+    let (_, attempt) = rig.dialling("+8613800000003").await;
+    assert_eq!(rig.registers(registration("+8613800000003"), after(5)).await, Registered::Stays);
+    rig.ends(attempt, Disposition::InvalidNumber, LeadNext::GivenUp).await;
+    let lead = rig.store.leads_of_number(&number("+8613800000003")).await.unwrap().remove(0);
+    assert_eq!(lead.state, LeadState::GivenUp);
+}
+
+#[tokio::test]
 async fn a_wish_that_comes_while_a_dial_rings_in_vain_is_kept() {
     let mut rig = Rig::promising().await;
     for (text, next) in [(ANN, LeadNext::Retry { at: after(300) }), (BEN, LeadNext::GivenUp)] {
