@@ -88,7 +88,7 @@ pub use jobs::{JobOutcome, JobProblem, JobRow, JobState, NewJob};
 pub use keys::{ApiKey, KEY_PREFIX, KeyScope, NewKey, NoScope};
 pub use landing::{CodeAsked, FormAct, FormAnswer, FormDone, SentForm};
 pub use leads::{LeadCard, LeadCounts, NewLead, ZoneSource};
-pub use links::{LandingCounts, Link, NewLink, VisitKind};
+pub use links::{LandingCounts, Link, NewLink, VisitKind, Visits};
 pub use messages::reviewing::{Decided, DecidedBefore, Reading, ReadingReason, ReviewRow, Suggestion};
 pub use messages::taking::{Arrived, TakenIn};
 pub use messages::{Claimed, Handed, Meaning, MessageDirection, MessagePurpose, MessageRow, NewMessage};

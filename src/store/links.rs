@@ -44,10 +44,27 @@ statements! {
                (select count(*) from visits where campaign = $1 and kind = 'preview') as previews,
                (select count(*) from pre_registrations
                 where campaign = $1 and channel = 'web' and source like 'page ' || $1 || ' %') as registrations";
+    // By all numbers of the person: each link was sent to one of them.
+    OF_LEAD = "
+        select count(*) as count, max(v.at) as last_at
+        from (select number from leads where id = $1 union select number from lead_numbers where lead_id = $1) w
+        join links k on k.number = w.number join visits v on v.link_id = k.id
+        where k.campaign = (select campaign from leads where id = $1) and v.kind = 'visit'";
     FORGET_VISITS = "
         delete from visits where id in (select id from visits where at < $1 order by at, id limit $2)";
     FORGET_LINKS = "
         delete from links where id in (select id from links where expires_at < $1 order by expires_at, id limit $2)";
+}
+
+/// How often a customer opened the campaign's page by a link of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = LinkVisits)]
+pub struct Visits {
+    /// How often; a page that is loaded again within half an hour counts once.
+    pub count: u64,
+    /// When for the last time; none: never.
+    #[schema(value_type = Option<i64>)]
+    pub last_at: Option<Timestamp>,
 }
 
 /// A link to be made.
@@ -206,6 +223,12 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// How often the customer of a lead opened the campaign's page.
+    pub async fn visits_of_lead(&self, lead: LeadId) -> Result<Visits, StoreError> {
+        let row = self.reader().await?.one(OF_LEAD, params![lead.0]).await?;
+        Ok(Visits { count: row.count("count")?, last_at: row.opt_time("last_at")? })
     }
 
     /// What came of a campaign's landing page.

@@ -18,7 +18,7 @@ use crate::model::lead::{Callback, LeadState};
 use crate::model::name::CampaignKey;
 use crate::model::numbers::NumberKind;
 use crate::model::time::Timestamp;
-use crate::store::{MessageRow, PromiseState};
+use crate::store::{MessageRow, PromiseState, Visits};
 
 /// A lead with all that happened to it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -51,6 +51,8 @@ pub struct LeadDetail {
     pub results: Vec<ResultView>,
     /// When the customer asked to be called, the last time first.
     pub asked: Vec<AskedView>,
+    /// How often the customer opened the campaign's page by a link of their own.
+    pub visits: Visits,
 }
 
 /// A time that a customer asked to be called.

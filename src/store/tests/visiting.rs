@@ -57,6 +57,11 @@ async fn a_page_that_is_loaded_again_is_one_visit_and_what_programs_look_at_is_c
     let counts = rig.store.landing_counts(&key("spring")).await.unwrap();
     assert_eq!(counts, LandingCounts { links: 1, visits: 3, visited: 1, previews: 1, registrations: 0 });
     assert_eq!(rig.store.landing_counts(&key("other")).await.unwrap(), LandingCounts::default());
+    let lead = rig.lead_of("spring", rig.list, ANN, 50, "Asia/Shanghai").await;
+    let of_lead = Visits { count: 2, last_at: Some(after(4000)) };
+    assert_eq!(rig.store.visits_of_lead(lead).await.unwrap(), of_lead);
+    let other = rig.lead_of("spring", rig.list, "+8613800000002", 50, "Asia/Shanghai").await;
+    assert_eq!(rig.store.visits_of_lead(other).await.unwrap(), Visits::default());
     assert_eq!(rig.store.forget_links(after(3700)).await.unwrap(), 4);
     let counts = rig.store.landing_counts(&key("spring")).await.unwrap();
     assert_eq!(counts, LandingCounts { links: 0, visits: 1, visited: 1, previews: 0, registrations: 0 });

@@ -61,6 +61,7 @@ impl Records {
             attempts: self.with_recordings(attempts).await?,
             results: results.into_iter().map(ResultView::from).collect(),
             asked: self.asked(id).await?,
+            visits: self.store.visits_of_lead(id).await?,
         }))
     }
 

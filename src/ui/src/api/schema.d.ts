@@ -4392,6 +4392,8 @@ export interface components {
             results: components["schemas"]["ResultView"][];
             /** @description Where it stands. */
             state: components["schemas"]["LeadState"];
+            /** @description How often the customer opened the campaign's page by a link of their own. */
+            visits: components["schemas"]["LinkVisits"];
             /** @description IANA names of every time zone the number may be in. */
             zones: string[];
         };
@@ -4536,6 +4538,19 @@ export interface components {
             number: string;
             /** @description Region of a number without a country code, as two letters. */
             region?: string | null;
+        };
+        /** @description How often a customer opened the campaign's page by a link of their own. */
+        LinkVisits: {
+            /**
+             * Format: int64
+             * @description How often; a page that is loaded again within half an hour counts once.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description When for the last time; none: never.
+             */
+            last_at?: number | null;
         };
         /** @description A set of contacts brought in at once. */
         ListId: string;

@@ -126,6 +126,7 @@ export type PromiseFigures = Told<Schemas["PromiseFigures"]>;
 export type ReviewRow = Told<Schemas["ReviewRow"]>;
 export type Reading = Schemas["Reading"];
 export type AskedView = Told<Schemas["AskedView"]>;
+export type LinkVisits = Told<Schemas["LinkVisits"]>;
 /** How a call that is owed to a customer stands, the most urgent first. */
 export const OWED_STATES = ["overdue", "at_risk", "in_time"] as const satisfies readonly Schemas["Owed"][];
 export type User = Told<Schemas["UserView"]>;

@@ -30,6 +30,14 @@ test("an outbound call shows who it is, why, and the script with its fields", ()
   expect(screen.getByTestId("their-time").textContent).toContain("Asia/Shanghai");
 });
 
+test("how often the customer looked at the page of their link is shown, and nothing where they never did", () => {
+  const first = showDesk({ ...DESK, lead: { ...DESK.lead!, visits: { count: 3, last_at: DESK.view!.call!.since } } });
+  expect(screen.getByTestId("customer-visits").textContent).toContain("times: 3");
+  first.unmount();
+  showDesk({ ...DESK, lead: { ...DESK.lead!, visits: { count: 0, last_at: null } } });
+  expect(screen.queryByTestId("customer-visits")).toBeNull();
+});
+
 test("the call at hand is not part of the customer's history", () => {
   showDesk(DESK);
   const entries = screen.getByTestId("history").querySelectorAll("li");

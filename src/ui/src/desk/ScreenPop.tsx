@@ -142,7 +142,8 @@ function Asked({ about }: { about: About }) {
   const { t, i18n } = useTranslation();
   const last = about.asked[0];
   const messages = about.messages.slice(0, 5);
-  if (last === undefined && messages.length === 0) return null;
+  const { visits } = about;
+  if (last === undefined && messages.length === 0 && visits.last_at === null) return null;
   return (
     <Stack gap={4} data-testid="customer-asked">
       {last !== undefined && (
@@ -158,6 +159,11 @@ function Asked({ about }: { about: About }) {
           {last.preferred_at !== null && <Text size="sm">{t("promises.wished", { time: moment(last.preferred_at, i18n.language) })}</Text>}
           {last.promised_until !== null && <Text size="sm">{t("desk.promisedUntil", { time: moment(last.promised_until, i18n.language) })}</Text>}
         </>
+      )}
+      {visits.last_at !== null && (
+        <Text size="sm" data-testid="customer-visits">
+          {t("desk.visits", { times: visits.count, time: moment(visits.last_at, i18n.language) })}
+        </Text>
       )}
       {messages.length > 0 && (
         <>

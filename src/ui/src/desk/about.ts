@@ -1,6 +1,6 @@
 // What the desk says about the customer of a call, put together from the lead and from all that is known of the number.
 
-import type { AskedView, Desk, LeadNumber, MessageView, OrderView, RecordingView } from "../api/types";
+import type { AskedView, Desk, LeadNumber, LinkVisits, MessageView, OrderView, RecordingView } from "../api/types";
 
 export interface HistoryEntry {
   at: number;
@@ -24,6 +24,8 @@ export interface About {
   callbackAt: number | null;
   /** When the customer asked to be called, the last time first. */
   asked: AskedView[];
+  /** How often the customer opened the campaign's page by a link of their own. */
+  visits: LinkVisits;
   /** SMS from and to the customer, latest first. */
   messages: MessageView[];
   /** What the customer ordered, latest first. */
@@ -42,6 +44,7 @@ export function about(desk: Desk): About {
     history: historyOf(desk).filter((entry) => entry.id !== call?.call.id),
     callbackAt: lead?.callback?.at ?? null,
     asked: lead?.asked ?? [],
+    visits: lead?.visits ?? { count: 0, last_at: null },
     messages: customer?.messages ?? [],
     orders: customer?.orders ?? [],
   };
